@@ -1,0 +1,62 @@
+# Every target does its own set-up: Python 3.11 or newer and make are all it needs.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench layer fidelity soak fuzz lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The hashes make an installation repeatable; a changed requirements file installs what changed.
+$(READY): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "lambda-dispatch needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up $(VENV) (once) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@
+
+demo: $(READY) ## Run the example function in a local Lambda, show its traces and cached secrets, draw them in demo.html (OTLP=http://host:4318 sends them there)
+	@$(RUN) -m simulator.demo $(if $(OTLP),--otlp $(OTLP))
+
+test: $(READY) ## Run every test (ARGS="-k name" chooses)
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(READY) ## Format, lint, types, import rules: report, change nothing
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+format: $(READY) ## Format the code and mend what ruff can mend
+	@$(VENV)/bin/ruff check --fix --quiet .
+	@$(VENV)/bin/ruff format .
+
+bench: $(READY) ## Measure start, memory and hot paths as ratios to references in the same run
+	@$(RUN) -m benchmarks
+
+layer: ## Build the Lambda layer into dist/ (ARGS="--arch arm64", "--standalone", "--help")
+	@PYTHON=$(PYTHON) ./build_layer.sh $(ARGS)
+
+fidelity: $(READY) ## Hold the simulator against AWS's own emulator, call by call (needs Linux and root)
+	@$(RUN) -m tests.fidelity
+
+soak: $(READY) ## Run 10 000 invocations with random faults; nothing may be lost uncounted (ARGS="--seed 7" repeats one)
+	@$(RUN) -m tests.soak $(ARGS)
+
+fuzz: $(READY) ## Fuzz the decoder and both servers (FUZZ_SECONDS=60 for each of five targets)
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(RUN) -m pytest tests/fuzz
+
+lock: ## Pin the requirements anew, with hashes (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements/dev.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" pyproject.toml -o layer/requirements.txt
+	@echo "rotel==0.0.1a15" | uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" - -o requirements/rotel.txt
+
+clean: ## Remove what the targets made
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache demo.html
