@@ -1,0 +1,1 @@
+"""A local Lambda: Runtime, Extensions and Telemetry API over real processes."""
