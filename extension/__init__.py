@@ -1,0 +1,5 @@
+"""A process beside a Lambda function: exports telemetry, caches parameters and secrets."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0.dev0"

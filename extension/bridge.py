@@ -1,0 +1,59 @@
+"""What the two jobs tell each other; only here does anybody know both.
+
+The cache knows which values are secret, and telemetry takes them out of what it exports; telemetry
+shows what the cache did, and gets the endpoint's credentials from it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from extension.clock import Clock
+from extension.log import Log
+from extension.redaction.redactor import Redactor
+
+if TYPE_CHECKING:  # who has one job alone, or one that is broken, imports nothing of the other
+    from extension.parameters.answer import Result
+    from extension.parameters.hooks import UpstreamCall
+    from extension.parameters.parameters import Parameters
+    from extension.telemetry.telemetry import Telemetry
+
+
+def redact_what_is_served(
+    parameters: Parameters, *, redactor: Redactor, clock: Clock, log: Log
+) -> None:
+    """Let the redactor know each secret as it arrives, and take them out of our own lines."""
+
+    def learn(name: str, value: str | bytes, *, secure: bool) -> None:
+        if secure:
+            redactor.learn(name, value, now=clock.now())
+
+    parameters.hooks.on_value = learn
+    log.redact = lambda line: redactor.redact(line).text
+
+
+def show_the_cache(parameters: Parameters, *, telemetry: Telemetry) -> None:
+    """Let telemetry know of each GET and of each call to AWS."""
+    from extension.telemetry.cache_use import CacheAnswer, CacheCall  # noqa: PLC0415  # see above
+
+    def answered(result: Result, *, age_s: float, waited_s: float) -> None:
+        telemetry.cache_answered(CacheAnswer(result=result.value, age_s=age_s, waited_s=waited_s))
+
+    def called(call: UpstreamCall) -> None:
+        telemetry.cache_called(
+            CacheCall(
+                service=call.service.value,
+                operation=call.operation,
+                entry=call.name,
+                start_ns=call.started_at.wall_ns,
+                end_ns=call.ended_at.wall_ns,
+                attempts=call.attempts,
+                throttles=call.throttles,
+                code=call.code,
+                request_id=call.request_id,
+                traceparent=call.traceparent or "",
+            )
+        )
+
+    parameters.hooks.on_answer = answered
+    parameters.hooks.on_upstream_call = called

@@ -1,0 +1,48 @@
+"""The only room that reads a clock; everyone else is handed an `Instant`.
+
+Lambda freezes the sandbox between invocations and may restore it from a snapshot. The
+monotonic clock may stand still meanwhile and the wall clock may be set back, so an age is
+the larger of the two readings: what either clock calls expired is expired.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on both clocks."""
+
+    wall_ns: int
+    monotonic_ns: int
+
+    def since(self, earlier: Instant) -> float:
+        """Seconds passed since `earlier`, by whichever clock says more; never negative."""
+        wall = self.wall_ns - earlier.wall_ns
+        monotonic = self.monotonic_ns - earlier.monotonic_ns
+        return max(wall, monotonic, 0) / NS_PER_S
+
+    def until_ms(self, epoch_ms: int) -> float:
+        """Seconds left until `epoch_ms`, the form of Lambda's deadlines; may be negative."""
+        return (epoch_ms * NS_PER_MS - self.wall_ns) / NS_PER_S
+
+
+class Clock(Protocol):
+    """Where instants come from."""
+
+    def now(self) -> Instant:
+        """Return the current moment."""
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> Instant:
+        """Return the current moment."""
+        return Instant(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns())

@@ -1,0 +1,402 @@
+"""Every environment variable of the product, once, with its default, unit, range and reason.
+
+The README's configuration table is held against the sections here by a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from extension.variable import (
+    Problem,
+    choice,
+    choices,
+    credential,
+    fraction,
+    http_url,
+    pattern,
+    read,
+    switch,
+    text,
+    variable,
+    variables,
+    whole,
+)
+
+SIGNALS = ("traces", "logs", "metrics")
+OTLP_PREFIX = "OTEL_EXPORTER_OTLP_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessConfig:
+    """What concerns the whole process."""
+
+    enabled: bool = variable(
+        "DISPATCH_ENABLED",
+        switch(),
+        default=True,
+        meaning="false: register, answer every event, do nothing else",
+    )
+    log_level: str = variable(
+        "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL",
+        choice("DEBUG", "INFO", "WARN", "ERROR", "NONE"),
+        default="INFO",
+        meaning="the least severe of our own lines that is written",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactionConfig:
+    """What both jobs share: secrets that the cache has served do not leave in telemetry."""
+
+    redact: bool = variable(
+        "DISPATCH_REDACT",
+        switch(),
+        default=True,
+        meaning="off: what is exported may hold secrets",
+    )
+    redact_extra: str = variable(
+        "DISPATCH_REDACT_EXTRA",
+        pattern(),
+        default="",
+        meaning="what else is taken out of everything exported; `|` for several",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryConfig:
+    """Job 1: what is exported, where to, and when."""
+
+    post_uri: str = variable(
+        "DISPATCH_POST_URI",
+        http_url(),
+        default="",
+        meaning="OTLP/HTTP endpoint; unset: no telemetry at all",
+    )
+    post_headers: str = variable(
+        "DISPATCH_POST_HEADERS",
+        credential("key=value pairs, comma-separated, URL-encoded"),
+        default="",
+        meaning="headers of every export",
+    )
+    format: str = variable(
+        "DISPATCH_FORMAT",
+        choice("otlp", "json"),
+        default="otlp",
+        meaning="json: the platform's events as they are, a JSON array a POST, instead of OTLP",
+    )
+    signals: tuple[str, ...] = variable(
+        "DISPATCH_SIGNALS",
+        choices(*SIGNALS),
+        default=("traces",),
+        meaning="what is made of the events; without `logs`, lines are events of their span",
+    )
+    otel_endpoint: str = variable(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        http_url(),
+        default="",
+        meaning="the function's own SDK's, never posted to; see `OTEL_EXPORTER_OTLP_HEADERS`",
+    )
+    events: tuple[str, ...] = variable(
+        "DISPATCH_EVENTS",
+        choices("platform", "function", "extension"),
+        default=("platform", "function", "extension"),
+        meaning="what is subscribed; without `platform` there are no invocation spans",
+    )
+    flush: str = variable(
+        "DISPATCH_FLUSH",
+        choice("auto", "end", "periodic"),
+        default="auto",
+        meaning="end: export before an invocation is over; periodic: with a later one; "
+        "auto: end while they are rare",
+    )
+    min_batch_size: int = variable(
+        "DISPATCH_MIN_BATCH_SIZE",
+        whole(1),
+        default=1,
+        unit="items",
+        meaning="inside an invocation nothing is exported while fewer wait",
+    )
+    buffer_max_bytes: int = variable(
+        "DISPATCH_BUFFER_MAX_BYTES",
+        whole(65_536),
+        default=4_194_304,
+        unit="bytes",
+        meaning="most that waits for export; beyond it the oldest is dropped and counted",
+    )
+    trace_parent: str = variable(
+        "DISPATCH_TRACE_PARENT",
+        choice("xray", "link", "none"),
+        default="xray",
+        meaning="what X-Ray's ids are to our spans: trace and parent, a link, or nothing",
+    )
+    log_level_min: str = variable(
+        "DISPATCH_LOG_LEVEL_MIN",
+        choice("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"),
+        default="TRACE",
+        meaning="records below it are dropped; those without a level are kept",
+    )
+    exclude_regex: str = variable(
+        "DISPATCH_EXCLUDE_REGEX",
+        pattern(),
+        default="",
+        meaning="records whose body it is found in are dropped",
+    )
+    include_regex: str = variable(
+        "DISPATCH_INCLUDE_REGEX",
+        pattern(),
+        default="",
+        meaning="records whose body it is not found in are dropped",
+    )
+    span_event_limit: int = variable(
+        "OTEL_SPAN_EVENT_COUNT_LIMIT",
+        whole(1, 1024),
+        default=128,
+        unit="events",
+        meaning="most log lines a span carries; the others are counted on it",
+    )
+    temporality: str = variable(
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        choice("delta", "cumulative", "lowmemory"),
+        default="delta",
+        meaning="of sums and histograms; lowmemory is delta here",
+    )
+    service_name: str = variable(
+        "OTEL_SERVICE_NAME",
+        text(),
+        default="",
+        meaning="`service.name` of the resource; unset: the function's name",
+    )
+    resource_attributes: str = variable(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        text("key=value pairs, comma-separated, URL-encoded"),
+        default="",
+        meaning="further resource attributes; they win over what we find out",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtlpConfig:
+    """How exports are posted; each also for one signal: `OTEL_EXPORTER_OTLP_TRACES_…` etc."""
+
+    headers: str = variable(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        credential("key=value pairs, comma-separated, URL-encoded"),
+        default="",
+        meaning="headers, if `DISPATCH_POST_HEADERS` is unset and no OTEL endpoint of another "
+        "origin is set: one vendor's key must not reach another",
+    )
+    timeout_ms: int = variable(
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        whole(1),
+        default=10_000,
+        unit="ms",
+        meaning="longest export; inside an invocation never more than 2 s",
+    )
+    compression: str = variable(
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        choice("gzip", "deflate", "none"),
+        default="",
+        meaning="unset: gzip, but none with `DISPATCH_FORMAT=json`",
+    )
+    certificate: str = variable(
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        text("a PEM file"),
+        default="",
+        meaning="authorities trusted for https; unset: the system's",
+    )
+    client_certificate: str = variable(
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        text("a PEM file"),
+        default="",
+        meaning="our certificate, where the endpoint asks for one",
+    )
+    client_key: str = variable(
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        text("a PEM file"),
+        default="",
+        meaning="its key, if it is not in the same file",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParametersConfig:
+    """Job 2: the localhost cache; those without `DISPATCH_` are AWS's own extension's."""
+
+    cache_enabled: bool = variable(
+        "PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED",
+        switch(),
+        default=True,
+        meaning="false: every GET goes to AWS",
+    )
+    cache_size: int = variable(
+        "PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE",
+        whole(0, 1000, clamp=True),
+        default=1000,
+        unit="entries",
+        meaning="most entries kept, parameters and secrets together; 0: no cache",
+    )
+    http_port: int = variable(
+        "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
+        whole(1, 65_535),
+        default=2773,
+        meaning="port of the cache on localhost",
+    )
+    max_connections: int = variable(
+        "PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS",
+        whole(1),
+        default=3,
+        unit="connections",
+        meaning="most calls under way to each of the two AWS services",
+    )
+    secrets_manager_timeout_ms: int = variable(
+        "SECRETS_MANAGER_TIMEOUT_MILLIS",
+        whole(0),
+        default=0,
+        unit="ms",
+        meaning="longest a call may take, retries included; 0: 5000",
+    )
+    ssm_timeout_ms: int = variable(
+        "SSM_PARAMETER_STORE_TIMEOUT_MILLIS",
+        whole(0),
+        default=0,
+        unit="ms",
+        meaning="longest a call may take, retries included; 0: 5000",
+    )
+    secrets_manager_ttl_s: int = variable(
+        "SECRETS_MANAGER_TTL",
+        whole(0),
+        default=300,
+        unit="s",
+        meaning="how long a secret is fresh; 0: every GET goes to AWS",
+    )
+    ssm_ttl_s: int = variable(
+        "SSM_PARAMETER_STORE_TTL",
+        whole(0),
+        default=300,
+        unit="s",
+        meaning="how long a parameter is fresh; 0: every GET goes to AWS",
+    )
+    ttl_limit_s: int = variable(
+        "DISPATCH_CACHE_TTL_LIMIT_SECONDS",
+        whole(1),
+        default=300,
+        unit="s",
+        meaning="highest TTL accepted; a higher one is limited to it",
+    )
+    max_stale_s: int = variable(
+        "DISPATCH_CACHE_MAX_STALE_SECONDS",
+        whole(0),
+        default=3600,
+        unit="s",
+        meaning="how long past its TTL a value is served while AWS fails; 0: never",
+    )
+    ttl_jitter: float = variable(
+        "DISPATCH_CACHE_TTL_JITTER",
+        fraction(0, 0.5),
+        default=0.1,
+        meaning="share of the TTL by which entries expire earlier, at random",
+    )
+    ready: str = variable(
+        "DISPATCH_CACHE_READY",
+        choice("init", "invoke"),
+        default="init",
+        meaning="invoke: refuse GETs until the first invocation, as AWS's extension does",
+    )
+    errors: str = variable(
+        "DISPATCH_CACHE_ERRORS",
+        choice("text", "json"),
+        default="text",
+        meaning="json: errors as a JSON body with code and message; a 401 stays text",
+    )
+    prefetch: str = variable(
+        "DISPATCH_CACHE_PREFETCH",
+        text("a comma list of ssm:NAME, ssm+decrypt:NAME, secretsmanager:ID"),
+        default="",
+        meaning="what is fetched during init",
+    )
+    batch: bool = variable(
+        "DISPATCH_CACHE_BATCH",
+        switch(),
+        default=False,
+        meaning="on: parameters missed at once share a GetParameters call",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LambdaConfig:
+    """What Lambda itself says in the environment; not for users to set."""
+
+    runtime_api: str = variable(
+        "AWS_LAMBDA_RUNTIME_API", text(), default="", meaning="host:port of the Extensions API"
+    )
+    function_name: str = variable(
+        "AWS_LAMBDA_FUNCTION_NAME", text(), default="", meaning="the function"
+    )
+    function_version: str = variable(
+        "AWS_LAMBDA_FUNCTION_VERSION", text(), default="", meaning="its version"
+    )
+    memory_mb: int = variable(
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", whole(1), default=0, unit="MiB", meaning="its memory"
+    )
+    region: str = variable("AWS_REGION", text(), default="", meaning="the region")
+    initialization_type: str = variable(
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        text(),
+        default="on-demand",
+        meaning="on-demand, provisioned-concurrency, snap-start, lambda-managed-instances",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole configuration."""
+
+    process: ProcessConfig = ProcessConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    otlp: Mapping[str, OtlpConfig] = field(
+        default_factory=lambda: dict.fromkeys(SIGNALS, OtlpConfig())
+    )
+    """By signal."""
+    redaction: RedactionConfig = RedactionConfig()
+    parameters: ParametersConfig = ParametersConfig()
+    sandbox: LambdaConfig = LambdaConfig()
+
+
+USER_SECTIONS = (ProcessConfig, TelemetryConfig, OtlpConfig, RedactionConfig, ParametersConfig)
+"""What the README's table lists."""
+
+
+def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]]:
+    """Read every variable; what cannot be used is replaced by its default and told."""
+    process, in_process = read(ProcessConfig, environ)
+    telemetry, in_telemetry = read(TelemetryConfig, environ)
+    otlp, in_otlp = _read_otlp(environ)
+    redaction, in_redaction = read(RedactionConfig, environ)
+    parameters, in_parameters = read(ParametersConfig, environ)
+    sandbox, in_sandbox = read(LambdaConfig, environ)
+    config = Config(
+        process=process,
+        telemetry=telemetry,
+        otlp=otlp,
+        redaction=redaction,
+        parameters=parameters,
+        sandbox=sandbox,
+    )
+    problems = in_process + in_telemetry + in_otlp + in_redaction + in_parameters + in_sandbox
+    return config, problems
+
+
+def _read_otlp(environ: Mapping[str, str]) -> tuple[dict[str, OtlpConfig], tuple[Problem, ...]]:
+    """Read the variables of each signal, which win over those for all of them."""
+    sections: dict[str, OtlpConfig] = {}
+    problems: dict[Problem, None] = {}
+    for signal in SIGNALS:
+        own = OTLP_PREFIX + signal.upper() + "_"
+        names = [row.name for row in variables(OtlpConfig)]
+        chosen = {name: environ.get(own + name.removeprefix(OTLP_PREFIX), "") for name in names}
+        aliased = {name: value or environ.get(name, "") for name, value in chosen.items()}
+        sections[signal], found = read(OtlpConfig, aliased)
+        problems.update(dict.fromkeys(found))
+    return sections, tuple(problems)

@@ -1,0 +1,79 @@
+"""The life of the process after initialization: /next, INVOKE, /next, … SHUTDOWN.
+
+Rule of the room: nothing that a job does, or fails to do, keeps the loop from calling /next.
+An invocation ends only when every extension has called it, and one that stops calling it holds
+the function up to its timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from extension.clock import Clock
+from extension.lambda_events import Invoke, LambdaEvent, Shutdown, plausible_shutdown_s
+from extension.log import Log, describe
+
+SAFETY_S = 0.25
+"""Before a deadline: whatever a job still does then is cut off."""
+
+PAUSE_S = 0.05
+LONGEST_PAUSE_S = 1.0
+"""Between two failed calls of /next; the sandbox is being torn down, or is no Lambda."""
+
+
+class Job(Protocol):
+    """What takes part in the life cycle."""
+
+    async def invoked(self, invoke: Invoke) -> None:
+        """Do what an invocation asks for; /next is called when every job has returned."""
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Do what must be done before the end."""
+
+
+class Events(Protocol):
+    """Where events come from."""
+
+    async def next_event(self) -> LambdaEvent:
+        """Wait for the next event."""
+
+
+async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) -> Shutdown:
+    """Serve events until SHUTDOWN and return it."""
+    while True:
+        event = await _next(events, log)
+        within_s = _time_for(event, clock)
+        await asyncio.gather(*(_step(job, event, within_s=within_s, log=log) for job in jobs))
+        if isinstance(event, Shutdown):
+            return event
+
+
+def _time_for(event: LambdaEvent, clock: Clock) -> float:
+    """Return how long jobs may take; a deadline that makes no sense tells of another clock."""
+    left_s = clock.now().until_ms(event.deadline_ms)
+    if isinstance(event, Shutdown):
+        left_s = plausible_shutdown_s(left_s)
+    return max(left_s - SAFETY_S, SAFETY_S)
+
+
+async def _next(events: Events, log: Log) -> LambdaEvent:
+    """Ask until there is an answer: an exit would take the function down."""
+    pause_s = PAUSE_S
+    while True:
+        try:
+            return await events.next_event()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the only cure is to ask again
+            log.error("/next failed", cause=describe(error))
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+async def _step(job: Job, event: LambdaEvent, *, within_s: float, log: Log) -> None:
+    """Let one job do its part, never beyond the deadline."""
+    try:
+        async with asyncio.timeout(within_s):
+            await (job.shut_down(event) if isinstance(event, Shutdown) else job.invoked(event))
+    except Exception as error:  # noqa: BLE001  # its fault is not the other job's, nor the function's
+        log.error("a job failed", job=type(job).__name__, cause=describe(error))

@@ -1,0 +1,126 @@
+"""Our own log lines: one JSON object a line on standard output, rate-limited, never a secret.
+
+Lambda collects an extension's output, charges for it, and hands it back to whoever subscribes
+to the `extension` stream; so every line carries `MARKER`, by which the decoder drops it again.
+Fields are names, codes, counts and durations. Values, tokens, header and query texts are never
+passed here: an exception is told by its type and by AWS's error code, not by its message.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from extension.clock import Clock, Instant
+
+if TYPE_CHECKING:
+    import logging
+
+Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
+
+LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "NONE")
+MARKER = "lambda-dispatch"
+"""Value of the key `extension` in each of our lines."""
+
+BURST = 10
+"""Lines of one message within `WINDOW_S`; a fault that repeats with every request stays small."""
+WINDOW_S = 60.0
+
+
+def write_to_stdout(line: str) -> None:
+    """Write one line and flush it; a closed or full pipe is nobody's reason to fail."""
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return
+
+
+def describe(error: BaseException) -> str:
+    """Name an error for a line; the text of ours is safe, that of a library may hold anything."""
+    ours = type(error).__module__.startswith("extension.")
+    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
+
+
+def silent_logger() -> logging.Logger:
+    """Return a logger for libraries that insist on one; it keeps everything to itself.
+
+    What they would print holds request lines, query strings and tracebacks with values.
+    """
+    import logging  # noqa: PLC0415  # heavy, and only wanted beside libraries that import it too
+
+    logger = logging.getLogger("lambda-dispatch.silent")
+    logger.disabled = True
+    return logger
+
+
+def silence_libraries() -> None:
+    """Let no library write lines of its own: they would hold values, and come back as telemetry."""
+    import logging  # noqa: PLC0415  # every library has imported it
+
+    logging.disable(logging.CRITICAL)
+
+
+@dataclass(slots=True)
+class _Window:
+    opened: Instant
+    written: int = 0
+    suppressed: int = 0
+
+
+class Log:
+    """Writes lines at or above a level to a sink."""
+
+    def __init__(
+        self, *, clock: Clock, level: str = "INFO", sink: Callable[[str], None] = write_to_stdout
+    ) -> None:
+        self._clock = clock
+        self._threshold = LEVELS.index(level)
+        self._sink = sink
+        self.redact: Callable[[str], str] = str
+        """Taken over every line; set once somebody knows secrets."""
+        self._windows: dict[str, _Window] = {}
+
+    def debug(self, message: str, **fields: object) -> None:
+        """Write what only somebody who debugs wants to read."""
+        self._write("DEBUG", message, fields)
+
+    def info(self, message: str, **fields: object) -> None:
+        """Write what every user may read."""
+        self._write("INFO", message, fields)
+
+    def warning(self, message: str, **fields: object) -> None:
+        """Write what somebody should mend."""
+        self._write("WARN", message, fields)
+
+    def error(self, message: str, **fields: object) -> None:
+        """Write what was lost or switched off."""
+        self._write("ERROR", message, fields)
+
+    def _write(self, level: Level, message: str, fields: dict[str, object]) -> None:
+        if LEVELS.index(level) < self._threshold:
+            return
+        suppressed = self._suppressed(message)
+        if suppressed is None:
+            return
+        if suppressed:
+            fields = {**fields, "suppressed": suppressed}
+        line = {"extension": MARKER, "level": level, "message": message, **fields}
+        # In ASCII: no control character of a name forges a line, or reaches a terminal.
+        self._sink(self.redact(json.dumps(line, default=str)))
+
+    def _suppressed(self, message: str) -> int | None:
+        """Return how many lines like it were held back before this one, None to hold it back."""
+        now = self._clock.now()
+        window = self._windows.get(message)
+        if window is None or now.since(window.opened) >= WINDOW_S:
+            self._windows[message] = _Window(opened=now, written=1)
+            return window.suppressed if window else 0
+        if window.written >= BURST:
+            window.suppressed += 1
+            return None
+        window.written += 1
+        return 0

@@ -1,0 +1,153 @@
+"""Cold parameters that are missed within a few milliseconds share one GetParameters call.
+
+Opt-in, for it needs `ssm:GetParameters`. Where that is denied single calls are made from then on.
+A batch that AWS refuses for one of its names (GetParameters fails as a whole when one value cannot
+be decrypted) is asked again one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from extension.log import Log
+from extension.parameters.answer import Answer, parameter_body
+from extension.parameters.errors import UNUSABLE, UpstreamError
+from extension.parameters.keys import ParameterKey, Service
+from extension.parameters.upstream import Upstream
+
+WINDOW_S = 0.003
+"""How long the first of a batch waits for company: a burst of a function's init fits into it."""
+
+MOST_NAMES = 10
+"""GetParameters takes no more."""
+
+REFERENCES = "/aws/reference/"
+"""Parameters that stand for a secret."""
+
+NOT_FOUND = "ParameterNotFound"
+DENIED = "AccessDeniedException"
+
+Waiting = dict[ParameterKey, asyncio.Future[bytes]]
+
+
+class Batch:
+    """Gathers keys, and hands each caller its own answer."""
+
+    def __init__(self, upstream: Upstream, *, log: Log) -> None:
+        self._upstream = upstream
+        self._log = log
+        self._allowed = True
+        self._gathering: dict[bool, Waiting] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def fetch(self, key: ParameterKey, *, traceparent: str | None) -> bytes:
+        """Return the body for one key, alone or in company."""
+        gathering = self._gathering.setdefault(key.decrypt, {})
+        if not self._allowed or goes_alone(key.name) or key in gathering:
+            return await self._upstream.fetch(key, traceparent=traceparent)
+        loop = asyncio.get_running_loop()
+        if not gathering:
+            loop.call_later(WINDOW_S, self._send, gathering, key.decrypt, traceparent)
+        gathering[key] = loop.create_future()
+        future = gathering[key]
+        if len(gathering) == MOST_NAMES:
+            self._send(gathering, key.decrypt, traceparent)
+        return await future
+
+    def _send(self, waiting: Waiting, decrypt: bool, traceparent: str | None) -> None:  # noqa: FBT001  # call_later hands arguments by position
+        """Close a batch and ask for it; the window of one that was full already finds it closed."""
+        if self._gathering.get(decrypt) is not waiting:
+            return
+        del self._gathering[decrypt]
+        call = asyncio.create_task(self._ask(waiting, decrypt=decrypt, traceparent=traceparent))
+        self._calls.add(call)
+        call.add_done_callback(self._landed)
+
+    def _landed(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()  # retrieved here: those who waited have been told already
+
+    async def _ask(self, waiting: Waiting, *, decrypt: bool, traceparent: str | None) -> None:
+        left = waiting
+        try:
+            if len(waiting) > 1:
+                left = await self._together(waiting, decrypt=decrypt, traceparent=traceparent)
+            await asyncio.gather(*(self._alone(key, left[key], traceparent) for key in left))
+        finally:
+            # Whatever went wrong, nobody waits for ever.
+            _fail(waiting.values(), UpstreamError(UNUSABLE, service=Service.SSM, transient=True))
+
+    async def _together(
+        self, waiting: Waiting, *, decrypt: bool, traceparent: str | None
+    ) -> Waiting:
+        """Answer what one call can answer; return what must be asked alone."""
+        names = [key.name for key in waiting]
+        try:
+            answer = await self._upstream.fetch_parameters(
+                names, decrypt=decrypt, traceparent=traceparent
+            )
+        except UpstreamError as error:
+            if error.transient:
+                _fail(waiting.values(), error)
+                return {}
+            self._note_denial(error)
+            return waiting
+        return _hand_out(answer, waiting)
+
+    def _note_denial(self, error: UpstreamError) -> None:
+        if error.code == DENIED and self._allowed:
+            self._allowed = False
+            self._log.warning(
+                "batching is off: allow ssm:GetParameters, or unset DISPATCH_CACHE_BATCH",
+                code=error.code,
+            )
+
+    async def _alone(
+        self, key: ParameterKey, future: asyncio.Future[bytes], traceparent: str | None
+    ) -> None:
+        try:
+            body = await self._upstream.fetch(key, traceparent=traceparent)
+        except UpstreamError as error:
+            _fail([future], error)
+        else:
+            if not future.done():
+                future.set_result(body)
+
+
+def goes_alone(name: str) -> bool:
+    """Whether an answer of GetParameters could not be told to belong to this name.
+
+    A reference to a secret is answered under the secret's name, and two selectors of one name
+    (`name:3`, `name:label`) differ in a field that AWS need not send.
+    """
+    arn, _, resource = name.partition(":parameter/")
+    local = resource if arn.startswith("arn:") else name
+    return ":" in local or name.startswith(REFERENCES)
+
+
+def _hand_out(answer: Answer, waiting: Waiting) -> Waiting:
+    """Answer those that were found or are unknown to AWS; return those of which it said nothing."""
+    found: dict[str, Answer] = {}
+    for parameter in answer["Parameters"]:
+        found[parameter.get("Name", "")] = parameter
+        found[parameter.get("ARN", "")] = parameter
+    unknown = set(answer.get("InvalidParameters", ()))
+    left: Waiting = {}
+    for key, future in waiting.items():
+        if future.done():
+            continue
+        if key.name in found:
+            future.set_result(parameter_body({"Parameter": found[key.name]}))
+        elif key.name in unknown:
+            _fail([future], UpstreamError(NOT_FOUND, service=Service.SSM))
+        else:
+            left[key] = future
+    return left
+
+
+def _fail(futures: Iterable[asyncio.Future[bytes]], error: UpstreamError) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)

@@ -1,0 +1,74 @@
+"""The cache: an LRU of bodies that says of each whether it is fresh, stale or absent now.
+
+PURE: the time comes in as an Instant, jitter as part of the TTL. `cachetools.TTLCache` would
+delete what has expired, and with it the value to serve while AWS is down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from extension.clock import Instant
+from extension.parameters.keys import Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A body, when it came and how long it is fresh.
+
+    `refreshed`: it was fetched because a caller asked for a refresh; `failed_at`: the last try to
+    renew it failed then.
+    """
+
+    body: bytes
+    fetched_at: Instant
+    ttl_s: float
+    refreshed: bool = False
+    failed_at: Instant | None = None
+
+
+class Found(NamedTuple):
+    """An entry as it stands now."""
+
+    entry: Entry
+    age_s: float
+    fresh: bool
+
+
+class Cache:
+    """At most `size` entries; the one that was not read for longest makes room."""
+
+    def __init__(self, *, size: int, max_stale_s: float) -> None:
+        self._entries: LRUCache[Key, Entry] = LRUCache(maxsize=size)
+        self._max_stale_s = max_stale_s
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, key: Key, *, now: Instant) -> Found | None:
+        """Return the entry if it may still be served, fresh or stale; what may not is dropped."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        age_s = now.since(entry.fetched_at)
+        if age_s < entry.ttl_s:
+            return Found(entry, age_s, fresh=True)
+        if age_s < entry.ttl_s + self._max_stale_s:
+            return Found(entry, age_s, fresh=False)
+        del self._entries[key]
+        return None
+
+    def store(self, key: Key, entry: Entry) -> None:
+        """Keep an entry, in place of one that may be there."""
+        self._entries[key] = entry
+
+    def discard(self, key: Key) -> None:
+        """Forget one entry."""
+        self._entries.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()

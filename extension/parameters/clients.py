@@ -1,0 +1,147 @@
+"""The AWS clients: built once, in a thread, by whoever needs them first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from extension.clock import Clock
+from extension.config import ParametersConfig
+from extension.log import Log
+from extension.parameters.batch import Batch
+from extension.parameters.calls import Calls, Source
+from extension.parameters.errors import NOT_OPEN, UpstreamError
+from extension.parameters.flights import Flights
+from extension.parameters.hooks import GuardedHooks
+from extension.parameters.keys import Key, ParameterKey, Service
+from extension.parameters.upstream import Upstream
+
+T = TypeVar("T")
+
+OPEN_WAIT_S = 15.0
+"""How long a request waits for the clients: building them takes 7 s of a 128 MB function."""
+
+TOKENS_WAIT_S = 3.0
+"""How long a request with an unknown token waits for the container endpoint."""
+
+DEADLINE_S = 5.0
+"""Longest call where the user set none: AWS's extension would wait for ever."""
+
+LONGEST_S = 900.0
+"""Longest deadline that makes sense: no invocation takes longer."""
+
+MOST_THREADS = 256
+"""Most calls at once to a service. AWS's extension has no limit, but urllib3 makes room for every
+connection in advance: a billion of them would be the end of the process."""
+
+MS_PER_S = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What exists once the clients do."""
+
+    source: Source
+    calls: Calls
+    upstream: Upstream
+    batch: Batch
+
+
+class Clients:
+    """Opens a source on first use; a failure is logged, and the next use tries again."""
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        *,
+        config: ParametersConfig,
+        clock: Clock,
+        hooks: GuardedHooks,
+        log: Log,
+    ) -> None:
+        self._open_source = open_source
+        self._config = config
+        self._clock = clock
+        self._hooks = hooks
+        self._log = log
+        self._opened: _Opened | None = None
+        self._openings: Flights[_Opened] = Flights()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clients")
+
+    async def open(self, *, within_s: float = OPEN_WAIT_S) -> _Opened:
+        """Return the clients, building them if need be; raises UpstreamError when that fails."""
+        if self._opened is not None:
+            return self._opened
+        return await _within(within_s, self._openings.join("clients", self._build))
+
+    async def fetch(self, key: Key, *, traceparent: str | None, batchable: bool) -> bytes:
+        """Return the body for one key; raises UpstreamError."""
+        opened = await self.open()
+        if batchable and self._config.batch and isinstance(key, ParameterKey):
+            return await opened.batch.fetch(key, traceparent=traceparent)
+        return await opened.upstream.fetch(key, traceparent=traceparent)
+
+    async def session_tokens(self) -> tuple[str, ...]:
+        """Renew the credentials and return their tokens, newest last; never raises."""
+        try:
+            opened = await self.open()
+            return await _within(TOKENS_WAIT_S, self._in_thread(opened.source.session_tokens))
+        except UpstreamError as error:
+            self._log.warning("credentials could not be renewed", code=error.code)
+            return ()
+
+    def close(self) -> None:
+        """Let the threads go; one that hangs is left behind."""
+        self._openings.cancel()
+        if self._opened is not None:
+            self._opened.calls.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _build(self) -> _Opened:
+        try:
+            source = await self._in_thread(self._open_source)
+        except Exception as error:
+            self._log.error("AWS clients could not be built", error=type(error).__name__)
+            raise UpstreamError(NOT_OPEN, message="the AWS clients could not be built") from error
+        calls = Calls(
+            source,
+            threads=threads(self._config),
+            clock=self._clock,
+            hooks=self._hooks,
+            log=self._log,
+        )
+        upstream = Upstream(calls, deadline_s=deadlines_s(self._config), hooks=self._hooks)
+        batch = Batch(upstream, log=self._log)
+        self._opened = _Opened(source=source, calls=calls, upstream=upstream, batch=batch)
+        return self._opened
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def deadlines_s(config: ParametersConfig) -> Mapping[Service, float]:
+    """Return the longest a call to each service may take, all attempts together."""
+    wanted_ms = {
+        Service.SSM: config.ssm_timeout_ms,
+        Service.SECRETS_MANAGER: config.secrets_manager_timeout_ms,
+    }
+    return {
+        service: min(ms / MS_PER_S or DEADLINE_S, LONGEST_S) for service, ms in wanted_ms.items()
+    }
+
+
+def threads(config: ParametersConfig) -> int:
+    """Return how many calls to each service may be under way."""
+    return min(config.max_connections, MOST_THREADS)
+
+
+async def _within(seconds: float, awaitable: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    except TimeoutError:
+        message = f"not ready within {seconds:g} s"
+        raise UpstreamError(NOT_OPEN, message=message, transient=True) from None

@@ -1,0 +1,163 @@
+"""The composition of job 2, and its life: start, open, first invocation, close.
+
+Requests are accepted from `start` on. Those that come before the AWS clients exist wait for
+`open`, which the first of them begins if nobody else has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+from extension.clock import Clock
+from extension.config import LambdaConfig, ParametersConfig
+from extension.log import Log
+from extension.parameters import response
+from extension.parameters.calls import Source
+from extension.parameters.clients import Clients
+from extension.parameters.errors import UpstreamError
+from extension.parameters.exchange import Exchange
+from extension.parameters.hooks import GuardedHooks, Hooks
+from extension.parameters.keys import Service
+from extension.parameters.lookup import Lookup, Policy
+from extension.parameters.prefetch import prefetch, read_list
+from extension.parameters.reference import UnusableValueError, read_reference
+from extension.parameters.server import Server
+from extension.parameters.tokens import Tokens
+
+INIT_S = 5.0
+"""Most that init waits for the AWS clients, of the 10 s that Lambda gives it; GETs wait longer."""
+
+SNAP_START = "snap-start"
+MANAGED_INSTANCES = "lambda-managed-instances"
+
+
+class Parameters:
+    """The localhost cache; `hooks` may be assigned to at any time."""
+
+    def __init__(
+        self,
+        config: ParametersConfig,
+        sandbox: LambdaConfig,
+        environ: Mapping[str, str],
+        clock: Clock,
+        log: Log,
+        sockets: Sequence[socket.socket],
+        open_source: Callable[[], Source],
+    ) -> None:
+        self.hooks = Hooks()
+        self._config = config
+        self._initialization_type = sandbox.initialization_type
+        self._log = log
+        self._invoked = False
+        self._prefetching: asyncio.Task[None] | None = None
+        hooks = GuardedHooks(self.hooks, log=log)
+        self._clients = Clients(open_source, config=config, clock=clock, hooks=hooks, log=log)
+        self._policy = _policy(config, log)
+        self._lookup = Lookup(
+            policy=self._policy, fetch=self._clients.fetch, clock=clock, draw=_draw, log=log
+        )
+        exchange = Exchange(
+            tokens=Tokens(environ, renew=self._clients.session_tokens, clock=clock),
+            lookup=self._lookup,
+            ready=self._is_ready,
+            keeps=self._keeps,
+            json_errors=config.errors == "json",
+            clock=clock,
+            hooks=hooks,
+        )
+        self._server = Server(exchange.reply, sockets=sockets, log=log)
+
+    async def start(self) -> None:
+        """Serve on the sockets at once."""
+        await self._server.start()
+        self._log.debug("cache serves", config=asdict(self._config))
+
+    async def open(self) -> None:
+        """Build the AWS clients and prefetch; never raises: a failure is logged."""
+        try:
+            await self._clients.open(within_s=INIT_S)
+        except UpstreamError as error:
+            self._log.warning("AWS clients are not ready", reason=error.message)
+            return
+        if self._keeps():
+            await self._prefetch()
+
+    def on_invoke(self, event: object = None) -> None:
+        """Take note that an INVOKE event came: the first one opens the gate, ends a snapshot."""
+        del event
+        if self._invoked:
+            return
+        self._invoked = True
+        if self._initialization_type == SNAP_START:
+            self._prefetching = asyncio.create_task(self._prefetch())
+
+    async def resolve(self, reference: str, *, fresh: bool) -> str:
+        """Return the value that a reference such as `secretsmanager:name#key` stands for.
+
+        Raises:
+            BadReferenceError: it is of no known form.
+            UpstreamError: AWS has no value for it.
+            UnusableValueError: the value is not text, or has no such key.
+        """
+        query = read_reference(reference, fresh=fresh)
+        reply = response.success(await self._lookup.get(query, keep=self._keeps()), query)
+        if reply.status != 200:
+            raise UnusableValueError(reply.body.decode())
+        return reply.body.decode()
+
+    async def close(self) -> None:
+        """Stop serving; never hangs: threads that are stuck in a call are left behind."""
+        if self._prefetching is not None:
+            self._prefetching.cancel()
+        self._lookup.close()
+        self._clients.close()
+        await self._server.close()
+
+    def _is_ready(self) -> bool:
+        """Whether GETs are answered; Managed Instances have no INVOKE that could open the gate."""
+        if self._config.ready == "init" or self._invoked:
+            return True
+        return self._initialization_type == MANAGED_INSTANCES
+
+    def _keeps(self) -> bool:
+        """Whether values are kept: not in a snapshot, which lies on AWS's disks for days."""
+        return self._invoked or self._initialization_type != SNAP_START
+
+    async def _prefetch(self) -> None:
+        keys, unusable = read_list(self._config.prefetch)
+        for item in unusable:
+            self._log.warning("DISPATCH_CACHE_PREFETCH: entry ignored", entry=item)
+        kept = [key for key in keys if self._policy.keeps(key)][: self._policy.size]
+        if len(kept) < len(keys):
+            self._log.warning("prefetch exceeds the cache", listed=len(keys), fetched=len(kept))
+        await prefetch(kept, get=self._lookup.get, log=self._log)
+
+
+def _draw() -> float:
+    """Return a number in [0, 1) that no clone of a snapshot shares."""
+    return int.from_bytes(os.urandom(6)) / 2**48
+
+
+def _policy(config: ParametersConfig, log: Log) -> Policy:
+    """Return the cache's rules; a TTL above the limit is told and limited, as AWS's does."""
+    wanted = {
+        Service.SECRETS_MANAGER: ("SECRETS_MANAGER_TTL", config.secrets_manager_ttl_s),
+        Service.SSM: ("SSM_PARAMETER_STORE_TTL", config.ssm_ttl_s),
+    }
+    for name, ttl_s in wanted.values():
+        if ttl_s > config.ttl_limit_s:
+            log.warning(
+                f"{name} is limited: raise DISPATCH_CACHE_TTL_LIMIT_SECONDS",
+                value=ttl_s,
+                limit=config.ttl_limit_s,
+            )
+    return Policy(
+        ttl_s={each: min(ttl_s, config.ttl_limit_s) for each, (_, ttl_s) in wanted.items()},
+        jitter=config.ttl_jitter,
+        max_stale_s=config.max_stale_s,
+        size=config.cache_size if config.cache_enabled else 0,
+    )

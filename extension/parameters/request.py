@@ -1,0 +1,128 @@
+"""Path and query of a GET as a Query, or as the Rejection it gets.
+
+PURE. Values are decoded once, unknown parameters are ignored, of a repeated one the first counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from extension.parameters.errors import Rejection
+from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
+
+REMEMBERED_TARGETS = 1024
+"""Parsed targets kept: a function asks the same few URLs again and again (cache size is 1000)."""
+
+LONGEST_REMEMBERED = 1024
+"""Characters of a target worth keeping: with the number above at most a few MB."""
+
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SLASHES = re.compile(r"/{2,}")
+_ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
+
+_SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a caller wants, and in which form."""
+
+    key: Key
+    refresh: bool = False
+    raw: bool = False
+    json_key: str = ""
+
+
+class _RefusedError(Exception):
+    """Unwinds the parser; never leaves this module."""
+
+
+def read(method: str, target: str) -> Query | Rejection:
+    """Read the request target as it stands in the request line: path, then method, then query."""
+    if len(target) > LONGEST_REMEMBERED:
+        return _read(method, target)
+    return _remembered(method, target)
+
+
+def _read(method: str, target: str) -> Query | Rejection:
+    path, _, query = _ORIGIN.sub("", target, count=1).partition("?")
+    route = _ROUTES.get(_SLASHES.sub("/", path).rstrip("/"))
+    if route is None:
+        return Rejection(status=404, code="NotFound", text="no such path")
+    if method != "GET":
+        return Rejection(status=405, code="MethodNotAllowed", text="only GET is allowed")
+    try:
+        return route(_fields(query.partition("#")[0]))
+    except _RefusedError as refused:
+        return Rejection(status=400, code="ValidationException", text=str(refused))
+
+
+_remembered = lru_cache(REMEMBERED_TARGETS)(_read)
+
+
+def _fields(query: str) -> dict[str, str]:
+    """Return the first value of each field, in the order of the URL; empty ones are absent."""
+    if _BROKEN_ESCAPE.search(query):
+        raise _RefusedError("the query has a broken percent-encoding")
+    try:
+        pairs = parse_qsl(query, errors="strict")
+    except ValueError:
+        raise _RefusedError("the query is not UTF-8") from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields.setdefault(name, value)
+    return fields
+
+
+def _parameter(fields: Mapping[str, str]) -> Query:
+    name = _required(fields, "name")
+    selector = next((fields[each] for each in fields if each in {"version", "label"}), None)
+    if selector is not None:
+        name = f"{name}:{selector}"
+    return _query(ParameterKey(name, _switch(fields, "withDecryption")), fields)
+
+
+def _secret(fields: Mapping[str, str]) -> Query:
+    name = _required(fields, "secretId")
+    return _query(SecretKey(name, fields.get("versionId"), fields.get("versionStage")), fields)
+
+
+def _path(fields: Mapping[str, str]) -> Query:
+    for each in ("raw", "jsonKey"):
+        if each in fields:
+            raise _RefusedError(f"{each} is not for getByPath")
+    recursive, decrypt = _switch(fields, "recursive"), _switch(fields, "withDecryption")
+    return _query(PathKey(_required(fields, "path"), recursive, decrypt), fields)
+
+
+def _query(key: Key, fields: Mapping[str, str]) -> Query:
+    return Query(
+        key=key,
+        refresh=_switch(fields, "refresh") or _switch(fields, "refreshNow"),
+        raw=_switch(fields, "raw"),
+        json_key=fields.get("jsonKey", ""),
+    )
+
+
+def _required(fields: Mapping[str, str], name: str) -> str:
+    if not (value := fields.get(name)):
+        raise _RefusedError(f"{name} is missing")
+    return value
+
+
+def _switch(fields: Mapping[str, str], name: str) -> bool:
+    value = _SWITCHES.get(fields.get(name, "false").lower())
+    if value is None:
+        raise _RefusedError(f"{name} must be true or false")
+    return value
+
+
+_ROUTES = {
+    "/systemsmanager/parameters/get": _parameter,
+    "/systemsmanager/parameters/getByPath": _path,
+    "/secretsmanager/get": _secret,
+}

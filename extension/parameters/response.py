@@ -1,0 +1,137 @@
+"""What the caller gets: status, headers and body of success, refusal and failure.
+
+PURE. The one place where an error of AWS becomes an HTTP status: always 400 with one fixed text,
+as AWS's extension does and clients expect; the real code stands in a header.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from extension.parameters import gojson
+from extension.parameters.answer import Served, bare
+from extension.parameters.errors import Rejection, UpstreamError
+from extension.parameters.request import Query
+
+GENERIC = "an unexpected error occurred while executing request"
+JSON = "application/json"
+TEXT = "text/plain"
+UTF8_TEXT = "text/plain; charset=utf-8"
+BINARY = "application/octet-stream"
+
+NOT_READY = Rejection(
+    status=400,
+    code="NotReadyException",
+    text="not ready to serve traffic, please wait",
+    plain=True,
+)
+
+_NOT_FOR_A_HEADER = re.compile(r"[^A-Za-z0-9._#:/+=-]")
+LONGEST_HEADER = 128
+"""Characters of a code or request id that are repeated: AWS's are shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+HEALTHY = Reply(200, {"Content-Type": TEXT}, b"healthy")
+
+
+def success(served: Served, query: Query) -> Reply:
+    """Return the value in the form that was asked for."""
+    content_type, body = JSON, served.body
+    if query.json_key or query.raw:
+        value = bare(served.body)
+        if value is None:
+            return refusal(_invalid("the value is not text: ask without raw and jsonKey"))
+        if query.json_key:
+            try:
+                value = _at(query.json_key, value)
+            except (ValueError, LookupError, RecursionError):
+                return refusal(_invalid("jsonKey: the value has no such key"))
+        content_type, body = _bare_form(value)
+    headers = {
+        "Content-Type": content_type,
+        "X-Cache": served.result.value,
+        "Age": str(int(served.age_s)),
+    }
+    return Reply(200, headers, body)
+
+
+def refusal(rejection: Rejection, *, as_json: bool = False) -> Reply:
+    """Return the answer to a request that never went to AWS."""
+    if as_json and not rejection.plain:
+        return _json_error(rejection.status, rejection.code, rejection.text, "", "")
+    headers = {"Content-Type": TEXT, "x-amzn-errortype": rejection.code}
+    if rejection.status == 405:
+        headers["Allow"] = "GET"
+    return Reply(rejection.status, headers, rejection.text.encode())
+
+
+def failure(error: UpstreamError, *, as_json: bool = False) -> Reply:
+    """Return the answer to a request that AWS refused or that never reached it."""
+    if as_json:
+        return _json_error(400, error.code, error.message, error.request_id, error.service)
+    return Reply(
+        400, {"Content-Type": TEXT} | _told(error.code, error.request_id), GENERIC.encode()
+    )
+
+
+def _json_error(status: int, code: str, message: str, request_id: str, service: str) -> Reply:
+    error = {"code": code, "message": message, "requestId": request_id, "service": service}
+    headers = {"Content-Type": JSON} | _told(code, request_id)
+    return Reply(status, headers, gojson.encode({"error": error}))
+
+
+def _told(code: str, request_id: str) -> dict[str, str]:
+    headers = {"x-amzn-errortype": _header(code)}
+    if request_id:
+        headers["x-amzn-requestid"] = _header(request_id)
+    return headers
+
+
+def _header(text: str) -> str:
+    """Keep what may stand in a header: the text comes from whoever answered in AWS's place."""
+    return _NOT_FOR_A_HEADER.sub("", text)[:LONGEST_HEADER]
+
+
+def _invalid(text: str) -> Rejection:
+    return Rejection(status=400, code="ValidationException", text=text)
+
+
+def _at(json_key: str, value: str | bytes) -> Any:
+    """Follow dots into objects and lists; a key that itself contains the dots wins."""
+    found = json.loads(value)
+    if isinstance(found, dict) and json_key in found:
+        return found[json_key]
+    for step in json_key.split("."):
+        found = _member(found, step)
+    return found
+
+
+def _member(holder: object, name: str) -> Any:
+    match holder:
+        case dict():
+            return holder[name]
+        case list() if name.isdecimal():
+            return holder[int(name)]
+    raise LookupError(name)
+
+
+def _bare_form(value: object) -> tuple[str, bytes]:
+    match value:
+        case str():
+            return UTF8_TEXT, value.encode("utf-8", "replace")
+        case bytes():
+            return BINARY, value
+    return JSON, gojson.encode(value)

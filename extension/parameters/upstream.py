@@ -1,0 +1,130 @@
+"""From a key to its body: which operations AWS is asked, within one deadline over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from extension.parameters.answer import (
+    Answer,
+    parameter_body,
+    parameter_values,
+    parameters_of,
+    path_body,
+    secret_body,
+    secret_values,
+)
+from extension.parameters.calls import Call, Calls
+from extension.parameters.errors import TIMEOUT, UNUSABLE, UpstreamError
+from extension.parameters.hooks import GuardedHooks
+from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey, Service
+
+MAX_PAGES = 100
+"""Pages of 10 parameters that one getByPath reads: as many parameters as the cache has entries."""
+
+
+class Upstream:
+    """Fetches keys; every fetch ends at the latest at the deadline of its service."""
+
+    def __init__(
+        self, calls: Calls, *, deadline_s: Mapping[Service, float], hooks: GuardedHooks
+    ) -> None:
+        self._calls = calls
+        self._deadline_s = deadline_s
+        self._hooks = hooks
+
+    async def fetch(self, key: Key, *, traceparent: str | None = None) -> bytes:
+        """Return the body for one key; raises UpstreamError."""
+        async with self._deadline(key.service):
+            match key:
+                case ParameterKey():
+                    return await self._parameter(key, traceparent)
+                case SecretKey():
+                    return await self._secret(key, traceparent)
+                case PathKey():
+                    return await self._path(key, traceparent)
+
+    async def fetch_parameters(
+        self, names: list[str], *, decrypt: bool, traceparent: str | None = None
+    ) -> Answer:
+        """Return the GetParameters answer for up to ten names; raises UpstreamError."""
+        async with self._deadline(Service.SSM):
+            call = Call(
+                service=Service.SSM,
+                operation="GetParameters",
+                name=",".join(names),
+                arguments={"Names": names, "WithDecryption": decrypt},
+            )
+            answer = await self._calls.run(call, traceparent=traceparent)
+            self._tell_values(parameters_of(answer), decrypted=decrypt)
+            return answer
+
+    async def _parameter(self, key: ParameterKey, traceparent: str | None) -> bytes:
+        call = Call(
+            service=Service.SSM,
+            operation="GetParameter",
+            name=key.name,
+            arguments={"Name": key.name, "WithDecryption": key.decrypt},
+        )
+        answer = await self._calls.run(call, traceparent=traceparent)
+        body = parameter_body(answer)
+        self._tell_values([answer["Parameter"]], decrypted=key.decrypt)
+        return body
+
+    async def _secret(self, key: SecretKey, traceparent: str | None) -> bytes:
+        sent = {
+            "SecretId": key.name,
+            "VersionId": key.version_id,
+            "VersionStage": key.version_stage,
+        }
+        call = Call(
+            service=Service.SECRETS_MANAGER,
+            operation="GetSecretValue",
+            name=key.name,
+            arguments={name: value for name, value in sent.items() if value is not None},
+        )
+        answer = await self._calls.run(call, traceparent=traceparent)
+        body = secret_body(answer)
+        for value in secret_values(answer):
+            self._hooks.value(value)
+        return body
+
+    async def _path(self, key: PathKey, traceparent: str | None) -> bytes:
+        arguments = {
+            "Path": key.name,
+            "Recursive": key.recursive,
+            "WithDecryption": key.decrypt,
+        }
+        found: list[Answer] = []
+        for _ in range(MAX_PAGES):
+            call = Call(
+                service=Service.SSM,
+                operation="GetParametersByPath",
+                name=key.name,
+                arguments=arguments,
+            )
+            answer = await self._calls.run(call, traceparent=traceparent)
+            found += parameters_of(answer)
+            if not answer.get("NextToken"):
+                self._tell_values(found, decrypted=key.decrypt)
+                return path_body(found)
+            arguments = {**arguments, "NextToken": answer["NextToken"]}
+        raise UpstreamError(
+            UNUSABLE, message=f"more than {MAX_PAGES} pages under the path", service=Service.SSM
+        )
+
+    def _tell_values(self, parameters: list[Answer], *, decrypted: bool) -> None:
+        for parameter in parameters:
+            for value in parameter_values(parameter, decrypted=decrypted):
+                self._hooks.value(value)
+
+    @asynccontextmanager
+    async def _deadline(self, service: Service) -> AsyncIterator[None]:
+        seconds = self._deadline_s[service]
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            message = f"no answer within {seconds:g} s"
+            raise UpstreamError(TIMEOUT, message=message, service=service, transient=True) from None

@@ -1,0 +1,117 @@
+"""PURE: when to export, for how long, and how long an invocation may be held for it.
+
+Time that an extension takes after the response is billed and delays the next request in the same
+sandbox; data that waits for the next invocation is minutes late, or lost with the sandbox. Every
+budget here is one side of that trade, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from extension.clock import Instant
+
+FlushMode = Literal["auto", "end", "periodic"]
+
+DEADLINE_RESERVE_S = 0.5
+"""The last half second before the function's timeout is the user's alone."""
+
+INVOCATION_EXPORT_S = 2.0
+"""Longest export inside an invocation, however patient OTEL_EXPORTER_OTLP_TIMEOUT is."""
+
+SHUTDOWN_RESERVE_S = 0.35
+"""Of SHUTDOWN's 2 s: for closing, and for a loaded machine."""
+
+START_PATIENCE_S = 2.0
+"""Without any word of this request for so long, its telemetry is not coming."""
+
+LAST_WAIT_S = {"nothing": 0.0, "report": 0.04, "end": 0.1}
+"""Longest wait at SHUTDOWN for what is still to be told: a report takes 5 ms when it comes; the end
+of an invocation may lie in the platform's buffer for 25 ms, and without it the span says little."""
+
+PERIOD_S = 20.0
+"""Oldest that data gets in `periodic`, as long as invocations come."""
+
+HALF_FULL = 0.5
+"""Fullness of the buffer from which `periodic` does not wait for its period."""
+
+FREQUENT_GAP_S = 60.0
+"""Mean gap between invocations under which `auto` is `periodic`: the next one is near."""
+
+REMEMBERED_GAPS = 20
+"""How many of them must be known: after a short burst the next invocation may be far."""
+
+
+def invocation_budget_s(*, timeout_s: float, left_s: float) -> float:
+    """Return how long an export inside an invocation may take; not positive: do not try."""
+    return min(timeout_s, INVOCATION_EXPORT_S, left_s - DEADLINE_RESERVE_S)
+
+
+def shutdown_budget_s(*, left_s: float) -> float:
+    """Return how long the last export may take."""
+    return left_s - SHUTDOWN_RESERVE_S
+
+
+@dataclass(slots=True)
+class FlushPolicy:
+    """Decides for each invocation; learns from the gaps between them and from what went missing."""
+
+    mode: FlushMode = "auto"
+    _last_invoke: Instant | None = None
+    _last_export: Instant | None = None
+    _gaps_s: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_GAPS))
+    _missed: bool = False
+
+    def invoked(self, now: Instant) -> None:
+        """Learn that an invocation has begun."""
+        if self._last_invoke is not None:
+            self._gaps_s.append(now.since(self._last_invoke))
+        self._last_invoke = now
+
+    def exported(self, now: Instant) -> None:
+        """Learn that an export was tried."""
+        self._last_export = now
+
+    def missed(self) -> None:
+        """Learn that a hold waited for nothing: the next ones would too."""
+        self._missed = True
+
+    def heard(self) -> None:
+        """Learn that the end of an invocation was told after all."""
+        self._missed = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether this invocation is held until its telemetry has arrived."""
+        if self._missed or self.mode == "periodic":
+            return False
+        return self.mode == "end" or not self._is_frequent
+
+    @property
+    def _is_frequent(self) -> bool:
+        known = len(self._gaps_s)
+        return known == REMEMBERED_GAPS and sum(self._gaps_s) / known < FREQUENT_GAP_S
+
+    def is_due(self, now: Instant, *, fullness: float) -> bool:
+        """Tell whether `periodic` exports at the beginning of this invocation."""
+        if self._last_export is None or fullness >= HALF_FULL:
+            return True
+        return now.since(self._last_export) >= PERIOD_S
+
+
+@dataclass(slots=True, kw_only=True)
+class Hold:
+    """How long /next is held back for the runtimeDone of one request."""
+
+    deadline_ms: int
+    began: Instant
+    started: bool = False
+
+    def left_s(self, now: Instant) -> float:
+        """Return the seconds to go on waiting; not positive: let go."""
+        until_deadline = now.until_ms(self.deadline_ms) - DEADLINE_RESERVE_S
+        if self.started:
+            return until_deadline
+        return min(until_deadline, START_PATIENCE_S - now.since(self.began))

@@ -1,0 +1,1 @@
+"""Everything that imports opentelemetry; opened by `app` alone, after registering."""

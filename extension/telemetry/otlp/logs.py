@@ -1,0 +1,71 @@
+"""Records to OTLP log records, with the ids of the invocation they were written in."""
+
+from __future__ import annotations
+
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from extension.telemetry.finished import Finished
+from extension.telemetry.initialization import Initialization
+from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.span_events import attribute_values, text_size
+from extension.telemetry.otlp.spans import SCOPE
+from extension.telemetry.records import Record
+from extension.telemetry.xray import TraceContext
+
+RECORD_BYTES = 64
+"""Ids, times and framing of a record, besides its texts."""
+
+SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+
+
+def build_logs(finished: Finished, *, resource: Resource) -> list[ReadableLogRecord]:
+    """Return the records that something finished carries, in their order."""
+    if not finished.records:
+        return []
+    request_id = "" if isinstance(finished, Initialization) else finished.request_id
+    context = _context(finished.context) if finished.context else None
+    return [
+        ReadableLogRecord(
+            log_record=_log_record(record, request_id=request_id, context=context),
+            resource=resource,
+            instrumentation_scope=SCOPE,
+        )
+        for record in finished.records
+    ]
+
+
+def size(record: ReadableLogRecord) -> int:
+    """Estimate the bytes of a record on the wire."""
+    body = record.log_record.body
+    return RECORD_BYTES + len(str(body or "")) + text_size(record.log_record.attributes)
+
+
+def _context(of: TraceContext) -> Context:
+    span = NonRecordingSpan(
+        SpanContext(of.trace_id, of.span_id, is_remote=False, trace_flags=SAMPLED)
+    )
+    return set_span_in_context(span, Context())
+
+
+def _log_record(record: Record, *, request_id: str, context: Context | None) -> LogRecord:
+    attributes = attribute_values(record.attributes)
+    if request_id:
+        attributes[names.FAAS_INVOCATION_ID] = request_id
+    attributes[names.LOG_STREAM] = record.stream
+    if record.error:
+        attributes[names.EXCEPTION_TYPE] = record.error.type
+        attributes[names.EXCEPTION_MESSAGE] = record.error.message
+        attributes[names.EXCEPTION_STACKTRACE] = record.error.stack
+    return LogRecord(
+        timestamp=record.time_ns,
+        observed_timestamp=record.observed_ns,
+        context=context or Context(),
+        severity_text=record.severity_text or None,
+        severity_number=SeverityNumber(record.severity) if record.severity else None,
+        body=record.body,
+        attributes=attributes,
+    )

@@ -1,0 +1,233 @@
+"""What is finished, to metrics of the FaaS conventions, and our own health.
+
+Delta temporality unless the user prefers cumulative: a sandbox may die at any time, and the sums of
+thousands of short-lived ones mean nothing each by itself. No attribute ever holds a request id.
+Source: https://opentelemetry.io/docs/specs/semconv/faas/faas-metrics/
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+
+from extension.telemetry.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.events import Report
+from extension.telemetry.finished import Finished, Invocation, Overhead
+from extension.telemetry.health import Health
+from extension.telemetry.initialization import Initialization
+from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.spans import SCOPE
+from extension.telemetry.outgoing import Outgoing
+from extension.telemetry.verdict import judge
+
+NS_PER_S = 1_000_000_000
+BYTES_PER_MIB = 1_048_576
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Bucket bounds that the conventions advise for durations."""
+BYTES = tuple(float(2**power * BYTES_PER_MIB) for power in range(5, 14))
+"""From 32 MiB to 8 GiB: Lambda's memory sizes."""
+
+POINT_BYTES = 192
+"""A data point on the wire, about."""
+
+TRIGGER = {names.FAAS_TRIGGER: "other"}
+
+
+@dataclass(slots=True)
+class Distribution:
+    """A histogram as it fills."""
+
+    bounds: tuple[float, ...]
+    counts: list[int] = field(init=False)
+    sum: float = 0.0
+    min: float = float("inf")
+    max: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.counts = [0] * (len(self.bounds) + 1)
+
+    def add(self, value: float) -> None:
+        """Count one value; a bound belongs to the bucket below it."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+        self.min, self.max = min(self.min, value), max(self.max, value)
+
+
+class Meter:
+    """Gathers between two exports."""
+
+    def __init__(self, *, temporality: Literal["delta", "cumulative"], now_ns: int) -> None:
+        self._cumulative = temporality == "cumulative"
+        self._begin_ns = now_ns
+        self._counters: Counter[tuple[str, str]] = Counter()
+        self._distributions: dict[str, Distribution] = {}
+        self._told: Counter[tuple[str, str]] = Counter()
+
+    def record(self, finished: Finished) -> None:
+        """Count one thing that is finished."""
+        match finished:
+            case Invocation():
+                self._invocation(finished)
+            case Overhead():
+                self._memory(finished.report)
+            case Initialization(kind="init"):
+                self._add("faas.init_duration", (finished.end_ns - finished.start_ns) / NS_PER_S)
+
+    def record_answer(self, answer: CacheAnswer) -> None:
+        """Count one GET of the cache, and how old the value was if it came from there."""
+        self._counters["lambda_dispatch.cache.requests", answer.result] += 1
+        if answer.result in ("HIT", "STALE"):
+            self._add("lambda_dispatch.cache.age", answer.age_s)
+
+    def record_call(self, call: CacheCall) -> None:
+        """Count one call of the cache to AWS."""
+        self._add(
+            "lambda_dispatch.cache.upstream_duration", (call.end_ns - call.start_ns) / NS_PER_S
+        )
+        if call.code:
+            self._counters["lambda_dispatch.cache.upstream_errors", call.service] += 1
+        if call.throttles:
+            self._counters["lambda_dispatch.cache.throttles", call.service] += call.throttles
+
+    def collect(self, health: Health, *, resource: Resource, now_ns: int) -> list[Outgoing]:
+        """Return what was gathered since the last call as one item, or nothing."""
+        self._health(health)
+        metrics = [*self._sums(now_ns), *self._histograms(now_ns)]
+        if not self._cumulative:
+            self._counters.clear()
+            self._distributions.clear()
+            self._begin_ns = now_ns
+        if not metrics:
+            return []
+        scope = ScopeMetrics(scope=SCOPE, metrics=metrics, schema_url="")
+        data = MetricsData([ResourceMetrics(resource, scope_metrics=[scope], schema_url="")])
+        return [Outgoing(signal="metrics", item=data, size=POINT_BYTES * len(metrics))]
+
+    def _invocation(self, invocation: Invocation) -> None:
+        done = invocation.done
+        lasted_s = (invocation.end_ns - invocation.start_ns) / NS_PER_S
+        measured = done.duration_ms / 1000 if done and done.duration_ms is not None else lasted_s
+        self._add("faas.invoke_duration", measured)
+        if invocation.cold_start:
+            self._counters["faas.coldstarts", ""] += 1
+        verdict = judge(invocation)
+        if invocation.status == "timeout":
+            self._counters["faas.timeouts", ""] += 1
+        elif verdict.failed:
+            self._counters["faas.errors", ""] += 1
+        elif not invocation.incomplete:
+            self._counters["faas.invocations", ""] += 1
+        if invocation.report and not invocation.done:
+            self._memory(invocation.report)
+
+    def _memory(self, report: Report) -> None:
+        if report.max_memory_used_mb is not None:
+            self._add("faas.mem_usage", report.max_memory_used_mb * BYTES_PER_MIB)
+
+    def _health(self, health: Health) -> None:
+        """Turn counts since the process began into what came since the last export."""
+        now = Counter(
+            {("lambda_dispatch.dropped", reason): count for reason, count in health.dropped.items()}
+        )
+        now["lambda_dispatch.failed_exports", ""] = health.failed_exports
+        now["lambda_dispatch.platform_dropped", ""] = health.platform_dropped
+        now["lambda_dispatch.secret_leaks", ""] = health.leaks
+        self._counters.update(now - self._told)
+        self._told = now
+        for seconds in health.take_added():
+            self._add("lambda_dispatch.added_after_response", seconds)
+
+    def _add(self, name: str, value: float) -> None:
+        bounds = BYTES if UNITS[name] == "By" else SECONDS
+        self._distributions.setdefault(name, Distribution(bounds)).add(value)
+
+    @property
+    def _temporality(self) -> AggregationTemporality:
+        if self._cumulative:
+            return AggregationTemporality.CUMULATIVE
+        return AggregationTemporality.DELTA
+
+    def _sums(self, now_ns: int) -> list[Metric]:
+        points: dict[str, list[NumberDataPoint]] = {}
+        for (name, label), count in self._counters.items():
+            labels = {**TRIGGER} if name.startswith("faas.") else {}
+            point = NumberDataPoint(
+                attributes={**labels, **({LABELS.get(name, "reason"): label} if label else {})},
+                start_time_unix_nano=self._begin_ns,
+                time_unix_nano=now_ns,
+                value=count,
+            )
+            points.setdefault(name, []).append(point)
+        return [
+            Metric(name, None, UNITS[name], Sum(points[name], self._temporality, is_monotonic=True))
+            for name in points
+        ]
+
+    def _histograms(self, now_ns: int) -> list[Metric]:
+        return [
+            Metric(
+                name,
+                None,
+                UNITS[name],
+                Histogram([self._point(name, each, now_ns)], self._temporality),
+            )
+            for name, each in self._distributions.items()
+        ]
+
+    def _point(self, name: str, of: Distribution, now_ns: int) -> HistogramDataPoint:
+        return HistogramDataPoint(
+            attributes={**TRIGGER} if name.startswith("faas.") else {},
+            start_time_unix_nano=self._begin_ns,
+            time_unix_nano=now_ns,
+            count=sum(of.counts),
+            sum=of.sum,
+            bucket_counts=list(of.counts),
+            explicit_bounds=of.bounds,
+            min=of.min,
+            max=of.max,
+        )
+
+
+UNITS = {
+    "faas.invoke_duration": "s",
+    "faas.init_duration": "s",
+    "faas.mem_usage": "By",
+    "faas.coldstarts": "{coldstart}",
+    "faas.invocations": "{invocation}",
+    "faas.errors": "{error}",
+    "faas.timeouts": "{timeout}",
+    "lambda_dispatch.dropped": "{item}",
+    "lambda_dispatch.failed_exports": "{export}",
+    "lambda_dispatch.platform_dropped": "{record}",
+    "lambda_dispatch.added_after_response": "s",
+    "lambda_dispatch.secret_leaks": "{record}",
+    "lambda_dispatch.cache.requests": "{request}",
+    "lambda_dispatch.cache.age": "s",
+    "lambda_dispatch.cache.upstream_duration": "s",
+    "lambda_dispatch.cache.upstream_errors": "{call}",
+    "lambda_dispatch.cache.throttles": "{answer}",
+}
+"""Every metric, and its unit."""
+
+LABELS = {
+    "lambda_dispatch.cache.requests": "result",
+    "lambda_dispatch.cache.upstream_errors": "rpc.service",
+    "lambda_dispatch.cache.throttles": "rpc.service",
+}
+"""What a counter is split by, where it is not a reason."""

@@ -1,0 +1,44 @@
+"""Who sends: the function and its sandbox as an OpenTelemetry resource."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from opentelemetry.sdk.resources import Resource
+
+from extension.telemetry.otlp import attributes as names
+from extension.telemetry.sender import Sender
+
+BYTES_PER_MIB = 1_048_576
+
+
+def build_resource(sender: Sender, *, instance_id: str = "") -> Resource:
+    """Build the resource; what the user sets in OTEL_RESOURCE_ATTRIBUTES wins over what we find.
+
+    `instance_id` is the log stream's name, which only the platform's events tell.
+    """
+    found: dict[str, Any] = {
+        names.SERVICE_NAME: sender.function_name,
+        names.CLOUD_PROVIDER: "aws",
+        names.CLOUD_PLATFORM: "aws_lambda",
+        names.CLOUD_REGION: sender.region,
+        names.CLOUD_ACCOUNT_ID: sender.account_id,
+        names.FAAS_NAME: sender.function_name,
+        names.FAAS_VERSION: sender.function_version,
+        names.FAAS_INSTANCE: instance_id,
+        names.FAAS_MAX_MEMORY: sender.memory_mb * BYTES_PER_MIB,
+        names.AWS_LOG_STREAM_NAMES: (instance_id,) if instance_id else (),
+    }
+    told = parse_resource_attributes(sender.resource_attributes)
+    named = {names.SERVICE_NAME: sender.service_name} if sender.service_name else {}
+    known = {name: value for name, value in found.items() if value}
+    return Resource({**known, **told, **named})
+
+
+def parse_resource_attributes(text: str) -> dict[str, str]:
+    """Read `key=value,…` with percent-encoded values; a malformed pair is left out."""
+    pairs = (pair.partition("=") for pair in text.split(","))
+    return {
+        name.strip(): unquote(value.strip()) for name, sep, value in pairs if sep and name.strip()
+    }

@@ -1,0 +1,72 @@
+"""The JSON format: the platform's events as they came, a JSON array a POST.
+
+The contract of AWS's own sample extension, for endpoints written for it. The invocations are still
+assembled, for they decide when to export.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from extension.telemetry.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.decode import Batch
+from extension.telemetry.finished import Finished
+from extension.telemetry.health import Health
+from extension.telemetry.outcome import Outcome
+from extension.telemetry.outgoing import Outgoing, Signal
+from extension.telemetry.post import Post
+from extension.telemetry.records import has_marker
+from extension.telemetry.redact import Redact, redact_json
+
+CONTENT_TYPE = "application/json"
+
+
+class RawEncoder:
+    """Passes events on; what is made of them elsewhere is not wanted here."""
+
+    def __init__(self, *, redact: Redact) -> None:
+        self._redact = redact
+
+    def learn_instance(self, instance_id: str) -> None:
+        """Do nothing: the events tell it themselves."""
+
+    def take_events(self, batch: Batch) -> list[Outgoing]:
+        """Return each event, less our own lines."""
+        clean = (redact_json(item, self._redact) for item in batch.items if not _is_own(item))
+        texts = [json.dumps(item, ensure_ascii=False) for item in clean]
+        return [Outgoing(signal="events", item=text, size=len(text) + 1) for text in texts]
+
+    def build(self, finished: Finished) -> list[Outgoing]:
+        """Return nothing."""
+        del finished
+        return []
+
+    def count_answer(self, answer: CacheAnswer) -> None:
+        """Do nothing."""
+
+    def count_call(self, call: CacheCall) -> None:
+        """Do nothing."""
+
+    def collect(self, health: Health, *, now_ns: int) -> list[Outgoing]:
+        """Return nothing."""
+        del health, now_ns
+        return []
+
+
+class RawExporter:
+    """Posts events as one JSON array."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    async def export(self, signal: Signal, items: Sequence[str], *, budget_s: float) -> Outcome:
+        """Send one batch within `budget_s` seconds; never raises for what the endpoint does."""
+        body = ("[" + ",".join(items) + "]").encode()
+        return await self._post.send(signal, body, content_type=CONTENT_TYPE, budget_s=budget_s)
+
+
+def _is_own(item: Any) -> bool:
+    is_extensions = isinstance(item, dict) and item.get("type") == "extension"
+    return is_extensions and has_marker(item.get("record"))

@@ -1,0 +1,52 @@
+"""PURE: JSON that somebody else wrote, read so that everything in it can be sent on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MOST_DIGITS = 4300
+"""Of an integer, as Python converts them; a longer one stays the text that it is."""
+
+
+def read_json(text: str | bytes) -> Any:
+    """Return the value; half characters, which JSON can spell but no encoder can send, become `?`.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deeply to be read.
+    """
+    try:
+        value = _loads(text)
+        return _without_halves(value) if _may_have_halves(text) else value
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _loads(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of more digits than Python converts
+        return json.loads(text, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= MOST_DIGITS else digits
+
+
+def _may_have_halves(text: str | bytes) -> bool:
+    if isinstance(text, str):
+        return "\\ud" in text or "\\uD" in text
+    return b"\\ud" in text or b"\\uD" in text
+
+
+def _without_halves(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case list():
+            return [_without_halves(each) for each in value]
+        case dict():
+            return {_without_halves(key): _without_halves(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,19 @@
+"""PURE: who sends, as far as it is known when telemetry opens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The function and what its user calls it; empty texts and 0 are unknown."""
+
+    function_name: str = ""
+    function_version: str = ""
+    account_id: str = ""
+    region: str = ""
+    memory_mb: int = 0
+    service_name: str = ""
+    resource_attributes: str = ""
+    """OTEL_RESOURCE_ATTRIBUTES as it stands."""

@@ -1,0 +1,73 @@
+"""The TLS context of the endpoint: whom to trust, and who we are.
+
+Every https POST needs one of these: aiohttp's own contexts trust nobody (`quick_import`).
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from extension.config import OtlpConfig
+
+PEM = "-----BEGIN "
+"""How the text of a certificate or key begins, where a setting holds that instead of a path."""
+
+
+class TlsError(Exception):
+    """A certificate or key that cannot be used; names the setting and the kind of trouble."""
+
+
+def build_tls(config: OtlpConfig) -> ssl.SSLContext:
+    """Return a context for https.
+
+    Raises:
+        TlsError: a file is missing, unreadable, or not what it should be.
+    """
+    try:
+        context = _trusting(config.certificate)
+    except (OSError, ValueError) as error:
+        raise TlsError(_told("OTEL_EXPORTER_OTLP_CERTIFICATE", error)) from error
+    if not config.client_certificate:
+        return context
+    try:
+        with (
+            _as_file(config.client_certificate) as certificate,
+            _as_file(config.client_key) as key,
+        ):
+            context.load_cert_chain(certificate, key or None, password=_refuse)
+    except (OSError, ValueError) as error:
+        raise TlsError(_told("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", error)) from error
+    return context
+
+
+def _trusting(certificate: str) -> ssl.SSLContext:
+    if certificate.lstrip().startswith(PEM):
+        return ssl.create_default_context(cadata=certificate)
+    return ssl.create_default_context(cafile=certificate or None)
+
+
+@contextmanager
+def _as_file(text: str) -> Iterator[str]:
+    """Give a PEM text a path that exists in memory alone: OpenSSL reads keys from files only."""
+    if not text.lstrip().startswith(PEM):
+        yield text
+        return
+    descriptor = os.memfd_create("pem", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _refuse() -> str:
+    """Give no password: OpenSSL would ask for one on a terminal that is not there."""
+    raise ValueError("the key is encrypted")
+
+
+def _told(variable: str, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
+    return f"{variable}: {reason}"

@@ -1,0 +1,199 @@
+"""How one environment variable is declared and read; `config` says which there are.
+
+A bad value never stops the process: the default is used and a `Problem` names the variable,
+the value and what is allowed. The value of a variable that may hold a credential is not repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+Section = TypeVar("Section")
+
+SHOWN_CHARACTERS = 40
+"""How much of a bad value a problem repeats: enough to recognise it."""
+
+
+class BadValueError(ValueError):
+    """The text is not what the variable allows."""
+
+
+class OutOfRangeError(BadValueError):
+    """A number beyond a limit that is clamped rather than refused."""
+
+    def __init__(self, clamped: float) -> None:
+        super().__init__("out of range")
+        self.clamped = clamped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[T]):
+    """A parser and, in words, what it takes."""
+
+    parse: Callable[[str], T]
+    allowed: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One row of the configuration table."""
+
+    name: str
+    kind: Kind[Any]
+    default: Any
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A value that could not be used as it stands."""
+
+    variable: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.reason}"
+
+
+def variable(name: str, kind: Kind[T], default: T, *, meaning: str, unit: str = "") -> T:
+    """Declare a dataclass field that is read from the variable `name`."""
+    row = Variable(name=name, kind=kind, default=default, unit=unit, meaning=meaning)
+    declared: T = field(default=default, metadata={"variable": row})
+    return declared
+
+
+def variables(section: type[Any]) -> tuple[Variable, ...]:
+    """Return the rows that a section declares, in order."""
+    return tuple(each.metadata["variable"] for each in fields(section) if each.metadata)
+
+
+def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, tuple[Problem, ...]]:
+    """Build a section from the environment; unset and empty variables take their default."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for each in fields(section):  # type: ignore[arg-type]  # every section is a dataclass
+        row: Variable | None = each.metadata.get("variable")
+        text = environ.get(row.name, "").strip() if row else ""
+        if row is None or not text:
+            continue
+        try:
+            values[each.name] = row.kind.parse(text)
+        except OutOfRangeError as error:
+            values[each.name] = error.clamped
+            problems.append(_problem(row, text, f"is limited to {error.clamped:g}"))
+        except ValueError:
+            problems.append(_problem(row, text, f"is ignored, using {row.default!r}"))
+    return section(**values), tuple(problems)
+
+
+def _problem(row: Variable, text: str, consequence: str) -> Problem:
+    shown = "(not shown)" if row.kind.secret else repr(text[:SHOWN_CHARACTERS])
+    allowed = f"{row.kind.allowed} {row.unit}".rstrip()
+    return Problem(variable=row.name, reason=f"= {shown} {consequence}; allowed: {allowed}")
+
+
+def text(allowed: str = "any text") -> Kind[str]:
+    """Any text."""
+    return Kind(parse=str, allowed=allowed)
+
+
+def credential(allowed: str) -> Kind[str]:
+    """Text that is never repeated in a message."""
+    return Kind(parse=str, allowed=allowed, secret=True)
+
+
+def switch() -> Kind[bool]:
+    """A boolean in any of the usual spellings, upper or lower case."""
+
+    def parse(given: str) -> bool:
+        match given.lower():
+            case "true" | "1" | "on" | "yes":
+                return True
+            case "false" | "0" | "off" | "no":
+                return False
+        raise BadValueError(given)
+
+    return Kind(parse=parse, allowed="true or false")
+
+
+def whole(low: int, high: int | None = None, *, clamp: bool = False) -> Kind[int]:
+    """A whole number of ASCII digits; above `high` it is clamped or refused."""
+
+    def parse(given: str) -> int:
+        if not re.fullmatch(r"\+?[0-9]{1,18}", given) or (value := int(given)) < low:
+            raise BadValueError(given)
+        if high is not None and value > high:
+            raise OutOfRangeError(high) if clamp else BadValueError(given)
+        return value
+
+    limit = f"{low} to {high}" if high is not None else f"{low} or more"
+    return Kind(parse=parse, allowed=f"whole numbers {limit}")
+
+
+def fraction(low: float, high: float) -> Kind[float]:
+    """A decimal number."""
+
+    def parse(given: str) -> float:
+        value = float(given)
+        if not low <= value <= high:
+            raise BadValueError(given)
+        return value
+
+    return Kind(parse=parse, allowed=f"{low:g} to {high:g}")
+
+
+def choice(*names: str) -> Kind[str]:
+    """One of some names, in any case; the name as declared is the value."""
+
+    def parse(given: str) -> str:
+        for name in names:
+            if name.lower() == given.lower():
+                return name
+        raise BadValueError(given)
+
+    return Kind(parse=parse, allowed=", ".join(names[:-1]) + " or " + names[-1])
+
+
+def choices(*names: str) -> Kind[tuple[str, ...]]:
+    """A comma list of some names, at least one; returned in the order declared."""
+    one = choice(*names)
+
+    def parse(given: str) -> tuple[str, ...]:
+        chosen = {one.parse(item.strip()) for item in given.split(",") if item.strip()}
+        if not chosen:
+            raise BadValueError(given)
+        return tuple(name for name in names if name in chosen)
+
+    return Kind(parse=parse, allowed="a comma list of " + ", ".join(names))
+
+
+def pattern() -> Kind[str]:
+    """A regular expression of Python's `re`."""
+
+    def parse(given: str) -> str:
+        try:
+            re.compile(given)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise BadValueError(given) from error
+        return given
+
+    return Kind(parse=parse, allowed="a regular expression")
+
+
+def http_url() -> Kind[str]:
+    """An absolute http or https URL; not repeated in a message, for it may carry a key."""
+
+    def parse(given: str) -> str:
+        parts = urlsplit(given)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+            raise BadValueError(given)
+        return given
+
+    return Kind(parse=parse, allowed="an http:// or https:// URL", secret=True)

@@ -1,0 +1,26 @@
+"""Feeds deliveries to an assembler as `telemetry.telemetry` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from extension.telemetry.decode import parse
+from extension.telemetry.events import LogLine
+from extension.telemetry.finished import Finished
+from extension.telemetry.invocations import Assembler
+from extension.telemetry.records import read_record
+from tests.platform_events import JsonEvent, delivery
+
+
+def assemble(into: Assembler, deliveries: Iterable[Sequence[JsonEvent]]) -> list[Finished]:
+    """Feed deliveries one after the other and return all that they finish."""
+    finished: list[Finished] = []
+    for events in deliveries:
+        batch = parse(delivery(*events))
+        assert batch.bad == 0
+        for event in batch.events:
+            if isinstance(event, LogLine):
+                finished += into.feed_record(read_record(event))
+            else:
+                finished += into.feed(event)
+    return finished

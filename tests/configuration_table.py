@@ -1,0 +1,40 @@
+"""The README's configuration table, from `extension.config`; run it to write it anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from extension.config import USER_SECTIONS
+from extension.variable import Variable, variables
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCK = re.compile(r"<!-- configuration -->\n(.*)<!-- /configuration -->", re.DOTALL)
+
+
+def table() -> str:
+    """Return the table as it should stand in the README."""
+    sections = [
+        f"**{(section.__doc__ or '').rstrip('.')}**\n\n"
+        "| Variable | Default | Allowed | Meaning |\n| --- | --- | --- | --- |\n"
+        + "".join(row(each) for each in variables(section))
+        for section in USER_SECTIONS
+    ]
+    return "\n".join(sections)
+
+
+def row(of: Variable) -> str:
+    """Return one variable's row."""
+    default = str(of.default).lower() if isinstance(of.default, bool) else of.default
+    shown = "" if default == "" else f"`{default}`"
+    if isinstance(default, tuple):
+        shown = f"`{','.join(default)}`"
+    allowed = f"{of.kind.allowed}, {of.unit}" if of.unit else of.kind.allowed
+    meaning = of.meaning.replace("|", "\\|")
+    return f"| `{of.name}` | {shown} | {allowed} | {meaning} |\n"
+
+
+if __name__ == "__main__":
+    text = README.read_text()
+    begin, end = BLOCK.search(text).span(1)  # type: ignore[union-attr]
+    README.write_text(text[:begin] + table() + text[end:])

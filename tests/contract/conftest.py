@@ -1,0 +1,41 @@
+"""A fake AWS, and caches in front of it, for the black-box cases of the localhost cache."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.fake_aws import FakeAws
+from tests.running_cache import RunningCache
+
+Serve = Callable[..., Awaitable[RunningCache]]
+
+
+@pytest.fixture
+async def aws() -> AsyncIterator[FakeAws]:
+    """A fake AWS with one value of each kind."""
+    async with FakeAws() as fake:
+        fake.put_parameter("/a/b", "v")
+        fake.put_parameter("/a/secure", "plaintext", Type="SecureString")
+        fake.put_secret("n", "s")
+        yield fake
+
+
+@pytest.fixture
+async def serve(aws: FakeAws) -> AsyncIterator[Serve]:
+    """Return what starts a cache, given further variables as keywords."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*, opened: bool = True, **variables: str) -> RunningCache:
+            cache = RunningCache(aws.environment | variables, opened=opened)
+            return await stack.enter_async_context(cache)
+
+        yield start
+
+
+@pytest.fixture
+async def cache(serve: Serve) -> RunningCache:
+    """A cache with default settings."""
+    return await serve()

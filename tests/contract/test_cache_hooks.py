@@ -1,0 +1,114 @@
+"""Hooks: what the rest of the process may hear."""
+
+from __future__ import annotations
+
+import base64
+
+from extension.parameters.answer import Result
+from extension.parameters.hooks import UpstreamCall
+from extension.parameters.keys import Service
+from tests.contract.conftest import Serve
+from tests.fake_aws import (
+    BROKEN,
+    REQUEST_ID,
+    THROTTLED,
+    FakeAws,
+)
+from tests.running_cache import GET_BY_PATH, RunningCache
+
+
+async def test_values_are_told_to_the_redactor(aws: FakeAws, serve: Serve) -> None:
+    """Every value that arrives, and whether it is a secret."""
+    cache = await serve(DISPATCH_CACHE_BATCH="on")
+    told: list[tuple[str, str | bytes, bool]] = []
+
+    def note(name: str, value: str | bytes, *, secure: bool) -> None:
+        told.append((name, value, secure))
+
+    cache.parameters.hooks.on_value = note
+    aws.put_secret("bin", "", SecretBinary=base64.b64encode(b"\x01").decode())
+    del aws.secrets["bin"]["SecretString"]
+    await cache.parameter("name=/a/b")
+    await cache.parameter("name=/a/secure")
+    await cache.parameter("name=/a/secure&withDecryption=true")
+    await cache.secret("secretId=n")
+    await cache.secret("secretId=n")
+    await cache.secret("secretId=bin")
+    await cache.get(f"{GET_BY_PATH}?path=/a&withDecryption=true")
+    assert told == [
+        ("/a/b", "v", False),
+        ("/a/secure", "Y2lwaGVydGV4dA==", False),
+        ("/a/secure", "plaintext", True),
+        ("n", "s", True),
+        ("bin", b"\x01", True),
+        ("/a/b", "v", False),
+        ("/a/secure", "plaintext", True),
+    ]
+
+
+async def test_upstream_calls_are_told(aws: FakeAws, cache: RunningCache) -> None:
+    """One record a call: operation, name, times, attempts, throttles, outcome, traceparent."""
+    calls: list[UpstreamCall] = []
+    cache.parameters.hooks.on_upstream_call = calls.append
+    began = cache.clock.now()
+    aws.faults.append(THROTTLED)
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    await cache.secret("secretId=n", traceparent=traceparent)
+    await cache.parameter("name=/nope", traceparent="x" * 1000)
+    assert calls[0] == UpstreamCall(
+        service=Service.SECRETS_MANAGER,
+        operation="GetSecretValue",
+        name="n",
+        started_at=began,
+        ended_at=began,
+        attempts=2,
+        throttles=1,
+        code="",
+        request_id=REQUEST_ID,
+        traceparent=traceparent,
+    )
+    assert (calls[1].code, calls[1].attempts, calls[1].traceparent) == (
+        "ParameterNotFound",
+        1,
+        None,
+    )
+
+
+async def test_answers_are_told(aws: FakeAws, cache: RunningCache) -> None:
+    """How each GET was answered, with the age of what it got."""
+    answers: list[tuple[Result, float]] = []
+
+    def note(result: Result, *, age_s: float, waited_s: float) -> None:
+        assert waited_s >= 0
+        answers.append((result, age_s))
+
+    cache.parameters.hooks.on_answer = note
+    await cache.secret("secretId=n")
+    cache.clock.advance(2)
+    await cache.secret("secretId=n")
+    await cache.secret("secretId=n&refresh=true")
+    aws.fault = lambda _: BROKEN
+    await cache.secret("secretId=nope")
+    cache.clock.advance(400)
+    await cache.secret("secretId=n")
+    assert answers == [
+        (Result.MISS, 0.0),
+        (Result.HIT, 2.0),
+        (Result.REFRESH, 0.0),
+        (Result.ERROR, 0.0),
+        (Result.STALE, 400.0),
+    ]
+
+
+async def test_hook_that_fails_harms_nobody(aws: FakeAws, cache: RunningCache) -> None:
+    """Another room's fault is one log line; the caller gets the value."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("secret words")
+
+    cache.parameters.hooks.on_value = fail
+    cache.parameters.hooks.on_answer = fail
+    cache.parameters.hooks.on_upstream_call = fail
+    assert (await cache.secret("secretId=n")).status == 200
+    assert set(cache.log.messages) == {"hook failed"}
+    assert "secret words" not in "".join(cache.log.lines)

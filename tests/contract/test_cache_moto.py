@@ -1,0 +1,143 @@
+"""The same contract on the real wire: boto3 against moto's server, which models AWS's answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from simulator.aws import LocalAws
+from tests.running_cache import GET_BY_PATH, RunningCache
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def local_aws() -> AsyncIterator[LocalAws]:
+    """Parameter Store and Secrets Manager with something in them."""
+    async with LocalAws() as aws:
+        await aws.put_parameter("/app/url", value="first")
+        await aws.put_parameter("/app/url", value="second")
+        await aws.put_parameter("/app/list", value="a,b,c", kind="StringList")
+        await aws.put_parameter("/app/deep/password", value="hunter2", kind="SecureString")
+        await aws.put_secret("app/text", value='{"user": "u<>&"}')
+        await aws.put_secret("app/binary", value=b"\x00\xff")
+        yield aws
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cache(local_aws: LocalAws) -> AsyncIterator[RunningCache]:
+    """A cache of its own for each test."""
+    async with RunningCache(local_aws.environment) as running:
+        yield running
+
+
+async def test_parameter(cache: RunningCache) -> None:
+    """Key set and order of the body."""
+    answer = await cache.parameter("name=/app/url")
+    assert list(answer.json) == ["Parameter", "ResultMetadata"]
+    assert list(answer.json["Parameter"]) == [
+        "ARN", "DataType", "LastModifiedDate", "Name", "Selector", "SourceResult", "Type",
+        "Value", "Version",
+    ]  # fmt: skip
+    parameter = answer.json["Parameter"]
+    assert (parameter["Value"], parameter["Version"], parameter["Selector"]) == ("second", 2, None)
+    assert parameter["LastModifiedDate"].endswith("Z")
+
+
+async def test_version_of_a_parameter(cache: RunningCache) -> None:
+    """An older version by number."""
+    answer = await cache.parameter("name=/app/url&version=1")
+    assert answer.json["Parameter"]["Value"] == "first"
+
+
+async def test_string_list(cache: RunningCache) -> None:
+    """A comma string."""
+    assert (await cache.parameter("name=/app/list")).json["Parameter"]["Value"] == "a,b,c"
+
+
+async def test_secure_string(cache: RunningCache) -> None:
+    """Ciphertext unless decryption is asked for."""
+    encrypted = (await cache.parameter("name=/app/deep/password")).json["Parameter"]["Value"]
+    assert encrypted != "hunter2"
+    answer = await cache.parameter("name=/app/deep/password&withDecryption=true")
+    assert answer.json["Parameter"]["Value"] == "hunter2"
+
+
+async def test_secrets(cache: RunningCache) -> None:
+    """Text and bytes, by name and by ARN, by stage and by version."""
+    text = (await cache.secret("secretId=app/text")).json
+    assert list(text) == [
+        "ARN", "CreatedDate", "Name", "SecretBinary", "SecretString", "VersionId",
+        "VersionStages", "ResultMetadata",
+    ]  # fmt: skip
+    assert (text["SecretString"], text["VersionStages"]) == ('{"user": "u<>&"}', ["AWSCURRENT"])
+    assert (await cache.secret("secretId=app/binary")).json["SecretBinary"] == "AP8="
+    for query in (
+        f"secretId={text['ARN']}",
+        "secretId=app/text&versionStage=AWSCURRENT",
+        f"secretId=app/text&versionId={text['VersionId']}",
+    ):
+        assert (await cache.secret(query)).json["SecretString"] == text["SecretString"]
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("/systemsmanager/parameters/get?name=/nope", "ParameterNotFound"),
+        ("/systemsmanager/parameters/get?name=/app/url&version=99", "ParameterVersionNotFound"),
+        ("/secretsmanager/get?secretId=nope", "ResourceNotFoundException"),
+        ("/secretsmanager/get?secretId=app/text&versionStage=NOPE", "ResourceNotFoundException"),
+        ("/secretsmanager/get?secretId=app/text&versionId=short", None),
+    ],
+)
+async def test_refusals(cache: RunningCache, target: str, code: str | None) -> None:
+    """The generic text, and the code in a header; a short version id is for AWS to judge."""
+    answer = await cache.get(target)
+    assert answer.status == 400
+    assert answer.body == b"an unexpected error occurred while executing request"
+    assert answer.headers["x-amzn-errortype"] == code or code is None
+
+
+async def test_path(cache: RunningCache) -> None:
+    """Everything under a path, decrypted."""
+    answer = await cache.get(f"{GET_BY_PATH}?path=/app&recursive=true&withDecryption=true")
+    values = {each["Name"]: each["Value"] for each in answer.json["Parameters"]}
+    assert values == {
+        "/app/url": "second",
+        "/app/list": "a,b,c",
+        "/app/deep/password": "hunter2",
+    }
+
+
+async def test_rotation(local_aws: LocalAws, cache: RunningCache) -> None:
+    """The new value shows after a refresh; AWS is asked twice in all."""
+    await local_aws.put_secret("app/rotated", value="old")
+    await cache.secret("secretId=app/rotated")
+    await local_aws.put_secret("app/rotated", value="new")
+    assert (await cache.secret("secretId=app/rotated")).json["SecretString"] == "old"
+    refreshed = await cache.secret("secretId=app/rotated&refresh=true")
+    assert refreshed.json["SecretString"] == "new"
+    assert (await cache.secret("secretId=app/rotated")).json["SecretString"] == "new"
+    assert [call.name for call in local_aws.calls].count("app/rotated") == 2
+
+
+async def test_batched_prefetch(local_aws: LocalAws) -> None:
+    """GetParameters on the real wire: each name finds its answer."""
+    environ = local_aws.environment | {
+        "DISPATCH_CACHE_BATCH": "on",
+        "DISPATCH_CACHE_PREFETCH": "ssm:/app/url,ssm:/app/url:1,ssm:/app/list,ssm:/nope",
+    }
+    before = len(local_aws.calls)
+    async with RunningCache(environ) as cache:
+        calls = [call.operation for call in local_aws.calls[before:]]
+        assert calls.count("GetParameters") == 1
+        for query, value in (
+            ("name=/app/url", "second"),
+            ("name=/app/url:1", "first"),
+            ("name=/app/list", "a,b,c"),
+        ):
+            answer = await cache.parameter(query)
+            assert answer.json["Parameter"]["Value"] == value
+            assert answer.cache == "HIT"

@@ -1,0 +1,158 @@
+"""Routing: every spelling that AWS's documentation or published clients use finds its value."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from tests.fake_aws import ARN_OF_PARAMETER, ARN_OF_SECRET, FakeAws
+from tests.running_cache import GET_PARAMETER, GET_SECRET, RunningCache
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"{GET_PARAMETER}?name=/a/b",
+        f"{GET_PARAMETER}/?name=/a/b",
+        f"/{GET_PARAMETER}?name=/a/b",
+        "//systemsmanager//parameters//get//?name=/a/b",
+        f"{GET_PARAMETER}?name=%2Fa%2Fb",
+        f"{GET_PARAMETER}?name=%2fa%2fb",
+        f"{GET_PARAMETER}?foo=1&name=/a/b&bar",
+        f"{GET_PARAMETER}?name=/a/b&name=/other",
+        f"{GET_PARAMETER}?name=/a/b#fragment",
+    ],
+)
+async def test_spellings_of_one_parameter(aws: FakeAws, cache: RunningCache, target: str) -> None:
+    """With and without trailing or doubled slashes, encoded or raw: one upstream name."""
+    answer = await cache.get(target)
+    assert answer.status == 200
+    assert aws.requests[-1].arguments == {"Name": "/a/b", "WithDecryption": False}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"{GET_SECRET}?secretId=n",
+        f"{GET_SECRET}/?secretId=n",
+        f"/{GET_SECRET}?secretId=n",
+        f"{GET_SECRET}?secretId=n&withDecryption=true",
+        f"{GET_SECRET}?versionId=&secretId=n&foo=1",
+    ],
+)
+async def test_spellings_of_one_secret(aws: FakeAws, cache: RunningCache, target: str) -> None:
+    """What a secret has no use for is ignored."""
+    answer = await cache.get(target)
+    assert answer.status == 200
+    assert aws.requests[-1].arguments == {"SecretId": "n"}
+
+
+@pytest.mark.parametrize("safe", [":/", ""], ids=["raw", "encoded"])
+async def test_arns(aws: FakeAws, cache: RunningCache, safe: str) -> None:
+    """ARNs work as they are and percent-encoded."""
+    parameter, secret = f"{ARN_OF_PARAMETER}/a/b", f"{ARN_OF_SECRET}:n"
+    assert (await cache.parameter(f"name={quote(parameter, safe=safe)}")).status == 200
+    assert (await cache.secret(f"secretId={quote(secret, safe=safe)}")).status == 200
+    assert aws.requests[0].arguments["Name"] == parameter
+    assert aws.requests[1].arguments["SecretId"] == secret
+
+
+async def test_absolute_form_of_the_target(aws: FakeAws, cache: RunningCache) -> None:
+    """A client that takes the cache for a proxy sends the whole URL."""
+    request = (
+        f"GET http://localhost:2773{GET_SECRET}?secretId=n HTTP/1.1\r\nHost: localhost\r\n"
+        f"X-Aws-Parameters-Secrets-Token: {cache.token}\r\nConnection: close\r\n\r\n"
+    )
+    assert (await cache.send_raw(request.encode())).startswith(b"HTTP/1.1 200")
+    assert aws.operations == ["GetSecretValue"]
+
+
+async def test_selector_inside_the_name_passes(aws: FakeAws, cache: RunningCache) -> None:
+    """`name:3` is SSM's own form."""
+    answer = await cache.parameter("name=/a/b:3")
+    assert answer.json["Parameter"]["Selector"] == ":3"
+    assert aws.requests[-1].arguments["Name"] == "/a/b:3"
+
+
+async def test_values_are_decoded_once(aws: FakeAws, cache: RunningCache) -> None:
+    """`%2B` is a plus, `+` a space, `%252F` an encoded slash."""
+    for spelled in ("a%2Bb", "a+b", "a%252Fb"):
+        await cache.secret(f"secretId={spelled}")
+    assert [each.arguments["SecretId"] for each in aws.requests] == ["a+b", "a b", "a%2Fb"]
+
+
+@pytest.mark.parametrize(
+    ("target", "missing"),
+    [
+        (GET_PARAMETER, "name"),
+        (f"{GET_PARAMETER}?", "name"),
+        (f"{GET_PARAMETER}?name=", "name"),
+        (f"{GET_PARAMETER}?secretId=n", "name"),
+        (GET_SECRET, "secretId"),
+        (f"{GET_SECRET}?secretId=", "secretId"),
+        (f"{GET_SECRET}?secretid=n", "secretId"),
+        ("/systemsmanager/parameters/getByPath", "path"),
+    ],
+)
+async def test_missing_or_empty_id(
+    aws: FakeAws, cache: RunningCache, target: str, missing: str
+) -> None:
+    """400 that names the parameter, and no upstream call."""
+    answer = await cache.get(target)
+    assert (answer.status, answer.body.decode()) == (400, f"{missing} is missing")
+    assert answer.headers["x-amzn-errortype"] == "ValidationException"
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert aws.requests == []
+
+
+@pytest.mark.parametrize(
+    "target", ["/", "/nope", "/secretsmanager", "/secretsmanager/get/x", "/secretsmanager%2Fget"]
+)
+async def test_unknown_path(cache: RunningCache, target: str) -> None:
+    """404 with a good token."""
+    answer = await cache.get(f"{target}?secretId=n")
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "text/plain")
+
+
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND"]
+)
+async def test_other_methods(aws: FakeAws, cache: RunningCache, method: str) -> None:
+    """405, HEAD included, and the header that says what is allowed."""
+    answer = await cache.request(method, f"{GET_SECRET}?secretId=n")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert aws.requests == []
+
+
+async def test_ping_needs_no_token(cache: RunningCache) -> None:
+    """A health check says 200 `healthy`."""
+    answer = await cache.get("/ping", token="")
+    assert (answer.status, answer.body) == (200, b"healthy")
+
+
+@pytest.mark.parametrize(
+    ("given", "decrypts"),
+    [("TRUE", True), ("true", True), ("1", True), ("false", False), ("0", False), ("", False)],
+)
+async def test_spellings_of_with_decryption(
+    aws: FakeAws, cache: RunningCache, given: str, decrypts: bool
+) -> None:
+    """True or false in any case, or 1 or 0; empty counts as absent."""
+    await cache.parameter(f"name=/a/secure&withDecryption={given}")
+    assert aws.requests[-1].arguments["WithDecryption"] is decrypts
+
+
+async def test_with_decryption_is_not_guessed(aws: FakeAws, cache: RunningCache) -> None:
+    """Anything else is a 400 that names it."""
+    answer = await cache.parameter("name=/a/secure&withDecryption=xyz")
+    assert (answer.status, answer.body) == (400, b"withDecryption must be true or false")
+    assert aws.requests == []
+
+
+async def test_version_that_is_no_number_is_for_aws_to_judge(
+    aws: FakeAws, cache: RunningCache
+) -> None:
+    """The selector passes through as it was given."""
+    await cache.parameter("name=/a/b&version=abc")
+    assert aws.requests[-1].arguments["Name"] == "/a/b:abc"

@@ -1,0 +1,148 @@
+"""A bug in one of our own rooms, or a library that is not there, costs that room alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.intake import Intake
+from tests.e2e.failures.conftest import Run
+from tests.e2e.failures.expectations import (
+    FOUND,
+    GET,
+    REFUSED,
+    assert_accounted_for,
+    assert_arrived,
+    assert_no_line_says,
+    assert_unharmed,
+    names_fault,
+)
+from tests.fake_aws import FakeAws
+from tests.launchers import sabotaged
+from tests.sabotage import SECRET
+
+LITTLE_PATIENCE = "replace('extension.telemetry.flush:START_PATIENCE_S', 0.3)"
+"""So that a test need not sit out the two seconds of a hold that nothing will end."""
+
+TELEMETRY_ROOMS = [
+    "extension.telemetry.listener:Listener.start",
+    "extension.telemetry.opening:open_telemetry",
+    "extension.telemetry.telemetry:Telemetry.receive",
+    "extension.telemetry.telemetry:parse",
+    "extension.telemetry.telemetry:read_record",
+    "extension.telemetry.invocations:Assembler.invoke",
+    "extension.telemetry.invocations:Assembler.feed",
+    "extension.telemetry.invocations:Assembler.end",
+    "extension.telemetry.otlp.encoder:OtlpEncoder.build",
+    "extension.telemetry.otlp.exporter:OtlpExporter.export",
+    "extension.telemetry.buffer:Buffer.add",
+    "extension.telemetry.buffer:Buffer.batch",
+    "extension.telemetry.flush:FlushPolicy.invoked",
+    "extension.telemetry.circuit:Circuit.learn",
+    "extension.telemetry.post:Post.send",
+]
+
+
+@pytest.mark.parametrize("room", TELEMETRY_ROOMS, ids=lambda room: room.rpartition(":")[2])
+async def test_a_room_of_telemetry_raises(
+    run_broken: Run, intake: Intake, aws: FakeAws, room: str
+) -> None:
+    """The function and the cache do not notice; the lines name the fault, not what it said."""
+    environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
+    launch = sabotaged(f"break_room({room!r})", LITTLE_PATIENCE)
+    async with run_broken(environment=environment, launch=launch, timeout_s=10) as stage:
+        answers = await stage.invoke(GET, GET, GET)
+    assert_unharmed(stage, answers)
+    assert all(FOUND in answer.payload for answer in answers)
+    assert names_fault(stage)
+    assert_no_line_says(stage, SECRET)
+
+
+@pytest.mark.parametrize("room", TELEMETRY_ROOMS[2:], ids=lambda room: room.rpartition(":")[2])
+async def test_a_room_of_telemetry_raises_once(run_broken: Run, intake: Intake, room: str) -> None:
+    """A fault costs what it hit, which is counted; the next invocations arrive as ever."""
+    launch = sabotaged(f"break_room({room!r}, times=1)")
+    environment = {"DISPATCH_POST_URI": intake.url}
+    async with run_broken(environment=environment, launch=launch, timeout_s=10) as stage:
+        answers = await stage.invoke({}, {}, {})
+    assert_unharmed(stage, answers)
+    assert_accounted_for(stage, intake)
+    assert names_fault(stage) or not stage.lost
+    assert len(intake.spans) > 1
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        "extension.parameters.parameters:Parameters.start",
+        "extension.parameters.parameters:Parameters.open",
+        "extension.parameters.parameters:Parameters.on_invoke",
+        "extension.parameters.exchange:Exchange.reply",
+        "extension.parameters.lookup:Lookup.get",
+        "extension.parameters.source:open_source",
+    ],
+    ids=lambda room: room.rpartition(":")[2],
+)
+async def test_a_room_of_the_cache_raises(
+    run_broken: Run, intake: Intake, aws: FakeAws, room: str
+) -> None:
+    """A GET gets an answer, at worst a refusal, at once; telemetry does not notice."""
+    environment = {
+        **aws.environment,
+        "DISPATCH_POST_URI": intake.url,
+        "SSM_PARAMETER_STORE_TTL": "9",
+    }
+    launch = sabotaged(f"break_room({room!r})")
+    async with run_broken(environment=environment, launch=launch) as stage:
+        answers = await stage.invoke(GET, GET)
+    assert_unharmed(stage, answers)
+    assert_arrived(stage, intake)
+    assert names_fault(stage)
+    assert_no_line_says(stage, SECRET)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "break_room('extension.app:read_config')",
+        "break_room('extension.log:Log._write')",
+        "break_room('extension.lifecycle:_step')",
+        "break_room('extension.lifecycle:_next')",
+        "break_room('extension.app:App.run')",
+        "break_room('extension.telemetry.telemetry:Telemetry.invoked', error='SystemExit')",
+        "forbid_import('aiohttp')",
+        "forbid_import('asyncio')",
+        "forbid_import('json')",
+    ],
+)
+async def test_the_ground_gives_way(run_broken: Run, intake: Intake, call: str) -> None:
+    """What is left answers events over plain sockets; a GET is refused, not left waiting."""
+    environment = {"DISPATCH_POST_URI": intake.url}
+    async with run_broken(environment=environment, launch=sabotaged(call)) as stage:
+        answers = await stage.invoke({}, GET, {})
+    assert_unharmed(stage, answers)
+    assert FOUND not in answers[1].payload
+    assert stage.complaints[:1] == ["switched off"]
+
+
+@pytest.mark.parametrize(
+    ("library", "telemetry", "cache"),
+    [
+        ("opentelemetry", False, FOUND),
+        ("google.protobuf", False, FOUND),
+        ("botocore", True, b"[[400"),
+        ("cachetools", True, REFUSED),
+    ],
+)
+async def test_a_library_is_missing(
+    run_broken: Run, intake: Intake, aws: FakeAws, library: str, telemetry: bool, cache: bytes
+) -> None:
+    """It takes with it the part that needs it, and a GET is still answered, or refused, at once."""
+    environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
+    launch = sabotaged(f"forbid_import({library!r})")
+    async with run_broken(environment=environment, launch=launch) as stage:
+        answers = await stage.invoke(GET, {})
+    assert_unharmed(stage, answers)
+    assert cache in answers[0].payload
+    assert names_fault(stage, "ModuleNotFoundError")
+    if telemetry:
+        assert_arrived(stage, intake)

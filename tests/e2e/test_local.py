@@ -1,0 +1,45 @@
+"""Started outside Lambda, the process serves the cache alone: for work on a function at home."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import aiohttp
+
+from simulator.launcher import write_launcher
+from tests.fake_aws import FakeAws
+from tests.sandbox import free_port
+
+SECRET = "/secretsmanager/get?secretId=shop%2Fkey"
+
+
+async def test_the_cache_without_a_lambda(tmp_path: Path) -> None:
+    """GETs are answered as in Lambda, and SIGTERM ends it with status 0."""
+    port = free_port()
+    async with FakeAws() as aws:
+        aws.put_secret("shop/key", "hunter2-hunter2")
+        process = await asyncio.create_subprocess_exec(
+            write_launcher(tmp_path),
+            stdout=asyncio.subprocess.PIPE,
+            env={
+                **aws.environment,
+                "PATH": os.environ["PATH"],
+                "AWS_SESSION_TOKEN": "at-home",
+                "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port),
+            },
+        )
+        assert process.stdout is not None
+        line = json.loads(await process.stdout.readline())
+        headers = {"X-Aws-Parameters-Secrets-Token": "at-home"}
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            answer = await session.get(SECRET, headers=headers)
+            found = (await answer.json())["SecretString"]
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert line["message"] == "no Lambda here: serving the cache alone"
+    assert (answer.status, found) == (200, "hunter2-hunter2")
+    assert process.returncode == 0

@@ -1,0 +1,122 @@
+"""Whatever is delivered becomes spans, logs and metrics that can be encoded, or a count."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from extension.clock import Instant
+from extension.lambda_events import Invoke, Shutdown
+from extension.log import Log
+from extension.redaction.redactor import Redactor
+from extension.telemetry.buffer import Buffer
+from extension.telemetry.decode import parse
+from extension.telemetry.delivery import Delivery
+from extension.telemetry.filters import RecordFilter
+from extension.telemetry.flush import FlushPolicy
+from extension.telemetry.health import Health
+from extension.telemetry.invocations import Assembler
+from extension.telemetry.otlp.encoder import OtlpEncoder
+from extension.telemetry.otlp.exporter import OtlpExporter
+from extension.telemetry.otlp.metrics import Meter
+from extension.telemetry.outcome import Outcome
+from extension.telemetry.post import Post
+from extension.telemetry.raw import RawEncoder, RawExporter
+from extension.telemetry.sender import Sender
+from extension.telemetry.telemetry import Telemetry
+from tests.doubles import LogLines, ManualClock, SequentialIds
+from tests.fuzz.budget import fuzz
+from tests.fuzz.deliveries import deliveries
+
+SECRET = "hunter2-hunter2"
+SIGNALS = ("traces", "logs", "metrics")
+SENDER = Sender(
+    function_name="shop", function_version="1", account_id="123456789012", region="eu-central-1",
+    memory_mb=128, service_name="", resource_attributes="",
+)  # fmt: skip
+
+
+class Accepting(Post):
+    """A way to an endpoint that takes everything, and keeps it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    async def send(self, signal: Any, body: bytes, **_: Any) -> Outcome:
+        """Keep a body."""
+        del signal
+        self.bodies.append(body)
+        return Outcome(kind="accepted")
+
+
+def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
+    """Put job 1 together as the app does, in front of an endpoint that takes everything."""
+    clock, ids, redactor = ManualClock(), SequentialIds(), Redactor()
+    redactor.learn("key", SECRET, now=Instant(wall_ns=0, monotonic_ns=0))
+    log = Log(clock=clock, sink=LogLines())
+    buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
+    meter = Meter(temporality="delta", now_ns=clock.now().wall_ns)
+    otlp = OtlpEncoder(ids=ids, sender=SENDER, signals=SIGNALS, max_events=128, meter=meter)
+    exporter = RawExporter(post) if as_json else OtlpExporter(post, signals=SIGNALS)
+    return Telemetry(
+        assembler=Assembler(ids=ids, stream_records=not as_json),
+        encoder=RawEncoder(redact=redactor.redact) if as_json else otlp,
+        buffer=buffer,
+        delivery=Delivery(exporter=exporter, buffer=buffer, health=health, clock=clock, log=log),
+        policy=FlushPolicy("periodic"),
+        record_filter=RecordFilter(),
+        redact=redactor.redact,
+        health=health,
+        clock=clock,
+        log=log,
+        timeout_s=1.0,
+    )
+
+
+async def live(bodies: Sequence[bytes], *, as_json: bool) -> tuple[Health, list[bytes]]:
+    """Let job 1 live through deliveries, an invocation and SHUTDOWN."""
+    post, health = Accepting(), Health()
+    telemetry = build(post, health, as_json=as_json)
+    await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
+    for body in bodies:
+        telemetry.receive(body)
+        await asyncio.sleep(0)
+    telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
+    await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))
+    return health, post.bodies
+
+
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
+def test_any_delivery_is_read() -> None:
+    """Nothing is raised, and each element is an event or is counted."""
+
+    def check(body: bytes) -> None:
+        batch = parse(body)
+        assert batch.bad >= 0
+        assert len(batch.events) <= len(batch.items)
+
+    assert fuzz(check, deliveries())
+
+
+def test_any_deliveries_leave_without_a_fault() -> None:
+    """No room of ours raises, nothing that was built is impossible to encode, no secret leaves."""
+
+    def check(drawn: tuple[list[bytes], bool]) -> None:
+        bodies, as_json = drawn
+        health, sent = asyncio.run(live(bodies, as_json=as_json))
+        assert health.faults == {}
+        assert "unencodable" not in health.dropped
+        assert SECRET.encode() not in b"".join(sent)
+
+    secret = st.sampled_from([SECRET, f'"{SECRET}"', f"x={SECRET}&", SECRET.upper()])
+    with_secret = st.tuples(deliveries(), secret).map(
+        lambda pair: pair[0].replace(b"message", pair[1].replace('"', "").encode())
+    )
+    several = st.lists(st.one_of(deliveries(), with_secret), min_size=1, max_size=4)
+    assert fuzz(check, st.tuples(several, st.booleans()))

@@ -1,0 +1,122 @@
+"""Layers built once and unpacked, for tests of the artefact.
+
+What a build is made of decides its name in the cache, so a session builds only what has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from layer.build import build
+from layer.errors import LayerError
+from layer.order import ROOT, Order
+from layer.target import ARCHITECTURES
+
+CACHE = ROOT / ".cache/layers"
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+INTERPRETER = Path(sys.base_prefix) / "bin"
+"""Where the python3 of the layer under test lies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerTree:
+    """An unpacked layer.
+
+    Attributes:
+        root: What would be /opt.
+        zip: What it was unpacked from.
+    """
+
+    root: Path
+    zip: Path
+
+    @property
+    def extensions(self) -> Path:
+        """The folder for `FunctionSettings.extensions`."""
+        return self.root / "extensions"
+
+    @property
+    def library(self) -> Path:
+        """The folder of our modules and packages."""
+        return self.root / "lambda-dispatch/lib"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables for the function that lead the launcher to the Python it was built for."""
+        return {"PATH": f"{INTERPRETER}:/usr/bin:/bin"}
+
+
+def order(output: Path, **wishes: object) -> Order:
+    """Return the order for a layer of this machine and this Python."""
+    [architecture] = [a for a in ARCHITECTURES.values() if a.machine == platform.machine()]
+    settings = {"versions": (VERSION,), "compares": False, **wishes}
+    return Order(architecture=architecture, output=output, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def layer_tree() -> LayerTree:
+    """The layer of this machine and this Python, built from the working tree."""
+    return _built()
+
+
+@pytest.fixture(scope="session")
+def standalone_tree() -> LayerTree:
+    """The layer with an interpreter: the one LAYER_INTERPRETER names, else this Python's own.
+
+    This Python's own is good for this machine alone.
+    """
+    named = os.environ.get("LAYER_INTERPRETER")
+    return _built(standalone=True, interpreter=Path(named or sys.base_prefix), local=named is None)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip with the modes in it, as Lambda does."""
+    with zipfile.ZipFile(archive) as opened:
+        for entry in opened.infolist():
+            Path(opened.extract(entry, folder)).chmod(entry.external_attr >> 16)
+
+
+def _built(**wishes: object) -> LayerTree:
+    place = CACHE / _key(wishes)
+    if not place.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as name:
+            partial = Path(name) / "done"
+            _build_into(partial, wishes)
+            shutil.rmtree(place, ignore_errors=True)
+            partial.replace(place)
+    [archive] = place.glob("*.zip")
+    return LayerTree(root=place / "opt", zip=archive)
+
+
+def _build_into(folder: Path, wishes: Mapping[str, object]) -> None:
+    lines: list[str] = []
+    try:
+        archive = build(order(folder, **wishes), say=lines.append)
+    except LayerError as error:
+        if "index cannot be reached" in str(error):
+            pytest.skip(f"no layer can be built here: {error}")
+        raise AssertionError("\n".join([*lines, str(error)])) from error
+    unpack(archive, folder / "opt")
+    folder.chmod(0o755)
+
+
+def _key(wishes: Mapping[str, object]) -> str:
+    """Return a name that changes with everything the layer is made of."""
+    made_of = hashlib.sha256(f"{sys.version} {sorted(wishes.items())}".encode())
+    for folder in ("extension", "layer"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                made_of.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return made_of.hexdigest()[:16]

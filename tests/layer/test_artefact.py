@@ -1,0 +1,188 @@
+"""The built layer at work, as Lambda unpacks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from layer.build import build
+from layer.errors import LayerError
+from layer.smoke import smoke_test
+from tests.layer.built import INTERPRETER, VERSION, LayerTree, order
+from tests.layer.stage import PARAMETER, read_only_opt, staged
+from tests.sandbox import FUNCTIONS
+
+OWN = {"aiohttp": "3.13.5", "boto3": "1.40.0"}
+"""Versions that the function brings; the layer's are newer."""
+
+HEAVY = (
+    "import sys; sys.path.insert(0, sys.argv[1]); import extension.app, "
+    "extension.parameters.parameters, extension.parameters.source, "
+    "extension.telemetry.listener, extension.telemetry.otlp.exporter, "
+    "extension.telemetry.otlp.spans, extension.telemetry.otlp.logs"
+)
+"""Imports what a sandbox with both jobs imports."""
+
+MEBI = 1_000_000
+
+
+def test_two_builds_give_the_same_bytes(layer_tree: LayerTree, tmp_path: Path) -> None:
+    """Elsewhere, later, and with other seeds for the order of sets."""
+    again = build(order(tmp_path / "out"), say=lambda _: None)
+    assert again.read_bytes() == layer_tree.zip.read_bytes()
+
+
+def test_it_lies_where_it_is_in_nobodys_way(layer_tree: LayerTree) -> None:
+    """The launcher and one folder of our own; above all nothing on the function's import path."""
+    with zipfile.ZipFile(layer_tree.zip) as archive:
+        names = archive.namelist()
+        modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+    assert {name.split("/")[0] for name in names} == {"extensions", "lambda-dispatch"}
+    assert [name for name in names if name.startswith("extensions/")] == [
+        "extensions/lambda-dispatch"
+    ]
+    assert modes["extensions/lambda-dispatch"] & 0o111 == 0o111
+    assert all(mode & 0o444 == 0o444 for mode in modes.values())
+
+
+def test_it_is_small(layer_tree: LayerTree) -> None:
+    """At most 8 MB for one Python version: pip and zip alone make 26 of the same packages."""
+    assert layer_tree.zip.stat().st_size < 8 * MEBI
+
+
+def test_it_carries_the_licences_of_what_it_carries(layer_tree: LayerTree) -> None:
+    """Ours, and that of every package."""
+    texts = (layer_tree.root / "lambda-dispatch/LICENSES.txt").read_text()
+    packages = {name.partition("-")[0] for name in re.findall(r"^==== (\S+) ====$", texts, re.M)}
+    assert {
+        "aiohttp",
+        "boto3",
+        "botocore",
+        "cachetools",
+        "protobuf",
+        "opentelemetry_sdk",
+    } <= packages
+    assert texts.lstrip().startswith("Apache License")
+
+
+def test_no_module_is_compiled_at_the_start(layer_tree: LayerTree) -> None:
+    """Every one of ours comes from bytecode that is taken as it is."""
+    done = subprocess.run(
+        [INTERPRETER / "python3", "-I", "-S", "-v", "-c", HEAVY, layer_tree.library],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = re.escape(str(layer_tree.library))
+    cached = re.findall(rf"# code object from '({ours}/\S+)'", done.stderr)
+    compiled = re.findall(rf"# code object from ({ours}/\S+)", done.stderr)
+    assert len(cached) > 300
+    assert all(name.endswith(".pyc") for name in cached)
+    assert compiled == []
+    assert "# wrote" not in done.stderr
+
+
+def test_the_bytecode_is_unchecked(layer_tree: LayerTree) -> None:
+    """Its flags say: by hash, and do not look (PEP 552)."""
+    files = list(layer_tree.library.rglob("*.pyc"))
+    assert len(files) > 500
+    assert {file.read_bytes()[4:8] for file in files} == {b"\1\0\0\0"}
+
+
+def test_protocol_buffers_are_encoded_in_c(layer_tree: LayerTree) -> None:
+    """The pruned tree has kept upb, and it is what is used."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); "
+        "from google.protobuf.internal import api_implementation; print(api_implementation.Type())"
+    )
+    done = subprocess.run(
+        [INTERPRETER / "python3", "-I", "-S", "-c", program, layer_tree.library],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "upb\n"
+
+
+@pytest.mark.parametrize("lost", ["botocore/data/secretsmanager", "opentelemetry/exporter"])
+def test_a_tree_that_lacks_something_is_not_shipped(
+    lost: str, layer_tree: LayerTree, tmp_path: Path
+) -> None:
+    """The trial at the end of the build finds out, and says what the extension said."""
+    tree = tmp_path / "opt"
+    shutil.copytree(layer_tree.root, tree)
+    victim = tree / "lambda-dispatch/lib" / lost
+    shutil.rmtree(victim) if victim.is_dir() else victim.unlink()
+    for cached in (victim.parent / "__pycache__").glob(f"{victim.stem}.*"):
+        cached.unlink()
+    with pytest.raises(LayerError, match=r"the finished layer fails: .*; it said: "):
+        smoke_test(tree, interpreter=INTERPRETER / "python3")
+
+
+async def test_it_runs_read_only_without_rights_or_home(
+    layer_tree: LayerTree, tmp_path: Path
+) -> None:
+    """With the runtime's interpreter, whose libpython only our LD_LIBRARY_PATH finds."""
+    extensions = read_only_opt(layer_tree, tmp_path)
+    environment = {"PATH": "/usr/bin:/bin", "LD_LIBRARY_PATH": "/nowhere"}
+    async with staged(extensions, environment=environment, code=FUNCTIONS) as stage:
+        answer = await stage.function.invoke({"get": [PARAMETER]})
+        process = stage.extension
+        mounts = (process / "mountinfo").read_text()
+        variables = (process / "environ").read_bytes().split(b"\0")
+        program, user = stage.interpreter, process.stat().st_uid
+        await stage.intake.wait_for(lambda seen: bool(seen.spans))
+    [[status, _, body]] = json.loads(answer.payload)
+    assert (status, json.loads(body)["Parameter"]["Value"]) == (200, "hello")
+    assert re.search(r" /opt ro,", mounts)
+    assert user == (65534 if os.geteuid() == 0 else os.geteuid())
+    assert program.startswith("/var/lang/bin/python3")
+    assert b"LD_LIBRARY_PATH=/var/lang/lib" in variables
+    assert not any(variable.startswith(b"HOME=") for variable in variables)
+    assert stage.clean
+
+
+def install_own(code: Path) -> None:
+    """Install the function's own libraries; skips without a package index."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    pins = [f"{name}=={version}" for name, version in OWN.items()]
+    only = ["--no-deps", "--only-binary", ":all:", "--retries", "0", "--target", str(code)]
+    if subprocess.run([*pip, *only, *pins], check=False).returncode != 0:
+        pytest.skip("the package index cannot be reached")
+
+
+async def test_a_function_keeps_its_own_libraries(layer_tree: LayerTree, tmp_path: Path) -> None:
+    """Both import aiohttp and boto3 in their versions, though PYTHONPATH names the function's."""
+    code = tmp_path / "task"
+    install_own(code)
+    shutil.copy(Path(__file__).parent / "functions/libraries.py", code)
+    hostile = {"PYTHONPATH": str(code), "PYTHONHOME": "", "PYTHONSTARTUP": "/nowhere"}
+    environment = {**layer_tree.environment, **hostile}
+    async with staged(
+        layer_tree.extensions, environment=environment, code=code, handler="libraries.handler"
+    ) as stage:
+        answer = await stage.function.invoke({"path": PARAMETER})
+        mapped = (stage.extension / "maps").read_text()
+        await stage.intake.wait_for(lambda seen: bool(seen.spans))
+    assert json.loads(answer.payload) == {**OWN, "value": "hello"}
+    assert f"{layer_tree.library}/aiohttp/" in mapped
+    assert str(code) not in mapped
+    assert stage.clean
+
+
+def test_another_version_of_python_still_runs_it(layer_tree: LayerTree, tmp_path: Path) -> None:
+    """A runtime that is newer than the layer: sources and pure Python, slower but alive."""
+    tree = tmp_path / "opt"
+    shutil.copytree(layer_tree.root, tree)
+    tag = f"cpython-{VERSION.replace('.', '')}"
+    for file in [*tree.rglob(f"*.{tag}.pyc"), *tree.rglob(f"*.{tag}-*.so")]:
+        file.rename(file.with_name(file.name.replace(tag, "cpython-399")))
+    smoke_test(tree, interpreter=INTERPRETER / "python3")

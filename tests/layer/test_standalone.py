@@ -1,0 +1,177 @@
+"""The layer with an interpreter serves functions in any language."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from layer.build import build
+from layer.errors import LayerError
+from layer.standalone import copy_interpreter, fetch_interpreter, version_of
+from layer.target import ARCHITECTURES
+from tests.layer.built import LayerTree, order
+from tests.layer.stage import read_only_opt, staged
+
+FUNCTIONS = Path(__file__).parent / "functions"
+RUNTIMES = {
+    "sh": ("/bin/sh", str(FUNCTIONS / "runtime.sh")),
+    "node": ("node", str(FUNCTIONS / "runtime.mjs")),
+}
+NEEDED = {"sh": "curl", "node": "node"}
+
+
+@pytest.mark.parametrize("language", RUNTIMES)
+async def test_a_function_in_another_language(language: str, standalone_tree: LayerTree) -> None:
+    """The cache answers it, a span tells of it, and the process is the layer's own Python."""
+    program = shutil.which(NEEDED[language])
+    if program is None:
+        pytest.skip(f"{NEEDED[language]} is not installed")
+    environment = {"PATH": f"{Path(program).parent}:/usr/bin:/bin"}
+    command = (shutil.which(RUNTIMES[language][0]) or "", *RUNTIMES[language][1:])
+    async with staged(
+        standalone_tree.extensions, environment=environment, code=FUNCTIONS, runtime=command
+    ) as stage:
+        answer = await stage.function.invoke({})
+        interpreter = stage.interpreter
+        await stage.intake.wait_for(lambda seen: bool(seen.spans))
+    assert json.loads(answer.payload)["Parameter"]["Value"] == "hello"
+    assert interpreter == str(standalone_tree.root / "lambda-dispatch/python/bin/python3")
+    assert stage.clean
+
+
+async def test_its_interpreter_runs_read_only_without_rights_or_home(
+    standalone_tree: LayerTree, tmp_path: Path
+) -> None:
+    """At /opt, whatever the function's LD_LIBRARY_PATH says."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    extensions = read_only_opt(standalone_tree, tmp_path)
+    environment = {"PATH": "/usr/bin:/bin", "LD_LIBRARY_PATH": "/nowhere"}
+    async with staged(
+        extensions, environment=environment, code=FUNCTIONS, runtime=RUNTIMES["sh"]
+    ) as stage:
+        answer = await stage.function.invoke({})
+        interpreter = stage.interpreter
+    assert json.loads(answer.payload)["Parameter"]["Value"] == "hello"
+    assert interpreter == "/opt/lambda-dispatch/python/bin/python3"
+    assert stage.clean
+
+
+def test_it_carries_what_it_needs_of_python(standalone_tree: LayerTree) -> None:
+    """One program and its standard library, compiled; no tests, no pip, no headers."""
+    python = standalone_tree.root / "lambda-dispatch/python"
+    library = python / f"lib/python{version_of(python)}"
+    assert [entry.name for entry in (python / "bin").iterdir()] == ["python3"]
+    assert (library / "asyncio/events.py").is_file()
+    assert list((library / "asyncio/__pycache__").glob("events.*.pyc"))
+    for gone in ("test", "site-packages", "ensurepip", "tkinter", "idlelib"):
+        assert not (library / gone).exists()
+    assert not (python / "include").exists()
+
+
+@pytest.mark.parametrize("chosen", ["", "/etc/my-own.pem"])
+def test_tls_trusts_what_the_image_or_the_user_trusts(
+    chosen: str, standalone_tree: LayerTree, tmp_path: Path
+) -> None:
+    """The interpreter was built elsewhere, so it is told where certificates lie here."""
+    home = tmp_path / "lambda-dispatch"
+    (home / "lib/extension").mkdir(parents=True)
+    told = "import os\ndef main():\n    print(os.environ['SSL_CERT_FILE'])\n"
+    (home / "lib/extension/__main__.py").write_text(told)
+    shutil.copy(standalone_tree.root / "lambda-dispatch/start.py", home)
+    (home / "python").symlink_to(standalone_tree.root / "lambda-dispatch/python")
+    done = subprocess.run(
+        [home / "python/bin/python3", "-I", "-S", home / "start.py"],
+        env={
+            "LD_LIBRARY_PATH": str(home / "python/lib"),
+            **({"SSL_CERT_FILE": chosen} if chosen else {}),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    certificates = done.stdout.strip()
+    assert (
+        certificates == chosen if chosen else "BEGIN CERTIFICATE" in Path(certificates).read_text()
+    )
+
+
+def test_it_is_small_enough(standalone_tree: LayerTree) -> None:
+    """At most 32 MB zipped; Lambda takes 50."""
+    assert standalone_tree.zip.name.startswith("lambda-dispatch-standalone-")
+    assert standalone_tree.zip.stat().st_size < 32_000_000
+
+
+def test_an_interpreter_that_needs_more_than_the_image_has_is_refused(
+    standalone_tree: LayerTree, tmp_path: Path
+) -> None:
+    """The build names the file, and leaves no zip."""
+    tree = standalone_tree.root / "lambda-dispatch/python"
+    program = tmp_path / "tree/bin" / f"python{version_of(tree)}"
+    shutil.copytree(tree / "lib", tmp_path / "tree/lib")
+    program.parent.mkdir()
+    shutil.copy(tree / "bin/python3", program)
+    wanted = order(tmp_path / "out", standalone=True, interpreter=tmp_path / "tree", glibc=(2, 0))
+    with pytest.raises(LayerError, match=r"needs glibc 2\.\d+; Lambda's image has 2\.0"):
+        build(wanted, say=lambda _: None)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+UV = """#!/bin/sh
+[ "$1 $2" = "python install" ] || exit 2
+tree=$5/cpython-3.13.9-linux-$(uname -m)-gnu
+mkdir -p "$tree"
+echo "$6" > "$tree/asked"
+ln -s "$tree" "$5/cpython-3.13-linux-$(uname -m)-gnu"
+"""
+"""Downloads as uv does: the tree, and a link under the name without the patch release."""
+
+
+def fake_uv(folder: Path, *, text: str) -> str:
+    """Write a uv and return its path."""
+    program = folder / "uv"
+    program.write_text(text)
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_uv_brings_the_interpreter_of_the_wanted_architecture(tmp_path: Path) -> None:
+    """The tree itself, whatever this machine is."""
+    arm = ARCHITECTURES["arm64"]
+    program = fake_uv(tmp_path, text=UV)
+    tree = fetch_interpreter(arm, folder=tmp_path / "uv-trees", program=program)
+    assert not tree.is_symlink()
+    assert (tree / "asked").read_text() == "cpython-3.13-linux-aarch64-gnu\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("#!/bin/sh\necho details >&2; echo no route >&2; exit 1\n", r"\(no route\); name a tree"),
+        ("#!/bin/sh\nexit 0\n", r"\(no word\); name a tree"),
+        (None, "takes its Python from uv, which is not on PATH"),
+    ],
+)
+def test_without_a_download_the_way_out_is_named(
+    text: str | None, line: str, tmp_path: Path
+) -> None:
+    """It fails, brings nothing, or is not there."""
+    program = fake_uv(tmp_path, text=text) if text else str(tmp_path / "absent")
+    with pytest.raises(LayerError, match=line):
+        fetch_interpreter(ARCHITECTURES["x86_64"], folder=tmp_path / "uv-trees", program=program)
+
+
+def test_a_folder_without_an_interpreter_is_refused(tmp_path: Path) -> None:
+    """A standard library alone is none, and neither is a script in the program's place."""
+    with pytest.raises(LayerError, match="holds no Python"):
+        version_of(tmp_path)
+    (tmp_path / "lib/python3.12").mkdir(parents=True)
+    (tmp_path / "lib/python3.12/os.py").touch()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3.12").write_text("#!/bin/sh\n")
+    with pytest.raises(LayerError, match=r"bin/python3\.12 is not a program"):
+        copy_interpreter(tmp_path, folder=tmp_path / "copy")

@@ -1,0 +1,133 @@
+"""However the platform cuts, repeats or interleaves its deliveries, the spans are the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from extension.telemetry.finished import Finished, Invocation, LooseRecords, Overhead
+from extension.telemetry.initialization import Initialization
+from extension.telemetry.invocations import Assembler
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
+from tests.platform_events import JsonEvent
+
+Stream = list[JsonEvent]
+
+
+def run(deliveries: Iterable[Sequence[JsonEvent]], *, concurrent: bool = False) -> list[Finished]:
+    """Assemble deliveries one after the other, end the sandbox, return everything finished."""
+    into = Assembler(ids=SequentialIds(), concurrent=concurrent)
+    return assemble(into, deliveries) + into.end(reason="spindown", now_ns=given.ns(10_000))
+
+
+def without_drawn_ids(finished: Iterable[Finished]) -> Counter[tuple[object, ...]]:
+    """Describe what is finished without the ids that depend on the order of drawing them."""
+    return Counter(
+        (type(each).__name__, getattr(each, "request_id", ""), getattr(each, "start_ns", 0),
+         getattr(each, "end_ns", 0), getattr(each, "status", ""),
+         tuple(sorted(record.body for record in each.records)))
+        for each in finished
+    )  # fmt: skip
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> Stream:
+    """Draw the events of one sandbox's life, in the order in which the platform emits them."""
+    events = [*given.init(0, 1), given.line("of init", 0.5)]
+    now = 2.0
+    reports: Stream = []
+    for number in range(draw(st.integers(1, 5))):
+        request_id = f"request-{number}"
+        events.append(given.start(request_id, now, traced=draw(st.booleans())))
+        events += [
+            given.line(f"{number}.{index}", now + 0.1 * index + 0.1)
+            for index in range(draw(st.integers(0, 3)))
+        ]
+        now += draw(st.sampled_from([0.5, 1, 3]))
+        if draw(st.integers(0, 9)):  # the last of a crashed sandbox may be missing
+            events.append(given.done(request_id, now, status=draw(st.sampled_from(
+                ["success", "timeout", "error"]))))  # fmt: skip
+            reports.append(given.report(request_id, now + 0.05, billedDurationMs=1))
+        now += draw(st.sampled_from([0.2, 30]))
+        if draw(st.booleans()) and reports:
+            events.append(reports.pop(0))
+    return events + reports
+
+
+def cut(data: st.DataObject, events: Stream) -> list[Stream]:
+    """Cut events into deliveries anywhere."""
+    places = sorted(data.draw(st.sets(st.integers(0, len(events)))))
+    return [events[a:b] for a, b in zip([0, *places], [*places, len(events)], strict=True)]
+
+
+@drawn(st.data())
+def test_any_cut_into_batches_gives_the_same(data: st.DataObject) -> None:
+    """Where a delivery ends changes nothing, not even an id."""
+    events = data.draw(lives())
+    assert run(cut(data, events)) == run([events])
+
+
+@drawn(st.data())
+def test_any_repetition_of_platform_events_gives_the_same(data: st.DataObject) -> None:
+    """A platform event that comes again, any time later, changes nothing, not even an id."""
+    events = data.draw(lives())
+    repeated = list(events)
+    for index in data.draw(st.lists(st.integers(0, len(events) - 1), max_size=8)):
+        if events[index]["type"] != "function":
+            place = data.draw(st.integers(repeated.index(events[index]) + 1, len(repeated)))
+            repeated.insert(place, events[index])
+    assert run([repeated]) == run([events])
+
+
+@drawn(lives())
+def test_every_invocation_ends_exactly_once(events: Stream) -> None:
+    """Each start has one span, whatever came after it; no line is lost or doubled."""
+    finished = run([events])
+    starts = [e["record"]["requestId"] for e in events if e["type"] == "platform.start"]
+    ended = [each.request_id for each in finished if isinstance(each, Invocation)]
+    assert sorted(ended) == sorted(starts)
+    lines = Counter(e["record"] for e in events if e["type"] == "function")
+    assert Counter(record.body for each in finished for record in each.records) == lines
+
+
+@drawn(lives())
+def test_children_lie_in_the_trace_of_their_invocation(events: Stream) -> None:
+    """Overhead and late lines hang under the span they belong to."""
+    finished = run([events])
+    contexts = {each.request_id: each.context for each in finished if isinstance(each, Invocation)}
+    for each in finished:
+        if isinstance(each, Overhead | LooseRecords) and each.context:
+            assert each.context == contexts[each.request_id]
+        if isinstance(each, Initialization | Invocation | Overhead):
+            assert each.start_ns <= each.end_ns
+
+
+@st.composite
+def interleaved(draw: st.DrawFn) -> tuple[Stream, Stream]:
+    """Draw requests of a Managed Instance, one after the other and in some interleaving."""
+    requests: list[Stream] = []
+    for number in range(draw(st.integers(1, 5))):
+        request_id = f"{number:08d}-1111-4111-8111-111111111111"
+        lines = [
+            given.line({"requestId": request_id, "message": f"{number}.{index}"}, 5)
+            for index in range(draw(st.integers(0, 3)))
+        ]
+        end = given.report(request_id, 9, durationMs=1000 * (number + 1))
+        requests.append([given.start(request_id, number), *lines, end])
+    serial = [event for request in requests for event in request]
+    order = draw(st.permutations([n for n, request in enumerate(requests) for _ in request]))
+    rest = [iter(request) for request in requests]
+    return serial, [next(rest[number]) for number in order]
+
+
+@drawn(interleaved())
+def test_any_interleaving_of_requests_gives_the_same(streams: tuple[Stream, Stream]) -> None:
+    """On Managed Instances the requests' events mix, each in its own order."""
+    serial, mixed = streams
+    one = without_drawn_ids(run([serial], concurrent=True))
+    assert without_drawn_ids(run([mixed], concurrent=True)) == one

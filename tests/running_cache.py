@@ -1,0 +1,141 @@
+"""The localhost cache as it runs in a sandbox, over sockets of its own and a clock that obeys."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from extension.config import read_config
+from extension.log import Log
+from extension.parameters.calls import Source
+from extension.parameters.parameters import Parameters
+from tests.doubles import LogLines, ManualClock
+
+GET_PARAMETER = "/systemsmanager/parameters/get"
+GET_BY_PATH = "/systemsmanager/parameters/getByPath"
+GET_SECRET = "/secretsmanager/get"  # a path
+TOKEN_HEADER = "X-Aws-Parameters-Secrets-Token"  # a header's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a caller got."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def cache(self) -> str:
+        """How the cache answered."""
+        return self.headers["X-Cache"]
+
+
+class RunningCache:
+    """`async with RunningCache(environ) as cache`: started and, unless told otherwise, opened."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        open_source: Callable[[], Source] | None = None,
+        opened: bool = True,
+        family: socket.AddressFamily = socket.AF_INET,
+    ) -> None:
+        self.environ = dict(environ)
+        self.clock = ManualClock()
+        self.log = LogLines()
+        self.token = environ.get("AWS_SESSION_TOKEN", "")
+        self._opened = opened
+        self._stack = AsyncExitStack()
+        address = ("127.0.0.1", 0) if family == socket.AF_INET else ("::1", 0)
+        self._socket = socket.create_server(address, family=family)
+        self.host, self.port = self._socket.getsockname()[:2]
+        config, self.problems = read_config(self.environ)
+        self.config = config.parameters
+        self.parameters = Parameters(
+            config.parameters,
+            config.sandbox,
+            self.environ,
+            self.clock,
+            Log(clock=self.clock, level=config.process.log_level, sink=self.log),
+            [self._socket],
+            open_source or self._aws,
+        )
+
+    def _aws(self) -> Source:
+        from extension.parameters.source import open_source  # noqa: PLC0415  # as the app does it
+
+        return open_source(self.config, self.environ)
+
+    async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self.parameters.close)
+        await self.parameters.start()
+        session = aiohttp.ClientSession(auto_decompress=False)
+        self._session = await self._stack.enter_async_context(session)
+        if self._opened:
+            await self.parameters.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def url(self) -> str:
+        """The origin."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    async def get(self, target: str, *, token: str | None = None, **headers: str) -> Answer:
+        """GET a target exactly as it is spelled; underscores in header names are hyphens."""
+        return await self.request("GET", target, token=token, **headers)
+
+    async def request(
+        self, method: str, target: str, *, token: str | None = None, **headers: str
+    ) -> Answer:
+        """Send any method; the good token unless another one is given, none for an empty one."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is None:
+            token = self.token
+        if token:
+            sent[TOKEN_HEADER] = token
+        url = URL(self.url + target, encoded=True)
+        async with self._session.request(
+            method, url, headers=sent, allow_redirects=False
+        ) as response:
+            body = await response.read()
+            return Answer(status=response.status, headers=response.headers, body=body)
+
+    async def parameter(self, query: str, **headers: str) -> Answer:
+        """GET a parameter."""
+        return await self.get(f"{GET_PARAMETER}?{query}", **headers)
+
+    async def secret(self, query: str, **headers: str) -> Answer:
+        """GET a secret."""
+        return await self.get(f"{GET_SECRET}?{query}", **headers)
+
+    async def send_raw(self, request: bytes, *, deadline_s: float = 10.0) -> bytes:
+        """Send bytes on a connection of their own; return what came until it was closed."""
+        async with asyncio.timeout(deadline_s):
+            reader, writer = await asyncio.open_connection(self.host, self.port)
+            try:
+                writer.write(request)
+                return await reader.read()
+            except ConnectionError:
+                return b""
+            finally:
+                writer.close()

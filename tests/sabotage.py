@@ -1,0 +1,124 @@
+"""What a launcher does to the extension's own modules before it starts them.
+
+Runs inside the extension's process (`launchers.sabotaged`). A place is written `module:name`, or
+`module:Class.name` for a method.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import importlib
+import os
+import resource
+import sys
+from itertools import count
+from typing import Any
+
+from extension.clock import NS_PER_S, Instant, SystemClock
+
+PATIENCE_S = 1.0
+SECRET = "text-that-no-line-may-repeat"
+
+__all__ = [
+    "be_patient_at_shutdown",
+    "break_room",
+    "follow_clock",
+    "forbid_import",
+    "forbid_writing",
+    "limit_descriptors",
+    "replace",
+    "take_all_descriptors",
+]
+
+
+def break_room(place: str, *, times: int | None = None, error: str = "RuntimeError") -> None:
+    """Let what is at `place` raise, always or the first few times."""
+    owner, name = _find(place)
+    works, calls = getattr(owner, name), count()
+    kind: type[BaseException] = getattr(builtins, error)
+
+    def broken(*arguments: Any, **keywords: Any) -> Any:
+        if times is None or next(calls) < times:
+            raise kind(SECRET)
+        return works(*arguments, **keywords)
+
+    setattr(owner, name, broken)
+
+
+def be_patient_at_shutdown() -> None:
+    """Wait longer for the platform's last events: a busy test machine is slower than Lambda."""
+    longest_s: dict[str, float] = importlib.import_module("extension.telemetry.flush").LAST_WAIT_S
+    longest_s.update({awaited: PATIENCE_S for awaited, wait_s in longest_s.items() if wait_s})
+
+
+def replace(place: str, value: object) -> None:
+    """Put a value at `place`."""
+    owner, name = _find(place)
+    setattr(owner, name, value)
+
+
+def forbid_import(name: str) -> None:
+    """Let the import of a library fail as if it were not there."""
+    sys.modules[name] = None  # type: ignore[assignment]  # how the import system spells it
+
+
+def forbid_writing() -> None:
+    """Let every attempt to write to a file fail as it does on a read-only file system."""
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
+    changes = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink"}
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & writing
+        if event in changes or (opens and arguments[0] != os.devnull):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    sys.addaudithook(refuse)
+
+
+def limit_descriptors(most: int) -> None:
+    """Let the process have so many descriptors at once, the three standard ones included."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def take_all_descriptors() -> None:
+    """Leave no descriptor when the first event is asked for: the sandbox has used them up."""
+    owner, name = _find("extension.lifecycle:run")
+    run = getattr(owner, name)
+
+    def run_without(*arguments: Any, **keywords: Any) -> Any:
+        _open_until_none_is_left()
+        return run(*arguments, **keywords)
+
+    setattr(owner, name, run_without)
+
+
+def follow_clock(file: str) -> None:
+    """Let the process's wall clock be ahead by the seconds that `file` holds at that moment."""
+    descriptor = os.open(file, os.O_RDONLY)
+    now = SystemClock.now
+
+    def shifted(clock: SystemClock) -> Instant:
+        true, ahead_s = now(clock), float(os.pread(descriptor, 32, 0))
+        return Instant(
+            wall_ns=true.wall_ns + round(ahead_s * NS_PER_S), monotonic_ns=true.monotonic_ns
+        )
+
+    SystemClock.now = shifted  # type: ignore[method-assign, assignment]  # the process's only clock
+
+
+def _open_until_none_is_left() -> None:
+    try:
+        while True:
+            os.open(os.devnull, os.O_RDONLY)
+    except OSError:
+        return
+
+
+def _find(place: str) -> tuple[Any, str]:
+    module, _, path = place.partition(":")
+    owner: Any = importlib.import_module(module)
+    *owners, name = path.split(".")
+    for each in owners:
+        owner = getattr(owner, each)
+    return owner, name

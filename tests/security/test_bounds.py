@@ -1,0 +1,99 @@
+"""Bounds on time and counts that somebody outside could push."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+import pytest
+
+from extension.log import Log
+from extension.redaction.redactor import Redactor
+from extension.telemetry.buffer import Buffer
+from extension.telemetry.decode import parse
+from extension.telemetry.delivery import Delivery
+from extension.telemetry.events import LogsDropped
+from extension.telemetry.health import Health
+from extension.telemetry.outcome import Outcome
+from extension.telemetry.outgoing import Outgoing
+from tests import platform_events as given
+from tests.doubles import LogLines, ManualClock
+from tests.security.test_patterns import within
+
+MANY = 2000
+LONGEST_LINE = 262_144
+
+
+def test_learning_many_secrets_takes_linear_time() -> None:
+    """A path of a thousand parameters is learned at once, while the function waits."""
+    redactor, clock = Redactor(), ManualClock()
+    values = [secrets.token_hex(12) for _ in range(MANY)]
+    with within(10):
+        for number, value in enumerate(values):
+            redactor.learn(f"/shop/{number}", value, now=clock.now())
+    assert redactor.redact(values[0] + values[-1]).names == ("/shop/0", f"/shop/{MANY - 1}")
+
+
+@pytest.mark.parametrize("shared", ["postgresql://user:", "password=", "abcdefgh" * 25])
+def test_secrets_that_begin_alike_slow_no_line(shared: str) -> None:
+    """A line full of what many secrets have in common is read as fast as any other."""
+    redactor, clock = Redactor(), ManualClock()
+    values = [f"{shared}{secrets.token_hex(8)}@host/db" for _ in range(200)]
+    for number, value in enumerate(values):
+        redactor.learn(f"/shop/{number}", value, now=clock.now())
+    line = shared * (LONGEST_LINE // len(shared))
+    with within(2):
+        assert redactor.redact(line).text == line
+    assert redactor.redact(f"{line}{values[7]}").names == ("/shop/7",)
+
+
+class Believer:
+    """An endpoint that has accepted less than nothing."""
+
+    async def export(self, *_: object, **__: object) -> Outcome:
+        """Claim to have refused more than there is."""
+        return Outcome(kind="accepted", rejected_items=2**63 - 1)
+
+
+async def test_endpoint_refuses_no_more_than_it_got() -> None:
+    """Counts stay counts of ours: what is beyond 64 bits could not even be told."""
+    health, clock = Health(), ManualClock()
+    buffer = Buffer(max_bytes=65_536, dropped=health.dropped)
+    buffer.add(Outgoing(signal="traces", item="span", size=4))
+    log = Log(clock=clock, sink=LogLines())
+    delivery = Delivery(exporter=Believer(), buffer=buffer, health=health, clock=clock, log=log)
+    await delivery.flush(budget_s=1.0)
+    assert health.dropped == {"partial_success": 1}
+
+
+@pytest.mark.parametrize("count", ["9" * 4000, 10**30, "9" * 5000, -1, True, 1e300])
+def test_platform_drops_a_number_that_can_be_told(count: object) -> None:
+    """A forged event pushes no counter beyond what a metric can hold."""
+    dropped = given.platform("logsDropped", 1, droppedRecords=count)
+    for event in parse(json.dumps([dropped]).encode()).events:
+        assert isinstance(event, LogsDropped)
+        assert abs(event.dropped_records) <= 2**53
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\nb",
+        "a\r\n{}",
+        "\x1b[2J",
+        "a\u2028b",
+        "a\u0085b",
+        "a\u009b31m",
+        '"}\n{"',
+        "\ud800",
+        "\x00",
+    ],
+)
+def test_a_name_never_leaves_its_line(name: str) -> None:
+    """Whatever reads our lines sees one: no control character, no separator, no half character."""
+    lines = LogLines()
+    Log(clock=ManualClock(), sink=lines).error("upstream call failed", name=name, code=name)
+    [line] = lines.lines
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["name"] == name

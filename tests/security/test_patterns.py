@@ -1,0 +1,117 @@
+"""Regular expressions: none takes more than linear time, whatever somebody gets into a log line.
+
+A catastrophic one takes seconds to years for these inputs, a linear one a millisecond or two.
+The user's own expressions (DISPATCH_EXCLUDE_REGEX and the like) are his to bound.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import extension
+from extension.telemetry.events import LogLine
+from extension.telemetry.records import read_record
+
+LINE = 65_536
+"""A quarter of the longest line that Lambda delivers: a linear reading takes a millisecond or two,
+a quadratic one at least four seconds."""
+
+DEADLINE_S = 2
+WHOLE_TEXTS_ONLY = {
+    "DOTNET_HEAD", "DOTNET_LINE", "HEADER_NAME", "NODE_LINE", "OPEN_KEYS", "PYTHON_HEAD",
+    "PYTHON_LINE", "REGION", "ROOT", "RUBY_TYPE", "SPAN_ID", "TRACEPARENT", "WORD",
+}  # fmt: skip
+"""Used by `fullmatch` alone; all others are also searched for."""
+
+PIECES = [
+    "a", "A", "Z", "\n", "\r", "\r\n", "\n ", "\t", " ", "\n\tat ", ": ", ": a", ": A\n", ": A\nA:",
+    ": A\nA\n", ": Type", "Exception", "AException: ", "[ERROR] ", "[ERROR] X: ", "Z\t", "-a", "-",
+    "Traceback (most recent call last):", "\nTraceback (most recent call last)", "/v1/traces", "/",
+    "http:/", "http://", "${ssm:", "${ssm:a}", "%41", "%", "Function<", ">", "dbidentifier", "db",
+    "1-", "0", "00-", "é", "\u00a0", "\\", '"', '\\"', "{", "[", "us-", ".a",
+]  # fmt: skip
+BEGINNINGS = [
+    "A: ", ": A\nA:", ": A\nA", "AException: ", "AException", "[ERROR] X: ", "[ERROR] X", "[A]\t",
+    "1", "us", "db", "Function<", "${ssm:", '["', "00-" + "a" * 32 + "-" + "b" * 16 + "-01-",
+]  # fmt: skip
+BLANKS = ['\\"', "\n", "\n ", "\r", "\r\n", " ", "a", ": ", "Z", "-a", ".a"]
+
+
+class TooSlowError(Exception):
+    """The deadline has passed."""
+
+
+@contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Interrupt what takes longer; the engine of `re` looks for signals as it runs."""
+
+    def interrupt(*_: object) -> None:
+        raise TooSlowError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def patterns() -> dict[str, re.Pattern[Any]]:
+    """Return every compiled expression that stands in a module of the extension."""
+    found: dict[str, re.Pattern[Any]] = {}
+    for module in pkgutil.walk_packages(extension.__path__, "extension."):
+        if module.name == "extension.__main__":
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, re.Pattern):
+                found[f"{module.name}.{name}"] = value
+    return found
+
+
+def attacks() -> Iterator[str]:
+    """Repeat each piece, blanks after each beginning, and two pieces half and half."""
+    for piece in PIECES:
+        yield piece * (LINE // len(piece))
+    for beginning in BEGINNINGS:
+        for blank in BLANKS:
+            yield beginning + blank * (LINE // len(blank))
+    for first in (": A\nA:", ": A\n", "Exception", "\n", "[ERROR] X: "):
+        for second in BLANKS:
+            yield first * (LINE // 2 // len(first)) + second * (LINE // 2 // len(second))
+
+
+def test_there_are_expressions_to_attack() -> None:
+    """The search finds those of both jobs, and of redaction."""
+    rooms = {name.split(".")[1] for name in patterns()}
+    assert rooms >= {"telemetry", "parameters", "redaction"}
+
+
+@pytest.mark.parametrize("name", sorted(patterns()))
+def test_expression_is_linear(name: str) -> None:
+    """However it is used: from the beginning, as a whole, or anywhere."""
+    pattern = patterns()[name]
+    for text in attacks():
+        attack = text.encode() if isinstance(pattern.pattern, bytes) else text
+        with within(DEADLINE_S):
+            pattern.fullmatch(attack)
+            if name.rpartition(".")[2] not in WHOLE_TEXTS_ONLY:
+                assert pattern.sub(attack[:0], attack) is not None
+
+
+@pytest.mark.parametrize("level", [None, "ERROR"])
+def test_line_is_read_in_linear_time(level: str | None) -> None:
+    """The whole way of a line, as text and as a JSON record of the level that is looked at."""
+    for attack in attacks():
+        told = attack if level is None else {"level": level, "message": attack}
+        with within(DEADLINE_S):
+            record = read_record(LogLine(time_ns=1, stream="function", record=told))
+        assert record.body or not attack.strip()

@@ -1,0 +1,149 @@
+"""What was begun against what arrived: every difference must have a reason that was told."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.events import Event
+from simulator.otlp import Span
+from tests.sandbox import FAREWELL
+
+
+@dataclass
+class SandboxAccount:
+    """One sandbox: the trace and span id of each request begun in it, and its last words."""
+
+    begun: dict[str, tuple[str, str]] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> Counter[str]:
+        """What it says it lost, by reason."""
+        return Counter(
+            {name: count for name, count in self.told.items() if name.startswith("dropped.")}
+        ) + Counter({"unsent": self.told.get("unsent", 0)})
+
+
+@dataclass
+class Ledger:
+    """The accounts of one function's sandboxes, and every arrival of every span."""
+
+    accounts: list[SandboxAccount]
+    arrivals: dict[str, list[tuple[Span, bool]]]
+    refused: list[Span]
+
+    def problems(self) -> list[str]:
+        """Return what does not add up, a line for each."""
+        return [*self._losses(), *self._faults(), *self._duplicates(), *self._foreign_ids()]
+
+    @property
+    def begun(self) -> int:
+        """Invocations that were begun."""
+        return sum(len(account.begun) for account in self.accounts)
+
+    @property
+    def missing(self) -> int:
+        """Invocations whose span did not arrive."""
+        return sum(len(self._missing(account)) for account in self.accounts)
+
+    @property
+    def repeated(self) -> int:
+        """Spans that arrived more than once."""
+        return sum(len(copies) > 1 for copies in self.arrivals.values())
+
+    @property
+    def lost(self) -> Counter[str]:
+        """What the sandboxes said they lost."""
+        return sum((account.lost for account in self.accounts), Counter())
+
+    def _missing(self, account: SandboxAccount) -> list[str]:
+        arrived = self._by_request
+        return [request_id for request_id in account.begun if request_id not in arrived]
+
+    @property
+    def _by_request(self) -> dict[str, set[str]]:
+        requests: dict[str, set[str]] = {}
+        for span_id, copies in self.arrivals.items():
+            span = copies[0][0]
+            if span.kind == "SERVER":
+                request_id = str(span.attributes["faas.invocation_id"])
+                requests.setdefault(request_id, set()).add(span_id)
+        return requests
+
+    def _losses(self) -> Iterable[str]:
+        refused = {str(span.attributes.get("faas.invocation_id")) for span in self.refused}
+        told = self.lost["dropped.rejected"]
+        if told != len(self.refused):
+            yield f"{told} spans were told as rejected, but {len(self.refused)} were"
+        for number, account in enumerate(self.accounts, 1):
+            missing = [each for each in self._missing(account) if each not in refused]
+            if not account.told:
+                yield f"sandbox {number}: no last words, {len(missing)} of its spans are missing"
+            elif len(missing) > account.lost.total() - account.lost["dropped.rejected"]:
+                yield f"sandbox {number}: {missing} are missing, but it said {account.told}"
+
+    def _faults(self) -> Iterable[str]:
+        for number, account in enumerate(self.accounts, 1):
+            for name in account.told:
+                if name.startswith("faults."):
+                    yield f"sandbox {number}: a room of ours raised: {name}"
+
+    def _duplicates(self) -> Iterable[str]:
+        for span_id, copies in self.arrivals.items():
+            if sum(is_acknowledged for _, is_acknowledged in copies) > 1:
+                yield f"span {span_id} came again after its acknowledgement"
+            if any(span != copies[0][0] for span, _ in copies):
+                yield f"span {span_id} came in two versions"
+        for request_id, spans in self._by_request.items():
+            if len(spans) > 1:
+                yield f"request {request_id} has {len(spans)} spans"
+
+    def _foreign_ids(self) -> Iterable[str]:
+        arrived = self._by_request
+        for account in self.accounts:
+            for request_id, (trace_id, span_id) in account.begun.items():
+                for got in arrived.get(request_id, ()):
+                    span = self.arrivals[got][0][0]
+                    is_own = got != span_id and not _told_by_nobody(span)
+                    if is_own or span.trace_id != trace_id:
+                        yield f"request {request_id} has the ids {span.trace_id} {got}"
+
+
+def balance(
+    events: Iterable[Event], arrivals: Iterable[tuple[Span, bool]], *, refused: list[Span]
+) -> Ledger:
+    """Read the platform's own record of what happened, and hold the arrivals against it."""
+    accounts: list[SandboxAccount] = []
+    for event in events:
+        match event.type:
+            case "platform.initStart":
+                accounts.append(SandboxAccount())
+            case "platform.start":
+                request_id, ids = _identity(event.record)
+                accounts[-1].begun[request_id] = ids
+            case "extension" if told := _last_words(event.text or ""):
+                accounts[-1].told = told
+    spans: dict[str, list[tuple[Span, bool]]] = {}
+    for span, is_acknowledged in arrivals:
+        spans.setdefault(span.span_id, []).append((span, is_acknowledged))
+    return Ledger(accounts=accounts, arrivals=spans, refused=refused)
+
+
+def _identity(record: Any) -> tuple[str, tuple[str, str]]:
+    header = dict(pair.split("=") for pair in record["tracing"]["value"].split(";"))
+    trace_id = header["Root"].removeprefix("1-").replace("-", "")
+    return record["requestId"], (trace_id, record["tracing"]["spanId"])
+
+
+def _told_by_nobody(span: Span) -> bool:
+    """Tell a span of which only INVOKE told: its id is our own, and SHUTDOWN ended it."""
+    return "lambda_dispatch.incomplete" in span.attributes or span.status == "ERROR"
+
+
+def _last_words(text: str) -> dict[str, Any]:
+    line: dict[str, Any] = json.loads(text)
+    return line if line["message"] == FAREWELL else {}

@@ -1,0 +1,32 @@
+"""The chapters of a soak: one long life, and many short ones in each flush mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.soak.chapter import Chapter, Result, live
+
+LONG_LIFE = 0.8
+"""Share of the invocations that one and the same process lives through."""
+
+
+def chapters(invocations: int) -> list[Chapter]:
+    """Divide a number of invocations among the chapters."""
+    each = int(invocations * (1 - LONG_LIFE) / 3)
+    return [
+        Chapter(name="long life", invocations=invocations - 3 * each),
+        Chapter(name="short lives", invocations=each, deaths=0.03),
+        Chapter(name="short lives, end", invocations=each, deaths=0.02, flush="end"),
+        Chapter(name="short lives, periodic", invocations=each, deaths=0.03, flush="periodic"),
+    ]
+
+
+async def run_all(
+    invocations: int, *, seed: int, on_result: Callable[[Result], None] = lambda _: None
+) -> list[Result]:
+    """Run all chapters one after the other."""
+    results = []
+    for number, chapter in enumerate(chapters(invocations)):
+        results.append(await live(chapter, seed=seed + 2 * number))
+        on_result(results[-1])
+    return results

@@ -1,0 +1,42 @@
+"""The numbers of a chapter, for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.console import Console
+
+from tests.soak.chapter import Result
+
+KIB_PER_MIB = 1024
+
+
+def print_report(result: Result, *, console: Console) -> None:
+    """Print what was done, what went wrong on purpose, and what came of it."""
+    ledger = result.ledger
+    rows = {
+        "invocations": f"{ledger.begun} in {len(ledger.accounts)} sandboxes",
+        "spans": f"{len(ledger.arrivals)} arrived, {ledger.repeated} of them more than once",
+        "missing": f"{ledger.missing} invocations; told as lost: {_told(ledger.lost)}",
+        "weather": _told(result.drawn),
+        "lines": _told(result.complaints),
+        "held": f"{result.added_ms / max(ledger.begun, 1):.1f} ms an invocation",
+        "memory": _memory(result.rss_kib),
+    }
+    console.print(f"\n[bold]{result.chapter.name}[/bold]")
+    for name, row in rows.items():
+        console.print(f"  {name:12} {row}")
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "nothing"
+
+
+def _memory(rss_kib: list[int]) -> str:
+    if not rss_kib:
+        return "not sampled: the sandboxes die too soon"
+    first, last = rss_kib[0] / KIB_PER_MIB, rss_kib[-1] / KIB_PER_MIB
+    return (
+        f"{first:.1f} MiB after the first hundred, {last:.1f} at the end "
+        f"({last / first - 1:+.1%}), at most {max(rss_kib) / KIB_PER_MIB:.1f}"
+    )

@@ -1,0 +1,45 @@
+"""A collector that nobody here wrote decodes what the extension sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sandbox import running
+from tests.third_party.rotel import problem, rotel
+from tests.waiting import until
+
+pytestmark = pytest.mark.skipif(bool(problem()), reason=problem() or "rotel")
+
+
+async def test_rotel_sees_the_ids_names_and_attributes(tmp_path: Path) -> None:
+    """A cold start as the platform told it is a trace as rotel decodes it."""
+    async with rotel() as collector:
+        async with running(tmp_path, environment={"DISPATCH_POST_URI": collector.url}) as stage:
+            answer = await stage.function.invoke({"print": ["hello"]})
+            records: dict[str, Any] = {e.type: e.record for e in stage.function.events}
+        await until(lambda: any("overhead" in span.fields["Name"] for span in collector.spans))
+    tracing = records["platform.start"]["tracing"]
+    header = dict(pair.split("=") for pair in tracing["value"].split(";"))
+    trace_id = header["Root"].removeprefix("1-").replace("-", "")
+    spans = {span.fields["Name"]: span for span in collector.spans}
+    function = spans["function"]
+    assert function.fields == {
+        "Trace ID": trace_id,
+        "Parent ID": header["Parent"],
+        "ID": tracing["spanId"],
+        "Name": "function",
+        "Kind": "SPAN_KIND_SERVER",
+        "Status code": "STATUS_CODE_UNSET",
+    }
+    assert function.attributes["faas.invocation_id"] == answer.request_id
+    assert function.attributes["faas.coldstart"] == "true"
+    assert spans["init"].fields["Parent ID"] == header["Parent"]
+    for child in ("responseLatency", "responseDuration", "extension overhead"):
+        assert spans[child].fields["Parent ID"] == tracing["spanId"]
+    assert {span.fields["Trace ID"] for span in collector.spans} == {trace_id}
+    assert all(span.start_ns <= span.end_ns for span in collector.spans)
+    assert "service.name: Str(function)" in collector.output.decode()
+    assert "log.message: Str(hello)" in collector.output.decode()

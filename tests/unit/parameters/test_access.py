@@ -1,0 +1,100 @@
+"""Who may ask the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from multidict import CIMultiDict
+
+from extension.parameters import access
+from extension.parameters.access import (
+    FOREIGN_HOST,
+    FORWARDED,
+    TOKEN_HEADER,
+    given_token,
+    is_accepted,
+    refusal,
+)
+
+
+class Uncomparable(bytes):
+    """A token that must not be compared byte by byte with an early end."""
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared with ==")
+
+    __hash__ = bytes.__hash__
+
+
+def test_comparison_is_constant_in_time() -> None:
+    """Never `==`, which ends at the first difference."""
+    assert is_accepted(Uncomparable(b"good"), accepted=[Uncomparable(b"good")])
+    assert not is_accepted(Uncomparable(b"gone"), accepted=[Uncomparable(b"good")])
+
+
+def test_every_token_is_compared_although_the_first_fits() -> None:
+    """How long it takes does not tell which of several tokens it was."""
+    seen = []
+
+    def tokens() -> Iterator[bytes]:
+        for token in (b"first", b"second", b"third"):
+            seen.append(token)
+            yield token
+
+    assert is_accepted(b"first", accepted=tokens())
+    assert len(seen) == 3
+
+
+def test_empty_token_is_never_accepted() -> None:
+    """Neither where none is set nor where an empty one is."""
+    assert not is_accepted(b"", accepted=[])
+    assert not is_accepted(b"", accepted=[b""])
+
+
+def test_token_may_hold_any_bytes() -> None:
+    """Header bytes beyond UTF-8 arrive as surrogates, and are compared, not refused loudly."""
+    headers = CIMultiDict({TOKEN_HEADER.lower(): b"\xff\xfe".decode("utf-8", "surrogateescape")})
+    assert given_token(headers) == b"\xff\xfe"
+    assert given_token(CIMultiDict()) == b""
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:2773", "[::1]:80", "[::1]", "LOCALHOST"])
+def test_names_of_loopback_are_good(host: str) -> None:
+    """With and without a port, in any case."""
+    assert refusal(CIMultiDict({"Host": host})) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.com", "localhost@evil.com", "127.0.0.1.evil.com", "localhost:x", "::1", "0"]
+)
+def test_other_hosts_are_foreign(host: str) -> None:
+    """Also a missing one, and what only looks local."""
+    assert refusal(CIMultiDict({"Host": host})) is FOREIGN_HOST
+
+
+def test_forwarded_requests_are_refused_even_with_an_empty_header() -> None:
+    """Its presence is enough."""
+    headers = CIMultiDict({"Host": "localhost", "x-forwarded-for": ""})
+    assert refusal(headers) is FORWARDED
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://evil.com/get", "HTTPS://evil.com:2773/get", "http://localhost@evil.com/get"],
+)
+def test_a_target_that_names_a_foreign_host_is_refused(target: str) -> None:
+    """The absolute form replaces the Host header, so it is judged like one."""
+    assert access.refusal({"Host": "localhost"}, target) is access.FOREIGN_HOST
+    assert access.refusal({"Host": "localhost"}, "http://localhost:2773/get") is None
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"])
+def test_every_sign_of_a_proxy_is_refused(name: str) -> None:
+    """Whatever stands between the function and the cache does not belong there."""
+    assert access.refusal({"Host": "localhost", name: "x"}) is access.FORWARDED
+
+
+def test_digits_of_other_scripts_are_no_port() -> None:
+    """A port is written in ASCII."""
+    assert access.refusal({"Host": "localhost:٣"}) is access.FOREIGN_HOST

@@ -1,0 +1,103 @@
+"""Misses of one moment share a call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from extension.log import Log
+from extension.parameters.batch import Batch, goes_alone
+from extension.parameters.calls import Calls
+from extension.parameters.errors import UpstreamError
+from extension.parameters.hooks import GuardedHooks, Hooks
+from extension.parameters.keys import ParameterKey, Service
+from extension.parameters.upstream import Upstream
+from tests.doubles import DictSource, LogLines, ManualClock
+from tests.waiting import until
+
+NAMES = [f"/p/{number}" for number in range(10)]
+
+
+class Bench:
+    """A batch over a source."""
+
+    def __init__(self, source: DictSource) -> None:
+        clock = ManualClock()
+        log = Log(clock=clock, sink=LogLines())
+        hooks = GuardedHooks(Hooks(), log=log)
+        self.calls = Calls(source, threads=3, clock=clock, hooks=hooks, log=log)
+        deadline_s = dict.fromkeys(Service, 5.0)
+        self.batch = Batch(Upstream(self.calls, deadline_s=deadline_s, hooks=hooks), log=log)
+
+    async def ask(self, names: list[str]) -> list[str]:
+        """Ask for all in one moment; return values, or the error's code."""
+        asking = (self.batch.fetch(ParameterKey(name), traceparent=None) for name in names)
+        bodies = await asyncio.gather(*asking, return_exceptions=True)
+        return [
+            str(body) if isinstance(body, BaseException) else json.loads(body)["Parameter"]["Value"]
+            for body in bodies
+        ]
+
+
+@pytest.fixture
+def source() -> DictSource:
+    """Ten parameters, each with its name for a value."""
+    return DictSource(values={name: name for name in NAMES})
+
+
+async def test_ten_names_are_sent_at_once(source: DictSource) -> None:
+    """A full batch does not wait for its window; the eleventh begins another."""
+    bench = Bench(source)
+    assert await bench.ask([*NAMES, "/nope"]) == [*NAMES, "NotFound"]
+    assert source.operations == ["GetParameters", "GetParameter"]
+
+
+async def test_next_moment_is_another_batch(source: DictSource) -> None:
+    """The window of a full batch does not close the next one early."""
+    bench = Bench(source)
+    source.hold()
+    first = asyncio.create_task(bench.ask(NAMES))
+    await until(lambda: len(source.calls) == 1)
+    source.release()
+    assert await first == NAMES
+    assert await bench.ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations == ["GetParameters", "GetParameters"]
+
+
+async def test_refused_batch_is_asked_singly_and_the_next_is_a_batch_again(
+    source: DictSource,
+) -> None:
+    """Only a denial is remembered."""
+    bench = Bench(source)
+    source.error = UpstreamError("InvalidKeyId")
+    assert await bench.ask(NAMES[:2]) == ["InvalidKeyId"] * 2
+    source.error = None
+    assert await bench.ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations == [
+        "GetParameters", "GetParameter", "GetParameter", "GetParameters",
+    ]  # fmt: skip
+
+
+async def test_rubbish_leaves_nobody_waiting(source: DictSource) -> None:
+    """An answer that cannot be read is an error for all who wait."""
+    bench = Bench(source)
+    source.error = ValueError("rubbish")
+    assert await bench.ask(NAMES[:2]) == ["ValueError"] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "alone"),
+    [
+        ("/a/b", False),
+        ("plain", False),
+        ("arn:aws:ssm:eu-central-1:123456789012:parameter/a/b", False),
+        ("/a/b:3", True),
+        ("arn:aws:ssm:eu-central-1:123456789012:parameter/a/b:label", True),
+        ("/aws/reference/secretsmanager/x", True),
+    ],
+)
+def test_names_that_go_alone(name: str, alone: bool) -> None:
+    """Selectors and references to secrets."""
+    assert goes_alone(name) is alone

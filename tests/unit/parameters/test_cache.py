@@ -1,0 +1,76 @@
+"""Fresh, stale or absent."""
+
+from __future__ import annotations
+
+from extension.parameters.cache import Cache, Entry
+from extension.parameters.keys import ParameterKey
+from tests.doubles import ManualClock
+
+KEY = ParameterKey("a")
+
+
+def _entry(clock: ManualClock, *, ttl_s: float = 10) -> Entry:
+    return Entry(body=b"v", fetched_at=clock.now(), ttl_s=ttl_s)
+
+
+def _state(cache: Cache, clock: ManualClock) -> str:
+    found = cache.find(KEY, now=clock.now())
+    if found is None:
+        return "absent"
+    return "fresh" if found.fresh else "stale"
+
+
+def test_an_entry_is_fresh_then_stale_then_absent() -> None:
+    """The bounds belong to the later state."""
+    clock, cache = ManualClock(), Cache(size=1, max_stale_s=5)
+    cache.store(KEY, _entry(clock))
+    states = []
+    for _ in range(16):
+        states.append(_state(cache, clock))
+        clock.advance(1)
+    assert states == ["fresh"] * 10 + ["stale"] * 5 + ["absent"]
+
+
+def test_what_is_absent_is_dropped() -> None:
+    """An entry beyond its use does not hold memory."""
+    clock, cache = ManualClock(), Cache(size=1, max_stale_s=0)
+    cache.store(KEY, _entry(clock))
+    clock.advance(10)
+    assert _state(cache, clock) == "absent"
+    assert len(cache) == 0
+
+
+def test_age_is_that_of_the_clock_that_moved_more() -> None:
+    """A freeze stops one clock, a correction turns the other back."""
+    clock, cache = ManualClock(), Cache(size=1, max_stale_s=100)
+    cache.store(KEY, _entry(clock))
+    clock.freeze(12)
+    assert _state(cache, clock) == "stale"
+    cache.store(KEY, _entry(clock))
+    clock.set_back(3600)
+    assert _state(cache, clock) == "fresh"
+    clock.advance(11)
+    assert _state(cache, clock) == "stale"
+
+
+def test_reading_keeps_an_entry() -> None:
+    """The one not read for longest is evicted, whenever it was stored."""
+    clock, cache = ManualClock(), Cache(size=2, max_stale_s=0)
+    keys = [ParameterKey(name) for name in "abc"]
+    for key in keys[:2]:
+        cache.store(key, _entry(clock))
+    cache.find(keys[0], now=clock.now())
+    cache.store(keys[2], _entry(clock))
+    assert [cache.find(key, now=clock.now()) is not None for key in keys] == [True, False, True]
+
+
+def test_forgetting() -> None:
+    """One entry, or all; what is not there may be forgotten too."""
+    clock, cache = ManualClock(), Cache(size=2, max_stale_s=0)
+    cache.store(KEY, _entry(clock))
+    cache.discard(KEY)
+    cache.discard(KEY)
+    assert _state(cache, clock) == "absent"
+    cache.store(KEY, _entry(clock))
+    cache.clear()
+    assert len(cache) == 0

@@ -1,0 +1,105 @@
+"""Session tokens across rotation."""
+
+from __future__ import annotations
+
+import asyncio
+
+from extension.parameters.tokens import GRACE_S, MAX_HELD, RENEWAL_INTERVAL_S, Tokens
+from tests.doubles import ManualClock
+from tests.waiting import until
+
+CONTAINER = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/"}
+
+
+class Endpoint:
+    """Hands out the tokens it was given, oldest first."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = tokens
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def renew(self) -> tuple[str, ...]:
+        """Return the tokens, once allowed to."""
+        self.asked += 1
+        await self.may_answer.wait()
+        return self.tokens
+
+
+async def test_tokens_of_the_environment() -> None:
+    """Both variables count; nobody is asked, whatever a stranger sends."""
+    endpoint = Endpoint("never")
+    environ = {"AWS_SESSION_TOKEN": "a", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "b"}
+    tokens = Tokens(environ, renew=endpoint.renew, clock=ManualClock())
+    assert [await tokens.admits(given) for given in (b"a", b"b", b"c", b"")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert endpoint.asked == 0
+
+
+async def test_rotation_with_grace() -> None:
+    """A replaced token stays good for a while, counted from its replacement."""
+    clock, endpoint = ManualClock(), Endpoint("one")
+    tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=clock)
+    assert await tokens.admits(b"one")
+    clock.advance(2 * GRACE_S)
+    endpoint.tokens = ("one", "two")
+    assert await tokens.admits(b"two")
+    assert await tokens.admits(b"one")
+    clock.advance(GRACE_S)
+    assert not await tokens.admits(b"one")
+    assert await tokens.admits(b"two")
+
+
+async def test_token_that_comes_back_is_current_again() -> None:
+    """An endpoint that answers from two machines does not lock anybody out."""
+    clock, endpoint = ManualClock(), Endpoint("one")
+    tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=clock)
+    for current in ("one", "two", "one"):
+        endpoint.tokens = (current,)
+        clock.advance(RENEWAL_INTERVAL_S)
+        await tokens.admits(b"wrong")
+    clock.advance(GRACE_S + RENEWAL_INTERVAL_S)
+    endpoint.tokens = ()
+    assert await tokens.admits(b"one")
+    assert not await tokens.admits(b"two")
+
+
+async def test_held_tokens_are_bounded() -> None:
+    """The latest few."""
+    clock, endpoint = ManualClock(), Endpoint()
+    tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=clock)
+    for number in range(10):
+        endpoint.tokens = (str(number),)
+        clock.advance(RENEWAL_INTERVAL_S)
+        assert await tokens.admits(str(number).encode())
+    endpoint.tokens = ()
+    good = [await tokens.admits(str(number).encode()) for number in range(10)]
+    assert good == [False] * (10 - MAX_HELD) + [True] * MAX_HELD
+
+
+async def test_callers_after_a_rotation_wait_for_one_renewal() -> None:
+    """Fifty callers with the new token at once: one request, nobody is turned away."""
+    endpoint = Endpoint("new")
+    endpoint.may_answer.clear()
+    tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=ManualClock())
+    callers = [asyncio.create_task(tokens.admits(b"new")) for _ in range(50)]
+    await until(lambda: endpoint.asked)
+    endpoint.may_answer.set()
+    assert all(await asyncio.gather(*callers))
+    assert endpoint.asked == 1
+
+
+async def test_stranger_asks_at_most_once_a_second() -> None:
+    """And one without any token not at all."""
+    clock, endpoint = ManualClock(), Endpoint("good")
+    tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=clock)
+    assert not await tokens.admits(b"")
+    assert endpoint.asked == 0
+    for _ in range(3):
+        assert not await tokens.admits(b"wrong")
+    assert endpoint.asked == 1
+    clock.freeze(RENEWAL_INTERVAL_S)
+    assert not await tokens.admits(b"wrong")
+    assert endpoint.asked == 2

@@ -1,0 +1,155 @@
+"""The cache in the trace: calls to AWS as spans, GETs as counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.telemetry.cache_use import CacheAnswer, CacheCall, parse_traceparent
+from extension.telemetry.finished import CallSpan, Invocation
+from extension.telemetry.initialization import Initialization
+from extension.telemetry.invocations import Assembler
+from extension.telemetry.known import MAX_CALLS
+from extension.telemetry.otlp.spans import SpanBuilder
+from extension.telemetry.sender import Sender
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
+from tests.platform_events import ns
+from tests.span_text import as_text
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def call(begin: float, *, traceparent: str = "", code: str = "") -> CacheCall:
+    """Return a call to AWS of half a second."""
+    return CacheCall(
+        service="Secrets Manager",
+        operation="GetSecretValue",
+        entry="shop/key",
+        start_ns=ns(begin),
+        end_ns=ns(begin + 0.5),
+        code=code,
+        request_id="aws-1",
+        traceparent=traceparent,
+    )
+
+
+def answer(result: str, *, waited_s: float = 0.0) -> CacheAnswer:
+    """Return how a GET was answered."""
+    return CacheAnswer(result=result, age_s=1.0, waited_s=waited_s)
+
+
+def test_a_call_is_a_span_under_its_invocation() -> None:
+    """It goes out right behind the invocation's, and says what was asked, never the value."""
+    ids = SequentialIds()
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    assemble(into, [[given.start("r", 1)]])
+    assert into.feed_call(call(1.2)) == []
+    invocation, called = assemble(into, [[given.done("r", 2)]])
+    assert isinstance(invocation, Invocation)
+    assert (
+        as_text(builder.build(called))
+        == """\
+GetSecretValue  1.2 to 1.7  CLIENT UNSET
+  5759e988bd862e3fe1be46a994272793 1 under 24cd7d670fa455f0
+  rpc.system = 'aws-api'
+  rpc.service = 'Secrets Manager'
+  rpc.method = 'GetSecretValue'
+  aws.request_id = 'aws-1'
+  lambda_dispatch.cache.entry = 'shop/key'
+  lambda_dispatch.cache.attempts = 1
+  lambda_dispatch.cache.throttles = 0
+"""
+    )
+
+
+def test_a_call_that_failed_says_with_what() -> None:
+    """AWS's error code is the error's type."""
+    ids = SequentialIds()
+    builder = SpanBuilder(ids=ids, sender=Sender())
+    [span] = builder.build(CallSpan(call=call(1, code="AccessDeniedException")))
+    assert span.status.is_ok is False
+    assert (span.attributes or {})["error.type"] == "AccessDeniedException"
+
+
+def test_a_call_of_a_traced_get_hangs_under_its_caller() -> None:
+    """A function with its own SDK sends `traceparent`, and finds the call in its own span."""
+    into = Assembler(ids=SequentialIds())
+    [called] = into.feed_call(call(1, traceparent=TRACEPARENT))
+    assert called.context is not None
+    assert called.context.trace_id == 0x0AF7651916CD43DD8448EB211C80319C
+    assert called.context.span_id == 0xB7AD6B7169203331
+
+
+def test_a_flood_of_calls_is_bounded() -> None:
+    """Memory does not grow with what a function asks for within one invocation."""
+    into = Assembler(ids=SequentialIds())
+    assemble(into, [[given.start("r", 1)]])
+    for _ in range(MAX_CALLS + 50):
+        assert into.feed_call(call(1.2)) == []
+    finished = assemble(into, [[given.done("r", 2)]])
+    assert len([each for each in finished if isinstance(each, CallSpan)]) == MAX_CALLS
+
+
+def test_what_is_fetched_before_the_first_invocation_belongs_to_init() -> None:
+    """The prefetch explains a long init."""
+    into = Assembler(ids=SequentialIds())
+    assert into.feed_call(call(0.2)) == []
+    events = [*given.init(0, 1), given.start("r", 1), given.done("r", 2)]
+    initialization, _ = assemble(into, [events])
+    assert isinstance(initialization, Initialization)
+    assert initialization.calls == (call(0.2),)
+
+
+def test_a_call_after_the_response_is_not_lost() -> None:
+    """A refresh behind the response still belongs to the invocation that caused it."""
+    into = Assembler(ids=SequentialIds())
+    assemble(into, [[given.start("r", 1), given.done("r", 2)]])
+    [called] = into.feed_call(call(2.1))
+    assert isinstance(called, CallSpan)
+    assert called.request_id == "r"
+
+
+def test_gets_are_counted_on_their_invocation() -> None:
+    """Hits, misses, stale answers and the time waited."""
+    ids = SequentialIds()
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    assemble(into, [[given.start("r", 1)]])
+    for result, waited_s in (("HIT", 0), ("HIT", 0), ("MISS", 0.02), ("STALE", 0.1), ("ERROR", 1)):
+        into.count_answer(answer(result, waited_s=waited_s), now_ns=ns(1.5))
+    [invocation] = assemble(into, [[given.done("r", 2)]])
+    attributes = builder.build(invocation)[0].attributes or {}
+    told = {name.rpartition(".")[2]: attributes[name] for name in attributes if ".cache." in name}
+    assert told == {"hits": 2, "misses": 2, "stale": 1, "wait_ms": 1120.0}
+
+
+def test_a_get_sooner_than_its_invocation_is_known_counts_for_it() -> None:
+    """The function may ask before we have seen INVOKE; the one before is over and out."""
+    into = Assembler(ids=SequentialIds())
+    assemble(into, [[given.start("a", 1), given.done("a", 2)]])
+    into.count_answer(answer("HIT"), now_ns=ns(3))
+    into.invoke("b", tracing="", invoked_arn="", now_ns=ns(3.01))
+    [invocation] = assemble(into, [[given.start("b", 3), given.done("b", 4)]])
+    assert isinstance(invocation, Invocation)
+    assert invocation.cache is not None
+    assert invocation.cache.hits == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "00-" + "0" * 32 + "-b7ad6b7169203331-01",
+        TRACEPARENT[:-1],
+        "x" + TRACEPARENT,
+    ],
+)
+def test_a_traceparent_that_is_none(text: str) -> None:
+    """What is not a header of W3C's form is no parent."""
+    assert parse_traceparent(text) is None
+
+
+def test_a_traceparent_of_tomorrow() -> None:
+    """A later version may have more behind it."""
+    assert parse_traceparent("01" + TRACEPARENT[2:] + "-more") is not None

@@ -1,0 +1,93 @@
+"""Credentials that are references to secrets: found, filled in, renewed, never told."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.config import OtlpConfig, TelemetryConfig
+from extension.log import Log
+from extension.telemetry.credentials import Credentials, Settings, no_references
+from extension.telemetry.references import references_in, substitute
+from tests.doubles import LogLines, ManualClock
+
+HEADERS = "authorization=Bearer ${secretsmanager:vendor#key},x-team=shop"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("plain", ()),
+        ("${secretsmanager:a#b.c}", ("secretsmanager:a#b.c",)),
+        ("x${ssm:/a/b}y${ssm:/a/b}", ("ssm:/a/b",)),
+        (
+            "${arn:aws:secretsmanager:eu-central-1:1:secret:x-AbCdEf#k}",
+            ("arn:aws:secretsmanager:eu-central-1:1:secret:x-AbCdEf#k",),
+        ),
+        ("$HOME ${HOME} ${unknown:x} ${ssm:}", ()),
+    ],
+)
+def test_references(text: str, expected: tuple[str, ...]) -> None:
+    """Each kind is found, once; other uses of the dollar sign are none."""
+    assert references_in(text) == expected
+
+
+def test_substitution() -> None:
+    """Values stand where their references stood."""
+    values = {"ssm:/a": "1", "ssm:/b": "2"}
+    assert substitute("x=${ssm:/a},y=${ssm:/b}", values) == "x=1,y=2"
+
+
+def credentials(
+    values: dict[str, str], lines: LogLines, *, headers: str = HEADERS
+) -> tuple[Credentials, list[tuple[str, bool]]]:
+    """Return credentials whose references have some values, and what was asked for."""
+    asked: list[tuple[str, bool]] = []
+
+    async def resolve(reference: str, *, fresh: bool) -> str:
+        asked.append((reference, fresh))
+        return values[reference]
+
+    settings = Settings(
+        telemetry=TelemetryConfig(post_headers=headers),
+        otlp={"traces": OtlpConfig(certificate="${ssm:/ca}")},
+    )
+    log = Log(clock=ManualClock(), sink=lines)
+    return Credentials(settings, resolve=resolve, log=log), asked
+
+
+async def test_values_take_the_place_of_references() -> None:
+    """In headers percent-encoded, for a comma in a key would begin the next header."""
+    values = {"secretsmanager:vendor#key": "a,b=c", "ssm:/ca": "-----BEGIN CERTIFICATE-----"}
+    filling, asked = credentials(values, LogLines())
+    filled = await filling.settings(fresh=False)
+    assert filled is not None
+    assert filled.telemetry.post_headers == "authorization=Bearer a%2Cb%3Dc,x-team=shop"
+    assert filled.otlp["traces"].certificate == "-----BEGIN CERTIFICATE-----"
+    assert asked == [("secretsmanager:vendor#key", False), ("ssm:/ca", False)]
+
+
+async def test_renewal_goes_past_the_cache() -> None:
+    """After a refusal the value in the cache is the refused one."""
+    values = {"secretsmanager:vendor#key": "x", "ssm:/ca": "y"}
+    filling, asked = credentials(values, LogLines())
+    await filling.settings(fresh=True)
+    assert {fresh for _, fresh in asked} == {True}
+
+
+async def test_what_cannot_be_resolved_is_told_by_its_reference() -> None:
+    """One line, and nothing is sent with half of the credentials."""
+    lines = LogLines()
+    filling, _ = credentials({"ssm:/ca": "y"}, lines)
+    assert await filling.settings(fresh=False) is None
+    [line] = lines.parsed
+    assert line["reference"] == "secretsmanager:vendor#key"
+
+
+async def test_without_references_nothing_is_asked() -> None:
+    """Plain settings are what they are."""
+    settings = Settings(telemetry=TelemetryConfig(post_headers="a=1"), otlp={})
+    log = Log(clock=ManualClock(), sink=LogLines())
+    plain = Credentials(settings, resolve=no_references, log=log)
+    assert plain.are_references is False
+    assert await plain.settings(fresh=False) == settings

@@ -1,0 +1,39 @@
+"""Where exports go and with which headers."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.telemetry.endpoint import parse_headers, signal_url
+
+
+@pytest.mark.parametrize(
+    ("post_uri", "traces", "logs"),
+    [
+        ("http://h:4318", "http://h:4318/v1/traces", "http://h:4318/v1/logs"),
+        ("http://h:4318/", "http://h:4318/v1/traces", "http://h:4318/v1/logs"),
+        ("https://h/otlp", "https://h/otlp/v1/traces", "https://h/otlp/v1/logs"),
+        ("https://h/v1/traces", "https://h/v1/traces", "https://h/v1/logs"),
+        ("https://h/a/v1/logs/", "https://h/a/v1/traces", "https://h/a/v1/logs"),
+        ("https://h/x?key=1", "https://h/x/v1/traces?key=1", "https://h/x/v1/logs?key=1"),
+    ],
+)
+def test_signal_url(post_uri: str, traces: str, logs: str) -> None:
+    """A base URL gets the signal's path; one that names a signal has siblings."""
+    assert signal_url(post_uri, "traces") == traces
+    assert signal_url(post_uri, "logs") == logs
+
+
+def test_headers() -> None:
+    """Headers are comma-separated pairs with percent-encoded values."""
+    headers, malformed = parse_headers("Authorization=Basic%20abc%3D, x-team = shop ,")
+    assert headers == {"authorization": "Basic abc=", "x-team": "shop"}
+    assert malformed == 0
+
+
+@pytest.mark.parametrize("text", ["no-separator", "=value", "a b=c", "key=line%0d%0abreak"])
+def test_malformed_headers_are_left_out_and_counted(text: str) -> None:
+    """A pair that is no header, or would smuggle one, is left out; the others stay."""
+    headers, malformed = parse_headers(f"good=1,{text}")
+    assert headers == {"good": "1"}
+    assert malformed == 1

@@ -1,0 +1,145 @@
+"""The exporter against a real endpoint on loopback, and against the official one as oracle."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import closing
+
+import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+
+from extension.telemetry.endpoint import parse_headers, signal_url
+from extension.telemetry.invocations import Assembler
+from extension.telemetry.otlp.exporter import OtlpExporter
+from extension.telemetry.otlp.spans import SpanBuilder
+from extension.telemetry.outcome import Outcome
+from extension.telemetry.post import Post, Target
+from extension.telemetry.sender import Sender
+from simulator.intake import Intake
+from simulator.replies import GARBAGE, RESET, Hang, Reply
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
+
+HEADERS = "authorization=Basic%20c2hvcDp4,x-team=shop"
+
+
+def spans() -> list[ReadableSpan]:
+    """Return the spans of a cold start with a line and a report."""
+    ids = SequentialIds()
+    assembler, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender(function_name="f"))
+    events = [
+        *given.init(0, 1),
+        given.start("r", 1),
+        given.line('{"level":"WARN","message":"naïve ☃","n":1}', 1.5),
+        given.done("r", 2, metrics={"durationMs": 1000, "producedBytes": 5}),
+        given.report("r", 2.1, billedDurationMs=1100),
+    ]
+    return [span for each in assemble(assembler, [events]) for span in builder.build(each)]
+
+
+@pytest.fixture
+async def intake() -> AsyncIterator[Intake]:
+    """An endpoint on loopback."""
+    async with Intake() as running:
+        yield running
+
+
+async def export(url: str, *, compression: str = "gzip", budget_s: float = 10) -> Outcome:
+    """Export once and return the outcome."""
+    headers, _ = parse_headers(HEADERS)
+    target = Target(
+        url=signal_url(url, "traces"), headers=headers, compression=compression, timeout_s=10
+    )
+    post = Post({"traces": target})
+    try:
+        exporter = OtlpExporter(post, signals=("traces",))
+        return await exporter.export("traces", spans(), budget_s=budget_s)
+    finally:
+        await post.close()
+
+
+@pytest.mark.parametrize("compression", ["gzip", "deflate", "none"])
+async def test_same_request_as_the_official_exporter(
+    intake: Intake, compression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same spans and same environment: same URL, headers and body as OTLPSpanExporter's."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", intake.url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", HEADERS)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", compression)
+    await export(intake.url, compression=compression)
+    official = OTLPSpanExporter()
+    await asyncio.to_thread(official.export, spans())
+    official.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
+    ours, theirs = intake.requests
+    transport = {"user-agent", "accept", "accept-encoding", "connection", "content-length", "host"}
+    assert (ours.method, ours.path) == (theirs.method, theirs.path) == ("POST", "/v1/traces")
+    assert ours.body == theirs.body
+    relevant = [
+        {
+            name.lower(): value
+            for name, value in each.headers.items()
+            if name.lower() not in transport
+        }
+        for each in (ours, theirs)
+    ]
+    assert relevant[0] == relevant[1]
+    assert relevant[0]["authorization"] == "Basic c2hvcDp4"
+
+
+async def test_an_accepted_batch_arrives_whole(intake: Intake) -> None:
+    """What was exported is what the endpoint decodes."""
+    outcome = await export(intake.url)
+    assert outcome.kind == "accepted"
+    assert [span.name for span in intake.spans] == ["init", "f", "extension overhead"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_busy_endpoint_keeps_the_batch(intake: Intake, status: int) -> None:
+    """Overload is told with the endpoint's wish when to come again."""
+    intake.respond = [Reply(status=status, headers={"Retry-After": "7"})]
+    outcome = await export(intake.url)
+    assert (outcome.kind, outcome.retry_after_s) == ("kept", 7.0)
+
+
+async def test_a_redirect_is_not_followed(intake: Intake) -> None:
+    """A redirect is no success, and nothing is posted elsewhere."""
+    intake.respond = [Reply(status=307, headers={"Location": intake.url + "/elsewhere"})]
+    outcome = await export(intake.url)
+    assert outcome.kind == "rejected"
+    assert len(intake.requests) == 1
+
+
+async def test_a_connection_that_died_is_tried_once_more_at_once(intake: Intake) -> None:
+    """A connection that slept through a freeze may be dead; the second try is fresh."""
+    intake.respond = [RESET]
+    outcome = await export(intake.url)
+    assert outcome.kind == "accepted"
+    assert len(intake.requests) == 2
+
+
+async def test_an_endpoint_that_hangs_costs_the_budget_and_no_more(intake: Intake) -> None:
+    """The budget ends the attempt, and the batch is kept."""
+    released = asyncio.Event()
+    intake.respond = [Hang(released=released)]
+    outcome = await export(intake.url, budget_s=0.2)
+    released.set()
+    assert (outcome.kind, outcome.cause) == ("kept", "timeout")
+
+
+async def test_garbage_for_an_answer_keeps_the_batch(intake: Intake) -> None:
+    """What is not HTTP is a failure of the connection."""
+    intake.respond = [GARBAGE, GARBAGE]
+    outcome = await export(intake.url)
+    assert outcome.kind == "kept"
+
+
+async def test_nobody_there_keeps_the_batch() -> None:
+    """A refused connection is an outcome, not an exception."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    outcome = await export(f"http://127.0.0.1:{port}")
+    assert outcome.kind == "kept"

@@ -1,0 +1,45 @@
+"""Which records are wanted."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.telemetry.events import LogLine
+from extension.telemetry.filters import RecordFilter
+from extension.telemetry.records import Record, read_record
+
+
+def record(body: str, *, level: str = "") -> Record:
+    """Return a record."""
+    text = {"message": body, "level": level}
+    return read_record(LogLine(time_ns=0, stream="function", record=text))
+
+
+def test_without_wishes_everything_is_kept() -> None:
+    """No filter refuses nothing."""
+    assert RecordFilter().refuses(record("x", level="TRACE")) is None
+
+
+@pytest.mark.parametrize(
+    ("level", "refused"),
+    [("DEBUG", True), ("INFO", True), ("WARNING", False), ("ERROR", False), ("", False)],
+)
+def test_severity(level: str, *, refused: bool) -> None:
+    """Below the least severity a record is refused; one without severity is kept."""
+    reason = RecordFilter(min_level="WARN").refuses(record("x", level=level))
+    assert reason == ("severity" if refused else None)
+
+
+def test_exclude() -> None:
+    """What the expression is found in, anywhere, is refused."""
+    wanted = RecordFilter(exclude="health|ping")
+    assert wanted.refuses(record("GET /ping")) == "excluded"
+    assert wanted.refuses(record("GET /pay")) is None
+
+
+def test_include() -> None:
+    """What the expression is not found in is refused; exclusion goes first."""
+    wanted = RecordFilter(include="^order", exclude="test")
+    assert wanted.refuses(record("order 1")) is None
+    assert wanted.refuses(record("an order")) == "not_included"
+    assert wanted.refuses(record("order test")) == "excluded"

@@ -1,0 +1,112 @@
+"""How long an invocation may be held, and how long an export may take."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.telemetry.flush import (
+    FlushMode,
+    FlushPolicy,
+    Hold,
+    invocation_budget_s,
+    shutdown_budget_s,
+)
+from tests.doubles import NOON_NS, ManualClock
+
+NOON_MS = NOON_NS // 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "left_s", "budget_s"),
+    [(10, 60, 2.0), (1, 60, 1.0), (10, 1.5, 1.0), (10, 0.4, -0.1)],
+)
+def test_an_export_inside_an_invocation(timeout_s: float, left_s: float, budget_s: float) -> None:
+    """It gets the user's timeout, two seconds, or what the deadline leaves, whichever is least."""
+    assert invocation_budget_s(timeout_s=timeout_s, left_s=left_s) == pytest.approx(budget_s)
+
+
+def test_the_last_export() -> None:
+    """At SHUTDOWN an export gets what is left, less a reserve to get out."""
+    assert shutdown_budget_s(left_s=2.0) == pytest.approx(1.65)
+
+
+def test_a_hold_ends_half_a_second_before_the_deadline() -> None:
+    """The function's own timeout is never brought about by us."""
+    clock = ManualClock()
+    hold = Hold(deadline_ms=NOON_MS + 3000, began=clock.now(), started=True)
+    assert hold.left_s(clock.now()) == pytest.approx(2.5)
+    clock.advance(2.5)
+    assert hold.left_s(clock.now()) <= 0
+
+
+def test_a_hold_gives_up_when_no_telemetry_comes() -> None:
+    """Without a word of the request for two seconds nothing is waited for."""
+    clock = ManualClock()
+    hold = Hold(deadline_ms=NOON_MS + 900_000, began=clock.now())
+    clock.advance(1.9)
+    assert hold.left_s(clock.now()) > 0
+    clock.advance(0.2)
+    assert hold.left_s(clock.now()) <= 0
+
+
+def test_a_hold_stays_once_the_platform_has_spoken() -> None:
+    """A long invocation that has started is waited for up to its deadline."""
+    clock = ManualClock()
+    hold = Hold(deadline_ms=NOON_MS + 900_000, began=clock.now(), started=True)
+    clock.advance(600)
+    assert hold.left_s(clock.now()) == pytest.approx(299.5)
+
+
+def invoked(policy: FlushPolicy, clock: ManualClock, *, times: int, gap_s: float) -> None:
+    """Let invocations come, so many seconds apart."""
+    for _ in range(times):
+        clock.freeze(gap_s)
+        policy.invoked(clock.now())
+
+
+@pytest.mark.parametrize(("mode", "holds"), [("end", True), ("periodic", False), ("auto", True)])
+def test_the_first_invocation(mode: FlushMode, *, holds: bool) -> None:
+    """`end` holds, `periodic` does not, and `auto` holds, for nobody knows when the next comes."""
+    policy, clock = FlushPolicy(mode), ManualClock()
+    policy.invoked(clock.now())
+    assert policy.holds is holds
+
+
+def test_auto_stops_holding_once_invocations_are_frequent() -> None:
+    """After twenty gaps under a minute in the mean the next invocation is near."""
+    policy, clock = FlushPolicy("auto"), ManualClock()
+    invoked(policy, clock, times=20, gap_s=5)
+    assert policy.holds is True
+    invoked(policy, clock, times=1, gap_s=5)
+    assert policy.holds is False
+
+
+def test_auto_holds_again_when_they_become_rare() -> None:
+    """The mean of the last twenty gaps follows the traffic, across freezes."""
+    policy, clock = FlushPolicy("auto"), ManualClock()
+    invoked(policy, clock, times=30, gap_s=5)
+    invoked(policy, clock, times=1, gap_s=3600)
+    assert policy.holds is True
+
+
+def test_a_hold_in_vain_is_not_repeated() -> None:
+    """When telemetry does not come, `end` does not hold again until it comes."""
+    policy, clock = FlushPolicy("end"), ManualClock()
+    policy.invoked(clock.now())
+    policy.missed()
+    assert policy.holds is False
+    policy.heard()
+    assert policy.holds is True
+
+
+def test_periodic_exports_every_twenty_seconds_or_when_half_full() -> None:
+    """The first chance is taken, then every twenty seconds, or earlier before data is dropped."""
+    policy, clock = FlushPolicy("periodic"), ManualClock()
+    assert policy.is_due(clock.now(), fullness=0.0)
+    policy.exported(clock.now())
+    assert not policy.is_due(clock.now(), fullness=0.49)
+    assert policy.is_due(clock.now(), fullness=0.5)
+    clock.freeze(19.9)
+    assert not policy.is_due(clock.now(), fullness=0.0)
+    clock.freeze(0.2)
+    assert policy.is_due(clock.now(), fullness=0.0)

@@ -1,0 +1,93 @@
+"""An exception that left the handler, in the words of each managed runtime."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from extension.telemetry.events import LogLine
+from extension.telemetry.handler_errors import HandlerError, names_memory
+from extension.telemetry.records import read_record
+
+REQUEST = "8286a188-ba32-4475-8077-530cd35c09a9"
+TIME = "2026-01-01T12:00:00.250Z"
+
+
+def error_in(record: Any) -> HandlerError | None:
+    """Return the error that a line tells of."""
+    return read_record(LogLine(time_ns=0, stream="function", record=record)).error
+
+
+def test_java() -> None:
+    """Java writes message and type, then the stack trace, at no level."""
+    stack = (
+        "java.lang.IllegalStateException: no stock\n"
+        "\tat shop.Handler.handleRequest(Handler.java:12)\n\tat java.base/x"
+    )
+    text = f"no stock: java.lang.IllegalStateException\n{stack}\n"
+    expected = HandlerError(type="java.lang.IllegalStateException", message="no stock", stack=stack)
+    assert error_in(text) == expected
+    told = {"timestamp": TIME, "level": "ERROR", "AWSRequestId": REQUEST, "message": text.rstrip()}
+    assert error_in(told) == expected
+
+
+def test_ruby() -> None:
+    """Ruby writes the error as indented JSON; its type is wrapped in the word Function."""
+    told = {"errorMessage": "no stock", "errorType": "Function<OutOfStock>", "stackTrace": ["a:1"]}
+    expected = HandlerError(type="OutOfStock", message="no stock", stack="a:1")
+    assert error_in(json.dumps(told, indent=2) + "\n") == expected
+    assert error_in(told) == expected
+
+
+def test_dotnet() -> None:
+    """.NET writes the exception at the level `fail`, or `Error` in JSON."""
+    body = "Shop.OutOfStockException: no stock\n   at Shop.Function.Handler() in /src/F.cs:line 9"
+    expected = HandlerError(
+        type="Shop.OutOfStockException",
+        message="no stock",
+        stack="   at Shop.Function.Handler() in /src/F.cs:line 9",
+    )
+    assert error_in(f"{TIME}\t{REQUEST}\tfail\t{body}\n") == expected
+    assert error_in({"level": "Error", "requestId": REQUEST, "message": body}) == expected
+
+
+def test_node_json() -> None:
+    """Node's JSON log format puts the error under the message."""
+    error = {"errorType": "TypeError", "errorMessage": "x", "stackTrace": ["TypeError: x", " at f"]}
+    told = {"timestamp": TIME, "level": "ERROR", "requestId": REQUEST, "message": error}
+    assert error_in(told) == HandlerError(
+        type="TypeError", message="x", stack="TypeError: x\n at f"
+    )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        f"{TIME}\t{REQUEST}\tinfo\tA.BException: x\n   at A.B()",
+        {"level": "INFO", "message": "x: java.lang.E\njava.lang.E: x\n\tat a"},
+        "no stock: java.lang.IllegalStateException",
+        {"errorType": "api", "errorMessage": "told by somebody else"},
+        {"message": {"errorType": "api"}, "logger": "app"},
+        f"{TIME}\t{REQUEST}\tERROR\tInvoke Error \tnot json",
+        f"{TIME}\t{REQUEST}\tERROR\tInvoke Error \t[1]",
+    ],
+)
+def test_what_only_looks_like_it(record: Any) -> None:
+    """A line of the function's own that resembles a report is no failure."""
+    assert error_in(record) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "memory"),
+    [
+        ("FATAL ERROR: JavaScript heap out of memory", True),
+        ("java.lang.OutOfMemoryError: Java heap space", True),
+        ("[ERROR] MemoryError", True),
+        ("the memory of a good day", False),
+    ],
+)
+def test_death_for_want_of_memory(body: str, *, memory: bool) -> None:
+    """The runtimes have words of their own for it."""
+    assert names_memory(body) is memory

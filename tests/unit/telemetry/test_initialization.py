@@ -1,0 +1,116 @@
+"""The span before the first invocation: cold start, restore, or ahead of time."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.telemetry.finished import Finished, Invocation
+from extension.telemetry.initialization import Initialization
+from extension.telemetry.invocations import Assembler
+from extension.telemetry.xray import SpanLink
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
+from tests.platform_events import JsonEvent, ns
+
+
+def feed(*events: JsonEvent) -> list[Finished]:
+    """Assemble one delivery."""
+    return assemble(Assembler(ids=SequentialIds()), [events])
+
+
+def first_two(finished: list[Finished]) -> tuple[Initialization, Invocation]:
+    """Return the initialization and the invocation after it."""
+    initialization, invocation = finished[:2]
+    assert isinstance(initialization, Initialization)
+    assert isinstance(invocation, Invocation)
+    return initialization, invocation
+
+
+def test_a_cold_start_is_an_earlier_sibling_of_its_invocation() -> None:
+    """The init span has the trace and the parent of the invocation that waited for it."""
+    events = [*given.init(0, 1), given.start("r", 1), given.done("r", 2)]
+    initialization, invocation = first_two(feed(*events))
+    assert initialization.context.trace_id == given.TRACE_ID
+    assert initialization.context.parent_span_id == int(given.PARENT, 16)
+    assert (initialization.start_ns, initialization.end_ns) == (ns(0), ns(1))
+    assert invocation.cold_start is True
+
+
+def test_only_the_first_invocation_is_a_cold_start() -> None:
+    """The next one is warm, and has no init."""
+    events = [
+        *given.init(0, 1),
+        *(given.start("a", 1), given.done("a", 2)),
+        *(given.start("b", 3), given.done("b", 4)),
+    ]
+    *_, second = feed(*events)
+    assert isinstance(second, Invocation)
+    assert second.cold_start is False
+
+
+@pytest.mark.parametrize(
+    ("events", "why"),
+    [
+        (given.init(0, 1, kind="provisioned-concurrency"), "provisioned"),
+        (given.init(-60, 1), "proactive: a minute before the first request"),
+    ],
+)
+def test_init_ahead_of_time_has_a_trace_of_its_own(events: list[JsonEvent], why: str) -> None:
+    """Nobody waited for it: a trace of its own, linked, and the invocation is warm."""
+    initialization, invocation = first_two(feed(*events, given.start("r", 1), given.done("r", 2)))
+    assert initialization.context.trace_id != invocation.context.trace_id, why
+    assert initialization.context.link == SpanLink(
+        trace_id=invocation.context.trace_id, span_id=invocation.context.span_id
+    )
+    assert invocation.cold_start is False
+
+
+def test_a_restore_replaces_the_init_inside_the_snapshot() -> None:
+    """The snapshot's init is from the day it was published; the restore is what users wait for."""
+    restore = [
+        given.platform("restoreStart", 0, functionName="shop"),
+        given.platform("restoreRuntimeDone", 0.4, status="success"),
+        given.platform("restoreReport", 0.5, status="success", metrics={"durationMs": 500}),
+    ]
+    old = given.init(-86_400, 3, kind="snap-start")
+    finished = feed(*old, *restore, given.start("r", 0.5), given.done("r", 1))
+    initialization, invocation = first_two(finished)
+    assert (initialization.kind, initialization.start_ns) == ("restore", ns(0))
+    assert initialization.end_ns == ns(0.5)
+    assert initialization.context.trace_id == invocation.context.trace_id
+    assert invocation.cold_start is True
+
+
+def test_a_snapshots_init_alone_is_nobodys_span() -> None:
+    """Without a restore, the events of a snapshot's init give nothing."""
+    finished = feed(*given.init(-9, 3, kind="snap-start"), given.start("r", 1), given.done("r", 2))
+    assert [type(each) for each in finished] == [Invocation]
+
+
+def test_an_init_that_is_tried_again_counts_from_its_last_attempt() -> None:
+    """A suppressed init runs once more inside the invocation; that is the one to show."""
+    again = given.init(10, 2, phase="invoke")
+    finished = feed(*given.init(0, 10), *again, given.start("r", 12), given.done("r", 13))
+    initialization, _ = first_two(finished)
+    assert (initialization.phase, initialization.start_ns) == ("invoke", ns(10))
+
+
+def test_without_its_report_the_runtime_ends_it() -> None:
+    """A lost initReport is replaced by initRuntimeDone."""
+    begin, ready, _ = given.init(0, 1)
+    initialization, _ = first_two(feed(begin, ready, given.start("r", 1), given.done("r", 2)))
+    assert initialization.end_ns == ns(1)
+
+
+def test_an_init_that_failed_is_told_at_the_end() -> None:
+    """No invocation followed: SHUTDOWN delivers the init, in a trace of its own."""
+    failed = given.platform(
+        "initReport", 10, phase="init", status="timeout", metrics={"durationMs": 10_000}
+    )
+    into = Assembler(ids=SequentialIds())
+    assert assemble(into, [[given.init(0, 1)[0], failed]]) == []
+    [initialization] = into.end(reason="failure", now_ns=ns(10))
+    assert isinstance(initialization, Initialization)
+    assert (initialization.status, initialization.end_ns) == ("timeout", ns(10))
+    assert into.end(reason="failure", now_ns=ns(11)) == []

@@ -1,0 +1,345 @@
+"""Assembly: events of a request, in whatever order and number, to what is finished, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from extension.telemetry.events import LogLine
+from extension.telemetry.finished import Finished, Invocation, LooseRecords, Overhead, gather
+from extension.telemetry.initialization import Initialization
+from extension.telemetry.invocations import MAX_CLOSED, MAX_KNOWN, Assembler
+from extension.telemetry.known import MAX_RECORD_BYTES, MAX_RECORDS
+from extension.telemetry.records import read_record
+from extension.telemetry.xray import TraceContext
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
+from tests.platform_events import JsonEvent, ns
+
+
+def assembler(*, concurrent: bool = False) -> Assembler:
+    """Return an assembler that draws sequential ids."""
+    return Assembler(ids=SequentialIds(), concurrent=concurrent)
+
+
+def feed(into: Assembler, events: Iterable[JsonEvent]) -> list[Finished]:
+    """Feed events as one delivery and return all they finish."""
+    return assemble(into, [list(events)])
+
+
+def bodies(finished: Finished) -> list[str]:
+    """Return the texts of the records that something carries."""
+    return [record.body for record in finished.records]
+
+
+def test_an_invocation_goes_out_with_its_runtime_done() -> None:
+    """Start, a line and runtimeDone make one invocation, without waiting for the report."""
+    events = [given.start("r", 1), given.line("hello\n", 1.5), given.done("r", 2)]
+    [invocation] = feed(assembler(), events)
+    assert isinstance(invocation, Invocation)
+    assert invocation.context == TraceContext(
+        trace_id=given.TRACE_ID,
+        span_id=int(given.RESERVED, 16),
+        parent_span_id=int(given.PARENT, 16),
+    )
+    assert (invocation.start_ns, invocation.end_ns) == (ns(1), ns(2))
+    assert (invocation.status, invocation.incomplete) == ("success", False)
+    assert bodies(invocation) == ["hello"]
+
+
+def test_the_report_adds_what_the_extensions_cost() -> None:
+    """The report, an invocation later, becomes a child from runtimeDone to report."""
+    into = assembler()
+    feed(into, [given.start("r", 1), given.done("r", 2)])
+    [overhead] = feed(into, [given.report("r", 2.5, billedDurationMs=1500)])
+    assert isinstance(overhead, Overhead)
+    assert overhead.context.span_id == int(given.RESERVED, 16)
+    assert (overhead.start_ns, overhead.end_ns) == (ns(2), ns(2.5))
+    assert overhead.report.billed_duration_ms == 1500
+
+
+def test_a_repeated_delivery_changes_nothing() -> None:
+    """What the platform sends twice is taken once."""
+    events = [*given.init(0, 1), given.start("r", 1), given.done("r", 2), given.report("r", 3)]
+    into = assembler()
+    first = feed(into, events)
+    assert [type(each) for each in first] == [Initialization, Invocation, Overhead]
+    assert feed(into, events) == []
+
+
+def test_an_end_before_its_start_waits_for_it() -> None:
+    """Events that overtake each other meet again."""
+    into = assembler()
+    assert feed(into, [given.done("r", 2)]) == []
+    [invocation] = feed(into, [given.start("r", 1)])
+    assert (invocation.request_id, invocation.start_ns) == ("r", ns(1))  # type: ignore[union-attr]
+
+
+def test_a_report_before_its_start_waits_too() -> None:
+    """All three in reverse order give the invocation and its overhead."""
+    into = assembler()
+    events = [given.report("r", 3), given.done("r", 2), given.start("r", 1)]
+    assert [type(each) for each in feed(into, events)] == [Invocation, Overhead]
+
+
+def test_without_runtime_done_the_report_ends_it() -> None:
+    """On Managed Instances the report carries status and duration."""
+    into = assembler(concurrent=True)
+    events = [given.start("r", 1), given.report("r", 3, status="error", durationMs=500)]
+    [invocation] = feed(into, events)
+    assert isinstance(invocation, Invocation)
+    assert (invocation.end_ns, invocation.status) == (ns(1.5), "error")
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "incomplete"),
+    [("timeout", "timeout", False), ("failure", "failure", False), ("spindown", "", True)],
+)
+def test_the_end_of_the_sandbox_ends_what_runs(
+    reason: str, status: str, *, incomplete: bool
+) -> None:
+    """SHUTDOWN ends a running invocation: with its reason, or as incomplete."""
+    into = assembler()
+    feed(into, [given.start("r", 1)])
+    [invocation] = into.end(reason=reason, now_ns=ns(4))
+    assert isinstance(invocation, Invocation)
+    assert (invocation.end_ns, invocation.status) == (ns(4), status)
+    assert invocation.incomplete is incomplete
+    assert into.end(reason=reason, now_ns=ns(5)) == []
+
+
+def test_the_sandboxs_failure_is_the_last_invocations_alone() -> None:
+    """Those before it were answered, or it would never have begun."""
+    into = assembler()
+    feed(into, [given.start("a", 1), given.start("b", 2)])
+    before, last = into.end(reason="timeout", now_ns=ns(4))
+    assert isinstance(before, Invocation)
+    assert (before.request_id, before.status, before.incomplete) == ("a", "", True)
+    assert isinstance(last, Invocation)
+    assert (last.request_id, last.status) == ("b", "timeout")
+
+
+def test_an_announced_invocation_is_not_lost_with_its_events() -> None:
+    """INVOKE was seen, the platform's events never came: SHUTDOWN still tells of it."""
+    into = assembler()
+    into.invoke("r", tracing=given.HEADER, invoked_arn="arn", now_ns=ns(1))
+    [invocation] = into.end(reason="timeout", now_ns=ns(4))
+    assert isinstance(invocation, Invocation)
+    assert (invocation.start_ns, invocation.end_ns) == (ns(1), ns(4))
+    assert invocation.context.trace_id == given.TRACE_ID
+
+
+def test_a_lost_end_is_noticed_when_a_later_one_ends() -> None:
+    """One request at a time: the end of the next says that this one is over."""
+    into = assembler()
+    feed(into, [given.start("a", 1), given.line("last words", 1.5), given.start("b", 10)])
+    lost, ended = feed(into, [given.done("b", 11)])
+    assert isinstance(lost, Invocation)
+    assert (lost.request_id, lost.end_ns, lost.incomplete) == ("a", ns(1.5), True)
+    assert isinstance(ended, Invocation)
+    assert ended.request_id == "b"
+
+
+def test_interleaved_requests_are_kept_apart() -> None:
+    """On Managed Instances several run at once, and a line belongs by its request id."""
+    uuid_a, uuid_b = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+    into = assembler(concurrent=True)
+    events = [
+        given.start(uuid_a, 1),
+        given.start(uuid_b, 2, traced=False),
+        given.line({"requestId": uuid_a, "message": "of a"}, 3),
+        given.line({"requestId": uuid_b, "message": "of b"}, 3),
+        given.report(uuid_b, 4, durationMs=2000),
+        given.report(uuid_a, 5, durationMs=4000),
+    ]
+    b, a = feed(into, events)
+    assert (bodies(a), bodies(b)) == (["of a"], ["of b"])
+
+
+def test_a_line_belongs_to_the_invocation_it_was_written_in() -> None:
+    """Without a request id the time decides; before the first invocation it is init's."""
+    into = assembler()
+    events = [
+        *given.init(0, 1),
+        given.line("of init", 0.5),
+        given.start("a", 1),
+        given.line("of a", 1.5),
+        given.done("a", 2),
+        given.start("b", 3),
+        given.line("of b", 3.5),
+        given.done("b", 4),
+    ]
+    finished = feed(into, events)
+    assert [bodies(each) for each in finished] == [["of init"], ["of a"], ["of b"]]
+
+
+def test_a_foreign_request_id_does_not_make_an_invocation() -> None:
+    """`requestId` in a JSON line may be an API's; the line stays with the running invocation."""
+    into = assembler()
+    events = [given.start("r", 1), given.line({"requestId": "api-17"}, 1.5), given.done("r", 2)]
+    [invocation] = feed(into, events)
+    assert len(invocation.records) == 1
+    assert into.end(reason="spindown", now_ns=ns(9)) == []
+
+
+def test_a_line_between_response_and_report_goes_with_the_overhead() -> None:
+    """What is written after the response, by an extension for instance, is the overhead's."""
+    into = assembler()
+    feed(into, [given.start("r", 1), given.done("r", 2)])
+    assert feed(into, [given.line("flushing", 2.2, stream="extension")]) == []
+    [overhead] = feed(into, [given.report("r", 2.5)])
+    assert bodies(overhead) == ["flushing"]
+
+
+def test_a_late_line_is_delivered_after_its_span() -> None:
+    """A line whose span has left follows it, with its trace."""
+    into = assembler()
+    feed(into, [given.start("r", 1), given.done("r", 2)])
+    [late] = feed(into, [given.line("late", 1.5)])
+    assert isinstance(late, LooseRecords)
+    assert late.context is not None
+    assert (late.request_id, bodies(late)) == ("r", ["late"])
+
+
+def test_lines_waiting_for_a_report_survive_its_absence() -> None:
+    """The report may never come; SHUTDOWN delivers what waited for it."""
+    into = assembler()
+    feed(into, [given.start("r", 1), given.done("r", 2), given.line("bye", 3)])
+    [late] = into.end(reason="spindown", now_ns=ns(9))
+    assert bodies(late) == ["bye"]
+
+
+def test_a_line_of_nobody_is_delivered_alone() -> None:
+    """On Managed Instances a line without a known request id has no owner, but is not lost."""
+    into = assembler(concurrent=True)
+    feed(into, [given.start("r", 1), given.report("r", 2)])
+    [late] = feed(into, [given.line("anonymous", 3)])
+    assert isinstance(late, LooseRecords)
+    assert late.context is None
+
+
+def test_records_of_one_invocation_are_bounded() -> None:
+    """Lines beyond the bound are counted, not kept."""
+    into = assembler()
+    lines = [given.line(str(number), 1.5) for number in range(MAX_RECORDS + 3)]
+    [invocation] = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
+    assert isinstance(invocation, Invocation)
+    assert (len(invocation.records), invocation.dropped_records) == (MAX_RECORDS, 3)
+
+
+def test_the_bytes_of_an_invocations_records_are_bounded() -> None:
+    """Large lines are counted once they would not fit into what is exported at once."""
+    into = assembler()
+    lines = [given.line("x" * 200_000, 1.5) for _ in range(30)]
+    [invocation] = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
+    assert isinstance(invocation, Invocation)
+    assert len(invocation.records) + invocation.dropped_records == 30
+    assert 0 < len(invocation.records) <= MAX_RECORD_BYTES // 200_000
+
+
+def test_memory_is_bounded_when_nothing_ever_ends() -> None:
+    """The oldest open invocation is let go, as incomplete, when too many are known."""
+    into = assembler(concurrent=True)
+    feed(into, [given.start(f"r{number}", number) for number in range(MAX_KNOWN)])
+    [oldest] = feed(into, [given.start("one more", 5000)])
+    assert isinstance(oldest, Invocation)
+    assert (oldest.request_id, oldest.incomplete) == ("r0", True)
+
+
+def test_what_the_life_cycle_asks() -> None:
+    """Whether a request has started and whether it is done is known from the events alone."""
+    into = assembler()
+    into.invoke("r", tracing="", invoked_arn="", now_ns=ns(0))
+    assert (into.has_started("r"), into.is_done("r")) == (False, False)
+    feed(into, [given.start("r", 1)])
+    assert (into.has_started("r"), into.is_done("r")) == (True, False)
+    feed(into, [given.done("r", 2)])
+    assert (into.has_started("r"), into.is_done("r")) == (True, True)
+    assert into.is_done("unheard of") is False
+
+
+def test_an_exit_waits_for_the_report_that_tells_why() -> None:
+    """A runtime that exited may have run out of memory: its span goes out with the report."""
+    into = assembler()
+    events = [
+        given.start("r", 1),
+        given.exited("r", 2),
+    ]
+    assert feed(into, events) == []
+    assert into.is_done("r") is True
+    report = given.report("r", 2.1, status="error", maxMemoryUsedMB=128)
+    invocation, overhead = feed(into, [report])
+    assert isinstance(invocation, Invocation)
+    assert invocation.report is not None
+    assert isinstance(overhead, Overhead)
+
+
+def test_an_exit_whose_report_never_comes() -> None:
+    """SHUTDOWN lets it go with what is known."""
+    into = assembler()
+    feed(
+        into,
+        [given.start("r", 1), given.exited("r", 2)],
+    )
+    [invocation] = into.end(reason="failure", now_ns=ns(3))
+    assert isinstance(invocation, Invocation)
+    assert (invocation.end_ns, invocation.error_type) == (ns(2), "Runtime.ExitError")
+
+
+def test_streamed_records_leave_at_once_with_the_trace() -> None:
+    """Where lines are log records of their own, they do not wait for the end of their span."""
+    into = Assembler(ids=SequentialIds(), stream_records=True)
+    [record] = feed(into, [given.start("r", 1), given.line("hello", 1.5)])
+    assert isinstance(record, LooseRecords)
+    assert record.context is not None
+    assert (record.context.trace_id, bodies(record)) == (given.TRACE_ID, ["hello"])
+    [invocation] = feed(into, [given.done("r", 2)])
+    assert bodies(invocation) == []
+
+
+def test_a_line_that_is_not_wanted_still_tells_of_the_failure() -> None:
+    """The runtime's report decides over the span, also where the line itself is filtered out."""
+    into = assembler()
+    feed(into, [given.start("r", 1)])
+    text = "[ERROR] ValueError: x\nTraceback (most recent call last):\n  File a\n"
+    line = read_record(LogLine(time_ns=ns(1.5), stream="function", record=text))
+    assert into.feed_record(line, keep=False) == []
+    [invocation] = feed(into, [given.done("r", 2)])
+    assert isinstance(invocation, Invocation)
+    assert bodies(invocation) == []
+    assert invocation.error is not None
+    assert invocation.error.error.type == "ValueError"
+
+
+def test_what_is_awaited_at_the_end() -> None:
+    """An end that is not told is worth more waiting than a report; when all is told, none."""
+    into = assembler()
+    seen = [into.awaited]
+    into.invoke("r", tracing="", invoked_arn="", now_ns=ns(0))
+    seen.append(into.awaited)
+    for event in (given.start("r", 1), given.done("r", 2), given.report("r", 3)):
+        feed(into, [event])
+        seen.append(into.awaited)
+    assert seen == ["nothing", "end", "end", "report", "nothing"]
+
+
+def test_closed_requests_are_forgotten() -> None:
+    """A sandbox lives for hours: what is done with leaves no more than a short memory."""
+    into = assembler()
+    for number in range(MAX_CLOSED + 50):
+        name, at = f"r{number}", number * 10
+        feed(into, [given.start(name, at), given.done(name, at + 1), given.report(name, at + 2)])
+    assert into.is_done("r0") is False
+    assert into.is_done(f"r{MAX_CLOSED + 49}") is True
+
+
+def test_late_lines_of_one_delivery_travel_together() -> None:
+    """Two hundred lines that missed their span need one carrier, not two hundred."""
+    into = assembler()
+    events = [*(given.line(str(number), 1.5) for number in range(200)), given.start("b", 3)]
+    feed(into, [given.start("a", 1), given.done("a", 2)])
+    [late] = gather(feed(into, events))
+    assert isinstance(late, LooseRecords)
+    assert len(late.records) == 200

@@ -1,0 +1,161 @@
+"""Metrics of the FaaS conventions, with their units, and our own health."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from opentelemetry.sdk.metrics.export import Histogram, Sum
+from opentelemetry.sdk.resources import Resource
+
+from extension.telemetry.health import Health
+from extension.telemetry.invocations import Assembler
+from extension.telemetry.otlp.metrics import UNITS, Meter
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
+
+COLD = [
+    *given.init(0, 1),
+    given.start("a", 1),
+    given.done("a", 2, metrics={"durationMs": 400}),
+    given.report("a", 2.1, maxMemoryUsedMB=75),
+]
+
+
+def meter(temporality: Literal["delta", "cumulative"] = "delta") -> Meter:
+    """Return a meter that began at noon."""
+    return Meter(temporality=temporality, now_ns=given.ns(0))
+
+
+def record(into: Meter, *events: given.JsonEvent) -> None:
+    """Record what one delivery finishes."""
+    for finished in assemble(Assembler(ids=SequentialIds()), [events]):
+        into.record(finished)
+
+
+def collect(from_: Meter, *, at: float = 60, health: Health | None = None) -> dict[str, Any]:
+    """Return each metric's value: a count, or sum and buckets of a histogram."""
+    values: dict[str, Any] = {}
+    outgoing = from_.collect(health or Health(), resource=Resource({}), now_ns=given.ns(at))
+    for item in outgoing:
+        [resource_metrics] = item.item.resource_metrics
+        for metric in resource_metrics.scope_metrics[0].metrics:
+            assert metric.unit == UNITS[metric.name]
+            values[metric.name] = _value(metric.data)
+    return values
+
+
+def _value(data: Sum | Histogram) -> Any:
+    if isinstance(data, Sum):
+        points = {point.attributes.get("reason", ""): point.value for point in data.data_points}  # type: ignore[union-attr]
+        return points.get("", points)
+    [point] = data.data_points
+    assert sum(point.bucket_counts) == point.count
+    return point.sum
+
+
+def test_a_cold_invocation() -> None:
+    """Durations are seconds, memory is bytes, counts are counts."""
+    into = meter()
+    record(into, *COLD)
+    assert collect(into) == {
+        "faas.invoke_duration": 0.4,
+        "faas.init_duration": 1.0,
+        "faas.mem_usage": 75 * 1_048_576,
+        "faas.coldstarts": 1,
+        "faas.invocations": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("end", "counter"),
+    [
+        (given.done("r", 2), "faas.invocations"),
+        (given.done("r", 2, status="timeout"), "faas.timeouts"),
+        (given.done("r", 2, status="error", errorType="Runtime.Unknown"), "faas.errors"),
+    ],
+)
+def test_an_invocation_is_counted_once(end: given.JsonEvent, counter: str) -> None:
+    """As successful, as an error or as a timeout."""
+    into = meter()
+    record(into, given.start("r", 1), end)
+    counted = {name for name in collect(into) if name != "faas.invoke_duration"}
+    assert counted == {counter}
+
+
+def test_a_handler_that_raised_is_an_error() -> None:
+    """Although the platform calls it a success."""
+    into = meter()
+    error = given.line("[ERROR] E: x\nTraceback (most recent call last):\n f", 1.5)
+    record(into, given.start("r", 1), error, given.done("r", 2))
+    assert collect(into)["faas.errors"] == 1
+
+
+def test_delta_begins_anew_with_each_collection() -> None:
+    """What was collected once is not told again."""
+    into = meter()
+    record(into, *COLD)
+    collect(into)
+    assert collect(into) == {}
+    record(into, given.start("b", 61), given.done("b", 62))
+    assert collect(into, at=70) == {"faas.invoke_duration": 1.0, "faas.invocations": 1}
+
+
+def test_cumulative_goes_on() -> None:
+    """For back ends that want totals of each sandbox."""
+    into = meter("cumulative")
+    record(into, given.start("a", 1), given.done("a", 2))
+    collect(into)
+    record(into, given.start("b", 61), given.done("b", 62))
+    assert collect(into, at=70) == {"faas.invoke_duration": 2.0, "faas.invocations": 2}
+
+
+def test_buckets() -> None:
+    """A bound belongs to the bucket below it, as OpenTelemetry counts."""
+    into = meter()
+    for name, seconds in (("a", 0.1), ("b", 0.11), ("c", 100)):
+        record(into, given.start(name, 1), given.done(name, 1 + seconds))
+    [outgoing] = into.collect(Health(), resource=Resource({}), now_ns=given.ns(60))
+    [metric] = [
+        each
+        for each in outgoing.item.resource_metrics[0].scope_metrics[0].metrics
+        if each.name == "faas.invoke_duration"
+    ]
+    [point] = metric.data.data_points
+    filled = {
+        bound: count
+        for bound, count in zip((*point.explicit_bounds, None), point.bucket_counts, strict=True)
+        if count
+    }
+    assert filled == {0.1: 1, 0.25: 1, None: 1}
+    assert (point.min, point.max) == (pytest.approx(0.1), pytest.approx(100))
+
+
+def test_own_health_is_told_as_what_came_since() -> None:
+    """Drops by reason, failed exports, and the time added after responses."""
+    into, health = meter(), Health()
+    health.dropped.update({"buffer_full": 3, "rejected": 1})
+    health.failed_exports = 2
+    health.add_after_response(0.03)
+    assert collect(into, health=health) == {
+        "lambda_dispatch.dropped": {"buffer_full": 3, "rejected": 1},
+        "lambda_dispatch.failed_exports": 2,
+        "lambda_dispatch.added_after_response": 0.03,
+    }
+    health.dropped["rejected"] += 4
+    assert collect(into, health=health) == {"lambda_dispatch.dropped": {"rejected": 4}}
+
+
+def test_no_request_id_is_ever_an_attribute() -> None:
+    """One time series a request would ruin any back end."""
+    into = meter()
+    record(into, *COLD)
+    [outgoing] = into.collect(Health(), resource=Resource({}), now_ns=given.ns(60))
+    attributes = {
+        name
+        for metric in outgoing.item.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.data.data_points
+        for name in point.attributes
+    }
+    assert attributes == {"faas.trigger"}

@@ -1,0 +1,87 @@
+"""Secrets are taken out of records before anything is made of them."""
+
+from __future__ import annotations
+
+from extension.redaction.redactor import Redactor
+from extension.telemetry.events import LogLine
+from extension.telemetry.invocations import Assembler
+from extension.telemetry.otlp.spans import SpanBuilder
+from extension.telemetry.records import read_record
+from extension.telemetry.redact import redact_json, redact_record
+from extension.telemetry.sender import Sender
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import ManualClock, SequentialIds
+
+SECRET = "hunter2-hunter2"
+
+
+def redactor() -> Redactor:
+    """Return a redactor that knows one secret."""
+    knowing = Redactor()
+    knowing.learn("shop/key", SECRET, now=ManualClock().now())
+    return knowing
+
+
+def test_every_part_of_a_record_is_cleaned() -> None:
+    """Body, nested attributes, their keys, and the exception's message and stack."""
+    told = {
+        "message": f"key is {SECRET}",
+        "nested": {"list": [SECRET], SECRET: 1},
+        "count": 3,
+    }
+    line = LogLine(time_ns=0, stream="function", record=told)
+    record = redact_record(read_record(line), redactor().redact)
+    assert record.body == "key is [REDACTED:shop/key]"
+    assert record.attributes == {
+        "nested": {"list": ["[REDACTED:shop/key]"], "[REDACTED:shop/key]": 1},
+        "count": 3,
+    }
+    assert record.leaks == ("shop/key",)
+
+
+def test_a_level_is_cleaned_and_short() -> None:
+    """What calls itself a level may be anything, a secret longer than any level included."""
+    for level, expected in ((SECRET, "[REDACTED:shop/key]"), ("l" * 99, "l" * 32)):
+        line = LogLine(time_ns=0, stream="function", record={"level": level, "message": "x"})
+        assert redact_record(read_record(line), redactor().redact).severity_text == expected
+
+
+def test_what_is_nested_too_deeply_does_not_leave() -> None:
+    """It cannot be looked through, and costs only itself."""
+    deep: object = SECRET
+    for _ in range(5000):
+        deep = [deep]
+    record = read_record(LogLine(time_ns=0, stream="function", record={"a": 1, "b": deep}))
+    clean = redact_record(record, redactor().redact)
+    assert clean.attributes == {"a": 1, "b": "[nested too deeply]"}
+
+
+def test_an_exceptions_message_is_cleaned() -> None:
+    """A secret in an exception is the usual way in which one leaks."""
+    text = f"[ERROR] ValueError: bad {SECRET}\nTraceback (most recent call last):\n  {SECRET}\n"
+    line = LogLine(time_ns=0, stream="function", record=text)
+    record = redact_record(read_record(line), redactor().redact)
+    assert record.error is not None
+    assert SECRET not in f"{record}"
+    assert record.error.message == "bad [REDACTED:shop/key]"
+
+
+def test_a_leak_is_told_on_the_span() -> None:
+    """By the secret's name, never by its value."""
+    ids = SequentialIds()
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    assemble(into, [[given.start("r", 1)]])
+    line = LogLine(time_ns=given.ns(1.5), stream="function", record=SECRET)
+    into.feed_record(redact_record(read_record(line), redactor().redact))
+    [invocation] = assemble(into, [[given.done("r", 2)]])
+    [span] = builder.build(invocation)
+    assert (span.attributes or {})["secret.leaked"] == "shop/key"
+
+
+def test_events_as_they_are_lose_their_secrets_too() -> None:
+    """In the JSON format every text of an event is cleaned."""
+    event = given.line({"a": [SECRET, 1, None]}, 1)
+    assert redact_json(event, redactor().redact)["record"] == {
+        "a": ["[REDACTED:shop/key]", 1, None]
+    }

@@ -1,0 +1,65 @@
+"""What each room imports, looked at in a fresh interpreter: cold start is paid per import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+BEFORE_REGISTERING = ("bootstrap", "plain_http", "survive")
+AFTER_REGISTERING = {"aiohttp", "boto3", "botocore", "opentelemetry", "google.protobuf"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded beyond its own after `statement`."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules)\n"
+        f"{statement}\n"
+        "after = set(sys.modules) - before\n"
+        "import json; print(json.dumps(sorted(after)))"
+    )
+    command = [sys.executable, "-I", "-c", program, str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_before_registering_only_built_in_modules_are_imported() -> None:
+    """All that runs before /register is ours or built in."""
+    loaded = modules_after("import extension.__main__")
+    ours = {"extension", *(f"extension.{name}" for name in ("__main__", *BEFORE_REGISTERING))}
+    assert loaded - ours - set(sys.builtin_module_names) == {"__future__", "_socket"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "light_of"),
+    [
+        ("import extension.app", AFTER_REGISTERING),
+        ("import extension.telemetry.telemetry", {"aiohttp", "opentelemetry", "google.protobuf"}),
+        ("import extension.telemetry.listener", {"boto3", "botocore", "opentelemetry"}),
+        ("import extension.parameters.parameters", {"boto3", "botocore", "opentelemetry"}),
+        ("import extension.parameters.source", {"boto3", "s3transfer"}),
+        ("import extension.telemetry.otlp.exporter", {"boto3", "botocore", "requests"}),
+    ],
+)
+def test_a_room_does_not_load_what_another_one_needs(statement: str, light_of: set[str]) -> None:
+    """Who came for one job does not pay for the other."""
+    loaded = modules_after(statement)
+    assert not light_of & loaded
+
+
+@pytest.mark.parametrize(
+    ("statement", "heavy_with"),
+    [
+        ("import extension.telemetry.otlp.exporter", {"aiohttp", "opentelemetry.sdk.trace"}),
+        ("import extension.parameters.source", {"botocore.session", "botocore.config"}),
+        ("import extension.telemetry.listener", {"aiohttp"}),
+    ],
+)
+def test_the_heavy_rooms_are_heavy(statement: str, heavy_with: set[str]) -> None:
+    """The test above can fail: where the weight belongs, it is seen."""
+    assert heavy_with <= modules_after(statement)

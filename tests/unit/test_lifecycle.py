@@ -1,0 +1,134 @@
+"""The loop over /next: every job gets its turn, and none can keep it from going on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from extension import lifecycle
+from extension.clock import NS_PER_MS, SystemClock
+from extension.lambda_events import Invoke, LambdaEvent, Shutdown
+from extension.log import Log
+from tests.doubles import LogLines
+
+
+def in_ms(milliseconds: int) -> int:
+    """Return a deadline so many milliseconds from now."""
+    return SystemClock().now().wall_ns // NS_PER_MS + milliseconds
+
+
+def invoke(name: str = "r", *, left_ms: int = 5000) -> Invoke:
+    """Return an invocation."""
+    return Invoke(request_id=name, deadline_ms=in_ms(left_ms))
+
+
+def shutdown() -> Shutdown:
+    """Return the end."""
+    return Shutdown(reason="spindown", deadline_ms=in_ms(2000))
+
+
+@dataclass
+class Script:
+    """Gives the events of a list; an exception in it is raised."""
+
+    events: Iterable[LambdaEvent | Exception]
+    asked: int = 0
+    _rest: Iterator[LambdaEvent | Exception] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rest = iter(self.events)
+
+    async def next_event(self) -> LambdaEvent:
+        """Return the next of the list."""
+        self.asked += 1
+        event = next(self._rest)
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+
+@dataclass
+class Diary:
+    """A job that writes down what it was told."""
+
+    entries: list[str] = field(default_factory=list)
+
+    async def invoked(self, invoke: Invoke) -> None:
+        """Write down an invocation."""
+        self.entries.append(invoke.request_id)
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Write down the end."""
+        self.entries.append(shutdown.reason)
+
+
+class Broken:
+    """A job with a bug."""
+
+    async def invoked(self, invoke: Invoke) -> None:
+        """Fail."""
+        raise ZeroDivisionError(invoke.request_id)
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Fail."""
+        raise ZeroDivisionError(shutdown.reason)
+
+
+class Stuck:
+    """A job that never comes back."""
+
+    async def invoked(self, invoke: Invoke) -> None:
+        """Hang."""
+        await asyncio.Event().wait()
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Hang."""
+        await asyncio.Event().wait()
+
+
+async def run(script: Script, *jobs: lifecycle.Job) -> LogLines:
+    """Run the loop to its end and return what it logged."""
+    lines, clock = LogLines(), SystemClock()
+    await lifecycle.run(script, jobs=jobs, clock=clock, log=Log(clock=clock, sink=lines))
+    return lines
+
+
+async def test_events_in_order_until_shutdown() -> None:
+    """Each event is handed to each job, and SHUTDOWN ends the loop."""
+    first, second = Diary(), Diary()
+    await run(Script([invoke("a"), invoke("b"), shutdown()]), first, second)
+    assert first.entries == second.entries == ["a", "b", "spindown"]
+
+
+async def test_without_jobs_events_are_answered() -> None:
+    """With everything switched off the function still lives."""
+    script = Script([invoke(), shutdown()])
+    await run(script)
+    assert script.asked == 2
+
+
+async def test_a_job_that_fails_costs_one_line() -> None:
+    """A bug in one job hurts neither the other nor the loop."""
+    diary = Diary()
+    lines = await run(Script([invoke("a"), shutdown()]), Broken(), diary)
+    assert diary.entries == ["a", "spindown"]
+    assert [line["cause"] for line in lines.parsed] == ["ZeroDivisionError"] * 2
+
+
+async def test_a_job_that_hangs_is_cut_off_before_the_deadline() -> None:
+    """A job never holds the function to its timeout."""
+    diary = Diary()
+    end = Shutdown(reason="spindown", deadline_ms=in_ms(300))
+    lines = await run(Script([invoke("a", left_ms=300), end]), Stuck(), diary)
+    assert diary.entries == ["a", "spindown"]
+    assert [line["cause"] for line in lines.parsed] == ["TimeoutError"] * 2
+
+
+async def test_next_is_asked_again_after_a_failure() -> None:
+    """An exit would take the function down; asking again does not."""
+    diary = Diary()
+    failures: list[LambdaEvent | Exception] = [ConnectionRefusedError(), ValueError("x")]
+    lines = await run(Script([*failures, invoke("a"), shutdown()]), diary)
+    assert diary.entries == ["a", "spindown"]
+    assert [line["cause"] for line in lines.parsed] == ["ConnectionRefusedError", "ValueError"]

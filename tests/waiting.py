@@ -1,0 +1,18 @@
+"""Waiting on a condition with a deadline, so that no test sleeps and none hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+POLL_S = 0.005
+
+
+async def until(condition: Callable[[], object], *, deadline_s: float = 10.0) -> None:
+    """Return as soon as `condition()` is true; fail when it is not within the deadline."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            while not condition():  # noqa: ASYNC110  # conditions live in other processes too
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise AssertionError(f"not within {deadline_s} s: {condition}") from None
