@@ -1,0 +1,1 @@
+"""Measures the extension: every figure beside a reference measured in the same run."""

@@ -1,0 +1,219 @@
+"""How fast a cached GET is, beside the least that asyncio itself needs for an answer.
+
+The servers are processes of their own, held to one core; the load generator stays on another.
+`python -m benchmarks.parameters` prints the figures; `… serve cache` and `… serve limit` are the
+two servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.asking import Load, ask, ask_each
+from benchmarks.rows import Row, bounded, compare, take_turns
+from extension.clock import SystemClock
+from extension.config import read_config
+from extension.log import Log
+from extension.parameters.calls import Call
+from extension.parameters.parameters import Parameters
+
+SECONDS = 2.0
+"""Length of a round: tens of thousands of requests."""
+
+TURNS = 3
+ENTRIES = 1000
+VALUE_BYTES = 1024
+TOKEN = "t" * 1000  # about as long as a real one
+LIMIT = "bare asyncio protocol, a constant answer"
+ANSWER_BYTES = 1100
+"""Body of the constant answer: that of a parameter of 1 KB."""
+
+
+class ConstantSource:
+    """Answers every parameter at once with one kilobyte."""
+
+    def call(self, call: Call) -> Mapping[str, Any]:
+        """Return a parameter of the name that was asked for."""
+        name = str(call.arguments["Name"])
+        value = (name * VALUE_BYTES)[:VALUE_BYTES]
+        return {"Parameter": {"Name": name, "Type": "String", "Value": value, "Version": 1}}
+
+    def session_tokens(self) -> tuple[str, ...]:
+        """Return nothing: these credentials cannot be renewed."""
+        return ()
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+class _Limit(asyncio.Protocol):
+    """The least that an asyncio server can do: take what comes, write a constant."""
+
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % ANSWER_BYTES + b"x" * ANSWER_BYTES
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        del data
+        self._transport.write(self.answer)
+
+
+def request(name: str) -> bytes:
+    """Return a GET as a client with a connection pool sends it."""
+    return (
+        f"GET /systemsmanager/parameters/get?name={name} HTTP/1.1\r\n"
+        "Host: localhost:2773\r\nUser-Agent: python-urllib3/2.5.0\r\nAccept-Encoding: identity\r\n"
+        f"X-Aws-Parameters-Secrets-Token: {TOKEN}\r\n\r\n"
+    ).encode()
+
+
+HIT = request("/app/database/password")
+
+
+class ServerProcess:
+    """A server of this file, running."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self._folder = Path("/proc") / str(process.pid)
+        self.port = int(process.stdout.readline())
+
+    def round(self, connections: int) -> tuple[Load, float]:
+        """Return one round of load, and the server's CPU for each request of it, in µs."""
+        before_s = self._cpu_s()
+        load = asyncio.run(ask(self.port, HIT, connections=connections, seconds=SECONDS))
+        return load, (self._cpu_s() - before_s) / load.requests * 1e6
+
+    def resident_mb(self) -> float:
+        """Return its resident memory."""
+        pages = int((self._folder / "statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 1e6
+
+    def _cpu_s(self) -> float:
+        after_name = (self._folder / "stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def _serving(what: str) -> Iterator[ServerProcess]:
+    command = [sys.executable, "-m", "benchmarks.parameters", "serve", what]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield ServerProcess(process)
+        finally:
+            process.kill()
+
+
+def rows() -> Iterator[Row]:
+    """Yield the figures of a cached GET, each held against the limit in the same turns."""
+    _hold_to_core(1)
+    with _serving("cache") as cache, _serving("limit") as limit:
+        yield _memory(cache)
+        eight = take_turns(
+            {"ours": lambda: cache.round(8), "limit": lambda: limit.round(8)}, turns=TURNS
+        )
+        one = take_turns(
+            {"ours": lambda: cache.round(1), "limit": lambda: limit.round(1)}, turns=TURNS
+        )
+    ours, theirs = eight["ours"], eight["limit"]
+    yield bounded(
+        "cached GET on one core, 8 connections",
+        [load.per_s for load, _ in ours],
+        [load.per_s for load, _ in theirs],
+        unit="/s",
+        reference=LIMIT,
+        at_least=15_000,
+    )
+    yield bounded(
+        "cached GET, 8 connections, p99",
+        [load.p99_ms for load, _ in ours],
+        [load.p99_ms for load, _ in theirs],
+        unit="ms",
+        reference=LIMIT,
+        at_most=2,
+    )
+    yield compare(
+        "CPU of a hit",
+        [cpu_us for _, cpu_us in ours],
+        [cpu_us for _, cpu_us in theirs],
+        unit="µs",
+        reference=LIMIT,
+    )
+    yield bounded(
+        "cached GET, 1 connection, p50",
+        [load.p50_ms for load, _ in one["ours"]],
+        [load.p50_ms for load, _ in one["limit"]],
+        unit="ms",
+        reference=LIMIT,
+        at_most=0.25,
+    )
+
+
+def _memory(cache: ServerProcess) -> Row:
+    """Fill the cache, after it has answered enough to have made everything else it makes."""
+    asyncio.run(ask_each(cache.port, [HIT] * ENTRIES))
+    before_mb = cache.resident_mb()
+    names = [f"/app/service/parameter/{number}" for number in range(ENTRIES)]
+    asyncio.run(ask_each(cache.port, [request(name) for name in names]))
+    return bounded(
+        f"memory of {ENTRIES} entries of {VALUE_BYTES} bytes",
+        [cache.resident_mb() - before_mb],
+        [ENTRIES * VALUE_BYTES / 1e6],
+        unit="MB",
+        reference="the values alone",
+        at_most=5,
+    )
+
+
+async def _serve(what: str) -> None:
+    sock = socket.create_server(("127.0.0.1", 0))
+    if what == "limit":
+        await asyncio.get_running_loop().create_server(_Limit, sock=sock)
+    else:
+        environ = {"AWS_SESSION_TOKEN": TOKEN}
+        config, _ = read_config(environ)
+        clock = SystemClock()
+        log = Log(clock=clock)
+        cache = Parameters(
+            config.parameters, config.sandbox, environ, clock, log, [sock], ConstantSource
+        )
+        await cache.start()
+        await cache.open()
+    print(sock.getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+
+def _hold_to_core(number: int) -> None:
+    """Stay on one core, if there are more."""
+    available = sorted(os.sched_getaffinity(0))
+    if len(available) > 1:
+        os.sched_setaffinity(0, {available[number % len(available)]})
+
+
+def main() -> None:
+    """Print the figures, or be a server."""
+    if sys.argv[1:2] == ["serve"]:
+        _hold_to_core(0)
+        asyncio.run(_serve(sys.argv[2]))
+        return
+    for row in rows():
+        kept = {True: "kept", False: "NOT KEPT", None: ""}[row.kept]
+        print(
+            f"{row.what:<40} {row.ours:>10.3f} {row.unit:<4} {row.promise:<14} {kept:<9}"
+            f" {row.reference}: {row.theirs:.3f} (ratio {row.ratio:.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Runs one extension against the API of `benchmarks.api` and reads its clocks and its memory.
+
+CPU is read from the process's own CPU clock (all threads, nanoseconds) at the moments that count,
+so what happens later, such as the interpreter's end, is not in it.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from benchmarks import traffic
+from benchmarks.api import DEADLINE_S, Api, Seen
+
+NS_PER_MS = 1_000_000
+KIB_PER_MIB = 1024
+
+CPUCLOCK_SCHED = 2
+"""The low bits of a process clock in the kernel: ~pid shifted by three, and this."""
+
+FREE_WITHIN_S = 20.0
+"""How long a port may be somebody else's: tests that run beside the measurement give it back."""
+
+TROUBLE = ("switched off", '"ERROR"', "Traceback", "export failed")
+"""What an extension prints when it does less than it should."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A program and its environment; `exports`: it does, which each run verifies.
+
+    `port` is the one that it binds: while somebody else has it, it would do less than it should.
+    """
+
+    command: Sequence[str]
+    environ: Mapping[str, str]
+    exports: bool = False
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """From the answer of one /next to the next call of it, and from runtimeDone to that call."""
+
+    wall_ms: float
+    after_ms: float
+    cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What one process showed, counted from its start; `rss_mib` after the first invocation."""
+
+    register_ms: float
+    next_ms: float
+    cpu_ms: float
+    rss_mib: float
+    invocations: tuple[Invocation, ...]
+
+
+def live(
+    contender: Contender,
+    api: Api,
+    *,
+    invocations: int = 1,
+    initialized: Callable[[int], None] = lambda pid: None,
+) -> Life:
+    """Start the process, give it invocations, end it; `initialized` gets the pid before them."""
+    with Process(contender, api) as process:
+        initialized(process.pid)
+        done = [process.invoke(1)]
+        rss_mib = process.rss_mib()
+        done += [process.invoke(number) for number in range(2, invocations + 1)]
+        process.end()
+    return Life(
+        register_ms=process.register_ms,
+        next_ms=process.next_ms,
+        cpu_ms=process.init_cpu_ms,
+        rss_mib=rss_mib,
+        invocations=tuple(done),
+    )
+
+
+def register_ms(contender: Contender, api: Api) -> float:
+    """Start the process and end it as soon as it has registered."""
+    process = Process(contender, api)
+    process.start()
+    process.kill()
+    return process.register_ms
+
+
+class Process:
+    """One extension, from its start to its first /next; killed on the way out, if need be."""
+
+    def __init__(self, contender: Contender, api: Api) -> None:
+        self._contender = contender
+        self._api = api
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill
+
+    def start(self) -> None:
+        """Start it and wait until it registers."""
+        _wait_until_free(self._contender.port)
+        began_ns = time.perf_counter_ns()
+        self._child = subprocess.Popen(
+            self._contender.command,
+            env=self._contender.environ,
+            stdout=self._output,
+            stderr=self._output,
+        )
+        self.pid = self._child.pid
+        self._began_ns = began_ns
+        self.register_ms = (self._wait_for(self._api.registered).at_ns - began_ns) / NS_PER_MS
+
+    def __enter__(self) -> Process:
+        try:
+            self.start()
+            asked_ns = self._wait_for(self._api.asked).at_ns
+        except BaseException:
+            self.kill()
+            raise
+        self.next_ms = (asked_ns - self._began_ns) / NS_PER_MS
+        self.init_cpu_ms = self.cpu_ms()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once; nothing happens if it has ended."""
+        self._child.kill()
+        self._child.wait()
+        self._api.forget()
+        self._output.close()
+
+    def invoke(self, number: int, *, also: bytes = b"") -> Invocation:
+        """Give it one invocation with its telemetry, up to its next /next.
+
+        `also` is a delivery that comes with it.
+        """
+        api = self._api
+        api.forget_exports()
+        cpu_ms, began_ns = self.cpu_ms(), time.perf_counter_ns()
+        api.invoke(traffic.request_id(number))
+        api.deliver(traffic.during(number))
+        if also:
+            api.deliver(also)
+        responded_ns = time.perf_counter_ns()
+        api.deliver(traffic.after(number))
+        asked_ns = self._wait_for(api.asked).at_ns
+        if self._contender.exports:
+            self._wait_for(api.exported)
+        return Invocation(
+            wall_ms=(asked_ns - began_ns) / NS_PER_MS,
+            after_ms=(asked_ns - responded_ns) / NS_PER_MS,
+            cpu_ms=self.cpu_ms() - cpu_ms,
+        )
+
+    def end(self) -> None:
+        """Shut it down; what it printed must tell of no trouble, or the figures mean nothing."""
+        self._api.shut_down()
+        self._child.wait(DEADLINE_S)
+        printed = self._printed()
+        if self._child.returncode or any(word in printed for word in TROUBLE):
+            raise RuntimeError(f"{self._contender.command}: {printed}")
+
+    def cpu_ms(self) -> float:
+        """Return what it has used since its start."""
+        clock = (~self.pid << 3) | CPUCLOCK_SCHED
+        return time.clock_gettime_ns(clock) / NS_PER_MS
+
+    def rss_mib(self) -> float:
+        """Return its resident memory."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        kib = next(line.split()[1] for line in lines if line.startswith("VmRSS:"))
+        return int(kib) / KIB_PER_MIB
+
+    def _wait_for(self, queue: SimpleQueue[Seen]) -> Seen:
+        """Return the next request of a kind."""
+        try:
+            return queue.get(timeout=DEADLINE_S)
+        except Empty:
+            raise RuntimeError(f"nothing within {DEADLINE_S:g} s: {self._printed()}") from None
+
+    def _printed(self) -> str:
+        self._output.seek(0)
+        return self._output.read().decode(errors="replace")
+
+
+def _wait_until_free(port: int) -> None:
+    until = time.monotonic() + FREE_WITHIN_S
+    while port and not _can_bind(port):
+        if time.monotonic() > until:
+            raise RuntimeError(f"port {port} is in use")
+        time.sleep(0.1)
+
+
+def _can_bind(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

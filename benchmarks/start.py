@@ -1,0 +1,141 @@
+"""Cold start: wall to /register and to the first /next, CPU, memory, and CPU of an invocation.
+
+What is fair: the bare interpreter is timed from spawn until it is gone, and leaves with `os._exit`
+(`os` is imported by every start), for its own end would flatter us by 1–2 ms; ours is timed from
+spawn until the API has the first line of the request. The eager reference imports and builds for
+both jobs whatever ours is configured for: it is what a user gets who does both the usual way. Its
+warm invocation is a lower bound: it hears the same telemetry and does nothing with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+from benchmarks.api import Api
+from benchmarks.contenders import (
+    BARE,
+    BOTH,
+    EAGER,
+    FLAGS,
+    PARAMETERS,
+    SOURCE,
+    TELEMETRY,
+    bare_ms,
+    eager,
+    modes,
+)
+from benchmarks.process import Contender, Life, live, register_ms
+from benchmarks.rows import Row, bounded, compare, take_turns
+
+TURNS = 7
+REGISTER_TURNS = 25
+"""More, for a turn is short and noise weighs more."""
+
+INVOCATIONS = 11
+"""Per process; the first one is not a warm one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What one mode keeps to."""
+
+    next_ratio: float
+    rss_mib: float | None = None
+    warm_cpu_ms: float | None = None
+
+
+REGISTER_RATIO = 1.6
+PROMISES = {
+    TELEMETRY: Promises(next_ratio=0.42, rss_mib=46, warm_cpu_ms=5),
+    PARAMETERS: Promises(next_ratio=0.58),
+    BOTH: Promises(next_ratio=0.66, rss_mib=68, warm_cpu_ms=5),
+}
+
+
+def rows() -> Iterator[Row]:
+    """Measure starts from source."""
+    return measure("source", command=SOURCE, flags=FLAGS)
+
+
+def measure(
+    label: str, *, command: Sequence[str], flags: Sequence[str], path: str = ""
+) -> Iterator[Row]:
+    """Measure starts of one command against an interpreter with the same flags."""
+    with Api() as api:
+        ours = modes(api, command=command, path=path)
+        lives = take_turns(_lives({EAGER: eager(api), **ours}, api), turns=TURNS)
+        registered = take_turns(_registering(ours, api, flags), turns=REGISTER_TURNS)
+    for mode, promises in PROMISES.items():
+        name = f"{label}, {mode}"
+        yield compare(
+            f"{name}: wall to /register",
+            registered[mode],
+            registered[BARE],
+            unit="ms",
+            reference=BARE,
+            at_most=REGISTER_RATIO,
+        )
+        yield from _starts(name, promises, lives[mode], lives[EAGER])
+        yield from _costs(name, promises, lives[mode], lives[EAGER])
+
+
+def _lives(contenders: Mapping[str, Contender], api: Api) -> Mapping[str, Callable[[], Life]]:
+    return {
+        name: partial(live, each, api, invocations=INVOCATIONS) for name, each in contenders.items()
+    }
+
+
+def _registering(
+    contenders: Mapping[str, Contender], api: Api, flags: Sequence[str]
+) -> Mapping[str, Callable[[], float]]:
+    ours = {name: partial(register_ms, each, api) for name, each in contenders.items()}
+    return {BARE: partial(bare_ms, flags), **ours}
+
+
+def _starts(
+    name: str, promises: Promises, ours: Sequence[Life], reference: Sequence[Life]
+) -> Iterator[Row]:
+    yield compare(
+        f"{name}: wall to the first /next",
+        [life.next_ms for life in ours],
+        [life.next_ms for life in reference],
+        unit="ms",
+        reference=EAGER,
+        at_most=promises.next_ratio,
+    )
+    yield compare(
+        f"{name}: CPU to the first /next",
+        [life.cpu_ms for life in ours],
+        [life.cpu_ms for life in reference],
+        unit="ms",
+        reference=EAGER,
+    )
+
+
+def _costs(
+    name: str, promises: Promises, ours: Sequence[Life], reference: Sequence[Life]
+) -> Iterator[Row]:
+    yield bounded(
+        f"{name}: RSS after the first invocation",
+        [life.rss_mib for life in ours],
+        [life.rss_mib for life in reference],
+        unit="MiB",
+        reference=EAGER,
+        at_most=promises.rss_mib,
+    )
+    yield bounded(
+        f"{name}: CPU of a warm invocation",
+        [warm_cpu_ms(life) for life in ours],
+        [warm_cpu_ms(life) for life in reference],
+        unit="ms",
+        reference=EAGER,
+        at_most=promises.warm_cpu_ms,
+    )
+
+
+def warm_cpu_ms(life: Life) -> float:
+    """Return the median CPU of the invocations after the first."""
+    return median(each.cpu_ms for each in life.invocations[1:])
