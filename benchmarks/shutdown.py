@@ -12,8 +12,8 @@ from benchmarks.after_response import HANDLER
 from benchmarks.launchers import write_ours
 from benchmarks.rows import Row, bounded
 from simulator.intake import Intake
+from simulator.intake.replies import Hang
 from simulator.local_lambda import LocalLambda
-from simulator.replies import Hang
 from simulator.settings import FunctionSettings
 
 TURNS = 5

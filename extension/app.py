@@ -191,7 +191,7 @@ class App:
             self._log.debug("no telemetry", cause="DISPATCH_POST_URI is not set")
             return
         from extension.bridge import show_the_cache  # noqa: PLC0415  # heavy
-        from extension.telemetry.credentials import Settings  # noqa: PLC0415  # heavy
+        from extension.telemetry.export.credentials import Settings  # noqa: PLC0415  # heavy
         from extension.telemetry.listener import Listener  # noqa: PLC0415  # heavy
         from extension.telemetry.opening import open_telemetry  # noqa: PLC0415  # heavy
 

@@ -34,7 +34,7 @@ def redact_what_is_served(
 
 def show_the_cache(parameters: Parameters, *, telemetry: Telemetry) -> None:
     """Let telemetry know of each GET and of each call to AWS."""
-    from extension.telemetry.cache_use import CacheAnswer, CacheCall  # noqa: PLC0415  # see above
+    from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall  # noqa: PLC0415  # see above
 
     def answered(result: Result, *, age_s: float, waited_s: float) -> None:
         telemetry.cache_answered(CacheAnswer(result=result.value, age_s=age_s, waited_s=waited_s))

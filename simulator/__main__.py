@@ -12,8 +12,8 @@ from simulator.answers import Answer
 from simulator.command_line import EXIT_BAD_INPUT, Request, parse_arguments
 from simulator.errors import SimulatorError
 from simulator.local_lambda import LocalLambda
-from simulator.output import OutputLine
-from simulator.report_recorder import record
+from simulator.report.recorder import record
+from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
 
 EXIT_FAILED = 1

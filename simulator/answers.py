@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.clock import milliseconds
-from simulator.reports import platform_status
+from simulator.telemetry.platform_report import platform_status
 
 if TYPE_CHECKING:
     from simulator.errors import Failure

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from simulator import records
 from simulator.answers import Answer, build_answer
 from simulator.clock import SECOND_NS, monotonic_ns
 from simulator.errors import Failure, SandboxLostError
-from simulator.processes import peak_memory_mb
-from simulator.reports import TIMED_OUT, platform_error_type, platform_status, report_record
+from simulator.sandbox.processes import peak_memory_mb
+from simulator.telemetry import records
+from simulator.telemetry.platform_report import (
+    TIMED_OUT,
+    platform_error_type,
+    platform_status,
+    report_record,
+)
 
 if TYPE_CHECKING:
     from simulator.invocation import Invocation
     from simulator.lifecycle import Lifecycle
-    from simulator.sandbox import Sandbox
+    from simulator.sandbox.sandbox import Sandbox
     from simulator.settings import FunctionSettings
 
 

@@ -11,27 +11,27 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from simulator import records
 from simulator.clock import SECOND_NS, monotonic_ns
-from simulator.environment import Host
 from simulator.errors import SandboxLostError, SimulatorError
-from simulator.initialization import Initialization
 from simulator.preflight import setup_problem
-from simulator.reports import TIMED_OUT
-from simulator.sandbox import Sandbox
-from simulator.shutdown import shut_down
-from simulator.telemetry import TelemetryHub
+from simulator.sandbox.environment import Host
+from simulator.sandbox.initialization import Initialization
+from simulator.sandbox.sandbox import Sandbox
+from simulator.sandbox.shutdown import shut_down
+from simulator.telemetry import records
+from simulator.telemetry.hub import TelemetryHub
+from simulator.telemetry.platform_report import TIMED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.clock import PlatformClock
     from simulator.errors import Failure
-    from simulator.events import Event, Phase
     from simulator.invocation import Reason
-    from simulator.output import OutputLine
-    from simulator.processes import ProcessExit
+    from simulator.sandbox.output import OutputLine
+    from simulator.sandbox.processes import ProcessExit
     from simulator.settings import FunctionSettings
+    from simulator.telemetry.events import Event, Phase
 
 
 class Lifecycle:

@@ -8,23 +8,23 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from simulator.answers import Answer
+from simulator.api.server import ApiServer
 from simulator.classic import ClassicRunner
 from simulator.clock import SECOND_NS, PlatformClock
 from simulator.invocation import Invocation
 from simulator.lifecycle import Lifecycle
 from simulator.managed import ManagedRunner
 from simulator.preflight import check_settings
-from simulator.server import ApiServer
 from simulator.tracing import begin_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from simulator.events import Event
-    from simulator.output import OutputLine
-    from simulator.processes import ProcessExit
+    from simulator.sandbox.output import OutputLine
+    from simulator.sandbox.processes import ProcessExit
     from simulator.settings import FunctionSettings
+    from simulator.telemetry.events import Event
 
 __all__ = ["Answer", "LocalLambda"]
 

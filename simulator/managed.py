@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from simulator import records
 from simulator.answers import Answer, build_answer
 from simulator.clock import PlatformClock, monotonic_ns
 from simulator.errors import Failure, SandboxLostError
-from simulator.managed_runtime import ManagedRuntime
-from simulator.reports import TIMED_OUT, managed_report_record
+from simulator.sandbox.managed_runtime import ManagedRuntime
+from simulator.telemetry import records
+from simulator.telemetry.platform_report import TIMED_OUT, managed_report_record
 
 if TYPE_CHECKING:
     from simulator.invocation import Invocation
     from simulator.lifecycle import Lifecycle
-    from simulator.sandbox import Sandbox
+    from simulator.sandbox.sandbox import Sandbox
     from simulator.settings import FunctionSettings
 
 

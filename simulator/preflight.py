@@ -10,7 +10,7 @@ from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
     from simulator.errors import Failure
-    from simulator.sandbox import Sandbox
+    from simulator.sandbox.sandbox import Sandbox
     from simulator.settings import FunctionSettings
 
 _HANDLER_PROBLEMS = {"Runtime.HandlerNotFound", "Runtime.MalformedHandlerName"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from extension.telemetry.decode import parse
-from extension.telemetry.events import LogLine
-from extension.telemetry.finished import Finished
-from extension.telemetry.invocations import Assembler
-from extension.telemetry.records import read_record
+from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.reading.decode import parse
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.records import read_record
 from tests.platform_events import JsonEvent, delivery
 
 

@@ -48,7 +48,9 @@ def break_room(place: str, *, times: int | None = None, error: str = "RuntimeErr
 
 def be_patient_at_shutdown() -> None:
     """Wait longer for the platform's last events: a busy test machine is slower than Lambda."""
-    longest_s: dict[str, float] = importlib.import_module("extension.telemetry.flush").LAST_WAIT_S
+    longest_s: dict[str, float] = importlib.import_module(
+        "extension.telemetry.export.flush"
+    ).LAST_WAIT_S
     longest_s.update({awaited: PATIENCE_S for awaited, wait_s in longest_s.items() if wait_s})
 
 

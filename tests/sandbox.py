@@ -14,7 +14,7 @@ from typing import Any
 
 from simulator.answers import Answer
 from simulator.local_lambda import LocalLambda
-from simulator.output import OutputLine
+from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
 from tests.launchers import Launch, from_source
 

@@ -8,20 +8,20 @@ from extension.clock import Clock
 from extension.config import TelemetryConfig
 from extension.ids import Ids
 from extension.log import Log, describe
-from extension.telemetry.buffer import Buffer
-from extension.telemetry.credentials import Credentials, Resolve, Settings
-from extension.telemetry.delivery import Delivery, Exporter
-from extension.telemetry.filters import RecordFilter
-from extension.telemetry.flush import FlushPolicy
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.credentials import Credentials, Resolve, Settings
+from extension.telemetry.export.delivery import Delivery, Exporter
+from extension.telemetry.export.flush import FlushPolicy
+from extension.telemetry.export.post import Post
+from extension.telemetry.export.targets import build_targets
+from extension.telemetry.export.tls import TlsError
 from extension.telemetry.health import Health
-from extension.telemetry.invocations import Assembler
-from extension.telemetry.post import Post
 from extension.telemetry.raw import RawEncoder, RawExporter
-from extension.telemetry.redact import Redact
+from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.reading.redact import Redact
 from extension.telemetry.sender import Sender
-from extension.telemetry.targets import build_targets
 from extension.telemetry.telemetry import Encoder, Telemetry
-from extension.telemetry.tls import TlsError
 
 
 async def open_telemetry(

@@ -10,15 +10,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from extension.telemetry.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.decode import Batch
-from extension.telemetry.finished import Finished
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outgoing import Outgoing, Signal
+from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
-from extension.telemetry.outcome import Outcome
-from extension.telemetry.outgoing import Outgoing, Signal
-from extension.telemetry.post import Post
-from extension.telemetry.records import has_marker
-from extension.telemetry.redact import Redact, redact_json
+from extension.telemetry.reading.decode import Batch
+from extension.telemetry.reading.records import has_marker
+from extension.telemetry.reading.redact import Redact, redact_json
 
 CONTENT_TYPE = "application/json"
 

@@ -15,11 +15,22 @@ from typing import Protocol
 from extension.clock import NS_PER_S, Clock
 from extension.lambda_events import Invoke, Shutdown, plausible_shutdown_s
 from extension.log import Log
-from extension.telemetry.buffer import Buffer
-from extension.telemetry.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.decode import Batch, parse
-from extension.telemetry.delivery import Delivery
-from extension.telemetry.events import (
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.assembly.finished import Finished, gather
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.delivery import Delivery
+from extension.telemetry.export.flush import (
+    LAST_WAIT_S,
+    FlushPolicy,
+    Hold,
+    invocation_budget_s,
+    shutdown_budget_s,
+)
+from extension.telemetry.export.outgoing import Outgoing
+from extension.telemetry.health import Health
+from extension.telemetry.reading.decode import Batch, parse
+from extension.telemetry.reading.events import (
     Event,
     InitStart,
     LogLine,
@@ -27,20 +38,9 @@ from extension.telemetry.events import (
     RestoreStart,
     RuntimeDone,
 )
-from extension.telemetry.filters import RecordFilter
-from extension.telemetry.finished import Finished, gather
-from extension.telemetry.flush import (
-    LAST_WAIT_S,
-    FlushPolicy,
-    Hold,
-    invocation_budget_s,
-    shutdown_budget_s,
-)
-from extension.telemetry.health import Health
-from extension.telemetry.invocations import Assembler
-from extension.telemetry.outgoing import Outgoing
-from extension.telemetry.records import is_own, read_record
-from extension.telemetry.redact import Redact, redact_record
+from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.reading.records import is_own, read_record
+from extension.telemetry.reading.redact import Redact, redact_record
 
 MAX_WAITING_BYTES = 8 * 1_048_576
 """Deliveries taken but not read yet; they are read as soon as the loop is free."""

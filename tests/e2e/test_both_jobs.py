@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from simulator.aws import LocalAws
 from simulator.intake import Intake, IntakeRequest
-from simulator.otlp import Span
-from simulator.replies import Reply
+from simulator.intake.otlp import Span
+from simulator.intake.replies import Reply
 from tests.sandbox import running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from simulator.demo_stage import API_KEY, GREETING
+from simulator.demo.stage import API_KEY, GREETING
 from simulator.intake import Intake
 from tests.process_table import descendants, still_living
 

@@ -10,7 +10,7 @@ import pytest
 
 from simulator.aws import LocalAws
 from simulator.intake import Intake
-from simulator.otlp import Span
+from simulator.intake.otlp import Span
 from tests.sandbox import Stage, running
 
 SECRET = "/secretsmanager/get?secretId=shop%2Fkey"

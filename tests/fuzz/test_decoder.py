@@ -12,19 +12,19 @@ from extension.clock import Instant
 from extension.lambda_events import Invoke, Shutdown
 from extension.log import Log
 from extension.redaction.redactor import Redactor
-from extension.telemetry.buffer import Buffer
-from extension.telemetry.decode import parse
-from extension.telemetry.delivery import Delivery
-from extension.telemetry.filters import RecordFilter
-from extension.telemetry.flush import FlushPolicy
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.delivery import Delivery
+from extension.telemetry.export.flush import FlushPolicy
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
-from extension.telemetry.invocations import Assembler
 from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.otlp.exporter import OtlpExporter
 from extension.telemetry.otlp.metrics import Meter
-from extension.telemetry.outcome import Outcome
-from extension.telemetry.post import Post
 from extension.telemetry.raw import RawEncoder, RawExporter
+from extension.telemetry.reading.decode import parse
+from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.sender import Sender
 from extension.telemetry.telemetry import Telemetry
 from tests.doubles import LogLines, ManualClock, SequentialIds

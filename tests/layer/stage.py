@@ -17,7 +17,7 @@ import pytest
 from simulator.aws import LocalAws
 from simulator.intake import Intake
 from simulator.local_lambda import LocalLambda
-from simulator.output import OutputLine
+from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
 from tests.layer.built import LayerTree
 from tests.sandbox import free_port

@@ -11,7 +11,7 @@ import pytest
 
 from simulator.errors import SimulatorError
 from simulator.local_lambda import LocalLambda
-from simulator.output import OutputLine
+from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
 from tests.layer.built import LayerTree
 from tests.sandbox import FUNCTIONS

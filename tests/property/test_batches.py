@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from extension.telemetry.finished import Finished, Invocation, LooseRecords, Overhead
-from extension.telemetry.initialization import Initialization
-from extension.telemetry.invocations import Assembler
+from extension.telemetry.assembly.finished import Finished, Invocation, LooseRecords, Overhead
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.invocations import Assembler
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds

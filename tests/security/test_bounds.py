@@ -9,13 +9,13 @@ import pytest
 
 from extension.log import Log
 from extension.redaction.redactor import Redactor
-from extension.telemetry.buffer import Buffer
-from extension.telemetry.decode import parse
-from extension.telemetry.delivery import Delivery
-from extension.telemetry.events import LogsDropped
+from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.delivery import Delivery
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
-from extension.telemetry.outcome import Outcome
-from extension.telemetry.outgoing import Outgoing
+from extension.telemetry.reading.decode import parse
+from extension.telemetry.reading.events import LogsDropped
 from tests import platform_events as given
 from tests.doubles import LogLines, ManualClock
 from tests.security.test_patterns import within

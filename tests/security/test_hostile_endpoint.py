@@ -7,9 +7,9 @@ import gzip
 import pytest
 
 from extension.clock import Instant
-from extension.telemetry.circuit import LONGEST_RETRY_AFTER_S, Circuit
-from extension.telemetry.outcome import Outcome, judge_status
-from extension.telemetry.post import MAX_ANSWER_BYTES, Post, Target
+from extension.telemetry.export.circuit import LONGEST_RETRY_AFTER_S, Circuit
+from extension.telemetry.export.outcome import Outcome, judge_status
+from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post, Target
 from tests.security.hostile_endpoint import Answer, HostileEndpoint, answering, for_ever, once
 
 BUDGET_S = 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extension.telemetry.decode import parse
+from extension.telemetry.reading.decode import parse
 from simulator.intake import Intake
 from tests import platform_events as given
 from tests.sandbox import Stage, running

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 import extension
-from extension.telemetry.events import LogLine
-from extension.telemetry.records import read_record
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.records import read_record
 
 LINE = 65_536
 """A quarter of the longest line that Lambda delivers: a linear reading takes a millisecond or two,

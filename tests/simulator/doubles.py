@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.senders import DeliveryError
+from simulator.telemetry.senders import DeliveryError
 from tests.waiting import until
 
 

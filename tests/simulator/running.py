@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from simulator.settings import FunctionSettings
 
 if TYPE_CHECKING:
-    from simulator.events import Event
     from simulator.local_lambda import LocalLambda
+    from simulator.telemetry.events import Event
     from tests.scripted.stage import Stage
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator.delivery import Subscriber
 from simulator.settings import Faults, FunctionSettings
-from simulator.subscription import Subscription
+from simulator.telemetry.delivery import Subscriber
+from simulator.telemetry.subscription import Subscription
 from tests.simulator.doubles import RecordingSender
 from tests.waiting import until
 

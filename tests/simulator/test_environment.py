@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.environment import (
+from simulator.sandbox.environment import (
     Host,
     container_credentials,
     extension_environment,

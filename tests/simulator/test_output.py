@@ -9,7 +9,13 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.output import LINE_LIMIT_BYTES, Decoder, FrameDecoder, LineDecoder, OutputPipe
+from simulator.sandbox.output import (
+    LINE_LIMIT_BYTES,
+    Decoder,
+    FrameDecoder,
+    LineDecoder,
+    OutputPipe,
+)
 
 
 def decode(decoder: Decoder, *chunks: bytes) -> list[str]:

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from simulator.subscription import InvalidSubscriptionError, Subscription, parse_subscription
+from simulator.telemetry.subscription import (
+    InvalidSubscriptionError,
+    Subscription,
+    parse_subscription,
+)
 
 VALID: dict[str, Any] = {
     "schemaVersion": "2025-01-29",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simulator.intake import Intake, IntakeRequest
-from simulator.otlp import Span
-from simulator.otlp_decoder import decode_traces
-from simulator.replies import Answer
+from simulator.intake.decoder import decode_traces
+from simulator.intake.otlp import Span
+from simulator.intake.replies import Answer
 from tests.soak.weather import Weather
 
 LOST = frozenset({"late", "lost acknowledgement"})

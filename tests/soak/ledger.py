@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.events import Event
-from simulator.otlp import Span
+from simulator.intake.otlp import Span
+from simulator.telemetry.events import Event
 from tests.sandbox import FAREWELL
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from random import Random  # noqa: TID251  # repeatable from a seed, which os.urandom is not
 from typing import Any
 
+from simulator.intake.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Raw, Reply
 from simulator.invocation import Status
-from simulator.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Raw, Reply
 from simulator.settings import Faults
 
 LATE_ANSWER_S = 1.3

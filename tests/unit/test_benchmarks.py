@@ -14,7 +14,7 @@ from benchmarks.rows import Row, bounded, compare, fail, skip, take_turns
 from benchmarks.share import share_of
 from benchmarks.table import figure, render
 from extension.config import ParametersConfig
-from extension.telemetry.decode import parse
+from extension.telemetry.reading.decode import parse
 from tests.doubles import ManualClock
 
 

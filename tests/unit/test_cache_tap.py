@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from simulator.cache_tap import CacheGet, CacheTap, Conversation
+from simulator.report.cache_tap import CacheGet, CacheTap, Conversation
 
 REQUEST = b"GET /systemsmanager/parameters/get?name=%2Fa&label=x HTTP/1.1\r\nToken: t\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nx-cache: MISS\r\nContent-Length: 6\r\n\r\nsecret"

@@ -10,17 +10,17 @@ import pytest
 from rich.console import Console
 
 from simulator.aws import LocalAws
-from simulator.aws_proxy import AwsCall
-from simulator.demo import main
-from simulator.demo_outcome import Outcome, trace_ids, undelivered
-from simulator.demo_report import show_surprises, show_traces
-from simulator.demo_stage import Stage
-from simulator.events import Event
+from simulator.aws.proxy import AwsCall
+from simulator.demo.__main__ import main
+from simulator.demo.outcome import Outcome, trace_ids, undelivered
+from simulator.demo.printout import show_surprises, show_traces
+from simulator.demo.stage import Stage
+from simulator.demo.waterfall import WIDTH, Get
 from simulator.intake import Intake
+from simulator.intake.otlp import Span
 from simulator.local_lambda import Answer, LocalLambda
-from simulator.otlp import Span
 from simulator.settings import FunctionSettings
-from simulator.waterfall import WIDTH, Get
+from simulator.telemetry.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,14 +32,14 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from simulator.intake import Intake
-from simulator.replies import GARBAGE, RESET, RESET_IN_BODY, Hang, Raw, Reply
+from simulator.intake.replies import GARBAGE, RESET, RESET_IN_BODY, Hang, Raw, Reply
 from tests.certificates import write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from simulator.replies import Answer
+    from simulator.intake.replies import Answer
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json"}

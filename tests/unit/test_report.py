@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from simulator.cache_tap import CacheGet
-from simulator.otlp import Event, LogRecord, Span
-from simulator.report import Run, render_report
-from simulator.report_axis import Axis
-from simulator.report_cards import Card, build_card
-from simulator.report_moments import Moment
-from simulator.report_page import Page, build_page
-from simulator.report_traces import traces_of
+from simulator.intake.otlp import Event, LogRecord, Span
+from simulator.report.axis import Axis
+from simulator.report.cache_tap import CacheGet
+from simulator.report.cards import Card, build_card
+from simulator.report.moments import Moment
+from simulator.report.page import Page, build_page
+from simulator.report.render import Run, render_report
+from simulator.report.traces import traces_of
 
 MS = 1_000_000
 TRACE, OTHER = "5759e988bd862e3fe1be46a994272793", "6759e988bd862e3fe1be46a994272793"
-CSS = Path(__file__).resolve().parents[2] / "simulator" / "report.css"
+CSS = Path(__file__).resolve().parents[2] / "simulator" / "report" / "page.css"
 HOSTILE = "</style></title><script>alert(1)</script><img src=x onerror='a' \"&amp;"
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from simulator.otlp import Event, Span
-from simulator.waterfall import WIDTH, Get, duration, table_of_gets, waterfall
+from simulator.demo.waterfall import WIDTH, Get, table_of_gets, waterfall
+from simulator.intake.otlp import Event, Span
+from simulator.report.axis import duration
 
 MS = 1_000_000
 

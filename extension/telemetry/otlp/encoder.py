@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from extension.ids import Ids
-from extension.telemetry.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.decode import Batch
-from extension.telemetry.finished import Finished
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import logs
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.outgoing import Outgoing
+from extension.telemetry.reading.decode import Batch
 from extension.telemetry.sender import Sender
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from extension.telemetry.outcome import Outcome
-from extension.telemetry.outgoing import Signal
-from extension.telemetry.post import Post
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outgoing import Signal
+from extension.telemetry.export.post import Post
 
 CONTENT_TYPE = "application/x-protobuf"
 

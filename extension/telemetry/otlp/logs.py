@@ -8,13 +8,13 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from extension.telemetry.finished import Finished
-from extension.telemetry.initialization import Initialization
+from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.span_events import attribute_values, text_size
 from extension.telemetry.otlp.spans import SCOPE
-from extension.telemetry.records import Record
-from extension.telemetry.xray import TraceContext
+from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.xray import TraceContext
 
 RECORD_BYTES = 64
 """Ids, times and framing of a record, besides its texts."""

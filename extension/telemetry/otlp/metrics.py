@@ -25,15 +25,15 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
-from extension.telemetry.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.events import Report
-from extension.telemetry.finished import Finished, Invocation, Overhead
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.assembly.finished import Finished, Invocation, Overhead
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.verdict import judge
+from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
-from extension.telemetry.initialization import Initialization
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.spans import SCOPE
-from extension.telemetry.outgoing import Outgoing
-from extension.telemetry.verdict import judge
+from extension.telemetry.reading.events import Report
 
 NS_PER_S = 1_000_000_000
 BYTES_PER_MIB = 1_048_576

@@ -8,9 +8,9 @@ from typing import Any
 
 from opentelemetry.sdk.trace import Event as SpanEvent
 
-from extension.telemetry.finished import TimedError
+from extension.telemetry.assembly.finished import TimedError
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.records import Record
+from extension.telemetry.reading.records import Record
 
 LARGEST_INTEGER = 2**63
 """From here on OTLP has no integers; JSON, and so a log line, does."""

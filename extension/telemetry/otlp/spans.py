@@ -20,9 +20,8 @@ from opentelemetry.trace.status import Status, StatusCode
 from extension import __version__
 from extension.ids import Ids
 from extension.log import MARKER
-from extension.telemetry.cache_use import CacheCall, CacheUse
-from extension.telemetry.events import PhaseSpan
-from extension.telemetry.finished import (
+from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
+from extension.telemetry.assembly.finished import (
     CallSpan,
     Finished,
     Invocation,
@@ -30,14 +29,15 @@ from extension.telemetry.finished import (
     Overhead,
     TimedError,
 )
-from extension.telemetry.initialization import Initialization
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.verdict import Verdict, judge
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.span_events import exception_event, log_event, text_size
-from extension.telemetry.records import Record
+from extension.telemetry.reading.events import PhaseSpan
+from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.xray import TraceContext
 from extension.telemetry.sender import Sender
-from extension.telemetry.verdict import Verdict, judge
-from extension.telemetry.xray import TraceContext
 
 NS_PER_MS = 1_000_000
 BYTES_PER_MIB = 1_048_576

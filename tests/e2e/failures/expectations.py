@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.answers import Answer
 from simulator.intake import Intake
-from simulator.otlp import Span
+from simulator.intake.otlp import Span
 from tests.sandbox import Stage
 
 SECRET_PATH = "/secretsmanager/get?secretId=shop%2Fkey"  # a path

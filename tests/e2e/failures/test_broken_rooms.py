@@ -20,7 +20,7 @@ from tests.fake_aws import FakeAws
 from tests.launchers import sabotaged
 from tests.sabotage import SECRET
 
-LITTLE_PATIENCE = "replace('extension.telemetry.flush:START_PATIENCE_S', 0.3)"
+LITTLE_PATIENCE = "replace('extension.telemetry.export.flush:START_PATIENCE_S', 0.3)"
 """So that a test need not sit out the two seconds of a hold that nothing will end."""
 
 TELEMETRY_ROOMS = [
@@ -29,16 +29,16 @@ TELEMETRY_ROOMS = [
     "extension.telemetry.telemetry:Telemetry.receive",
     "extension.telemetry.telemetry:parse",
     "extension.telemetry.telemetry:read_record",
-    "extension.telemetry.invocations:Assembler.invoke",
-    "extension.telemetry.invocations:Assembler.feed",
-    "extension.telemetry.invocations:Assembler.end",
+    "extension.telemetry.assembly.invocations:Assembler.invoke",
+    "extension.telemetry.assembly.invocations:Assembler.feed",
+    "extension.telemetry.assembly.invocations:Assembler.end",
     "extension.telemetry.otlp.encoder:OtlpEncoder.build",
     "extension.telemetry.otlp.exporter:OtlpExporter.export",
-    "extension.telemetry.buffer:Buffer.add",
-    "extension.telemetry.buffer:Buffer.batch",
-    "extension.telemetry.flush:FlushPolicy.invoked",
-    "extension.telemetry.circuit:Circuit.learn",
-    "extension.telemetry.post:Post.send",
+    "extension.telemetry.export.buffer:Buffer.add",
+    "extension.telemetry.export.buffer:Buffer.batch",
+    "extension.telemetry.export.flush:FlushPolicy.invoked",
+    "extension.telemetry.export.circuit:Circuit.learn",
+    "extension.telemetry.export.post:Post.send",
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator.intake import Intake
-from simulator.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Hang, Raw, Reply
+from simulator.intake.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Hang, Raw, Reply
 from tests.certificates import write_certificate
 from tests.e2e.failures.conftest import Run
 from tests.e2e.failures.expectations import (

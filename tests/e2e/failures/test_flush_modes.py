@@ -120,7 +120,7 @@ async def test_a_fault_does_not_stop_the_timer(run_broken: Run, intake: Intake) 
     """What raises inside one of its rounds costs that round alone."""
     launch = sabotaged(
         "replace('extension.telemetry.telemetry:TIMER_S', 0.1)",
-        "break_room('extension.telemetry.delivery:Delivery.flush', times=1)",
+        "break_room('extension.telemetry.export.delivery:Delivery.flush', times=1)",
     )
     async with run_broken(
         environment={"DISPATCH_POST_URI": intake.url},

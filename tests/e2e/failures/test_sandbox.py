@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from simulator.intake import Intake
-from simulator.replies import Hang
+from simulator.intake.replies import Hang
 from tests.e2e.failures.conftest import Run
 from tests.e2e.failures.expectations import (
     SECRET_PATH,

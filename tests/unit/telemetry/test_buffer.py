@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from extension.telemetry.buffer import Buffer, Entry
-from extension.telemetry.outgoing import Outgoing, Signal
+from extension.telemetry.export.buffer import Buffer, Entry
+from extension.telemetry.export.outgoing import Outgoing, Signal
 
 
 def names(batch: list[Entry]) -> list[str]:

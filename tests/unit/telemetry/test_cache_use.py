@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.cache_use import CacheAnswer, CacheCall, parse_traceparent
-from extension.telemetry.finished import CallSpan, Invocation
-from extension.telemetry.initialization import Initialization
-from extension.telemetry.invocations import Assembler
-from extension.telemetry.known import MAX_CALLS
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, parse_traceparent
+from extension.telemetry.assembly.finished import CallSpan, Invocation
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.assembly.known import MAX_CALLS
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.sender import Sender
 from tests import platform_events as given

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.circuit import PAUSES_S, Circuit
-from extension.telemetry.outcome import Outcome
+from extension.telemetry.export.circuit import PAUSES_S, Circuit
+from extension.telemetry.export.outcome import Outcome
 from tests.doubles import ManualClock
 
 ACCEPTED = Outcome(kind="accepted")

@@ -6,8 +6,8 @@ import pytest
 
 from extension.config import OtlpConfig, TelemetryConfig
 from extension.log import Log
-from extension.telemetry.credentials import Credentials, Settings, no_references
-from extension.telemetry.references import references_in, substitute
+from extension.telemetry.export.credentials import Credentials, Settings, no_references
+from extension.telemetry.export.references import references_in, substitute
 from tests.doubles import LogLines, ManualClock
 
 HEADERS = "authorization=Bearer ${secretsmanager:vendor#key},x-team=shop"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.decode import parse, parse_time
-from extension.telemetry.events import (
+from extension.telemetry.reading.decode import parse, parse_time
+from extension.telemetry.reading.events import (
     Event,
     InitStart,
     LogLine,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from extension.log import Log
-from extension.telemetry.buffer import Buffer
-from extension.telemetry.delivery import BATCH_BYTES, Delivery
+from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.delivery import BATCH_BYTES, Delivery
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outgoing import Outgoing, Signal
 from extension.telemetry.health import Health
-from extension.telemetry.outcome import Outcome
-from extension.telemetry.outgoing import Outgoing, Signal
 from tests.doubles import LogLines, ManualClock
 
 ACCEPTED = Outcome(kind="accepted")

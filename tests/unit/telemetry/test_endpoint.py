@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.endpoint import parse_headers, signal_url
+from extension.telemetry.export.endpoint import parse_headers, signal_url
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 
-from extension.telemetry.endpoint import parse_headers, signal_url
-from extension.telemetry.invocations import Assembler
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.export.endpoint import parse_headers, signal_url
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.post import Post, Target
 from extension.telemetry.otlp.exporter import OtlpExporter
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.outcome import Outcome
-from extension.telemetry.post import Post, Target
 from extension.telemetry.sender import Sender
 from simulator.intake import Intake
-from simulator.replies import GARBAGE, RESET, Hang, Reply
+from simulator.intake.replies import GARBAGE, RESET, Hang, Reply
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.events import LogLine
-from extension.telemetry.filters import RecordFilter
-from extension.telemetry.records import Record, read_record
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.reading.records import Record, read_record
 
 
 def record(body: str, *, level: str = "") -> Record:

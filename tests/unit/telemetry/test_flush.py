@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.flush import (
+from extension.telemetry.export.flush import (
     FlushMode,
     FlushPolicy,
     Hold,

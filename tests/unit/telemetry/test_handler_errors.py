@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.events import LogLine
-from extension.telemetry.handler_errors import HandlerError, names_memory
-from extension.telemetry.records import read_record
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.handler_errors import HandlerError, names_memory
+from extension.telemetry.reading.records import read_record
 
 REQUEST = "8286a188-ba32-4475-8077-530cd35c09a9"
 TIME = "2026-01-01T12:00:00.250Z"

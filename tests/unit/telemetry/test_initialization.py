@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.finished import Finished, Invocation
-from extension.telemetry.initialization import Initialization
-from extension.telemetry.invocations import Assembler
-from extension.telemetry.xray import SpanLink
+from extension.telemetry.assembly.finished import Finished, Invocation
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.reading.xray import SpanLink
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds

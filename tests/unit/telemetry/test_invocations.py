@@ -6,13 +6,19 @@ from collections.abc import Iterable
 
 import pytest
 
-from extension.telemetry.events import LogLine
-from extension.telemetry.finished import Finished, Invocation, LooseRecords, Overhead, gather
-from extension.telemetry.initialization import Initialization
-from extension.telemetry.invocations import MAX_CLOSED, MAX_KNOWN, Assembler
-from extension.telemetry.known import MAX_RECORD_BYTES, MAX_RECORDS
-from extension.telemetry.records import read_record
-from extension.telemetry.xray import TraceContext
+from extension.telemetry.assembly.finished import (
+    Finished,
+    Invocation,
+    LooseRecords,
+    Overhead,
+    gather,
+)
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.invocations import MAX_CLOSED, MAX_KNOWN, Assembler
+from extension.telemetry.assembly.known import MAX_RECORD_BYTES, MAX_RECORDS
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.records import read_record
+from extension.telemetry.reading.xray import TraceContext
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds

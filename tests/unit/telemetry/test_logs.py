@@ -6,7 +6,7 @@ from typing import Any
 
 from opentelemetry.sdk.resources import Resource
 
-from extension.telemetry.invocations import Assembler
+from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.logs import build_logs
 from tests import platform_events as given
 from tests.assembly import assemble

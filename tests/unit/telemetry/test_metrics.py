@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.sdk.metrics.export import Histogram, Sum
 from opentelemetry.sdk.resources import Resource
 
+from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.health import Health
-from extension.telemetry.invocations import Assembler
 from extension.telemetry.otlp.metrics import UNITS, Meter
 from tests import platform_events as given
 from tests.assembly import assemble

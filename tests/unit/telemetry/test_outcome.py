@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.outcome import judge_status
+from extension.telemetry.export.outcome import judge_status
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])

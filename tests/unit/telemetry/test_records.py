@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.events import LogLine, Stream
-from extension.telemetry.handler_errors import HandlerError
-from extension.telemetry.records import Record, is_own, read_record
+from extension.telemetry.reading.events import LogLine, Stream
+from extension.telemetry.reading.handler_errors import HandlerError
+from extension.telemetry.reading.records import Record, is_own, read_record
 from tests.platform_events import ns
 
 REQUEST = "8286a188-ba32-4475-8077-530cd35c09a9"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from extension.redaction.redactor import Redactor
-from extension.telemetry.events import LogLine
-from extension.telemetry.invocations import Assembler
+from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.records import read_record
-from extension.telemetry.redact import redact_json, redact_record
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.records import read_record
+from extension.telemetry.reading.redact import redact_json, redact_record
 from extension.telemetry.sender import Sender
 from tests import platform_events as given
 from tests.assembly import assemble

@@ -9,11 +9,11 @@ import pytest
 
 from extension.config import read_config
 from extension.log import Log
-from extension.telemetry.outgoing import Signal
-from extension.telemetry.post import Target
-from extension.telemetry.proxy import proxy_for
-from extension.telemetry.targets import build_targets
-from extension.telemetry.tls import TlsError
+from extension.telemetry.export.outgoing import Signal
+from extension.telemetry.export.post import Target
+from extension.telemetry.export.proxy import proxy_for
+from extension.telemetry.export.targets import build_targets
+from extension.telemetry.export.tls import TlsError
 from tests.doubles import LogLines, ManualClock
 
 

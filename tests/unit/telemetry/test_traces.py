@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from extension.telemetry.invocations import Assembler
+from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.spans import SpanBuilder
+from extension.telemetry.reading.xray import TraceParent
 from extension.telemetry.sender import Sender
-from extension.telemetry.xray import TraceParent
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds

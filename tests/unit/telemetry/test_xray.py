@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.events import Tracing
-from extension.telemetry.xray import SpanLink, TraceContext, TraceHeader, identify, parse_header
+from extension.telemetry.reading.events import Tracing
+from extension.telemetry.reading.xray import (
+    SpanLink,
+    TraceContext,
+    TraceHeader,
+    identify,
+    parse_header,
+)
 from tests.doubles import SequentialIds
 from tests.platform_events import HEADER, PARENT, RESERVED, ROOT, TRACE_ID
 

@@ -1,0 +1,71 @@
+"""PURE: what the parameters cache did for an invocation, as telemetry sees it.
+
+`app` hands these across, for the two jobs do not know each other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from extension.telemetry.reading.xray import TraceContext
+
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+"""W3C Trace Context; a later version may have more behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheCall:
+    """One call to AWS, all its attempts together; `code` is empty for success.
+
+    `traceparent` is that of the GET which caused it, if that carried one.
+    """
+
+    service: str
+    operation: str
+    entry: str
+    start_ns: int
+    end_ns: int
+    attempts: int = 1
+    throttles: int = 0
+    code: str = ""
+    request_id: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheAnswer:
+    """How one GET was answered: HIT, MISS, STALE, REFRESH, BYPASS or ERROR."""
+
+    result: str
+    age_s: float
+    waited_s: float
+
+
+@dataclass(slots=True)
+class CacheUse:
+    """What the GETs of one invocation came to."""
+
+    hits: int = 0
+    misses: int = 0
+    stale: int = 0
+    waited_s: float = 0.0
+
+    def count(self, answer: CacheAnswer) -> None:
+        """Count one GET; whatever went to AWS is a miss, whether it was answered or not."""
+        match answer.result:
+            case "HIT":
+                self.hits += 1
+            case "STALE":
+                self.stale += 1
+            case _:
+                self.misses += 1
+        self.waited_s += answer.waited_s
+
+
+def parse_traceparent(text: str) -> TraceContext | None:
+    """Return the caller's span as a parent, None if the header is none."""
+    match = TRACEPARENT.fullmatch(text.strip().lower())
+    if match is None or not int(match[1], 16) or not int(match[2], 16):
+        return None
+    return TraceContext(trace_id=int(match[1], 16), span_id=int(match[2], 16))

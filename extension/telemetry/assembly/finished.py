@@ -1,0 +1,97 @@
+"""PURE: what assembly gives: values that are complete and go out as spans, logs and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.reading.events import Report, RuntimeDone, Start
+from extension.telemetry.reading.handler_errors import HandlerError
+from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.xray import TraceContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedError:
+    """What left the handler, as the runtime reported it in the log, and when."""
+
+    time_ns: int
+    error: HandlerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One finished invocation; `incomplete` if nobody said how it ended."""
+
+    context: TraceContext
+    request_id: str
+    start_ns: int
+    end_ns: int
+    status: str = ""
+    error_type: str = ""
+    incomplete: bool = False
+    cold_start: bool = False
+    invoked_arn: str = ""
+    start: Start | None = None
+    done: RuntimeDone | None = None
+    report: Report | None = None
+    error: TimedError | None = None
+    cache: CacheUse | None = None
+    leaks: tuple[str, ...] = ()
+    """Names of secrets that its output held."""
+    out_of_memory: bool = False
+    """Whether its log says that memory ran out."""
+    records: tuple[Record, ...] = ()
+    dropped_records: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overhead:
+    """What the extensions cost after the response; known once the report is."""
+
+    context: TraceContext
+    request_id: str
+    start_ns: int
+    end_ns: int
+    report: Report
+    records: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooseRecords:
+    """Records that travel alone: streamed, later than their span, or of no request."""
+
+    records: tuple[Record, ...]
+    request_id: str = ""
+    context: TraceContext | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSpan:
+    """A call of the cache to AWS, under the span that waited for it."""
+
+    call: CacheCall
+    context: TraceContext | None = None
+    request_id: str = ""
+    records: tuple[Record, ...] = ()
+
+
+Finished = CallSpan | Invocation | Overhead | Initialization | LooseRecords
+
+
+def gather(finished: Iterable[Finished]) -> list[Finished]:
+    """Put the lines of one request that travel alone together: back ends bill by the span."""
+    gathered: list[Finished] = []
+    places: dict[tuple[str, TraceContext | None], int] = {}
+    for each in finished:
+        if isinstance(each, LooseRecords):
+            key = (each.request_id, each.context)
+            if key in places:
+                before = gathered[places[key]]
+                gathered[places[key]] = replace(each, records=before.records + each.records)
+                continue
+            places[key] = len(gathered)
+        gathered.append(each)
+    return gathered

@@ -1,0 +1,192 @@
+"""PURE: what came before the first invocation, initialization or restore, to one more span.
+
+It is held until the first invocation goes out, for it belongs into that one's trace, as an
+earlier sibling. Two things are told apart from a cold start that somebody waited for: an
+initialization ahead of time (provisioned, or proactive: the platform may warm a sandbox minutes
+early), which gets a trace of its own with a link, so that no trace lasts hours; and that of a
+snapshot, which ran when the version was published and is nobody's span today.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from extension.ids import Ids
+from extension.telemetry.assembly.cache_use import CacheCall
+from extension.telemetry.reading.events import (
+    InitReport,
+    InitRuntimeDone,
+    InitStart,
+    PhaseSpan,
+    RestoreReport,
+    RestoreRuntimeDone,
+    RestoreStart,
+)
+from extension.telemetry.reading.records import Record, size
+from extension.telemetry.reading.xray import SpanLink, TraceContext
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+PROACTIVE_GAP_S = 10
+"""Longest pause between the end of an on-demand init and the invocation that asked for it."""
+
+MAX_RECORDS = 1024
+"""Records of the init phase that are held; those beyond are counted."""
+
+MAX_RECORD_BYTES = 1_048_576
+"""Their bytes, as for an invocation."""
+
+Begin = InitStart | RestoreStart
+RuntimeReady = InitRuntimeDone | RestoreRuntimeDone
+Done = InitReport | RestoreReport
+PhaseEvent = Begin | RuntimeReady | Done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initialization:
+    """A finished init or restore."""
+
+    kind: Literal["init", "restore"]
+    context: TraceContext
+    start_ns: int
+    end_ns: int
+    initialization_type: str = ""
+    phase: str = ""
+    status: str = ""
+    error_type: str = ""
+    spans: tuple[PhaseSpan, ...] = ()
+    records: tuple[Record, ...] = ()
+    dropped_records: int = 0
+    calls: tuple[CacheCall, ...] = ()
+    """What the cache fetched meanwhile."""
+
+
+@dataclass(slots=True)
+class ColdStart:
+    """The phase before the first invocation, as its events come in."""
+
+    begin: Begin | None = None
+    ready: RuntimeReady | None = None
+    report: Done | None = None
+    records: list[Record] = field(default_factory=list)
+    held_bytes: int = 0
+    dropped_records: int = 0
+    calls: list[CacheCall] = field(default_factory=list)
+    first_request_id: str = ""
+
+    def feed(self, event: PhaseEvent) -> None:
+        """Take an event; a restore, or an init that is tried again, replaces what was before."""
+        match event:
+            case InitStart() | RestoreStart():
+                if self.begin is None or event.time_ns > self.begin.time_ns:
+                    self.begin, self.ready, self.report = event, None, None
+            case InitRuntimeDone() | RestoreRuntimeDone():
+                self.ready = self.ready or (event if self._belongs(event) else None)
+            case InitReport() | RestoreReport():
+                self.report = self.report or (event if self._belongs(event) else None)
+
+    def takes(self, record: Record) -> bool:
+        """Keep a record written before the first invocation; False once that has gone out."""
+        if self.first_request_id:
+            return False
+        held = size(record)
+        if len(self.records) >= MAX_RECORDS or self.held_bytes + held > MAX_RECORD_BYTES:
+            self.dropped_records += 1
+        else:
+            self.records.append(record)
+            self.held_bytes += held
+        return True
+
+    def take_leftovers(self) -> tuple[Record, ...]:
+        """Return the records that no span has taken, once."""
+        left, self.records = tuple(self.records), []
+        return left if not self.first_request_id else ()
+
+    def takes_call(self, call: CacheCall) -> bool:
+        """Keep a call made before the first invocation; False once that has gone out."""
+        if self.first_request_id:
+            return False
+        self.calls.append(call)
+        return True
+
+    def belongs_to(
+        self, invocation: TraceContext, *, request_id: str, start_ns: int, ids: Ids
+    ) -> tuple[bool, list[Initialization]]:
+        """Return whether this invocation is a cold start, and the span before it if it is first."""
+        if self.first_request_id:
+            return False, []
+        self.first_request_id = request_id
+        if self.begin is None or self._is_old_snapshot(self.begin):
+            return False, []
+        waited_for = self._was_waited_for(start_ns)
+        if waited_for:
+            context = TraceContext(
+                trace_id=invocation.trace_id,
+                span_id=ids.span_id(),
+                parent_span_id=invocation.parent_span_id,
+                link=invocation.link,
+                xray_trace_id=invocation.xray_trace_id,
+            )
+        else:
+            link = SpanLink(trace_id=invocation.trace_id, span_id=invocation.span_id)
+            context = TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id(), link=link)
+        return waited_for, [self._finished(context, no_later_than_ns=start_ns)]
+
+    def finish_alone(self, ids: Ids) -> list[Initialization]:
+        """Return the span of an initialization that no invocation followed."""
+        if self.first_request_id or self.begin is None or self._is_old_snapshot(self.begin):
+            return []
+        self.first_request_id = "none came"
+        context = TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id())
+        return [self._finished(context, no_later_than_ns=None)]
+
+    def _finished(self, context: TraceContext, *, no_later_than_ns: int | None) -> Initialization:
+        begin = self.begin
+        assert begin is not None
+        verdict = self.report or self.ready
+        return Initialization(
+            kind="restore" if isinstance(begin, RestoreStart) else "init",
+            context=context,
+            start_ns=begin.time_ns,
+            end_ns=self._end_ns(no_later_than_ns or begin.time_ns),
+            initialization_type=getattr(begin, "initialization_type", "snap-start"),
+            phase=getattr(begin, "phase", ""),
+            status=verdict.status if verdict else "",
+            error_type=verdict.error_type if verdict else "",
+            spans=tuple(
+                dict.fromkeys(
+                    [
+                        *(self.ready.spans if self.ready else ()),
+                        *(self.report.spans if self.report else ()),
+                    ]
+                )
+            ),
+            records=tuple(self.records),
+            dropped_records=self.dropped_records,
+            calls=tuple(self.calls),
+        )
+
+    def _end_ns(self, otherwise_ns: int) -> int:
+        begin = self.begin
+        assert begin is not None
+        if self.report and self.report.duration_ms is not None:
+            return begin.time_ns + round(self.report.duration_ms * NS_PER_MS)
+        known = self.report or self.ready
+        return max(begin.time_ns, known.time_ns if known else otherwise_ns)
+
+    def _was_waited_for(self, start_ns: int) -> bool:
+        match self.begin:
+            case InitStart(initialization_type=kind) if kind not in ("on-demand", ""):
+                return False
+        return start_ns - self._end_ns(start_ns) <= PROACTIVE_GAP_S * NS_PER_S
+
+    def _belongs(self, event: RuntimeReady | Done) -> bool:
+        """Tell the end of a restore from the end of the init inside the snapshot."""
+        restoring = isinstance(event, RestoreRuntimeDone | RestoreReport)
+        return self.begin is not None and isinstance(self.begin, RestoreStart) == restoring
+
+    @staticmethod
+    def _is_old_snapshot(begin: Begin) -> bool:
+        return isinstance(begin, InitStart) and begin.initialization_type == "snap-start"

@@ -1,0 +1,283 @@
+"""PURE: the events of one request, in whatever order and number they come, to a finished span.
+
+What may happen to an invocation is the table in `transitions`.
+
+`platform.report` is generated only after every extension has called /next, so it comes with the
+next invocation, at SHUTDOWN, or never: an invocation goes out when its runtimeDone is known, and
+the report adds a late child.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from typing import Literal
+
+from extension.ids import Ids
+from extension.telemetry.assembly.cache_use import (
+    CacheAnswer,
+    CacheCall,
+    parse_traceparent,
+)
+from extension.telemetry.assembly.finished import (
+    CallSpan,
+    Finished,
+    LooseRecords,
+)
+from extension.telemetry.assembly.initialization import ColdStart
+from extension.telemetry.assembly.known import Known
+from extension.telemetry.assembly.transitions import TRANSITIONS, Fact, Output, State
+from extension.telemetry.reading.events import (
+    Event,
+    InitReport,
+    InitRuntimeDone,
+    InitStart,
+    Report,
+    RestoreReport,
+    RestoreRuntimeDone,
+    RestoreStart,
+    RuntimeDone,
+    Start,
+)
+from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.xray import TraceContext, TraceParent, identify
+
+Awaited = Literal["end", "report", "nothing"]
+
+MAX_KNOWN = 1024
+"""Requests that may be open at once; one that never ends is let go when so many came after it."""
+
+MAX_CLOSED = 128
+"""Requests remembered after their end, so that a delivery that is repeated changes nothing."""
+
+
+MAX_EARLY_ANSWERS = 1024
+"""GETs answered between two invocations; more than that is no race but background work."""
+
+
+class Assembler:
+    """Takes events, gives what is finished; the ids of a span are drawn once, when it goes out."""
+
+    def __init__(
+        self,
+        *,
+        ids: Ids,
+        trace_parent: TraceParent = "xray",
+        concurrent: bool = False,
+        stream_records: bool = False,
+        with_platform: bool = True,
+    ) -> None:
+        self._ids = ids
+        self._trace_parent = trace_parent
+        self._concurrent = concurrent
+        self._stream_records = stream_records
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._with_platform = with_platform
+        self._early_answers: deque[CacheAnswer] = deque(maxlen=MAX_EARLY_ANSWERS)
+        self._cold_start = ColdStart()
+
+    def invoke(self, request_id: str, *, tracing: str, invoked_arn: str, now_ns: int) -> None:
+        """Learn from the INVOKE event what the platform's events may not tell."""
+        known = self._get(request_id, heard_ns=now_ns)
+        known.invoke_header = known.invoke_header or tracing
+        known.invoked_arn = known.invoked_arn or invoked_arn
+
+    def feed(self, event: Event) -> list[Finished]:
+        """Take one event; return what it finished, in the order to be exported."""
+        match event:
+            case Start():
+                known = self._get(event.request_id, heard_ns=event.time_ns)
+                known.start = known.start or event
+                return self._advance(known, Fact.START)
+            case RuntimeDone():
+                known = self._get(event.request_id, heard_ns=event.time_ns)
+                known.done = known.done or event
+                fact = Fact.EXITED if known.may_be_memory else Fact.DONE
+                return [*self._superseded_by(known), *self._advance(known, fact)]
+            case Report():
+                known = self._get(event.request_id, heard_ns=event.time_ns)
+                known.report = known.report or event
+                return self._advance(known, Fact.REPORT)
+            case (
+                InitStart()
+                | InitRuntimeDone()
+                | InitReport()
+                | RestoreStart()
+                | RestoreRuntimeDone()
+                | RestoreReport()
+            ):
+                self._cold_start.feed(event)
+        return []
+
+    def feed_record(self, record: Record, *, keep: bool = True) -> list[Finished]:
+        """Take a line that was read; one that is not kept may still tell what left the handler."""
+        known = self._owner(record)
+        if known:
+            known.learn(record)
+        if not keep:
+            return []
+        if known:
+            return self._keep(known, record)
+        # Without platform events nobody would ever tell of the init that a line belongs to.
+        if self._with_platform and self._cold_start.takes(record):
+            return []
+        return [LooseRecords(records=(record,))]
+
+    def feed_call(self, call: CacheCall) -> list[Finished]:
+        """Take a call of the cache to AWS; it goes out with, or after, the span it belongs to."""
+        if caller := parse_traceparent(call.traceparent):
+            return [CallSpan(call=call, context=caller)]
+        known = self._current(call.start_ns)
+        if known is None:
+            return [] if self._cold_start.takes_call(call) else [CallSpan(call=call)]
+        known.hold_call(call)
+        span_is_out = known.state in (State.ENDED, State.CLOSED)
+        return list(known.cache_calls(self._context(known))) if span_is_out else []
+
+    def count_answer(self, answer: CacheAnswer, *, now_ns: int) -> None:
+        """Count a GET for the invocation that runs."""
+        known = self._current(now_ns)
+        if known is None:
+            return
+        if known.state in (State.ENDED, State.CLOSED):
+            # The function asks sooner than we have seen its INVOKE: this is the next one's GET.
+            self._early_answers.append(answer)
+        else:
+            known.count(answer)
+
+    def end(self, *, reason: str, now_ns: int) -> list[Finished]:
+        """End everything that is open, for the sandbox ends: `reason` is that of SHUTDOWN.
+
+        Where requests run one after the other, the reason is that of the last one alone: those
+        before it were answered, though nobody told us.
+        """
+        finished: list[Finished] = []
+        for known in list(self._known.values()):
+            is_meant = self._concurrent or known.request_id == next(reversed(self._known))
+            told = reason if is_meant else ""
+            finished += self._advance(known, Fact.GONE, reason=told, now_ns=now_ns)
+        finished += self._cold_start.finish_alone(self._ids)
+        left = self._cold_start.take_leftovers()
+        return [*finished, LooseRecords(records=left)] if left else finished
+
+    def is_done(self, request_id: str) -> bool:
+        """Tell whether the runtime has finished this request."""
+        known = self._known.get(request_id)
+        return known is not None and known.state not in (State.EXPECTED, State.RUNNING)
+
+    def done_ns(self, request_id: str) -> int:
+        """Return when the runtime finished this request, 0 if that is not known."""
+        known = self._known.get(request_id)
+        return known.done.time_ns if known and known.done else 0
+
+    @property
+    def awaited(self) -> Awaited:
+        """What is not told yet of anything that is known: an end, at least a report, nothing."""
+        states = {known.state for known in self._known.values()}
+        if states & {State.EXPECTED, State.RUNNING}:
+            return "end"
+        return "report" if states & {State.DONE_EARLY, State.DYING, State.ENDED} else "nothing"
+
+    def has_started(self, request_id: str) -> bool:
+        """Tell whether the platform has told anything of this request."""
+        known = self._known.get(request_id)
+        return known is not None and known.state is not State.EXPECTED
+
+    def _get(self, request_id: str, *, heard_ns: int) -> Known:
+        known = self._known.get(request_id)
+        if known is None:
+            known = self._known[request_id] = Known(request_id=request_id, heard_ns=heard_ns)
+            while self._early_answers:
+                known.count(self._early_answers.popleft())
+        return known
+
+    def _advance(
+        self, known: Known, fact: Fact, *, reason: str = "", now_ns: int = 0
+    ) -> list[Finished]:
+        before = known.state
+        known.state, output = TRANSITIONS.get((before, fact), (before, Output.NOTHING))
+        finished: list[Finished] = []
+        match output:
+            case Output.SPAN:
+                finished = list(self._span(known, reason=reason, now_ns=now_ns))
+            case Output.OVERHEAD:
+                finished = list(known.overhead(self._context(known)))
+            case Output.LEFTOVERS:
+                finished = list(known.late_records(self._context(known)))
+        return finished + self._forget_oldest()
+
+    def _superseded_by(self, later: Known) -> list[Finished]:
+        """End what began earlier on a sandbox that runs one request at a time."""
+        if self._concurrent or later.start is None:
+            return []
+        open_states = (State.EXPECTED, State.DONE_EARLY, State.RUNNING, State.DYING)
+        gone = [
+            known
+            for known in self._known.values()
+            if known is not later
+            and known.state in open_states
+            and known.begun_ns < later.start.time_ns
+        ]
+        return [out for known in gone for out in self._advance(known, Fact.GONE)]
+
+    def _forget_oldest(self) -> list[Finished]:
+        while len(self._known) > MAX_CLOSED and self._oldest.state is State.CLOSED:
+            del self._known[self._oldest.request_id]
+        finished: list[Finished] = []
+        while len(self._known) > MAX_KNOWN:
+            gone = self._known.pop(self._oldest.request_id)
+            finished += self._advance(gone, Fact.GONE)
+        return finished
+
+    @property
+    def _oldest(self) -> Known:
+        return next(iter(self._known.values()))
+
+    def _context(self, known: Known) -> TraceContext:
+        """Return the ids of a request's span, drawn when they are needed first."""
+        if known.context is None:
+            known.context = identify(
+                known.tracing,
+                invoke_header=known.invoke_header,
+                trace_parent=self._trace_parent,
+                ids=self._ids,
+            )
+        return known.context
+
+    def _span(self, known: Known, *, reason: str, now_ns: int) -> Iterable[Finished]:
+        context = self._context(known)
+        is_cold, before = self._cold_start.belongs_to(
+            context, request_id=known.request_id, start_ns=known.begun_ns, ids=self._ids
+        )
+        yield from before
+        yield known.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
+        yield from known.cache_calls(context)
+        yield from known.overhead(context)
+
+    def _keep(self, known: Known, record: Record) -> list[Finished]:
+        """Hold a line for its span, or for the overhead; send it alone if neither is to come."""
+        known.hold(record)
+        if not self._stream_records:
+            is_open = known.state not in (State.ENDED, State.CLOSED)
+            end_ns = known.done.time_ns if known.done else 0
+            if is_open or (known.state is State.ENDED and record.observed_ns > end_ns):
+                return []
+        return list(known.late_records(self._context(known)))
+
+    def _owner(self, record: Record) -> Known | None:
+        """Find whose it is: by a request id that is one of ours, else by time.
+
+        A `requestId` in a JSON line may be somebody else's, an API's for instance.
+        """
+        if known := self._known.get(record.request_id):
+            return known
+        return self._current(record.observed_ns)
+
+    def _current(self, at_ns: int) -> Known | None:
+        """Find the invocation that ran, or had run last, at a time; unknown if several run."""
+        if self._concurrent:
+            return None
+        for known in reversed(self._known.values()):
+            if known.begun_ns <= at_ns:
+                return known
+        return None

@@ -1,0 +1,172 @@
+"""PURE: everything that is known of one request, and what can be made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, CacheUse
+from extension.telemetry.assembly.finished import (
+    CallSpan,
+    Invocation,
+    LooseRecords,
+    Overhead,
+    TimedError,
+)
+from extension.telemetry.assembly.transitions import State
+from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
+from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
+from extension.telemetry.reading.records import Record, size
+from extension.telemetry.reading.xray import TraceContext
+
+NS_PER_MS = 1_000_000
+
+MAX_RECORDS = 1024
+"""Records held for one invocation; those beyond are counted."""
+
+MAX_CALLS = 256
+"""Calls of the cache held for one invocation; metrics count them all."""
+
+MAX_RECORD_BYTES = 1_048_576
+"""Their bytes: a span must fit into the buffer, and all of it into a small function's memory."""
+
+REASONS_OF_FAILURE = ("timeout", "failure")
+"""What SHUTDOWN may say of an invocation whose end nobody told; `spindown` says nothing of it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """The facts of one request so far; `heard_ns` is when it was first heard of."""
+
+    request_id: str
+    heard_ns: int
+    state: State = State.EXPECTED
+    invoked_arn: str = ""
+    invoke_header: str = ""
+    start: Start | None = None
+    done: RuntimeDone | None = None
+    report: Report | None = None
+    context: TraceContext | None = None
+    error: TimedError | None = None
+    out_of_memory: bool = False
+    leaks: dict[str, None] = field(default_factory=dict)
+    cache: CacheUse | None = None
+    calls: list[CacheCall] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    held_bytes: int = 0
+    dropped_records: int = 0
+
+    @property
+    def begun_ns(self) -> int:
+        """When it began, as well as is known."""
+        if self.start:
+            return self.start.time_ns
+        if self.done and self.done.duration_ms is not None:
+            return self.done.time_ns - round(self.done.duration_ms * NS_PER_MS)
+        return self.heard_ns
+
+    @property
+    def tracing(self) -> Tracing | None:
+        """X-Ray's ids from the first event that tells them; that of the start is canonical."""
+        events = (self.start, self.done, self.report)
+        return next((event.tracing for event in events if event and event.tracing), None)
+
+    @property
+    def may_be_memory(self) -> bool:
+        """Whether its runtime exited, and only the report can say if memory was the cause."""
+        exited = self.done is not None and self.done.error_type == EXIT_ERROR
+        return exited and self.report is None and not self.out_of_memory
+
+    def learn(self, record: Record) -> None:
+        """Take from a line what it says of the whole invocation."""
+        self.out_of_memory |= names_memory(record.body)
+        self.leaks.update(dict.fromkeys(record.leaks))
+        if record.error:
+            self.error = TimedError(time_ns=record.time_ns, error=record.error)
+
+    def count(self, answer: CacheAnswer) -> None:
+        """Count a GET of this invocation."""
+        self.cache = self.cache or CacheUse()
+        self.cache.count(answer)
+
+    def hold_call(self, call: CacheCall) -> None:
+        """Keep a call for its span; of a flood the first ones tell enough."""
+        if len(self.calls) < MAX_CALLS:
+            self.calls.append(call)
+
+    def hold(self, record: Record) -> None:
+        """Keep a line for the span; beyond the bound it is only counted."""
+        held = size(record)
+        if len(self.records) >= MAX_RECORDS or self.held_bytes + held > MAX_RECORD_BYTES:
+            self.dropped_records += 1
+        else:
+            self.records.append(record)
+            self.held_bytes += held
+
+    def invocation(
+        self, context: TraceContext, *, cold_start: bool, reason: str, now_ns: int
+    ) -> Invocation:
+        """Return the finished invocation; lines written after its end stay for the overhead."""
+        end_ns, is_told = self._end(now_ns)
+        inside = [record for record in self.records if record.observed_ns <= end_ns]
+        self.records = [record for record in self.records if record.observed_ns > end_ns]
+        self.held_bytes = sum(map(size, self.records))
+        verdict = self.done or self.report
+        failed = reason if not is_told and reason in REASONS_OF_FAILURE else ""
+        return Invocation(
+            context=context,
+            request_id=self.request_id,
+            start_ns=self.begun_ns,
+            end_ns=end_ns,
+            status=verdict.status if verdict else failed,
+            error_type=verdict.error_type if verdict else failed,
+            incomplete=not is_told and not failed,
+            cold_start=cold_start,
+            invoked_arn=self.invoked_arn,
+            start=self.start,
+            done=self.done,
+            report=self.report,
+            error=self.error,
+            cache=self.cache,
+            leaks=tuple(self.leaks),
+            out_of_memory=self.out_of_memory,
+            records=tuple(inside),
+            dropped_records=self.dropped_records,
+        )
+
+    def _end(self, now_ns: int) -> tuple[int, bool]:
+        """Return when it ended, and whether anybody told."""
+        begun_ns = self.begun_ns
+        if self.done:
+            return max(self.done.time_ns, begun_ns), True
+        if self.report and self.report.duration_ms is not None:
+            return begun_ns + round(self.report.duration_ms * NS_PER_MS), True
+        if self.report:
+            return max(self.report.time_ns, begun_ns), True
+        last_heard_ns = max((record.observed_ns for record in self.records), default=0)
+        return max(now_ns, last_heard_ns, begun_ns), False
+
+    def overhead(self, context: TraceContext) -> Iterable[Overhead]:
+        """Give what the extensions cost, once, if both of its ends are known."""
+        if self.report and self.done:
+            yield Overhead(
+                context=context,
+                request_id=self.request_id,
+                start_ns=self.done.time_ns,
+                end_ns=max(self.report.time_ns, self.done.time_ns),
+                report=self.report,
+                records=tuple(self.records),
+            )
+            self.records, self.held_bytes = [], 0
+
+    def late_records(self, context: TraceContext) -> Iterable[LooseRecords]:
+        """Give the lines whose span has left."""
+        if self.records:
+            records, self.records, self.held_bytes = tuple(self.records), [], 0
+            yield LooseRecords(context=context, request_id=self.request_id, records=records)
+
+    def cache_calls(self, context: TraceContext) -> Iterable[CallSpan]:
+        """Give the calls that the cache made meanwhile."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            yield CallSpan(call=call, context=context, request_id=self.request_id)

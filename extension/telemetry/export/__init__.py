@@ -1,0 +1,1 @@
+"""What leaves: how much waits, when it goes, where to, and what an answer means."""

@@ -1,0 +1,49 @@
+"""PURE: whether the endpoint is worth a try now, so that a dead one costs an invocation nothing.
+
+A retry never sleeps: it is the next invocation that may try, when the pause has passed. The pause
+grows with each failure in a row; a timeout counts as much as three failures, for it has cost the
+user its whole budget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extension.clock import Instant
+from extension.telemetry.export.outcome import Outcome
+
+PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+"""After the first, second, … failure in a row; from the third on the circuit counts as open."""
+
+OPENING = 3
+
+LONGEST_RETRY_AFTER_S = 3600.0
+"""An endpoint may ask for an hour; what asks for more is mistaken."""
+
+
+@dataclass(slots=True)
+class Circuit:
+    """What is known of the endpoint's health."""
+
+    _failures: int = 0
+    _failed_at: Instant | None = None
+    _pause_s: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the endpoint counts as down."""
+        return self._failures >= OPENING
+
+    def allows(self, now: Instant) -> bool:
+        """Tell whether to try: always after success, else when the pause has passed."""
+        return self._failed_at is None or now.since(self._failed_at) >= self._pause_s
+
+    def learn(self, outcome: Outcome, now: Instant) -> None:
+        """Take the outcome of a try; a refusal shows that somebody is there."""
+        if outcome.kind in ("accepted", "rejected"):
+            self._failures, self._failed_at = 0, None
+            return
+        self._failures = max(self._failures + 1, OPENING if outcome.cause == "timeout" else 0)
+        self._failed_at = now
+        pause_s = PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
+        self._pause_s = max(pause_s, min(outcome.retry_after_s, LONGEST_RETRY_AFTER_S))

@@ -1,0 +1,1 @@
+"""PURE  What the platform says: JSON to one frozen value per event and per line."""

@@ -1,0 +1,1 @@
+"""The Runtime, Extensions and Telemetry API on one port."""

@@ -1,0 +1,167 @@
+"""`make demo`: the example function in a local Lambda with this extension, and what came of it.
+
+Everything runs on loopback, in processes that end with the demo, also on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from simulator.command_line import report_file
+from simulator.demo.outcome import HEADING, Outcome
+from simulator.demo.printout import (
+    section,
+    show_gets,
+    show_places,
+    show_surprises,
+    show_traces,
+    write_picture,
+)
+from simulator.demo.stage import ENDPOINT_VARIABLES, open_stage
+from simulator.demo.waterfall import WIDTH
+from simulator.errors import SimulatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from simulator.demo.stage import Stage
+    from simulator.invocation import Status
+
+STEPS: tuple[tuple[Mapping[str, object], Status], ...] = (
+    ({}, "success"),
+    ({}, "success"),
+    ({"fail": True}, "error"),
+    ({}, "success"),
+    ({"sleep": 10}, "timeout"),
+    ({}, "success"),
+    ({}, "success"),
+)
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C has ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console(width=WIDTH, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    try:
+        return asyncio.run(_demo(console, otlp_url=options.otlp or "", page=options.report))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        console.print("Interrupted: everything that the demo had started has been stopped.")
+        return INTERRUPTED
+    except (SimulatorError, RuntimeError) as error:
+        console.print(f"\nThe demo cannot run: {error}")
+        return 1
+
+
+async def _demo(console: Console, *, otlp_url: str, page: Path) -> int:
+    started_s = time.monotonic()
+    _stop_in_order_on_signals(console)
+    console.print("lambda-dispatch beside a function in a local Lambda\n", style="bold")
+    async with open_stage(otlp_url) as stage:
+        show_places(stage, console)
+        outcomes = await _invoke_all(stage, console)
+        # SHUTDOWN makes the platform report the last invocation, and the extension send the rest.
+        await stage.function.shutdown()
+        code = await show_traces(stage, console, outcomes)
+        show_gets(stage, console, outcomes)
+        write_picture(stage, console, outcomes, path=page)
+    if not otlp_url:
+        console.print("To see the traces elsewhere: make demo OTLP=http://localhost:4318")
+    console.print(f"Everything has been shut down; {time.monotonic() - started_s:.1f} s in all.")
+    return max(code, show_surprises(console, outcomes))
+
+
+def _stop_in_order_on_signals(console: Console) -> None:
+    """Cancel the running task, and so leave every `async with`, on the first signal only."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        console.print("\nStopping …")
+        task.cancel()
+
+    def on_signal(*_: object) -> None:
+        # An impatient second Ctrl-C must not break off the cleaning up that the first begins.
+        for ending in ENDINGS:
+            signal.signal(ending, signal.SIG_IGN)
+        loop.call_soon_threadsafe(stop)
+
+    for ending in ENDINGS:
+        signal.signal(ending, on_signal)
+
+
+async def _invoke_all(stage: Stage, console: Console) -> list[Outcome]:
+    section(console, "Invocations")
+    console.print(HEADING, style="dim")
+    outcomes = []
+    for number, (payload, expected) in enumerate(STEPS, start=1):
+        calls_before = len(stage.aws.calls)
+        answer = await stage.function.invoke(payload)
+        calls = tuple(stage.aws.calls[calls_before:])
+        outcomes.append(
+            Outcome(
+                number=number,
+                payload=payload,
+                expected=expected,
+                answer=answer,
+                aws_calls=calls,
+            )
+        )
+        console.print(outcomes[-1].line)
+    return outcomes
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator.demo",
+        description="Run the example function with this extension in a local Lambda: cold and warm "
+        "invocations, one that raises and one that times out. Shows their traces and which GETs "
+        "came from the cache. Needs no AWS account and no network; ends every process it starts.",
+        epilog="Exit codes: 0 all as expected, 1 not so (and what), 2 bad input, 130 Ctrl-C.",
+    )
+    parser.add_argument(
+        "--otlp",
+        metavar="URL",
+        type=_endpoint,
+        help="send the traces to this OTLP/HTTP endpoint, for example http://localhost:4318, "
+        f"instead of showing them here; {', '.join(ENDPOINT_VARIABLES)} are passed on",
+    )
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=report_file,
+        default="demo.html",
+        help="the page that shows the run in a browser (default: demo.html)",
+    )
+    return parser
+
+
+def _endpoint(text: str) -> str:
+    """An HTTP URL where something listens; raises ArgumentTypeError for anything else."""
+    try:
+        url = urlsplit(text)
+        address = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
+    except (KeyError, ValueError):
+        address = "", 0
+    if not address[0]:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL like http://localhost:4318")
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"nothing listens at {text}: {error}") from None
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

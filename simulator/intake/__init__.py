@@ -1,0 +1,7 @@
+"""An OTLP/HTTP receiver on loopback for tests: keeps, decodes, and answers as it is told to."""
+
+from __future__ import annotations
+
+from simulator.intake.server import Intake, IntakeRequest
+
+__all__ = ["Intake", "IntakeRequest"]

@@ -1,0 +1,179 @@
+"""An OTLP/HTTP intake on loopback: keeps and decodes what is posted, answers as it is told to.
+
+It judges like a collector: what is not a POST of well-formed OTLP protobuf is refused. Posts to
+any other path (raw JSON, say) are kept in `requests` undecoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from aiohttp import web
+from google.protobuf.message import DecodeError
+
+from simulator.intake.decoder import decode_logs, decode_metrics, decode_traces
+from simulator.intake.replies import Answer, Reply
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from simulator.intake.otlp import LogRecord, Metric, Span
+
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+# How long the end waits for unfinished answers; aiohttp reads 0 as for ever.
+_FAREWELL_S = 0.05
+_EITHER_ZLIB_OR_GZIP_HEADER = zlib.MAX_WBITS | 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeRequest:
+    """One HTTP request as it came in; `raw` is the body on the wire, `body` decompressed.
+
+    `headers` are found in any case; `body` is empty when it could not be decompressed.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    raw: bytes
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError."""
+        return json.loads(self.body)
+
+
+class Intake:
+    """The intake: `async with Intake() as intake`, then give `intake.url` to the sender.
+
+    `respond` is a list of answers, used up one per request (then everything succeeds), or a
+    callable that chooses by request. It may be replaced at any time.
+    `requests` holds every request; `spans`, `logs` and `metrics` only what an answer accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        respond: Iterable[Answer] | Callable[[IntakeRequest], Answer] = (),
+    ) -> None:
+        self.respond = respond if callable(respond) else list(respond)
+        self.requests: list[IntakeRequest] = []
+        self.spans: list[Span] = []
+        self.logs: list[LogRecord] = []
+        self.metrics: list[Metric] = []
+        self.url = ""
+        self._port = port
+        self._tls = tls
+        self._arrival = asyncio.Condition()
+        self._signals: dict[str, tuple[Callable[[bytes], list[Any]], list[Any]]] = {
+            "/v1/traces": (decode_traces, self.spans),
+            "/v1/logs": (decode_logs, self.logs),
+            "/v1/metrics": (decode_metrics, self.metrics),
+        }
+        app = web.Application(client_max_size=_MAX_BODY_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._receive)
+        # Compressed bodies come through as sent, and a hanging answer does not hold up the end.
+        self._runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, shutdown_timeout=_FAREWELL_S
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls).start()
+        scheme = "https" if self._tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def wait_for(
+        self, condition: Callable[[Intake], bool], *, deadline_s: float = 10.0
+    ) -> None:
+        """Return when the condition holds; raises TimeoutError with what did arrive."""
+        try:
+            async with asyncio.timeout(deadline_s), self._arrival:
+                await self._arrival.wait_for(lambda: condition(self))
+        except TimeoutError:
+            raise TimeoutError(
+                f"not at the intake within {deadline_s:g} s; arrived: {self._summary()}"
+            ) from None
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        problem = ""
+        try:
+            body = _decompress(raw, encoding=request.headers.get("Content-Encoding", ""))
+        except ValueError as error:
+            body, problem = b"", str(error)
+        seen = IntakeRequest(
+            method=request.method,
+            path=request.path_qs,
+            headers=request.headers,
+            raw=raw,
+            body=body,
+        )
+        answer = Reply(status=400, body=problem.encode()) if problem else self._answer(seen)
+        async with self._arrival:
+            self.requests.append(seen)
+            self._arrival.notify_all()
+        return await answer.send(request)
+
+    def _answer(self, request: IntakeRequest) -> Answer:
+        """Judge the request, choose the answer, and keep what the answer accepts."""
+        decode, kept = self._signals.get(request.path, (None, []))
+        if request.method != "POST":
+            return Reply(status=405)
+        if decode is None:
+            return self._next_answer(request)
+        content_type = request.headers.get("Content-Type", "")
+        if content_type != "application/x-protobuf":
+            return Reply(status=415, body=f"not OTLP protobuf: {content_type!r}".encode())
+        try:
+            items = decode(request.body)
+        except (DecodeError, ValueError) as error:
+            return Reply(status=400, body=f"not OTLP: {error}".encode())
+        answer = self._next_answer(request)
+        if answer.accepts:
+            kept.extend(items)
+        return answer
+
+    def _next_answer(self, request: IntakeRequest) -> Answer:
+        if callable(self.respond):
+            return self.respond(request)
+        return self.respond.pop(0) if self.respond else Reply()
+
+    def _summary(self) -> str:
+        paths = ", ".join(f"{request.method} {request.path}" for request in self.requests)
+        names = ", ".join(span.name for span in self.spans)
+        return (
+            f"requests [{paths}], spans [{names}], "
+            f"{len(self.logs)} log records, {len(self.metrics)} metrics"
+        )
+
+
+def _decompress(raw: bytes, *, encoding: str) -> bytes:
+    """The body behind a Content-Encoding of gzip, deflate or none; raises ValueError."""
+    match encoding.lower():
+        case "" | "identity":
+            return raw
+        case "gzip" | "deflate":
+            try:
+                return zlib.decompress(raw, _EITHER_ZLIB_OR_GZIP_HEADER)
+            except zlib.error as error:
+                raise ValueError(f"not {encoding}: {error}") from error
+        case other:
+            raise ValueError(f"Content-Encoding {other} is not supported")

@@ -1,0 +1,1 @@
+"""The sandbox: real processes, and what the platform knows of them."""

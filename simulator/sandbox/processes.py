@@ -1,0 +1,142 @@
+"""Real processes: started in groups of their own, read, stopped, continued and killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from simulator.sandbox.output import FrameDecoder, LineDecoder, OutputLine, OutputPipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_RECORD_OVERHEAD_BYTES = 26  # what CloudWatch Logs counts for each event besides its text
+
+Kind = Literal["function", "extension"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessExit:
+    """How a process ended.
+
+    Attributes:
+        name: File name of the extension; "runtime" for the function's runtime.
+        sandbox: Which sandbox it belonged to, counted from 1.
+        returncode: Exit status, or minus the signal's number.
+        killed: Whether the simulator had to kill it.
+    """
+
+    name: str
+    kind: Kind
+    pid: int
+    sandbox: int
+    returncode: int
+    killed: bool
+
+    def __str__(self) -> str:
+        if self.returncode < 0:
+            return f"signal: {signal.strsignal(-self.returncode) or -self.returncode}".lower()
+        return f"exit {'code' if self.returncode == 0 else 'status'} {self.returncode}"
+
+
+class SandboxProcess:
+    """One running process of a sandbox and its output."""
+
+    def __init__(self, name: str, *, kind: Kind, on_line: Callable[[OutputLine], None]) -> None:
+        self.name = name
+        self.kind = kind
+        self.was_killed = False
+        self.printed_bytes = 0
+        self._on_line = on_line
+        self._process: asyncio.subprocess.Process | None = None
+        self._pipes = [OutputPipe(LineDecoder(), self._record) for _ in ("stdout", "stderr")]
+        self._frames = OutputPipe(FrameDecoder(), self._record) if kind == "function" else None
+
+    @property
+    def log_fd(self) -> int:
+        """The descriptor for framed log records, under the number the process knows it by."""
+        return self._frames.write_fd if self._frames else -1
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0 before the start."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit status or minus the signal's number; None while it runs."""
+        return self._process.returncode if self._process else None
+
+    async def start(
+        self, command: tuple[str, ...], *, environment: Mapping[str, str], folder: Path
+    ) -> None:
+        """Start it; raises OSError when the file cannot be executed."""
+        stdout, stderr = self._pipes
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stdout.write_fd,
+                stderr=stderr.write_fd,
+                pass_fds=(self.log_fd,) if self._frames else (),
+                env=dict(environment),
+                cwd=folder,
+                start_new_session=True,
+            )
+        except BaseException:
+            self.close()
+            raise
+        for pipe in self._all_pipes():
+            pipe.close_write_end()
+
+    async def wait(self) -> int:
+        """Return the exit status once it has ended; its children may live on."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    def drain(self) -> None:
+        """Take what it has printed by now."""
+        for pipe in self._all_pipes():
+            pipe.drain()
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all children that stayed in its group."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    async def kill(self) -> None:
+        """End the whole group with SIGKILL and reap the process."""
+        if self._process is None:
+            return
+        self.was_killed = self.was_killed or self.returncode is None
+        self.signal_group(signal.SIGKILL)
+        await self._process.wait()
+
+    def close(self) -> None:
+        """Take the last output and close the pipes."""
+        for pipe in self._all_pipes():
+            pipe.close()
+
+    def _all_pipes(self) -> list[OutputPipe]:
+        return [*self._pipes, self._frames] if self._frames else self._pipes
+
+    def _record(self, text: str, time_ns: int | None) -> None:
+        self.printed_bytes += len(text) + _RECORD_OVERHEAD_BYTES
+        line = OutputLine(source=self.kind, name=self.name, text=text, time_ns=time_ns)
+        self._on_line(line)
+
+
+def peak_memory_mb(pids: list[int]) -> int:
+    """Return the most memory these processes have held, summed, in MB; 0 where unknown."""
+    kilobytes = 0
+    for pid in pids:
+        with suppress(OSError):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return kilobytes // 1024
