@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 
 from benchmarks.cache_in_time import CountingSource, Sandbox
 from benchmarks.rows import Row, compare
 from extension.config import ParametersConfig
+from extension.frozen import replace
 from tests.doubles import ManualClock
 
 SECONDS = 60

@@ -8,15 +8,15 @@ the larger of the two readings: what either clock calls expired is expired.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Protocol
+
+from extension.frozen import Frozen
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(Frozen, kw_only=False):
     """One moment on both clocks."""
 
     wall_ns: int

@@ -6,8 +6,9 @@ The README's configuration table is held against the sections here by a test.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from extension.frozen import Frozen
 from extension.variable import (
     Problem,
     choice,
@@ -28,8 +29,7 @@ SIGNALS = ("traces", "logs", "metrics")
 OTLP_PREFIX = "OTEL_EXPORTER_OTLP_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessConfig:
+class ProcessConfig(Frozen):
     """What concerns the whole process."""
 
     enabled: bool = variable(
@@ -46,8 +46,7 @@ class ProcessConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedactionConfig:
+class RedactionConfig(Frozen):
     """What both jobs share: secrets that the cache has served do not leave in telemetry."""
 
     redact: bool = variable(
@@ -64,8 +63,7 @@ class RedactionConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TelemetryConfig:
+class TelemetryConfig(Frozen):
     """Job 1: what is exported, where to, and when."""
 
     post_uri: str = variable(
@@ -176,8 +174,7 @@ class TelemetryConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtlpConfig:
+class OtlpConfig(Frozen):
     """How exports are posted; each also for one signal: `OTEL_EXPORTER_OTLP_TRACES_…` etc."""
 
     headers: str = variable(
@@ -220,8 +217,7 @@ class OtlpConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParametersConfig:
+class ParametersConfig(Frozen):
     """Job 2: the localhost cache; those without `DISPATCH_` are AWS's own extension's."""
 
     cache_enabled: bool = variable(
@@ -324,8 +320,7 @@ class ParametersConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LambdaConfig:
+class LambdaConfig(Frozen):
     """What Lambda itself says in the environment; not for users to set."""
 
     runtime_api: str = variable(
@@ -349,15 +344,12 @@ class LambdaConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Frozen):
     """The whole configuration."""
 
     process: ProcessConfig = ProcessConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
-    otlp: Mapping[str, OtlpConfig] = field(
-        default_factory=lambda: dict.fromkeys(SIGNALS, OtlpConfig())
-    )
+    otlp: Mapping[str, OtlpConfig] = MappingProxyType(dict.fromkeys(SIGNALS, OtlpConfig()))
     """By signal."""
     redaction: RedactionConfig = RedactionConfig()
     parameters: ParametersConfig = ParametersConfig()

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
+from extension.frozen import Frozen
 from extension.lambda_events import LambdaEvent, parse_event
 
 CALL_TIMEOUT_S = 5.0
@@ -28,8 +28,7 @@ BUFFERING = {"maxItems": 1000, "maxBytes": 262_144, "timeoutMs": 25}
 """The smallest delay that the platform allows: the last invocation's data waits for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
+class Registration(Frozen):
     """What /register told about the function."""
 
     function_name: str = ""

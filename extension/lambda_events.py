@@ -6,12 +6,12 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.htm
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from extension.frozen import Frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoke:
+
+class Invoke(Frozen):
     """An invocation has begun; `deadline_ms` is its timeout in epoch milliseconds."""
 
     request_id: str
@@ -21,8 +21,7 @@ class Invoke:
     """X-Ray's header, if there is one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shutdown:
+class Shutdown(Frozen):
     """The sandbox ends at `deadline_ms`; `reason` is spindown, timeout or failure."""
 
     reason: str

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from extension.frozen import Frozen, fields
+
 T = TypeVar("T")
-Section = TypeVar("Section")
+Section = TypeVar("Section", bound=Frozen)
 
 SHOWN_CHARACTERS = 40
 """How much of a bad value a problem repeats: enough to recognise it."""
@@ -31,8 +32,7 @@ class OutOfRangeError(BadValueError):
         self.clamped = clamped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[T]):
+class Kind(Frozen, Generic[T]):
     """A parser and, in words, what it takes."""
 
     parse: Callable[[str], T]
@@ -40,9 +40,8 @@ class Kind(Generic[T]):
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """One row of the configuration table."""
+class Variable(Frozen):
+    """One row of the configuration table, and what stands in a section for a field not given."""
 
     name: str
     kind: Kind[Any]
@@ -50,9 +49,12 @@ class Variable:
     unit: str
     meaning: str
 
+    def __get__(self, section: object | None, kind: type[Any]) -> Any:
+        """Be the row in the section's class, and its default in a section that has no value."""
+        return self if section is None else self.default
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+
+class Problem(Frozen):
     """A value that could not be used as it stands."""
 
     variable: str
@@ -63,30 +65,29 @@ class Problem:
 
 
 def variable(name: str, kind: Kind[T], default: T, *, meaning: str, unit: str = "") -> T:
-    """Declare a dataclass field that is read from the variable `name`."""
-    row = Variable(name=name, kind=kind, default=default, unit=unit, meaning=meaning)
-    declared: T = field(default=default, metadata={"variable": row})
+    """Declare a field that is read from the variable `name`."""
+    row: Any = Variable(name=name, kind=kind, default=default, unit=unit, meaning=meaning)
+    declared: T = row
     return declared
 
 
-def variables(section: type[Any]) -> tuple[Variable, ...]:
+def variables(section: type[Frozen]) -> tuple[Variable, ...]:
     """Return the rows that a section declares, in order."""
-    return tuple(each.metadata["variable"] for each in fields(section) if each.metadata)
+    return tuple(getattr(section, name) for name in fields(section))
 
 
 def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, tuple[Problem, ...]]:
     """Build a section from the environment; unset and empty variables take their default."""
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for each in fields(section):  # type: ignore[arg-type]  # every section is a dataclass
-        row: Variable | None = each.metadata.get("variable")
-        text = environ.get(row.name, "").strip() if row else ""
-        if row is None or not text:
+    for name, row in zip(fields(section), variables(section), strict=True):
+        text = environ.get(row.name, "").strip()
+        if not text:
             continue
         try:
-            values[each.name] = row.kind.parse(text)
+            values[name] = row.kind.parse(text)
         except OutOfRangeError as error:
-            values[each.name] = error.clamped
+            values[name] = error.clamped
             problems.append(_problem(row, text, f"is limited to {error.clamped:g}"))
         except ValueError:
             problems.append(_problem(row, text, f"is ignored, using {row.default!r}"))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from extension.frozen import Frozen
 from extension.parameters.errors import UNUSABLE, UpstreamError
 from extension.parameters.gojson import encode
 
@@ -31,8 +31,7 @@ class Result(StrEnum):
     ERROR = "ERROR"
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Frozen, kw_only=False):
     """A body, and where it came from."""
 
     body: bytes
@@ -40,8 +39,7 @@ class Served:
     age_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Frozen, kw_only=False):
     """One value inside an answer; `secure`: it was encrypted and is readable here."""
 
     name: str

@@ -6,17 +6,16 @@ delete what has expired, and with it the value to serve while AWS is down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from cachetools import LRUCache
 
 from extension.clock import Instant
+from extension.frozen import Frozen
 from extension.parameters.keys import Key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Frozen):
     """A body, when it came and how long it is fresh.
 
     `refreshed`: it was fetched because a caller asked for a refresh; `failed_at`: the last try to

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 from extension.clock import Clock
 from extension.config import ParametersConfig
+from extension.frozen import Frozen
 from extension.log import Log
 from extension.parameters.batch import Batch
 from extension.parameters.calls import Calls, Source
@@ -40,8 +40,7 @@ connection in advance: a billion of them would be the end of the process."""
 MS_PER_S = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
+class _Opened(Frozen):
     """What exists once the clients do."""
 
     source: Source

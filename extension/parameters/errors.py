@@ -5,7 +5,7 @@ PURE: values and their classification; `response` alone turns them into HTTP.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from extension.frozen import Frozen
 
 THROTTLING = frozenset(
     {
@@ -40,8 +40,7 @@ NOT_OPEN = "ServiceUnavailable"
 """Codes of our own, for what never became an answer of AWS."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class Rejection(Frozen):
     """A request that is refused without asking AWS.
 
     `plain`: its exact text is part of the contract, so it is never turned into JSON.

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from extension.clock import Instant
+from extension.frozen import Frozen
 from extension.log import Log
 from extension.parameters.answer import Result, Value
 from extension.parameters.keys import Service
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamCall:
+class UpstreamCall(Frozen):
     """One call to AWS, all its attempts together.
 
     `code` is empty for success, else AWS's error code or one of ours; `traceparent` is that of the

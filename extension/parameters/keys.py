@@ -6,8 +6,9 @@ two GETs share a cache entry exactly when AWS would be asked the same question.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from extension.frozen import Frozen
 
 
 class Service(StrEnum):
@@ -17,8 +18,7 @@ class Service(StrEnum):
     SECRETS_MANAGER = "Secrets Manager"
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterKey:
+class ParameterKey(Frozen, kw_only=False):
     """One parameter; a selector (`:3`, `:label`) is part of the name, as SSM wants it."""
 
     name: str
@@ -30,8 +30,7 @@ class ParameterKey:
         return Service.SSM
 
 
-@dataclass(frozen=True, slots=True)
-class SecretKey:
+class SecretKey(Frozen, kw_only=False):
     """One version of a secret; a stage that the caller sent is never dropped."""
 
     name: str
@@ -44,8 +43,7 @@ class SecretKey:
         return Service.SECRETS_MANAGER
 
 
-@dataclass(frozen=True, slots=True)
-class PathKey:
+class PathKey(Frozen, kw_only=False):
     """All parameters under a path."""
 
     name: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from extension.clock import Clock, Instant
+from extension.frozen import Frozen, replace
 from extension.log import Log
 from extension.parameters.answer import Result, Served
 from extension.parameters.cache import Cache, Entry, Found
@@ -29,8 +29,7 @@ class Fetch(Protocol):
         """Return the body, or raise UpstreamError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Frozen):
     """How long what is kept; a TTL of 0 means that nothing is."""
 
     ttl_s: Mapping[Service, float]

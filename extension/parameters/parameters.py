@@ -10,10 +10,10 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 
 from extension.clock import Clock
 from extension.config import LambdaConfig, ParametersConfig
+from extension.frozen import as_dict
 from extension.log import Log
 from extension.parameters import response
 from extension.parameters.calls import Source
@@ -74,7 +74,7 @@ class Parameters:
     async def start(self) -> None:
         """Serve on the sockets at once."""
         await self._server.start()
-        self._log.debug("cache serves", config=asdict(self._config))
+        self._log.debug("cache serves", config=as_dict(self._config))
 
     async def open(self) -> None:
         """Build the AWS clients and prefetch; never raises: a failure is logged."""

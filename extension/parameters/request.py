@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
+from extension.frozen import Frozen
 from extension.parameters.errors import Rejection
 from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
 
@@ -27,8 +27,7 @@ _ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(Frozen):
     """What a caller wants, and in which form."""
 
     key: Key

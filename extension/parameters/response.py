@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from extension.frozen import Frozen
 from extension.parameters import gojson
 from extension.parameters.answer import Served, bare
 from extension.parameters.errors import Rejection, UpstreamError
@@ -35,8 +35,7 @@ LONGEST_HEADER = 128
 """Characters of a code or request id that are repeated: AWS's are shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Frozen, kw_only=False):
     """A whole HTTP answer."""
 
     status: int

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from extension.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class Sender(Frozen):
     """The function and what its user calls it; empty texts and 0 are unknown."""
 
     function_name: str = ""

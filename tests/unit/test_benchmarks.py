@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from benchmarks.rows import Row, bounded, compare, fail, skip, take_turns
 from benchmarks.share import share_of
 from benchmarks.table import figure, render
 from extension.config import ParametersConfig
+from extension.frozen import replace
 from extension.telemetry.reading.decode import parse
 from tests.doubles import ManualClock
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from extension.frozen import Frozen
 from extension.variable import (
     Kind,
     choice,
@@ -26,9 +26,8 @@ from extension.variable import (
 def parse(kind: Kind[Any], given: str) -> tuple[Any, tuple[str, ...]]:
     """Read `given` as a variable named X with the default None."""
 
-    @dataclass(frozen=True, kw_only=True)
-    class Section:
-        value: Any = variable("X", kind, default=None, unit="s", meaning="")  # noqa: RUF009  # how sections declare
+    class Section(Frozen):
+        value: Any = variable("X", kind, default=None, unit="s", meaning="")
 
     section, problems = read(Section, {"X": given})
     return section.value, tuple(map(str, problems))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from extension.frozen import Frozen
 from extension.telemetry.reading.xray import TraceContext
 
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 """W3C Trace Context; a later version may have more behind it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheCall:
+class CacheCall(Frozen):
     """One call to AWS, all its attempts together; `code` is empty for success.
 
     `traceparent` is that of the GET which caused it, if that carried one.
@@ -33,8 +33,7 @@ class CacheCall:
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheAnswer:
+class CacheAnswer(Frozen):
     """How one GET was answered: HIT, MISS, STALE, REFRESH, BYPASS or ERROR."""
 
     result: str

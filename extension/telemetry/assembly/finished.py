@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
+from extension.frozen import Frozen, replace
 from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.reading.events import Report, RuntimeDone, Start
@@ -13,16 +13,14 @@ from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedError:
+class TimedError(Frozen):
     """What left the handler, as the runtime reported it in the log, and when."""
 
     time_ns: int
     error: HandlerError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Frozen):
     """One finished invocation; `incomplete` if nobody said how it ended."""
 
     context: TraceContext
@@ -47,8 +45,7 @@ class Invocation:
     dropped_records: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overhead:
+class Overhead(Frozen):
     """What the extensions cost after the response; known once the report is."""
 
     context: TraceContext
@@ -59,8 +56,7 @@ class Overhead:
     records: tuple[Record, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LooseRecords:
+class LooseRecords(Frozen):
     """Records that travel alone: streamed, later than their span, or of no request."""
 
     records: tuple[Record, ...]
@@ -68,8 +64,7 @@ class LooseRecords:
     context: TraceContext | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallSpan:
+class CallSpan(Frozen):
     """A call of the cache to AWS, under the span that waited for it."""
 
     call: CacheCall

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from extension.frozen import Frozen
 from extension.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheCall
 from extension.telemetry.reading.events import (
@@ -44,8 +45,7 @@ Done = InitReport | RestoreReport
 PhaseEvent = Begin | RuntimeReady | Done
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Initialization:
+class Initialization(Frozen):
     """A finished init or restore."""
 
     kind: Literal["init", "restore"]

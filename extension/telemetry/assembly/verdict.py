@@ -6,16 +6,14 @@ own report in the log decides there; and it calls death by memory by several nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from extension.frozen import Frozen
 from extension.telemetry.assembly.finished import Invocation
 from extension.telemetry.reading.handler_errors import EXIT_ERROR
 
 OUT_OF_MEMORY = "Runtime.OutOfMemory"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Frozen):
     """The outcome: `inferred` if the platform did not say so but the log did."""
 
     failed: bool = False

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from extension.frozen import Frozen
 from extension.telemetry.export.outgoing import Outgoing, Signal
 
 MAX_ITEMS = 16_384
 """Against many tiny items, whose bookkeeping outweighs their bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Frozen, kw_only=False):
     """One item that waits; `number` names it."""
 
     number: int

@@ -6,11 +6,11 @@ What cannot be resolved is told by its reference, never by its value; the data w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from extension.config import OtlpConfig, TelemetryConfig
+from extension.frozen import Frozen, fields, replace
 from extension.log import Log, describe
 from extension.telemetry.export.references import references_in, substitute
 
@@ -26,8 +26,7 @@ async def no_references(reference: str, *, fresh: bool) -> str:
     raise LookupError(reference)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Frozen):
     """What may hold references: the headers, and certificates of each signal."""
 
     telemetry: TelemetryConfig
@@ -37,7 +36,7 @@ class Settings:
     def references(self) -> tuple[str, ...]:
         """Every reference in them."""
         texts = [self.telemetry.post_headers]
-        texts += [str(getattr(each, f.name)) for each in self.otlp.values() for f in fields(each)]
+        texts += [str(getattr(each, name)) for each in self.otlp.values() for name in fields(each)]
         return references_in(" ".join(texts))
 
 
@@ -74,9 +73,9 @@ class Credentials:
 def _filled(section: Section, values: Mapping[str, str]) -> Section:
     """Fill the text fields; in a header list, what has a meaning there is percent-encoded."""
     changed: dict[str, str] = {}
-    for each in fields(section):
-        text = getattr(section, each.name)
+    for name in fields(section):
+        text = getattr(section, name)
         if isinstance(text, str) and references_in(text):
-            encode = quote if each.name.endswith("headers") else str
-            changed[each.name] = substitute(text, values, encode=encode)
+            encode = quote if name.endswith("headers") else str
+            changed[name] = substitute(text, values, encode=encode)
     return replace(section, **changed)

@@ -5,8 +5,9 @@ Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from extension.frozen import Frozen
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 """All that the specification lets a client send again."""
@@ -14,8 +15,7 @@ RETRYABLE = frozenset({429, 502, 503, 504})
 UNAUTHENTICATED = frozenset({401, 403})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Frozen):
     """`accepted`: forget · `kept`: try again later · `rejected`: drop and count ·
     `unauthenticated`: renew the credentials and try once more, else keep."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from extension.frozen import Frozen
 
 Signal = Literal["traces", "logs", "metrics", "events"]
 """What kind of item it is; `events` are the platform's own, for the JSON format."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(Frozen):
     """An item as the encoder of its signal takes it; `size` is its estimated bytes on the wire."""
 
     signal: Signal

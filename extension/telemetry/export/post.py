@@ -11,10 +11,10 @@ import gzip
 import ssl
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import aiohttp
 
+from extension.frozen import Frozen
 from extension.telemetry.export.outcome import Outcome, judge_status
 from extension.telemetry.export.outgoing import Signal
 
@@ -29,8 +29,7 @@ COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Frozen):
     """Where one signal goes and how."""
 
     url: str

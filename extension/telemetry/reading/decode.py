@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from extension.frozen import Frozen, fields
 from extension.telemetry.reading.elements import elements
 from extension.telemetry.reading.events import (
     Event,
@@ -48,8 +48,7 @@ MOST_DIGITS = 16
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Frozen):
     """The readable events of one delivery, in its order, and how many were not readable."""
 
     events: tuple[Event, ...]
@@ -201,8 +200,9 @@ def _key(name: str) -> str:
 
 
 def _layout(shape: type[Any]) -> tuple[Any, tuple[tuple[str, str, Callable[..., Any]], ...]]:
-    timeless = [field for field in fields(shape) if field.name != "time_ns"]
-    return shape, tuple((each.name, _key(each.name), READERS[str(each.type)]) for each in timeless)
+    timeless = [name for name in fields(shape) if name != "time_ns"]
+    types = shape.__annotations__
+    return shape, tuple((name, _key(name), READERS[types[name]]) for name in timeless)
 
 
 LAYOUTS = {

@@ -1,4 +1,4 @@
-"""PURE: what the Telemetry API tells, one frozen dataclass per event type; `decode` reads them.
+"""PURE: what the Telemetry API tells, one frozen value per event type; `decode` reads them.
 
 Every field but the time and the request id may be absent on the wire, in one schema version or
 another; absent texts are empty, absent metrics None. The name and the annotation of a field say
@@ -11,8 +11,9 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from extension.frozen import Frozen
 
 RequestId = str
 """Never absent: without it an event belongs nowhere and does not decode."""
@@ -23,8 +24,7 @@ WholeMetric = int | None
 Stream = Literal["function", "extension"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseSpan:
+class PhaseSpan(Frozen):
     """A part of a phase that the platform measured, such as `responseLatency`."""
 
     name: str
@@ -32,16 +32,14 @@ class PhaseSpan:
     duration_ms: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tracing:
+class Tracing(Frozen):
     """X-Ray's header, and the segment id that Lambda reserved for the invocation."""
 
     header: str
     span_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitStart:
+class InitStart(Frozen):
     """Initialization has begun. `instance_id` is the name of the log stream."""
 
     time_ns: int
@@ -55,8 +53,7 @@ class InitStart:
     runtime_version_arn: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitRuntimeDone:
+class InitRuntimeDone(Frozen):
     """The runtime, and every extension, is ready."""
 
     time_ns: int
@@ -67,8 +64,7 @@ class InitRuntimeDone:
     spans: tuple[PhaseSpan, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitReport:
+class InitReport(Frozen):
     """How long initialization took."""
 
     time_ns: int
@@ -80,8 +76,7 @@ class InitReport:
     spans: tuple[PhaseSpan, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreStart:
+class RestoreStart(Frozen):
     """A snapshot is being restored."""
 
     time_ns: int
@@ -93,8 +88,7 @@ class RestoreStart:
     runtime_version_arn: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreRuntimeDone:
+class RestoreRuntimeDone(Frozen):
     """The runtime's restore hooks have run."""
 
     time_ns: int
@@ -103,8 +97,7 @@ class RestoreRuntimeDone:
     spans: tuple[PhaseSpan, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreReport:
+class RestoreReport(Frozen):
     """How long the restore took."""
 
     time_ns: int
@@ -114,8 +107,7 @@ class RestoreReport:
     spans: tuple[PhaseSpan, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Frozen):
     """An invocation has begun."""
 
     time_ns: int
@@ -126,8 +118,7 @@ class Start:
     tracing: Tracing | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeDone:
+class RuntimeDone(Frozen):
     """The runtime has finished an invocation; a caught exception is a `success` here."""
 
     time_ns: int
@@ -141,8 +132,7 @@ class RuntimeDone:
     tracing: Tracing | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Frozen):
     """What an invocation cost; generated after every extension has called /next."""
 
     time_ns: int
@@ -161,8 +151,7 @@ class Report:
     tracing: Tracing | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionState:
+class ExtensionState(Frozen):
     """How an extension stands at the end of initialization."""
 
     time_ns: int
@@ -172,8 +161,7 @@ class ExtensionState:
     error_type: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TelemetrySubscription:
+class TelemetrySubscription(Frozen):
     """An extension has subscribed."""
 
     time_ns: int
@@ -182,8 +170,7 @@ class TelemetrySubscription:
     types: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogsDropped:
+class LogsDropped(Frozen):
     """The platform has dropped records because we were slow."""
 
     time_ns: int
@@ -192,8 +179,7 @@ class LogsDropped:
     dropped_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
+class LogLine(Frozen):
     """One record of the function's or an extension's output: a text, or a JSON object."""
 
     time_ns: int
@@ -201,8 +187,7 @@ class LogLine:
     record: str | Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class Unknown(Frozen):
     """An event of a type that this version does not know."""
 
     time_ns: int

@@ -7,7 +7,6 @@ reports of a failed handler decides over the span even where the line itself is 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Literal
 
 from extension.telemetry.reading.records import SEVERITIES, Record
@@ -15,21 +14,13 @@ from extension.telemetry.reading.records import SEVERITIES, Record
 FilterReason = Literal["severity", "excluded", "not_included"]
 
 
-@dataclass(frozen=True, slots=True)
 class RecordFilter:
     """The user's wishes; without any, everything is kept."""
 
-    min_level: str = ""
-    exclude: str = ""
-    include: str = ""
-    _least: int = field(init=False, repr=False)
-    _exclude: re.Pattern[str] | None = field(init=False, repr=False)
-    _include: re.Pattern[str] | None = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_least", SEVERITIES.get(self.min_level, 0))
-        object.__setattr__(self, "_exclude", re.compile(self.exclude) if self.exclude else None)
-        object.__setattr__(self, "_include", re.compile(self.include) if self.include else None)
+    def __init__(self, *, min_level: str = "", exclude: str = "", include: str = "") -> None:
+        self._least = SEVERITIES.get(min_level, 0)
+        self._exclude = re.compile(exclude) if exclude else None
+        self._include = re.compile(include) if include else None
 
     def refuses(self, record: Record) -> FilterReason | None:
         """Return why a record is not wanted, None if it is."""

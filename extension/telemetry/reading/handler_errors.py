@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from extension.frozen import Frozen
 from extension.telemetry.reading.read_json import read_json
 
 EXIT_ERROR = "Runtime.ExitError"
@@ -40,8 +40,7 @@ MEMORY_WORDS = (
 """What the runtimes write when they die of memory."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandlerError:
+class HandlerError(Frozen):
     """An exception that left the handler: type, message, stack trace as one text."""
 
     type: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from extension.frozen import Frozen
 from extension.log import MARKER
 from extension.telemetry.reading.decode import parse_time
 from extension.telemetry.reading.events import LogLine, Stream
@@ -54,8 +55,7 @@ SEVERITIES = {
 """Names to severity numbers of OpenTelemetry's log data model; 0 is unspecified."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Frozen):
     """One record: severity number and text, body, attributes, and whose it is if it says so."""
 
     time_ns: int
@@ -67,7 +67,7 @@ class Record:
     severity: int = 0
     severity_text: str = ""
     request_id: str = ""
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = MappingProxyType({})
     error: HandlerError | None = None
     leaks: tuple[str, ...] = ()
     """Names of the secrets that were taken out of it."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+from extension.frozen import replace
 from extension.redaction.redactor import Redacted
 from extension.telemetry.reading.handler_errors import HandlerError
 from extension.telemetry.reading.records import Record

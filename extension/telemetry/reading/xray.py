@@ -9,9 +9,9 @@ Source: https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+from extension.frozen import Frozen
 from extension.ids import Ids
 from extension.telemetry.reading.events import Tracing
 
@@ -22,24 +22,21 @@ ROOT = re.compile(r"1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})")
 SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceHeader:
+class TraceHeader(Frozen):
     """`Root=…;Parent=…;Sampled=…` as ids; 0 where a part is absent or not an id."""
 
     trace_id: int = 0
     parent_span_id: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpanLink:
+class SpanLink(Frozen):
     """Another span that this one belongs with."""
 
     trace_id: int
     span_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceContext:
+class TraceContext(Frozen):
     """Who a span is: 128-bit trace id, 64-bit span id, parent's span id or 0, links."""
 
     trace_id: int
