@@ -89,7 +89,6 @@ class App:
         await self._guarded("parameters", self._open_parameters(cache), cache)
         await self._guarded("telemetry", self._open_telemetry(api, telemetry), telemetry)
         await self._guarded("AWS clients", self._open_clients(), [])
-        await self._guarded("private memory", self._keep_memory_private(), [])
         resume_garbage_collection()
         await lifecycle.run(api, jobs=self._jobs, clock=self._clock, log=self._log)
         # The process ends: the kernel closes what is open, and complaints about it are only noise.
@@ -160,11 +159,6 @@ class App:
         await parameters.start()
         self._jobs.append(_ParametersJob(parameters))
 
-    async def _keep_memory_private(self) -> None:
-        from extension.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
-
-        keep_memory_private()
-
     async def _open_clients(self) -> None:
         """Build the AWS clients and prefetch, last: telemetry shows these calls, too."""
         if self._parameters and self._wants_parameters():
@@ -182,8 +176,11 @@ class App:
         return await self._parameters.resolve(reference, fresh=fresh)
 
     def _open_source(self) -> Source:
+        """Build the AWS clients: from here on the process has secrets of its own."""
         from extension.parameters.source import open_source  # noqa: PLC0415  # heavy
+        from extension.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
 
+        keep_memory_private()
         return open_source(self._config.parameters, self._environ)
 
     async def _open_telemetry(self, api: LambdaApi, sockets: list[socket.socket]) -> None:

@@ -7,7 +7,6 @@ Source: https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
 
 from __future__ import annotations
 
-import ctypes
 import resource
 from contextlib import suppress
 
@@ -18,5 +17,7 @@ def keep_memory_private() -> None:
     """Allow neither core dumps nor other processes' eyes; where that is impossible, go on."""
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(OSError, AttributeError):
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes  # noqa: PLC0415  # some builds of Python are without it
+
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
