@@ -21,6 +21,7 @@ from botocore.exceptions import (
     HTTPClientError,
     NoRegionError,
 )
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from extension.config import ParametersConfig
@@ -52,6 +53,15 @@ _METHODS = {
 }
 
 
+class _Loader(Loader):  # type: ignore[misc]  # botocore is without types
+    """Finds models as botocore does, but does not look through the folders of every service."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """Return those that are asked for: the list is only to tell who asks for another."""
+        del type_name
+        return [name for name, _ in _CLIENTS.values()]
+
+
 class AwsSource:
     """Parameter Store and Secrets Manager."""
 
@@ -60,6 +70,7 @@ class AwsSource:
         self._credentials = SandboxCredentials(environ)
         session = botocore.session.Session()
         session.register_component("credential_provider", self._credentials)
+        session.register_component("data_loader", _Loader())
         self._session = session
         self._region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
         if not self._region:
