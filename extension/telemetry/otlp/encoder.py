@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from extension.ids import Ids
@@ -10,7 +11,6 @@ from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
-from extension.telemetry.otlp import logs
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.decode import Batch
@@ -33,11 +33,11 @@ class OtlpEncoder:
         meter: Meter | None,
     ) -> None:
         self._sender = sender
-        self._with_logs = "logs" in signals
         self._with_spans = "traces" in signals
         self._meter = meter
+        self._logs = _open_logs() if "logs" in signals else None
         self._spans = SpanBuilder(
-            ids=ids, sender=sender, max_events=max_events, with_records=not self._with_logs
+            ids=ids, sender=sender, max_events=max_events, with_records=self._logs is None
         )
 
     def learn_instance(self, instance_id: str) -> None:
@@ -57,10 +57,10 @@ class OtlpEncoder:
                 Outgoing(signal="traces", item=span, size=self._spans.size(span))
                 for span in self._spans.build(finished)
             ]
-        if self._with_logs:
+        if self._logs:
             items += [
-                Outgoing(signal="logs", item=record, size=logs.size(record))
-                for record in logs.build_logs(finished, resource=self._spans.resource)
+                Outgoing(signal="logs", item=record, size=self._logs.size(record))
+                for record in self._logs.build_logs(finished, resource=self._spans.resource)
             ]
         if self._meter:
             self._meter.record(finished)
@@ -81,3 +81,9 @@ class OtlpEncoder:
         if self._meter is None:
             return []
         return self._meter.collect(health, resource=self._spans.resource, now_ns=now_ns)
+
+
+def _open_logs() -> ModuleType:
+    from extension.telemetry.otlp import logs  # noqa: PLC0415  # heavy: for who asks for them
+
+    return logs
