@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from extension.clock import Clock, Instant
@@ -64,11 +63,11 @@ def silence_libraries() -> None:
     logging.disable(logging.CRITICAL)
 
 
-@dataclass(slots=True)
 class _Window:
-    opened: Instant
-    written: int = 0
-    suppressed: int = 0
+    def __init__(self, *, opened: Instant) -> None:
+        self.opened = opened
+        self.written = 1
+        self.suppressed = 0
 
 
 class Log:
@@ -117,7 +116,7 @@ class Log:
         now = self._clock.now()
         window = self._windows.get(message)
         if window is None or now.since(window.opened) >= WINDOW_S:
-            self._windows[message] = _Window(opened=now, written=1)
+            self._windows[message] = _Window(opened=now)
             return window.suppressed if window else 0
         if window.written >= BURST:
             window.suppressed += 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
 from extension.clock import Clock
@@ -23,7 +22,6 @@ LOGGED_NAME = 256
 """Characters of a name in a log line."""
 
 
-@dataclass(slots=True, kw_only=True)
 class Call:
     """One call, shared between the event loop and the worker thread.
 
@@ -31,14 +29,17 @@ class Call:
     `abandoned` once nobody waits any more.
     """
 
-    service: Service
-    operation: str
-    name: str
-    arguments: Mapping[str, object]
-    attempts: int = 0
-    throttles: int = 0
-    request_id: str = ""
-    abandoned: bool = False
+    def __init__(
+        self, *, service: Service, operation: str, name: str, arguments: Mapping[str, object]
+    ) -> None:
+        self.service = service
+        self.operation = operation
+        self.name = name
+        self.arguments = arguments
+        self.attempts = 0
+        self.throttles = 0
+        self.request_id = ""
+        self.abandoned = False
 
 
 class Source(Protocol):

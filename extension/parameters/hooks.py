@@ -7,7 +7,6 @@ reaches the caller of the cache.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from extension.clock import Instant
@@ -50,13 +49,13 @@ class OnAnswer(Protocol):
         """Take note of an answer."""
 
 
-@dataclass(slots=True, kw_only=True)
 class Hooks:
     """The callables that were plugged in; assign them at any time."""
 
-    on_value: OnValue | None = None
-    on_upstream_call: Callable[[UpstreamCall], None] | None = None
-    on_answer: OnAnswer | None = None
+    def __init__(self) -> None:
+        self.on_value: OnValue | None = None
+        self.on_upstream_call: Callable[[UpstreamCall], None] | None = None
+        self.on_answer: OnAnswer | None = None
 
 
 class GuardedHooks:

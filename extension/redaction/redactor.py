@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from extension.clock import Instant
@@ -38,26 +37,21 @@ class Redacted(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
 class _Version:
     """The leaves of one version of a secret; `replaced` since there is a newer one."""
 
-    leaves: frozenset[tuple[str, str]]
-    replaced: Instant | None = None
+    def __init__(self, leaves: frozenset[tuple[str, str]]) -> None:
+        self.leaves = leaves
+        self.replaced: Instant | None = None
 
 
-@dataclass(slots=True)
 class Redactor:
-    """Knows the secrets of one process."""
+    """Knows the secrets of one process; `extra` is a regular expression for what else must stay."""
 
-    extra: str = ""
-    """A regular expression of the user's for what else must not leave."""
-    _versions: dict[str, list[_Version]] = field(default_factory=dict)
-    _windows: dict[str, dict[Place, None]] = field(default_factory=dict)
-    _extra: re.Pattern[str] | None = None
-
-    def __post_init__(self) -> None:
-        self._extra = re.compile(self.extra) if self.extra else None
+    def __init__(self, *, extra: str = "") -> None:
+        self._extra = re.compile(extra) if extra else None
+        self._versions: dict[str, list[_Version]] = {}
+        self._windows: dict[str, dict[Place, None]] = {}
 
     def learn(self, name: str, value: str | bytes, *, now: Instant) -> None:
         """Take a value that was fetched; another version of a known name replaces it slowly."""

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
 class Health:
     """Told in one line at SHUTDOWN, and as metrics where these are asked for."""
 
-    invocations: int = 0
-    accepted: Counter[str] = field(default_factory=Counter)
-    """Items that the endpoint acknowledged, by signal."""
-    dropped: Counter[str] = field(default_factory=Counter)
-    """Items and events that will never arrive, by reason."""
-    filtered: Counter[str] = field(default_factory=Counter)
-    """Records that the user did not want, by filter."""
-    failed_exports: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
-    """Exceptions of our own rooms, by type: each one is a bug."""
-    platform_dropped: int = 0
-    """Records that the platform dropped before they reached us."""
-    leaks: int = 0
-    """Records that held a secret."""
-    added_after_response_s: list[float] = field(default_factory=list)
-    """How long each invocation was held beyond its runtime's end; emptied by `added_total_s`."""
-    added_total_s: float = 0.0
+    def __init__(self) -> None:
+        self.invocations = 0
+        self.accepted: Counter[str] = Counter()
+        """Items that the endpoint acknowledged, by signal."""
+        self.dropped: Counter[str] = Counter()
+        """Items and events that will never arrive, by reason."""
+        self.filtered: Counter[str] = Counter()
+        """Records that the user did not want, by filter."""
+        self.failed_exports = 0
+        self.faults: Counter[str] = Counter()
+        """Exceptions of our own rooms, by type: each one is a bug."""
+        self.platform_dropped = 0
+        """Records that the platform dropped before they reached us."""
+        self.leaks = 0
+        """Records that held a secret."""
+        self.added_after_response_s: list[float] = []
+        """How long each invocation was held beyond its runtime's end; metrics empty it."""
+        self.added_total_s = 0.0
 
     def add_after_response(self, seconds: float) -> None:
         """Count the time that one invocation was held."""

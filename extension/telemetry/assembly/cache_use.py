@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from extension.frozen import Frozen
 from extension.telemetry.reading.xray import TraceContext
@@ -41,14 +40,14 @@ class CacheAnswer(Frozen):
     waited_s: float
 
 
-@dataclass(slots=True)
 class CacheUse:
     """What the GETs of one invocation came to."""
 
-    hits: int = 0
-    misses: int = 0
-    stale: int = 0
-    waited_s: float = 0.0
+    def __init__(self) -> None:
+        self.hits = 0
+        self.misses = 0
+        self.stale = 0
+        self.waited_s = 0.0
 
     def count(self, answer: CacheAnswer) -> None:
         """Count one GET; whatever went to AWS is a miss, whether it was answered or not."""

@@ -9,7 +9,6 @@ snapshot, which ran when the version was published and is nobody's span today.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from extension.frozen import Frozen
@@ -63,18 +62,18 @@ class Initialization(Frozen):
     """What the cache fetched meanwhile."""
 
 
-@dataclass(slots=True)
 class ColdStart:
     """The phase before the first invocation, as its events come in."""
 
-    begin: Begin | None = None
-    ready: RuntimeReady | None = None
-    report: Done | None = None
-    records: list[Record] = field(default_factory=list)
-    held_bytes: int = 0
-    dropped_records: int = 0
-    calls: list[CacheCall] = field(default_factory=list)
-    first_request_id: str = ""
+    def __init__(self) -> None:
+        self.begin: Begin | None = None
+        self.ready: RuntimeReady | None = None
+        self.report: Done | None = None
+        self.records: list[Record] = []
+        self.held_bytes = 0
+        self.dropped_records = 0
+        self.calls: list[CacheCall] = []
+        self.first_request_id = ""
 
     def feed(self, event: PhaseEvent) -> None:
         """Take an event; a restore, or an init that is tried again, replaces what was before."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, CacheUse
 from extension.telemetry.assembly.finished import (
@@ -34,27 +33,27 @@ REASONS_OF_FAILURE = ("timeout", "failure")
 """What SHUTDOWN may say of an invocation whose end nobody told; `spindown` says nothing of it."""
 
 
-@dataclass(slots=True, kw_only=True)
 class Known:
     """The facts of one request so far; `heard_ns` is when it was first heard of."""
 
-    request_id: str
-    heard_ns: int
-    state: State = State.EXPECTED
-    invoked_arn: str = ""
-    invoke_header: str = ""
-    start: Start | None = None
-    done: RuntimeDone | None = None
-    report: Report | None = None
-    context: TraceContext | None = None
-    error: TimedError | None = None
-    out_of_memory: bool = False
-    leaks: dict[str, None] = field(default_factory=dict)
-    cache: CacheUse | None = None
-    calls: list[CacheCall] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-    held_bytes: int = 0
-    dropped_records: int = 0
+    def __init__(self, *, request_id: str, heard_ns: int) -> None:
+        self.request_id = request_id
+        self.heard_ns = heard_ns
+        self.state = State.EXPECTED
+        self.invoked_arn = ""
+        self.invoke_header = ""
+        self.start: Start | None = None
+        self.done: RuntimeDone | None = None
+        self.report: Report | None = None
+        self.context: TraceContext | None = None
+        self.error: TimedError | None = None
+        self.out_of_memory = False
+        self.leaks: dict[str, None] = {}
+        self.cache: CacheUse | None = None
+        self.calls: list[CacheCall] = []
+        self.records: list[Record] = []
+        self.held_bytes = 0
+        self.dropped_records = 0
 
     @property
     def begun_ns(self) -> int:

@@ -7,8 +7,6 @@ user its whole budget.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from extension.clock import Instant
 from extension.telemetry.export.outcome import Outcome
 
@@ -21,13 +19,13 @@ LONGEST_RETRY_AFTER_S = 3600.0
 """An endpoint may ask for an hour; what asks for more is mistaken."""
 
 
-@dataclass(slots=True)
 class Circuit:
     """What is known of the endpoint's health."""
 
-    _failures: int = 0
-    _failed_at: Instant | None = None
-    _pause_s: float = 0.0
+    def __init__(self) -> None:
+        self._failures = 0
+        self._failed_at: Instant | None = None
+        self._pause_s = 0.0
 
     @property
     def is_open(self) -> bool:

@@ -8,7 +8,6 @@ budget here is one side of that trade, with its reason.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Literal
 
 from extension.clock import Instant
@@ -54,15 +53,15 @@ def shutdown_budget_s(*, left_s: float) -> float:
     return left_s - SHUTDOWN_RESERVE_S
 
 
-@dataclass(slots=True)
 class FlushPolicy:
     """Decides for each invocation; learns from the gaps between them and from what went missing."""
 
-    mode: FlushMode = "auto"
-    _last_invoke: Instant | None = None
-    _last_export: Instant | None = None
-    _gaps_s: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_GAPS))
-    _missed: bool = False
+    def __init__(self, mode: FlushMode) -> None:
+        self._mode = mode
+        self._last_invoke: Instant | None = None
+        self._last_export: Instant | None = None
+        self._gaps_s: deque[float] = deque(maxlen=REMEMBERED_GAPS)
+        self._missed = False
 
     def invoked(self, now: Instant) -> None:
         """Learn that an invocation has begun."""
@@ -85,9 +84,9 @@ class FlushPolicy:
     @property
     def holds(self) -> bool:
         """Whether this invocation is held until its telemetry has arrived."""
-        if self._missed or self.mode == "periodic":
+        if self._missed or self._mode == "periodic":
             return False
-        return self.mode == "end" or not self._is_frequent
+        return self._mode == "end" or not self._is_frequent
 
     @property
     def _is_frequent(self) -> bool:
@@ -101,17 +100,17 @@ class FlushPolicy:
         return now.since(self._last_export) >= PERIOD_S
 
 
-@dataclass(slots=True, kw_only=True)
 class Hold:
     """How long /next is held back for the runtimeDone of one request."""
 
-    deadline_ms: int
-    began: Instant
-    started: bool = False
+    def __init__(self, *, deadline_ms: int, began: Instant, started: bool = False) -> None:
+        self._deadline_ms = deadline_ms
+        self._began = began
+        self.started = started
 
     def left_s(self, now: Instant) -> float:
         """Return the seconds to go on waiting; not positive: let go."""
-        until_deadline = now.until_ms(self.deadline_ms) - DEADLINE_RESERVE_S
+        until_deadline = now.until_ms(self._deadline_ms) - DEADLINE_RESERVE_S
         if self.started:
             return until_deadline
-        return min(until_deadline, START_PATIENCE_S - now.since(self.began))
+        return min(until_deadline, START_PATIENCE_S - now.since(self._began))

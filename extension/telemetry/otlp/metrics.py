@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Literal
 
 from opentelemetry.sdk.metrics.export import (
@@ -49,18 +48,15 @@ POINT_BYTES = 192
 TRIGGER = {names.FAAS_TRIGGER: "other"}
 
 
-@dataclass(slots=True)
 class Distribution:
     """A histogram as it fills."""
 
-    bounds: tuple[float, ...]
-    counts: list[int] = field(init=False)
-    sum: float = 0.0
-    min: float = float("inf")
-    max: float = float("-inf")
-
-    def __post_init__(self) -> None:
-        self.counts = [0] * (len(self.bounds) + 1)
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+        self.min = float("inf")
+        self.max = float("-inf")
 
     def add(self, value: float) -> None:
         """Count one value; a bound belongs to the bucket below it."""
