@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
+import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from simulator.answers import Answer
 from simulator.command_line import EXIT_BAD_INPUT, Request, parse_arguments
 from simulator.errors import SimulatorError
+from simulator.interruption import EXIT_INTERRUPTED, cancel_on_signals
 from simulator.local_lambda import LocalLambda
-from simulator.report.recorder import record
-from simulator.sandbox.output import OutputLine
-from simulator.settings import FunctionSettings
+from simulator.report.file import write_report
+from simulator.surroundings import surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from simulator.answers import Answer
+    from simulator.sandbox.output import OutputLine
+    from simulator.settings import FunctionSettings
+    from simulator.surroundings import Surroundings
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,21 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _run(request: Request) -> int:
-    _end_when_asked()
-    if request.report is None:
-        answers = await _invoke(request, request.settings)
-    else:
-        answers = await _invoke_and_report(request, path=request.report)
+    cancel_on_signals()
+    async with surroundings(request) as around:
+        answers = await _invoke(request, around.settings)
+        if request.report is not None:
+            _draw(request, around, answers, path=request.report)
     return 0 if all(answer.status == "success" for answer in answers) else EXIT_FAILED
-
-
-async def _invoke_and_report(request: Request, *, path: Path) -> list[Answer]:
-    async with record(request.settings) as recording:
-        answers = await _invoke(request, recording.settings)
-        payload = json.dumps(request.payload, ensure_ascii=False)
-        page = recording.report({answer.request_id: payload for answer in answers})
-    _write(page, path=path)
-    return answers
 
 
 async def _invoke(request: Request, settings: FunctionSettings) -> list[Answer]:
@@ -65,44 +63,51 @@ async def _invoke(request: Request, settings: FunctionSettings) -> list[Answer]:
     return answers
 
 
-def _end_when_asked() -> None:
-    """Treat SIGTERM as Ctrl-C, so that no process stays behind.
-
-    Both explicitly: a shell starts what it puts in the background with SIGINT ignored.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+def _draw(request: Request, around: Surroundings, answers: Sequence[Answer], *, path: Path) -> None:
+    assert around.intake is not None
+    payload = json.dumps(request.payload, ensure_ascii=False)
+    write_report(
+        path,
+        intake=around.intake,
+        gets=around.gets,
+        payloads={answer.request_id: payload for answer in answers},
+        code=request.settings.code,
+    )
+    what = "" if around.intake.spans else " is empty: no span has arrived"
+    _print(f"report: {path}{what}")
 
 
 def _print_line(line: OutputLine) -> None:
     for part in line.text.splitlines():
-        print(f"{line.name} | {part}", flush=True)
+        _print(f"{line.name} | {part}")
 
 
 def _print_answer(answer: Answer) -> None:
     start = "cold" if answer.cold_start else "warm"
-    print(
+    _print(
         f"=> {answer.status} in {answer.duration_ms:.1f} ms ({start}), "
         f"{answer.after_response_ms:.1f} ms more until everybody was ready: "
-        f"{answer.payload.decode(errors='replace')}",
-        flush=True,
+        f"{answer.payload.decode(errors='replace')}"
     )
-
-
-def _write(page: str, *, path: Path) -> None:
-    path.write_text(page, encoding="utf-8")
-    print(f"report: {path}", flush=True)
 
 
 def _print_ends(function: LocalLambda, request: Request) -> None:
     if request.prints_events:
         for event in function.events:
-            print(event.to_json("2025-01-29").decode())
+            _print(event.to_json("2025-01-29").decode())
     for ended in function.exits:
-        killed = ", killed" if ended.killed else ""
-        print(f"{ended.name} (process {ended.pid}) ended: {ended}{killed}", flush=True)
+        how = "killed by the platform" if ended.killed else str(ended)
+        _print(f"{ended.name} (process {ended.pid}) ended: {how}")
+
+
+def _print(line: str) -> None:
+    try:
+        # UTF-8 whatever the locale: what a function prints must not break the run.
+        sys.stdout.buffer.write(f"{line}\n".encode(errors="replace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Who reads has seen enough, as `head` has; nobody must trip over that any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

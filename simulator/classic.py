@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.answers import Answer, build_answer
 from simulator.clock import SECOND_NS, monotonic_ns
-from simulator.errors import Failure, SandboxLostError
+from simulator.errors import SandboxLostError
 from simulator.sandbox.processes import peak_memory_mb
 from simulator.telemetry import records
 from simulator.telemetry.platform_report import (
@@ -15,9 +15,11 @@ from simulator.telemetry.platform_report import (
     platform_error_type,
     platform_status,
     report_record,
+    timed_out,
 )
 
 if TYPE_CHECKING:
+    from simulator.errors import Failure
     from simulator.invocation import Invocation
     from simulator.lifecycle import Lifecycle
     from simulator.sandbox.sandbox import Sandbox
@@ -57,7 +59,7 @@ class ClassicRunner:
         if self._lifecycle.sandbox is None:
             failure = await self._lifecycle.init(phase="invoke", limit_s=self._timeout_s)
             if failure is not None:
-                return self._timed_out() if failure.error_type == TIMED_OUT else failure
+                return timed_out(self._settings) if failure.error_type == TIMED_OUT else failure
         return await self._lifecycle.thaw()
 
     async def _invoke_within(
@@ -68,14 +70,10 @@ class ClassicRunner:
             async with asyncio.timeout(self._timeout_s - spent_s):
                 await sandbox.invoke(invocation)
         except TimeoutError:
-            return self._timed_out()
+            return timed_out(self._settings)
         except SandboxLostError as error:
             return error.failure
         return None
-
-    def _timed_out(self) -> Failure:
-        message = f"Task timed out after {self._settings.timeout_s:.2f} seconds"
-        return Failure(error_type=TIMED_OUT, message=message)
 
     def _report(
         self, sandbox: Sandbox, invocation: Invocation, failure: Failure | None, began_ns: int

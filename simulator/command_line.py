@@ -1,28 +1,34 @@
-"""The arguments of `python -m simulator`, turned into settings."""
+"""The arguments of `python -m simulator`, turned into what to run."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, NoReturn, get_args
 
-from simulator.errors import SimulatorError
-from simulator.settings import (
-    FunctionSettings,
-    InitializationType,
-    LogFormat,
-    Tracing,
-)
+from simulator import arguments as read
+from simulator.settings import FunctionSettings, InitializationType, LogFormat, Tracing
+
+if TYPE_CHECKING:
+    from simulator.aws.seeds import Kind, Seed
 
 EXIT_BAD_INPUT = 2
+_A_DAY_S = 86_400.0
+_MILLION = 1_000_000
+_BESIDE = "lambda-dispatch, if a parameter, a secret or a report is asked for without --extensions."
+_DEFAULT = "default: %(default)s"
+_SEEDED: tuple[tuple[str, Kind, str], ...] = (
+    ("--parameter", "String", "a parameter"),
+    ("--secure-string", "SecureString", "an encrypted parameter"),
+    ("--secret", "secret", "a secret"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to run, how often, and what to print."""
+    """What to run, how often, in which surroundings, and what to print."""
 
     settings: FunctionSettings
     payload: object
@@ -30,49 +36,51 @@ class Request:
     gap_s: float
     trace_header: str | None
     prints_events: bool
+    seeds: tuple[Seed, ...]
     report: Path | None
-
-
-_Number = TypeVar("_Number", int, float)
 
 
 class _OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"simulator: {message} (--help lists the options)\n")
+        line = " ".join(message.splitlines())
+        sys.stderr.write(f"simulator: {line} (--help lists the options)\n")
         raise SystemExit(EXIT_BAD_INPUT)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> Request:
-    """Return the request; ends the process with code 2 and one line on a wrong option.
-
-    Raises SimulatorError for a value that makes no sense.
-    """
-    options = _parser().parse_args(arguments)
-    code, handler = _split_function(options.function)
-    settings = FunctionSettings(
-        code=code,
-        handler=handler,
-        extensions=options.extensions,
-        name=options.name,
-        region=options.region,
-        memory_mb=options.memory,
-        timeout_s=options.timeout,
-        init_timeout_s=options.init_timeout,
-        environment=dict(_split_variable(each) for each in options.env),
-        tracing=options.tracing,
-        log_format=options.log_format,
-        initialization_type=options.initialization,
-        port=options.port,
-        freeze=not options.no_freeze,
-        time_compression=options.compress,
-    )
+    """Return the request; ends the process with code 2 and one line for what makes no sense."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    code, handler = options.function
+    environment = dict(options.env)
+    if options.report and environment.get("DISPATCH_FORMAT", "").strip().lower() == "json":
+        parser.error("--report draws OTLP: leave out DISPATCH_FORMAT=json")
+    if options.seeds and "AWS_ENDPOINT_URL" in environment:
+        parser.error("--parameter, --secure-string and --secret bring their own AWS_ENDPOINT_URL")
     return Request(
-        settings=settings,
-        payload=_parse_event(options.event),
+        settings=FunctionSettings(
+            code=code,
+            handler=handler,
+            extensions=options.extensions,
+            name=options.name,
+            region=options.region,
+            memory_mb=options.memory,
+            timeout_s=options.timeout,
+            init_timeout_s=options.init_timeout,
+            environment=environment,
+            tracing=options.tracing,
+            log_format=options.log_format,
+            initialization_type=options.initialization,
+            port=options.port,
+            freeze=not options.no_freeze,
+            time_compression=options.compress,
+        ),
+        payload=options.event,
         times=options.times,
         gap_s=options.gap,
         trace_header=options.trace_header,
         prints_events=options.print_events,
+        seeds=tuple(options.seeds),
         report=options.report,
     )
 
@@ -81,117 +89,82 @@ def _parser() -> argparse.ArgumentParser:
     parser = _OneLineParser(
         prog="python -m simulator",
         description="Run a Python function in a local Lambda, with its extensions.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        epilog="Exit code: 0 all invocations succeeded, 1 one did not, 2 wrong input.",
+        epilog="Exit code: 0 all invocations succeeded, 1 one did not, 2 wrong input, 130 Ctrl-C.",
     )
-    defaults = FunctionSettings(code=Path())
-    add = parser.add_argument
+    _add_function(parser.add_argument_group("the function"))
+    _add_surroundings(parser.add_argument_group("what is beside it", _BESIDE))
+    _add_run(parser.add_argument_group("the run"))
+    return parser
+
+
+def _add_function(group: argparse._ArgumentGroup) -> None:
+    add, defaults = group.add_argument, FunctionSettings(code=Path())
+    seconds = read.number(0.001, _A_DAY_S)
     add(
         "--function",
+        type=read.function,
         required=True,
         metavar="PATH:HANDLER",
         help="FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION",
     )
-    add("--extensions", type=Path, metavar="FOLDER", help="its files are started as extensions")
-    add("--event", default="{}", metavar="JSON", help="the event, or @FILE to read it from")
-    add("--times", type=_positive_int, default=1, help="number of invocations")
-    add("--gap", type=_seconds, default=0.0, metavar="S", help="idle time between invocations")
-    add("--timeout", type=_positive, default=defaults.timeout_s, metavar="S")
-    add("--init-timeout", type=_positive, metavar="S", help="default: as Lambda has it")
-    add("--memory", type=_positive_int, default=defaults.memory_mb, metavar="MB")
-    add("--env", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
-    add("--tracing", choices=get_args(Tracing), default=defaults.tracing)
-    add("--trace-header", metavar="HEADER", help="the caller's X-Amzn-Trace-Id")
-    add("--log-format", choices=get_args(LogFormat), default=defaults.log_format)
+    add(
+        "--env",
+        type=read.variable,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable, also of its extensions; repeatable",
+    )
+    add("--timeout", type=seconds, default=defaults.timeout_s, metavar="S", help=_DEFAULT)
+    add("--init-timeout", type=seconds, metavar="S", help="default: as Lambda has it")
+    add(
+        "--memory",
+        type=read.number(1, _MILLION),
+        default=defaults.memory_mb,
+        metavar="MB",
+        help=_DEFAULT,
+    )
+    add("--tracing", choices=get_args(Tracing), default=defaults.tracing, help=_DEFAULT)
+    add("--log-format", choices=get_args(LogFormat), default=defaults.log_format, help=_DEFAULT)
     add(
         "--initialization",
         choices=get_args(InitializationType),
         default=defaults.initialization_type,
+        help=_DEFAULT,
     )
-    add("--name", default=defaults.name, help="the function's name")
-    add("--region", default=defaults.region)
-    add("--port", type=_port, default=defaults.port, help="of the Runtime API; 0: any free one")
-    add("--no-freeze", action="store_true", help="let processes run between invocations")
-    add("--compress", type=_positive, default=1.0, metavar="N", help="divides gaps and timeouts")
-    add("--print-events", action="store_true", help="print every telemetry event as JSON")
-    add(
-        "--report",
-        type=report_file,
-        metavar="FILE",
-        help="write the run as an HTML page; without --extensions lambda-dispatch runs beside it",
-    )
-    return parser
+    add("--name", type=read.word, default=defaults.name, help=_DEFAULT)
+    add("--region", type=read.word, default=defaults.region, help=_DEFAULT)
 
 
-def report_file(text: str) -> Path:
-    """A file that can be written, found out before anything runs; raises ArgumentTypeError."""
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} should be a file in a folder that is there")
-    return path
-
-
-def _split_function(function: str) -> tuple[Path, str]:
-    path, colon, handler = function.rpartition(":")
-    if not (path and colon and handler):
-        raise SimulatorError(
-            f"--function {function}: should be FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION"
+def _add_surroundings(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--extensions", type=Path, metavar="FOLDER", help="its files are started as extensions")
+    for option, kind, what in _SEEDED:
+        add(
+            option,
+            type=read.seed(kind),
+            action="append",
+            dest="seeds",
+            default=[],
+            metavar="NAME=VALUE",
+            help=f"{what}, in a local AWS; repeatable; VALUE may be @FILE",
         )
-    code = Path(path)
-    if code.suffix == ".py":
-        if not code.is_file():
-            raise SimulatorError(f"--function {function}: there is no file {code}")
-        return code.parent, f"{code.stem}.{handler}"
-    return code, handler
+    add("--report", type=read.report_file, metavar="FILE", help="draw the run as an HTML page")
 
 
-def _split_variable(variable: str) -> tuple[str, str]:
-    name, equals, value = variable.partition("=")
-    if not (name and equals):
-        raise SimulatorError(f"--env {variable}: should be NAME=VALUE")
-    return name, value
-
-
-def _parse_event(event: str) -> object:
-    try:
-        text = Path(event[1:]).read_text() if event.startswith("@") else event
-        return json.loads(text)
-    except OSError as error:
-        raise SimulatorError(f"--event {event}: {error.strerror}") from None
-    except ValueError as error:
-        raise SimulatorError(f"--event: is not JSON: {error}") from None
-
-
-def _seconds(text: str) -> float:
-    value = _number(text, float)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} should not be negative")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = _number(text, float)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} should be greater than 0")
-    return value
-
-
-def _positive_int(text: str) -> int:
-    value = _number(text, int)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} should be at least 1")
-    return value
-
-
-def _port(text: str) -> int:
-    value = _number(text, int)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} should be from 0 to 65535")
-    return value
-
-
-def _number(text: str, kind: type[_Number]) -> _Number:
-    try:
-        return kind(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} should be a number") from None
+def _add_run(group: argparse._ArgumentGroup) -> None:
+    add, seconds = group.add_argument, read.number(0.0, _A_DAY_S)
+    add("--event", type=read.event, default="{}", metavar="JSON", help="or @FILE; " + _DEFAULT)
+    add("--times", type=read.number(1, _MILLION), default=1, metavar="N", help=_DEFAULT)
+    add("--gap", type=seconds, default=0.0, metavar="S", help="idle time between invocations")
+    add(
+        "--compress",
+        type=read.number(1e-3, 1e6),
+        default=1.0,
+        metavar="N",
+        help="divides gaps and timeouts",
+    )
+    add("--no-freeze", action="store_true", help="let processes run between invocations")
+    add("--trace-header", type=read.header, metavar="HEADER", help="the caller's X-Amzn-Trace-Id")
+    add("--port", type=read.number(0, 65535), default=0, help="of the Runtime API; 0: any free one")
+    add("--print-events", action="store_true", help="print every telemetry event as JSON")

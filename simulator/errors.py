@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-class SimulatorError(Exception):
+class SimulatorError(RuntimeError):
     """The set-up cannot work; the message is one line that says what and where."""
 
 

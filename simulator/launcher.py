@@ -19,7 +19,6 @@ def write_launcher(
     folder: Path,
     *,
     name: str = "lambda-dispatch",
-    python: str = sys.executable,
     root: Path = _ROOT,
     environment: Mapping[str, str] = _EMPTY,
 ) -> Path:
@@ -36,6 +35,8 @@ def write_launcher(
     folder.mkdir(parents=True, exist_ok=True)
     launcher = folder / name
     exports = "".join(f"export {name}={shlex.quote(it)}\n" for name, it in environment.items())
-    launcher.write_text(f"#!/bin/sh\n{exports}exec {shlex.join([python, '-I', '-c', program])}\n")
+    launcher.write_text(
+        f"#!/bin/sh\n{exports}exec {shlex.join([sys.executable, '-I', '-c', program])}\n"
+    )
     launcher.chmod(0o755)
     return launcher

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from simulator.answers import Answer, build_answer
 from simulator.clock import PlatformClock, monotonic_ns
-from simulator.errors import Failure, SandboxLostError
+from simulator.errors import SandboxLostError
 from simulator.sandbox.managed_runtime import ManagedRuntime
 from simulator.telemetry import records
-from simulator.telemetry.platform_report import TIMED_OUT, managed_report_record
+from simulator.telemetry.platform_report import TIMED_OUT, managed_report_record, timed_out
 
 if TYPE_CHECKING:
+    from simulator.errors import Failure
     from simulator.invocation import Invocation
     from simulator.lifecycle import Lifecycle
     from simulator.sandbox.sandbox import Sandbox
@@ -73,8 +74,7 @@ class ManagedRunner:
         except TimeoutError:
             assert isinstance(sandbox.runtime, ManagedRuntime)
             sandbox.runtime.abandon(invocation)
-            message = f"Task timed out after {self._settings.timeout_s:.2f} seconds"
-            return Failure(error_type=TIMED_OUT, message=message)
+            return timed_out(self._settings)
         except SandboxLostError as error:
             return error.failure
         return None

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from simulator.sandbox.sandbox import Sandbox
     from simulator.settings import FunctionSettings
 
-_HANDLER_PROBLEMS = {"Runtime.HandlerNotFound", "Runtime.MalformedHandlerName"}
+_HANDLER_PROBLEMS = {
+    "Runtime.HandlerNotFound",
+    "Runtime.MalformedHandlerName",
+    "Runtime.UserCodeSyntaxError",
+}
 
 
 def check_settings(settings: FunctionSettings) -> None:

@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 
 from simulator.aws.proxy import AwsCall, counting_proxy
+from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -31,8 +32,8 @@ _MOTO = (sys.executable, "-I", str(Path(__file__).with_name("moto_server.py")))
 class LocalAws:
     """`async with LocalAws() as aws`: `aws.environment` points an SDK here, `aws.calls` counts.
 
-    Entering raises RuntimeError with the server's own output when it is not ready within
-    `deadline_s`; it takes about one and a half seconds. `server` is the command that runs it.
+    Entering takes about one and a half seconds, and raises SimulatorError with the server's last
+    words when it is not ready within `deadline_s`. `server` is the command that runs it.
     """
 
     def __init__(
@@ -128,9 +129,9 @@ async def _running(command: Sequence[str], *, deadline_s: float) -> AsyncIterato
             url = await _first_line(process, deadline_s=deadline_s)
             if not url:
                 output.seek(0)
-                said = output.read().decode(errors="replace").strip() or "nothing"
-                raise RuntimeError(
-                    f"moto's server did not start within {deadline_s:g} s; it said: {said}"
+                *_, said = ["nothing", *output.read().decode(errors="replace").splitlines()]
+                raise SimulatorError(
+                    f"moto's server did not start within {deadline_s:g} s; its last words: {said}"
                 )
             yield url
         finally:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from moto.backends import get_backend
-from moto.server import ThreadedMotoServer
+try:
+    from moto.backends import get_backend
+    from moto.server import ThreadedMotoServer
+except ImportError as error:
+    sys.exit(f"{error}; pip install 'moto[server,ssm,secretsmanager]'")
 
 
 def main() -> None:

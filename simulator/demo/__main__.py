@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import socket
 import sys
 import time
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from simulator.command_line import report_file
+from simulator.arguments import report_file
 from simulator.demo.outcome import HEADING, Outcome
 from simulator.demo.printout import (
     section,
@@ -30,6 +30,7 @@ from simulator.demo.printout import (
 from simulator.demo.stage import ENDPOINT_VARIABLES, open_stage
 from simulator.demo.waterfall import WIDTH
 from simulator.errors import SimulatorError
+from simulator.interruption import EXIT_INTERRUPTED, cancel_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,27 +47,27 @@ STEPS: tuple[tuple[Mapping[str, object], Status], ...] = (
     ({}, "success"),
     ({}, "success"),
 )
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # the bars, whatever the locale
     console = Console(width=WIDTH, highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
         return asyncio.run(_demo(console, otlp_url=options.otlp or "", page=options.report))
     except (asyncio.CancelledError, KeyboardInterrupt):
         console.print("Interrupted: everything that the demo had started has been stopped.")
-        return INTERRUPTED
-    except (SimulatorError, RuntimeError) as error:
+        return EXIT_INTERRUPTED
+    except SimulatorError as error:
         console.print(f"\nThe demo cannot run: {error}")
         return 1
 
 
 async def _demo(console: Console, *, otlp_url: str, page: Path) -> int:
     started_s = time.monotonic()
-    _stop_in_order_on_signals(console)
+    cancel_on_signals(lambda: console.print("\nStopping …"))
     console.print("lambda-dispatch beside a function in a local Lambda\n", style="bold")
     async with open_stage(otlp_url) as stage:
         show_places(stage, console)
@@ -80,25 +81,6 @@ async def _demo(console: Console, *, otlp_url: str, page: Path) -> int:
         console.print("To see the traces elsewhere: make demo OTLP=http://localhost:4318")
     console.print(f"Everything has been shut down; {time.monotonic() - started_s:.1f} s in all.")
     return max(code, show_surprises(console, outcomes))
-
-
-def _stop_in_order_on_signals(console: Console) -> None:
-    """Cancel the running task, and so leave every `async with`, on the first signal only."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-
-    def stop() -> None:
-        console.print("\nStopping …")
-        task.cancel()
-
-    def on_signal(*_: object) -> None:
-        # An impatient second Ctrl-C must not break off the cleaning up that the first begins.
-        for ending in ENDINGS:
-            signal.signal(ending, signal.SIG_IGN)
-        loop.call_soon_threadsafe(stop)
-
-    for ending in ENDINGS:
-        signal.signal(ending, on_signal)
 
 
 async def _invoke_all(stage: Stage, console: Console) -> list[Outcome]:

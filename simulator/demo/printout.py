@@ -10,8 +10,7 @@ from rich.text import Text
 
 from simulator.demo.outcome import trace_ids, undelivered
 from simulator.demo.waterfall import table_of_gets, waterfall
-from simulator.report.recorder import lambda_folders
-from simulator.report.render import Run, render_report
+from simulator.report.file import write_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,14 +99,13 @@ def write_picture(
     """Write the run as a page; what went to an endpoint of the user's own cannot be shown."""
     if stage.intake is None:
         return
-    run = Run(
-        spans=stage.intake.spans,
-        logs=stage.intake.logs,
+    write_report(
+        path,
+        intake=stage.intake,
         gets=stage.gets,
         payloads={each.answer.request_id: json.dumps(each.payload) for each in outcomes},
-        folders=lambda_folders(stage.function.settings.code),
+        code=stage.function.settings.code,
     )
-    path.write_text(render_report(run), encoding="utf-8")
     console.print(f"The picture of this run, for a browser: {path}")
 
 

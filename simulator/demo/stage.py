@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.aws import LocalAws
+from simulator.dispatch import beside_dispatch
 from simulator.intake import Intake
-from simulator.launcher import write_launcher
 from simulator.local_lambda import LocalLambda
-from simulator.report.cache_tap import PORT_VARIABLE, CacheTap
 from simulator.settings import FunctionSettings
 
 if TYPE_CHECKING:
@@ -77,35 +75,33 @@ async def open_stage(otlp_url: str = "") -> AsyncIterator[Stage]:
             lines.append(line.text.rstrip())
 
     intake_or_none = nullcontext() if otlp_url else Intake()
-    async with LocalAws() as aws, intake_or_none as intake, CacheTap() as tap:
+    async with LocalAws() as aws, intake_or_none as intake:
         await aws.put_parameter(PARAMETER, value=GREETING)
         await aws.put_secret(SECRET, value=API_KEY)
         traces_url = intake.url if intake else otlp_url
-        with tempfile.TemporaryDirectory(prefix="extensions-") as extensions:
-            variables = {PORT_VARIABLE: str(tap.cache_port)}
-            write_launcher(Path(extensions), environment=variables)
-            settings = FunctionSettings(
-                name="greeter",
-                code=FUNCTION,
-                extensions=Path(extensions),
-                timeout_s=TIMEOUT_S,
-                environment={
-                    **aws.environment,
-                    **(_endpoint_settings() if otlp_url else {}),
-                    "DISPATCH_POST_URI": traces_url,
-                    PORT_VARIABLE: str(tap.port),
-                },
+        bare = FunctionSettings(
+            name="greeter",
+            code=FUNCTION,
+            timeout_s=TIMEOUT_S,
+            environment={
+                **aws.environment,
+                **(_endpoint_settings() if otlp_url else {}),
+                "DISPATCH_POST_URI": traces_url,
+            },
+        )
+        async with (
+            beside_dispatch(bare) as (settings, tap),
+            LocalLambda(settings, on_line=keep) as function,
+        ):
+            yield Stage(
+                aws=aws,
+                intake=intake,
+                traces_url=traces_url,
+                cache_port=tap.port,
+                function=function,
+                extension_lines=lines,
+                gets=tap.gets,
             )
-            async with LocalLambda(settings, on_line=keep) as function:
-                yield Stage(
-                    aws=aws,
-                    intake=intake,
-                    traces_url=traces_url,
-                    cache_port=tap.port,
-                    function=function,
-                    extension_lines=lines,
-                    gets=tap.gets,
-                )
 
 
 def _endpoint_settings() -> dict[str, str]:

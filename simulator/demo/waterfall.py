@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from simulator.report.axis import duration
+from simulator.report.spans import failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -129,11 +130,7 @@ def _span_line(span: Span, *, indent: str, axis: _Axis) -> Text:
 def _beneath(span: Span, *, indent: str, axis: _Axis) -> Iterator[Text]:
     """The reason of an error, then the events in the order of their times."""
     if span.status == "ERROR":
-        reasons = (str(span.attributes.get("error.type", "")), span.status_message)
-        # A dictionary as an ordered set: a timeout's type and message are the same word.
-        yield _note(
-            "✗ " + ": ".join(filter(None, dict.fromkeys(reasons))), indent=indent, style="red"
-        )
+        yield _note(f"✗ {failure_of(span)}", indent=indent, style="red")
     for event in sorted(span.events, key=lambda event: event.time_ns):
         at = f"+{duration(max(event.time_ns - axis.start_ns, 0))}".rjust(_DURATION_WIDTH + 1)
         yield _note(f"{at}  {_said(event)}", indent=indent, style="dim")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulator.intake.otlp import Span
 
 _MOST_STEPS = 6
-_LAST_LABEL_PERCENT = 94.0  # further right a label would leave the picture
+_LAST_LABEL_PERCENT = 88.0  # further right a label would leave the picture
 _NS_PER_US, _NS_PER_MS, _NS_PER_S = 1_000, 1_000_000, 1_000_000_000
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from simulator.report.axis import Axis, Stretch, axis_around, duration
 from simulator.report.moments import Moment, as_fields, event_moment, get_moment, record_moment
+from simulator.report.spans import attribute, facts_of, failure_of, kind_of, verdict_of
 from simulator.report.traces import cache_use
 
 if TYPE_CHECKING:
@@ -14,18 +15,12 @@ if TYPE_CHECKING:
 
     from simulator.intake.otlp import LogRecord, Span
     from simulator.report.moments import Fields
+    from simulator.report.spans import Kind
     from simulator.report.traces import Trace
 
-Kind = Literal["init", "invocation", "phase", "aws", "overhead", "cache"]
 GETS = "GETs of the cache"
 
-_NAMED_KINDS: dict[str, Kind] = {
-    "init": "init",
-    "restore": "init",
-    "extension overhead": "overhead",
-}
-_SPAN_KINDS: dict[str, Kind] = {"SERVER": "invocation", "CLIENT": "aws"}
-_BYTES_PER_MIB = 1_048_576
+_LONGEST_TITLE = 160  # characters: an event may be a megabyte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +44,7 @@ class Card:
 
     Attributes:
         number: That of its invocation in the run; several may share a trace.
+        leaked: The secrets that lambda-dispatch had to take out of log lines.
         cache: Count, word and tone of the GETs that hit and that missed.
     """
 
@@ -58,6 +54,7 @@ class Card:
     verdict: str
     failed: bool
     cold: bool
+    leaked: str
     cache: tuple[tuple[int, str, str], ...]
     facts: tuple[str, ...]
     took: str
@@ -81,30 +78,17 @@ def build_card(trace: Trace, *, payloads: Mapping[str, str]) -> Card:
         trace_id=trace.spans[0].trace_id,
         number=_numbers(trace.numbers),
         title=_each(_payload(span, payloads) for span in deciding),
-        verdict=_each(_verdict(span) for span in deciding),
+        verdict=_each(verdict_of(span) for span in deciding),
         failed=any(failure_of(span) for span in deciding),
         cold=any(span.attributes.get("faas.coldstart") is True for span in invocations),
+        leaked=_each(filter(None, (attribute(span, "secret.leaked") for span in trace.spans))),
         cache=tuple(_cache(trace)),
-        facts=tuple(_facts(trace.spans)) if len(invocations) == 1 else (),
+        facts=tuple(facts_of(trace.spans)) if len(invocations) == 1 else (),
         took=duration(axis.total_ns),
         axis=axis,
         rows=tuple(_rows(trace.spans, marks=logs, gets=gets, axis=axis)),
         moments=tuple(sorted(told, key=_by_time)),
     )
-
-
-def kind_of(span: Span) -> Kind:
-    """What a span is about, which is its colour."""
-    return _SPAN_KINDS.get(span.kind) or _NAMED_KINDS.get(span.name, "phase")
-
-
-def failure_of(span: Span) -> str:
-    """Why a span failed, type and message; empty when it did not."""
-    if span.status != "ERROR":
-        return ""
-    # A dictionary as an ordered set: a timeout's type and message are the same word.
-    told = dict.fromkeys((str(span.attributes.get("error.type", "")), span.status_message))
-    return ": ".join(filter(None, told)) or "error"
 
 
 def _rows(
@@ -168,17 +152,8 @@ def _each(told: Iterable[str]) -> str:
 
 
 def _payload(span: Span, payloads: Mapping[str, str]) -> str:
-    return payloads.get(str(span.attributes.get("faas.invocation_id", "")), span.name)
-
-
-def _verdict(span: Span) -> str:
-    status = str(span.attributes.get("lambda_dispatch.status", ""))
-    if span.status != "ERROR":
-        return status or "success"
-    # The runtime calls it a success to have reported what the handler has raised.
-    ending = "error" if status in ("", "success") else status
-    told = dict.fromkeys((ending, str(span.attributes.get("error.type", ""))))
-    return " ".join(filter(None, told))
+    payload = payloads.get(attribute(span, "faas.invocation_id"), span.name)
+    return payload if len(payload) <= _LONGEST_TITLE else payload[:_LONGEST_TITLE] + "…"
 
 
 def _cache(trace: Trace) -> Iterator[tuple[int, str, str]]:
@@ -190,14 +165,3 @@ def _cache(trace: Trace) -> Iterator[tuple[int, str, str]]:
 def _by_time(moment: Moment) -> tuple[int, bool]:
     """Within a millisecond nobody knows the order, but what is raised ends an invocation."""
     return moment.time_ns, moment.tag == "EXCEPTION"
-
-
-def _facts(spans: Sequence[Span]) -> Iterator[str]:
-    """What the platform bills, and the memory it has seen in use."""
-    for span in spans:
-        billed_ms = span.attributes.get("lambda_dispatch.billed_duration_ms")
-        used_bytes = span.attributes.get("lambda_dispatch.max_memory_used_bytes")
-        if isinstance(billed_ms, int | float):
-            yield f"billed {billed_ms:g} ms"
-        if isinstance(used_bytes, int | float):
-            yield f"{used_bytes / _BYTES_PER_MIB:.0f} MiB used"

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from simulator.report.axis import Axis, Stretch, axis_around, duration
-from simulator.report.cards import Card, Kind, build_card, failure_of, kind_of
+from simulator.report.cards import Card, build_card
 from simulator.report.moments import Moment, get_moment
+from simulator.report.spans import Kind, failure_of, kind_of
 from simulator.report.traces import cache_use, in_order, invocations_of, numbered, traces_of
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from simulator.clock import iso8601
@@ -46,19 +46,25 @@ class Event:
         as_printed = schema_version == STRING_RECORDS_ONLY and self.text is not None
         record = self.text if as_printed else self.record
         envelope = {"time": iso8601(self.time_ns), "type": self.type, "record": record}
-        return json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
+        try:
+            text = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False)
+        except RecursionError:
+            # It could just be read, on a shallower stack than this one.
+            return replace(self, record=str(self.text)).to_json(schema_version)
+        # Half a surrogate pair, which UTF-8 cannot hold, stays the escape that it was.
+        return text.encode(errors="backslashreplace")
 
 
 def log_record(text: str, *, log_format: str, time_ns: int, request_id: str) -> Record | str:
     """Return the record of a printed line: a string, or an object when the log format is JSON.
 
-    A line that is a JSON object is passed on; any other is wrapped.
+    A line that is a JSON object is passed on; any other, and one nested too deeply, is wrapped.
     """
     if log_format != "JSON":
         return text
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if isinstance(parsed, dict):
         return parsed

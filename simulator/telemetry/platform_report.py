@@ -6,16 +6,22 @@ import math
 from typing import TYPE_CHECKING
 
 from simulator.clock import milliseconds
+from simulator.errors import Failure
 from simulator.telemetry import records
 
 if TYPE_CHECKING:
     from simulator.clock import PlatformClock
-    from simulator.errors import Failure
     from simulator.invocation import Invocation, Status
     from simulator.settings import FunctionSettings
     from simulator.telemetry.events import Record
 
 TIMED_OUT = "Sandbox.Timedout"
+
+
+def timed_out(settings: FunctionSettings) -> Failure:
+    """Return what is wrong with an invocation whose time is up."""
+    message = f"Task timed out after {settings.timeout_s:.2f} seconds"
+    return Failure(error_type=TIMED_OUT, message=message)
 
 
 def platform_status(failure: Failure | None) -> Status:

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from simulator.aws import LocalAws
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -188,11 +186,8 @@ async def test_simulator_draws_any_function(tmp_path: Path) -> None:
 async def test_simulator_draws_hits_and_misses(tmp_path: Path) -> None:
     """The function's GETs of the cache are on the page, whatever port it takes for the cache."""
     path = tmp_path / "out.html"
-    async with LocalAws() as aws:
-        await aws.put_parameter("/demo/greeting", value="hello")
-        await aws.put_secret("demo/api-key", value="key")
-        variables = [f"--env={name}={value}" for name, value in aws.environment.items()]
-        await _simulate("examples/function:handler.handler", path, "{}", "--times=2", *variables)
+    seeds = ("--parameter=/demo/greeting=hello", "--secret=demo/api-key=key")
+    await _simulate("examples/function:handler.handler", path, "{}", "--times=2", *seeds)
     page = await _probe(path, width_px=1280, scheme="light")
     told = [title.partition(" ms ")[2].partition(",")[0] for title in page["gets"]]
     names = ("/demo/greeting", "demo/api-key")

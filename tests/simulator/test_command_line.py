@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
 import signal
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.scripted.stage import Stage
 from tests.scripted.steps import INVOKE_AND_SHUTDOWN, STAY, register
+from tests.simulator.command import run, start
 from tests.simulator.running import state_of
 
-ROOT = Path(__file__).parents[2]
+HERE = ["--function", ".:a.b"]
 STAYING = [register("one", INVOKE_AND_SHUTDOWN), *STAY]
 SLEEPS = """
 import os, time
@@ -24,38 +23,6 @@ def handler(event, context):
     print(f"pid {os.getpid()}")
     time.sleep(60)
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a run of the command left."""
-
-    code: int
-    output: str
-    errors: str
-
-
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    """Start the command with warnings as errors."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "simulator",
-        *arguments,
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-
-
-async def run(*arguments: str) -> Result:
-    """Run the command to its end."""
-    process = await start(*arguments)
-    output, errors = await process.communicate()
-    assert process.returncode is not None
-    return Result(code=process.returncode, output=output.decode(), errors=errors.decode())
 
 
 async def test_help_lists_the_options() -> None:
@@ -122,15 +89,24 @@ async def test_a_failed_invocation_is_exit_code_1(tmp_path: Path) -> None:
         (["--function", "nowhere:a.b"], "nowhere: there is no such folder"),
         (["--function", "nowhere.py:b"], "there is no file nowhere.py"),
         (["--function", ".:a.b"], "there is no file a.py"),
-        (["--function", ".:a.b", "--times", "0"], "0 should be at least 1"),
-        (["--function", ".:a.b", "--times", "x"], "x should be a number"),
-        (["--function", ".:a.b", "--timeout", "-1"], "-1 should be greater than 0"),
-        (["--function", ".:a.b", "--gap", "-1"], "-1 should not be negative"),
-        (["--function", ".:a.b", "--port", "70000"], "70000 should be from 0 to 65535"),
-        (["--function", ".:a.b", "--event", "{"], "--event: is not JSON"),
-        (["--function", ".:a.b", "--event", "@no"], "--event @no: No such file"),
-        (["--function", ".:a.b", "--env", "X"], "--env X: should be NAME=VALUE"),
-        (["--function", ".:a.b", "--tracing", "on"], "invalid choice: 'on'"),
+        ([*HERE, "--times", "0"], "--times: 0 should be from 1 to 1000000"),
+        ([*HERE, "--times", "x"], "--times: x should be a whole number"),
+        ([*HERE, "--timeout", "-1"], "--timeout: -1 should be from 0.001 to 86400"),
+        ([*HERE, "--timeout", "inf"], "--timeout: inf should be from 0.001 to 86400"),
+        ([*HERE, "--gap", "nan"], "--gap: nan should be from 0 to 86400"),
+        ([*HERE, "--gap", "a while"], "--gap: a while should be a number"),
+        ([*HERE, "--port", "70000"], "--port: 70000 should be from 0 to 65535"),
+        ([*HERE, "--event", "{"], "--event: is not JSON"),
+        ([*HERE, "--event", "[NaN]"], "--event: is not JSON: NaN is Python's"),
+        ([*HERE, "--event", "[" * 5000], "--event: is nested too deeply"),
+        ([*HERE, "--event", "@no"], "--event: @no cannot be read: No such file"),
+        ([*HERE, "--event", "@README.md"], "--event: @README.md is not JSON"),
+        ([*HERE, "--env", "X"], "--env: X should be NAME=VALUE"),
+        ([*HERE, "--tracing", "on"], "invalid choice: 'on'"),
+        ([*HERE, "--trace-header", "a\r\nb: c"], "should be one line of ASCII"),
+        ([*HERE, "--name", "two words"], "--name: 'two words' should be letters"),
+        ([*HERE, "--report", "no/where.html"], "'no/where.html' should be a file in a folder that"),
+        ([*HERE, "two\nlines"], "unrecognized arguments: two lines"),
     ],
 )
 async def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], problem: str) -> None:
@@ -143,9 +119,55 @@ async def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], probl
     assert problem in line
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_syntax_error_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """What can never run is wrong input; the runtime's own words stand above it."""
+    stage = Stage.build(tmp_path, source="def handler(event, context:\n")
+    result = await run("--function", f"{stage.function}:handler.handler")
+
+    [line] = result.errors.splitlines()
+    assert result.code == 2
+    assert line.startswith("simulator: handler 'handler.handler': Syntax error in module 'handler'")
+
+
+async def test_a_record_beyond_all_depth_is_text(tmp_path: Path) -> None:
+    """A JSON line that is nested too deeply to be read is wrapped, as one that is malformed."""
+    source = "def handler(event, context):\n    print('{\"a\":' * 3000 + '1' + '}' * 3000)\n"
+    stage = Stage.build(tmp_path, source=source)
+    function = f"{stage.function}:handler.handler"
+    result = await run("--function", function, "--log-format", "JSON", "--print-events")
+
+    assert (result.code, result.errors) == (0, "")
+    [event] = [line for line in result.output.splitlines() if '"type":"function"' in line]
+    assert json.loads(event)["record"]["message"] == '{"a":' * 3000 + "1" + "}" * 3000
+
+
+async def test_a_locale_without_unicode_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a function prints comes out as UTF-8, whatever the terminal is said to take."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    stage = Stage.build(tmp_path, source="def handler(event, context):\n    print('Grüße')\n")
+    result = await run("--function", f"{stage.function}:handler.handler")
+
+    assert (result.code, result.errors) == (0, "")
+    assert result.output.startswith("runtime | Grüße\n")
+
+
+async def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
+    """Behind `| head` the run goes on to its end, and says nothing of the broken pipe."""
+    stage = Stage.build(tmp_path, source="def handler(event, context):\n    print('line')\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await start("--function", f"{stage.function}:handler.handler", stdout=writing)
+    os.close(writing)
+    _, errors = await process.communicate()
+
+    assert (process.returncode, errors.decode()) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_an_interrupted_run_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end the function in the middle of an invocation, without a traceback."""
+    """Ctrl-C, however often, SIGTERM and a closed terminal end a function that works, quietly."""
     stage = Stage.build(tmp_path, extensions={"one": STAYING}, source=SLEEPS)
     process = await start(
         "--function",
@@ -159,6 +181,7 @@ async def test_an_interrupted_run_leaves_nothing(tmp_path: Path, number: signal.
     line = ""
     while "pid" not in line:
         line = (await process.stdout.readline()).decode()
+    process.send_signal(number)
     process.send_signal(number)
     _, errors = await process.communicate()
 
