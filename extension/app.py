@@ -79,8 +79,7 @@ class App:
             await self._serve_locally()
             return
         await self._register()
-        with no_certificates():
-            from extension.lambda_api import LambdaApi  # noqa: PLC0415  # heavy: aiohttp
+        from extension.lambda_api import LambdaApi  # noqa: PLC0415  # heavy
 
         silence_libraries()
         api = LambdaApi(self._booted.api, identifier=self._booted.identifier)
@@ -97,8 +96,6 @@ class App:
     async def _serve_locally(self) -> None:
         """Serve the cache until Ctrl-C or SIGTERM, where there is no Lambda around."""
         self._log.info("no Lambda here: serving the cache alone", until="SIGINT or SIGTERM")
-        with no_certificates():
-            import aiohttp.web_server  # noqa: F401, PLC0415  # heavy
         cache = [_adopt(raw) for raw in self._booted.cache_sockets]
         await self._guarded("parameters", self._open_parameters(cache), cache)
         await self._guarded("AWS clients", self._open_clients(), [])
@@ -190,7 +187,9 @@ class App:
         from extension.bridge import show_the_cache  # noqa: PLC0415  # heavy
         from extension.telemetry.export.credentials import Settings  # noqa: PLC0415  # heavy
         from extension.telemetry.listener import Listener  # noqa: PLC0415  # heavy
-        from extension.telemetry.opening import open_telemetry  # noqa: PLC0415  # heavy
+
+        with no_certificates():
+            from extension.telemetry.opening import open_telemetry  # noqa: PLC0415  # heavy: aiohttp
 
         managed = self._config.sandbox.initialization_type == MANAGED_INSTANCES
         telemetry = await open_telemetry(

@@ -8,15 +8,14 @@ the larger of the two readings: what either clock calls expired is expired.
 from __future__ import annotations
 
 import time
-from typing import Protocol
-
-from extension.frozen import Frozen
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
 
-class Instant(Frozen, kw_only=False):
+class Instant(NamedTuple):
     """One moment on both clocks."""
 
     wall_ns: int
@@ -31,6 +30,16 @@ class Instant(Frozen, kw_only=False):
     def until_ms(self, epoch_ms: int) -> float:
         """Seconds left until `epoch_ms`, the form of Lambda's deadlines; may be negative."""
         return (epoch_ms * NS_PER_MS - self.wall_ns) / NS_PER_S
+
+
+def http_date(now: Instant) -> str:
+    """Return the form that HTTP has for a moment (RFC 9110, 5.6.7)."""
+    return _http_date(now.wall_ns // NS_PER_S)
+
+
+@lru_cache(maxsize=1)
+def _http_date(wall_s: int) -> str:
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(wall_s))
 
 
 class Clock(Protocol):

@@ -18,7 +18,7 @@ class Frozen:
     """Base of values: the annotations of a subclass are its fields, in order.
 
     A field with a value in the class may be left out; all instances share that default, so it is
-    never a mutable one. `kw_only=False` allows positional arguments, as for dataclasses.
+    never a mutable one. Arguments come by name: what is small and read by position is a NamedTuple.
     """
 
     _fields: ClassVar[tuple[str, ...]]
@@ -26,17 +26,14 @@ class Frozen:
     _required: ClassVar[frozenset[str]]
     _values: ClassVar[attrgetter[Any]]
 
-    def __init_subclass__(cls, *, kw_only: bool = True) -> None:
-        del kw_only  # for the type checker
+    def __init_subclass__(cls) -> None:
         names = tuple(cls.__annotations__)
         cls._fields = names
         cls._allowed = frozenset(names)
         cls._required = frozenset(name for name in names if name not in vars(cls))
         cls._values = attrgetter(*names)
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        if given:
-            named |= zip(self._fields[: len(given)], given, strict=True)
+    def __init__(self, **named: Any) -> None:
         if not self._required <= named.keys() <= self._allowed:
             raise TypeError(self._complaint(named))
         self.__dict__.update(named)

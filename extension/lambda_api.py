@@ -9,15 +9,17 @@ https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from collections.abc import Sequence
-from typing import Any
-
-import aiohttp
+from typing import Any, NamedTuple
 
 from extension.frozen import Frozen
+from extension.http_messages import END_OF_HEAD, BadMessageError, read_answer_head, read_body
 from extension.lambda_events import LambdaEvent, parse_event
 
+READ_BYTES = 65_536
 CALL_TIMEOUT_S = 5.0
 """For calls on loopback other than /next."""
 
@@ -41,15 +43,21 @@ class ApiError(Exception):
     """A refusal or an answer that is not in the protocol; says the status and the error type."""
 
 
+class Answer(NamedTuple):
+    """Status and body."""
+
+    status: int
+    body: bytes
+
+
 class LambdaApi:
     """The calls of one registered extension."""
 
     def __init__(self, address: str, *, identifier: str) -> None:
-        self._base = f"http://{address}"
-        self._headers = {"Lambda-Extension-Identifier": identifier}
-        self._session = aiohttp.ClientSession(
-            trust_env=False, timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S)
-        )
+        self._address = address
+        self._identifier = identifier
+        self._kept: socket.socket | None = None
+        """A connection that is kept, also because there may be no descriptor left for another."""
 
     async def next_event(self) -> LambdaEvent:
         """Say that the last event is done with and wait for the next one, however long.
@@ -57,51 +65,109 @@ class LambdaApi:
         Raises:
             ApiError: the call was refused.
             NotAnEventError: the event is of no known type.
-            aiohttp.ClientError: the API could not be reached.
+            OSError: the API could not be reached.
         """
-        url = f"{self._base}/2020-01-01/extension/event/next"
-        forever = aiohttp.ClientTimeout(total=None)
-        async with self._session.get(url, headers=self._headers, timeout=forever) as answer:
-            body = await answer.read()
+        answer = await self._call("GET", "/2020-01-01/extension/event/next", timeout_s=None)
         if answer.status != 200:
-            raise ApiError(f"/next answered {answer.status} {_error_type(body)}")
-        return parse_event(body)
+            raise ApiError(f"/next answered {answer.status} {_error_type(answer.body)}")
+        return parse_event(answer.body)
 
     async def subscribe(self, types: Sequence[str], *, port: int) -> bool:
         """Ask for telemetry on `port`; False where this platform has none (202 or 404).
 
         Raises:
             ApiError: the subscription was refused in every schema version.
-            aiohttp.ClientError: the API could not be reached.
+            OSError: the API could not be reached.
         """
         refusal = ""
         for version in SCHEMA_VERSIONS:
-            status, body = await self._put_subscription(version, types, port)
-            if status == 200:
+            answer = await self._put_subscription(version, types, port)
+            if answer.status == 200:
                 return True
-            if status in {202, 404}:
+            if answer.status in {202, 404}:
                 return False
-            refusal = f"subscribing answered {status} {_error_type(body)}"
-            if status != 400:
+            refusal = f"subscribing answered {answer.status} {_error_type(answer.body)}"
+            if answer.status != 400:
                 break
         raise ApiError(refusal)
 
-    async def _put_subscription(
-        self, version: str, types: Sequence[str], port: int
-    ) -> tuple[int, bytes]:
+    def close(self) -> None:
+        """Close the connection that is kept."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+
+    async def _put_subscription(self, version: str, types: Sequence[str], port: int) -> Answer:
         wanted = {
             "schemaVersion": version,
             "types": list(types),
             "buffering": BUFFERING,
             "destination": {"protocol": "HTTP", "URI": f"http://sandbox.localdomain:{port}"},
         }
-        url = f"{self._base}/2022-07-01/telemetry"
-        async with self._session.put(url, headers=self._headers, json=wanted) as answer:
-            return answer.status, await answer.read()
+        body = json.dumps(wanted).encode()
+        return await self._call("PUT", "/2022-07-01/telemetry", body, timeout_s=CALL_TIMEOUT_S)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._session.close()
+    async def _call(
+        self, method: str, path: str, body: bytes = b"", *, timeout_s: float | None
+    ) -> Answer:
+        """Make one call, over the connection of the last one if that is still good."""
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            f"Host: {self._address}",
+            f"Lambda-Extension-Identifier: {self._identifier}",
+            f"Content-Length: {len(body)}",
+        ]
+        request = "\r\n".join([*lines, "", ""]).encode() + body
+        async with asyncio.timeout(timeout_s):
+            kept, self._kept = self._kept, None
+            if kept is not None:
+                try:
+                    return await self._exchange(kept, request)
+                except (OSError, ApiError, BadMessageError):
+                    pass  # it died in a freeze
+            return await self._exchange(await self._connect(), request)
+
+    async def _connect(self) -> socket.socket:
+        host, _, port = self._address.rpartition(":")
+        connection = socket.socket()
+        try:
+            connection.settimeout(0)  # as asyncio wants it
+            await asyncio.get_running_loop().sock_connect(connection, (host, int(port)))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def _exchange(self, connection: socket.socket, request: bytes) -> Answer:
+        """Send a request and read its answer; whatever goes wrong, the connection is closed."""
+        try:
+            await asyncio.get_running_loop().sock_sendall(connection, request)
+            answer = await _receive(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._kept = connection
+        return answer
+
+
+async def _receive(connection: socket.socket) -> Answer:
+    received = b""
+    while (answer := _read(received)) is None:
+        more = await asyncio.get_running_loop().sock_recv(connection, READ_BYTES)
+        if not more:
+            raise ApiError("the answer has no end")
+        received += more
+    return answer
+
+
+def _read(received: bytes) -> Answer | None:
+    """Return an answer, None if it is not whole."""
+    lines, found, rest = received.partition(END_OF_HEAD)
+    if not found:
+        return None
+    head = read_answer_head(lines)
+    body = read_body(head, rest)
+    return body and Answer(int(head.target), body[0])
 
 
 def parse_registration(body: bytes) -> Registration:

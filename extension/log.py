@@ -11,12 +11,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from extension.clock import Clock, Instant
-
-if TYPE_CHECKING:
-    import logging
 
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
@@ -42,18 +39,6 @@ def describe(error: BaseException) -> str:
     """Name an error for a line; the text of ours is safe, that of a library may hold anything."""
     ours = type(error).__module__.startswith("extension.")
     return f"{type(error).__name__}: {error}" if ours else type(error).__name__
-
-
-def silent_logger() -> logging.Logger:
-    """Return a logger for libraries that insist on one; it keeps everything to itself.
-
-    What they would print holds request lines, query strings and tracebacks with values.
-    """
-    import logging  # noqa: PLC0415  # heavy, and only wanted beside libraries that import it too
-
-    logger = logging.getLogger("lambda-dispatch.silent")
-    logger.disabled = True
-    return logger
 
 
 def silence_libraries() -> None:

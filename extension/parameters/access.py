@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 
 from extension.parameters.errors import Rejection
 
-TOKEN_HEADER = "X-Aws-Parameters-Secrets-Token"  # noqa: S105  # the header's name, not a token
-FORWARDED_HEADERS = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via")
+TOKEN_HEADER = "x-aws-parameters-secrets-token"  # noqa: S105  # the header's name, not a token
+FORWARDED_HEADERS = ("x-forwarded-for", "x-forwarded-host", "forwarded", "via")
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -51,7 +51,7 @@ def refusal(headers: Mapping[str, str], target: str = "/") -> Rejection | None:
     if any(name in headers for name in FORWARDED_HEADERS):
         return FORWARDED
     absolute = AUTHORITY.match(target)
-    hosts = [headers.get("Host", ""), *([absolute[1]] if absolute else [])]
+    hosts = [headers.get("host", ""), *([absolute[1]] if absolute else [])]
     if any(_host_name(host) not in LOCAL_NAMES for host in hosts):
         return FOREIGN_HOST
     return None

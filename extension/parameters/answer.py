@@ -10,9 +10,8 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from extension.frozen import Frozen
 from extension.parameters.errors import UNUSABLE, UpstreamError
 from extension.parameters.gojson import encode
 
@@ -31,7 +30,7 @@ class Result(StrEnum):
     ERROR = "ERROR"
 
 
-class Served(Frozen, kw_only=False):
+class Served(NamedTuple):
     """A body, and where it came from."""
 
     body: bytes
@@ -39,7 +38,7 @@ class Served(Frozen, kw_only=False):
     age_s: float = 0.0
 
 
-class Value(Frozen, kw_only=False):
+class Value(NamedTuple):
     """One value inside an answer; `secure`: it was encrypted and is readable here."""
 
     name: str

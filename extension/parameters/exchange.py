@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from extension.clock import Clock
+from extension.http_messages import Reply
 from extension.parameters import access, request, response
 from extension.parameters.answer import Result
 from extension.parameters.errors import Rejection, UpstreamError
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.lookup import Lookup
 from extension.parameters.request import Query
-from extension.parameters.response import Reply
 from extension.parameters.tokens import Tokens
 
 LONGEST_TRACEPARENT = 128
@@ -46,7 +46,7 @@ class Exchange:
             return response.HEALTHY
         if not await self._tokens.admits(access.given_token(headers)):
             return response.refusal(access.UNAUTHORIZED)
-        as_json = self._json_errors or headers.get("Accept") == response.JSON
+        as_json = self._json_errors or headers.get("accept") == response.JSON
         query = access.refusal(headers, target) or request.read(method, target)
         if not isinstance(query, Rejection) and not self._ready():
             query = response.NOT_READY

@@ -1,14 +1,14 @@
 """What can be asked for: one frozen key per parameter, secret or path.
 
 PURE: no clock, no I/O. A key holds everything that changes AWS's answer and nothing else, so
-two GETs share a cache entry exactly when AWS would be asked the same question.
+two GETs share a cache entry exactly when AWS would be asked the same question. Tuples, for a hit
+hashes and compares them; the fields of two kinds differ in number or type, so none is another's.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-
-from extension.frozen import Frozen
+from typing import NamedTuple
 
 
 class Service(StrEnum):
@@ -18,7 +18,7 @@ class Service(StrEnum):
     SECRETS_MANAGER = "Secrets Manager"
 
 
-class ParameterKey(Frozen, kw_only=False):
+class ParameterKey(NamedTuple):
     """One parameter; a selector (`:3`, `:label`) is part of the name, as SSM wants it."""
 
     name: str
@@ -30,7 +30,7 @@ class ParameterKey(Frozen, kw_only=False):
         return Service.SSM
 
 
-class SecretKey(Frozen, kw_only=False):
+class SecretKey(NamedTuple):
     """One version of a secret; a stage that the caller sent is never dropped."""
 
     name: str
@@ -43,7 +43,7 @@ class SecretKey(Frozen, kw_only=False):
         return Service.SECRETS_MANAGER
 
 
-class PathKey(Frozen, kw_only=False):
+class PathKey(NamedTuple):
     """All parameters under a path."""
 
     name: str

@@ -69,7 +69,7 @@ class Parameters:
             clock=clock,
             hooks=hooks,
         )
-        self._server = Server(exchange.reply, sockets=sockets, log=log)
+        self._server = Server(exchange.reply, sockets=sockets, clock=clock, log=log)
 
     async def start(self) -> None:
         """Serve on the sockets at once."""

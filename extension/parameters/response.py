@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from extension.frozen import Frozen
+from extension.http_messages import Reply
 from extension.parameters import gojson
 from extension.parameters.answer import Served, bare
 from extension.parameters.errors import Rejection, UpstreamError
@@ -33,14 +32,6 @@ NOT_READY = Rejection(
 _NOT_FOR_A_HEADER = re.compile(r"[^A-Za-z0-9._#:/+=-]")
 LONGEST_HEADER = 128
 """Characters of a code or request id that are repeated: AWS's are shorter."""
-
-
-class Reply(Frozen, kw_only=False):
-    """A whole HTTP answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 HEALTHY = Reply(200, {"Content-Type": TEXT}, b"healthy")

@@ -1,103 +1,55 @@
-"""The HTTP server on localhost: aiohttp's low-level server over sockets that are already bound.
-
-Not the application router, which is half as fast. aiohttp's own log lines repeat what a client
-sent, so none of them is written: `_Quiet` turns each into one fixed line.
-"""
+"""The cache on localhost: the HTTP server around an answer, with what a caller may cost us."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from aiohttp.web_request import BaseRequest
-from aiohttp.web_response import Response
-
-from extension.connections import BoundedServer, room_for_connections
+from extension.clock import Clock, http_date
+from extension.connections import room_for_connections
+from extension.http_messages import Head, Reply
+from extension.http_server import HttpServer
 from extension.log import Log
 from extension.parameters.errors import UpstreamError
-from extension.parameters.response import Reply, failure
+from extension.parameters.response import failure
 
 BACKLOG_SHARE = 4
 """A quarter of the room may wait in the kernel: asyncio accepts all of it before any is bounded."""
-
-KEEP_ALIVE_S = 86_400.0
-"""Longer than any freeze, so that the function's pooled connection is still good after a thaw."""
-
-LINGER_S = 1.0
-"""How long the body of a refused request is read and thrown away so that the answer arrives."""
 
 STOP_S = 0.2
 """How long stopping waits for requests under way: Lambda leaves two seconds for everything."""
 
 Answer = Callable[[str, str, Mapping[str, str]], Awaitable[Reply]]
-"""From method, request target and headers to the reply."""
+"""From method, request target and headers (names in lower case) to the reply."""
 
 
 class Server:
     """Serves `answer` on sockets."""
 
-    def __init__(self, answer: Answer, *, sockets: Sequence[socket.socket], log: Log) -> None:
+    def __init__(
+        self, answer: Answer, *, sockets: Sequence[socket.socket], clock: Clock, log: Log
+    ) -> None:
         self._answer = answer
         self._sockets = sockets
+        self._clock = clock
         self._log = log
-        self._server: BoundedServer | None = None
-        self._accepting: list[asyncio.Server] = []
+        self._room = room_for_connections()
+        self._server = HttpServer(self._handle, max_connections=self._room, max_body_bytes=0)
 
     async def start(self) -> None:
-        """Accept connections."""
-        room = room_for_connections()
-        self._server = BoundedServer(
-            self._handle,
-            max_connections=room,
-            access_log=None,
-            logger=_Quiet(self._log),
-            keepalive_timeout=KEEP_ALIVE_S,
-            lingering_time=LINGER_S,
-        )
-        backlog = max(1, room // BACKLOG_SHARE)
-        loop = asyncio.get_running_loop()
-        for each in self._sockets:
-            serving = await loop.create_server(self._server, sock=each, backlog=backlog)
-            self._accepting.append(serving)
+        """Accept connections; they are kept, for the function's are still good after a thaw."""
+        await self._server.start(self._sockets, backlog=max(1, self._room // BACKLOG_SHARE))
 
     async def close(self) -> None:
         """Stop; requests under way get a moment, then their connections are closed."""
-        for each in self._accepting:
-            each.close()
-        if self._server is None:
-            return
-        self._server.pre_shutdown()
-        try:
-            async with asyncio.timeout(3 * STOP_S):
-                await self._server.shutdown(STOP_S)
-        except TimeoutError:
-            self._log.warning("server did not stop in time")
+        await self._server.close(patience_s=STOP_S)
 
-    async def _handle(self, request: BaseRequest) -> Response:
+    async def _handle(self, head: Head, body: bytes) -> Reply:
+        del body  # there is none
         try:
-            reply = await self._answer(request.method, request.raw_path, request.headers)
+            reply = await self._answer(head.method, head.target, head.headers)
         except Exception as error:  # noqa: BLE001  # a fault of ours must not become a traceback
             self._log.error("request failed", error=type(error).__name__)
             reply = failure(UpstreamError("InternalFailure"))
-        return Response(body=reply.body, status=reply.status, headers=reply.headers)
-
-
-class _Quiet:
-    """Stands in for aiohttp's logger and repeats nothing of what it is told but a type's name."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    def debug(self, message: object, *_: object, **details: object) -> None:
-        """Take a message nobody needs."""
-
-    def warning(self, message: object, *_: object, **details: object) -> None:
-        """Take a message about the server."""
-        self._log.debug("HTTP server", error=type(details.get("exc_info")).__name__)
-
-    def exception(self, message: object, *_: object, **details: object) -> None:
-        """Take an error: mostly a request that is not HTTP, which is its sender's fault."""
-        self._log.debug("request was not HTTP", error=type(details.get("exc_info")).__name__)
-
-    error = exception
+        headers = {**reply.headers, "Date": http_date(self._clock.now())}
+        return Reply(reply.status, headers, reply.body)

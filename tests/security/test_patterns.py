@@ -28,6 +28,7 @@ DEADLINE_S = 2
 WHOLE_TEXTS_ONLY = {
     "DOTNET_HEAD", "DOTNET_LINE", "HEADER_NAME", "NODE_LINE", "OPEN_KEYS", "PYTHON_HEAD",
     "PYTHON_LINE", "REGION", "ROOT", "RUBY_TYPE", "SPAN_ID", "TRACEPARENT", "WORD",
+    "_CHUNK_LINE", "_NAME", "_REQUEST_LINE", "_STATUS_LINE",
 }  # fmt: skip
 """Used by `fullmatch` alone; all others are also searched for."""
 

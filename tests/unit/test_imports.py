@@ -40,9 +40,10 @@ def test_before_registering_only_built_in_modules_are_imported() -> None:
     [
         ("import extension.app", AFTER_REGISTERING),
         ("import extension.telemetry.telemetry", {"aiohttp", "opentelemetry", "google.protobuf"}),
-        ("import extension.telemetry.listener", {"boto3", "botocore", "opentelemetry"}),
-        ("import extension.parameters.parameters", {"boto3", "botocore", "opentelemetry"}),
-        ("import extension.parameters.source", {"boto3", "s3transfer"}),
+        ("import extension.lambda_api", AFTER_REGISTERING),
+        ("import extension.telemetry.listener", AFTER_REGISTERING),
+        ("import extension.parameters.parameters", AFTER_REGISTERING),
+        ("import extension.parameters.source", {"aiohttp", "boto3", "s3transfer"}),
         ("import extension.telemetry.otlp.exporter", {"boto3", "botocore", "requests"}),
     ],
 )
@@ -57,7 +58,7 @@ def test_a_room_does_not_load_what_another_one_needs(statement: str, light_of: s
     [
         ("import extension.telemetry.otlp.exporter", {"aiohttp", "opentelemetry.sdk.trace"}),
         ("import extension.parameters.source", {"botocore.session", "botocore.config"}),
-        ("import extension.telemetry.listener", {"aiohttp"}),
+        ("import extension.telemetry.export.post", {"aiohttp"}),
     ],
 )
 def test_the_heavy_rooms_are_heavy(statement: str, heavy_with: set[str]) -> None:

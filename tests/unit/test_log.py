@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extension.lambda_api import ApiError
-from extension.log import BURST, WINDOW_S, Log, describe, silent_logger
+from extension.log import BURST, WINDOW_S, Log, describe
 from tests.doubles import LogLines, ManualClock
 
 
@@ -65,10 +65,3 @@ def test_our_errors_are_told_whole_and_others_by_type() -> None:
     """The text of a library's exception may hold a URL, a header or a value."""
     assert describe(ApiError("/next answered 500")) == "ApiError: /next answered 500"
     assert describe(ValueError("https://key@host")) == "ValueError"
-
-
-def test_the_silent_logger_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    """What libraries log about requests goes nowhere."""
-    silent_logger().error("GET /secret?token=1", exc_info=ValueError("x"))
-    silent_logger().critical("x")
-    assert capfd.readouterr() == ("", "")

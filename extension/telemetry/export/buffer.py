@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from extension.frozen import Frozen
 from extension.telemetry.export.outgoing import Outgoing, Signal
 
 MAX_ITEMS = 16_384
 """Against many tiny items, whose bookkeeping outweighs their bytes."""
 
 
-class Entry(Frozen, kw_only=False):
+class Entry(NamedTuple):
     """One item that waits; `number` names it."""
 
     number: int

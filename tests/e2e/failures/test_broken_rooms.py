@@ -109,7 +109,7 @@ async def test_a_room_of_the_cache_raises(
         "break_room('extension.lifecycle:_next')",
         "break_room('extension.app:App.run')",
         "break_room('extension.telemetry.telemetry:Telemetry.invoked', error='SystemExit')",
-        "forbid_import('aiohttp')",
+        "forbid_import('extension.http_server')",
         "forbid_import('asyncio')",
         "forbid_import('json')",
     ],
@@ -128,6 +128,7 @@ async def test_the_ground_gives_way(run_broken: Run, intake: Intake, call: str) 
     ("library", "telemetry", "cache"),
     [
         ("opentelemetry", False, FOUND),
+        ("aiohttp", False, FOUND),
         ("google.protobuf", False, FOUND),
         ("botocore", True, b"[[400"),
         ("cachetools", True, REFUSED),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from multidict import CIMultiDict
 
 from extension.parameters import access
 from extension.parameters.access import (
@@ -54,15 +53,15 @@ def test_empty_token_is_never_accepted() -> None:
 
 def test_token_may_hold_any_bytes() -> None:
     """Header bytes beyond UTF-8 arrive as surrogates, and are compared, not refused loudly."""
-    headers = CIMultiDict({TOKEN_HEADER.lower(): b"\xff\xfe".decode("utf-8", "surrogateescape")})
+    headers = {TOKEN_HEADER: b"\xff\xfe".decode("utf-8", "surrogateescape")}
     assert given_token(headers) == b"\xff\xfe"
-    assert given_token(CIMultiDict()) == b""
+    assert given_token({}) == b""
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:2773", "[::1]:80", "[::1]", "LOCALHOST"])
 def test_names_of_loopback_are_good(host: str) -> None:
     """With and without a port, in any case."""
-    assert refusal(CIMultiDict({"Host": host})) is None
+    assert refusal({"host": host}) is None
 
 
 @pytest.mark.parametrize(
@@ -70,12 +69,12 @@ def test_names_of_loopback_are_good(host: str) -> None:
 )
 def test_other_hosts_are_foreign(host: str) -> None:
     """Also a missing one, and what only looks local."""
-    assert refusal(CIMultiDict({"Host": host})) is FOREIGN_HOST
+    assert refusal({"host": host}) is FOREIGN_HOST
 
 
 def test_forwarded_requests_are_refused_even_with_an_empty_header() -> None:
     """Its presence is enough."""
-    headers = CIMultiDict({"Host": "localhost", "x-forwarded-for": ""})
+    headers = {"host": "localhost", "x-forwarded-for": ""}
     assert refusal(headers) is FORWARDED
 
 
@@ -85,16 +84,16 @@ def test_forwarded_requests_are_refused_even_with_an_empty_header() -> None:
 )
 def test_a_target_that_names_a_foreign_host_is_refused(target: str) -> None:
     """The absolute form replaces the Host header, so it is judged like one."""
-    assert access.refusal({"Host": "localhost"}, target) is access.FOREIGN_HOST
-    assert access.refusal({"Host": "localhost"}, "http://localhost:2773/get") is None
+    assert access.refusal({"host": "localhost"}, target) is access.FOREIGN_HOST
+    assert access.refusal({"host": "localhost"}, "http://localhost:2773/get") is None
 
 
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via"])
+@pytest.mark.parametrize("name", ["x-forwarded-for", "x-forwarded-host", "forwarded", "via"])
 def test_every_sign_of_a_proxy_is_refused(name: str) -> None:
     """Whatever stands between the function and the cache does not belong there."""
-    assert access.refusal({"Host": "localhost", name: "x"}) is access.FORWARDED
+    assert access.refusal({"host": "localhost", name: "x"}) is access.FORWARDED
 
 
 def test_digits_of_other_scripts_are_no_port() -> None:
     """A port is written in ASCII."""
-    assert access.refusal({"Host": "localhost:٣"}) is access.FOREIGN_HOST
+    assert access.refusal({"host": "localhost:٣"}) is access.FOREIGN_HOST

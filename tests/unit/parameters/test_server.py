@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import aiohttp
 
+from extension.http_messages import Reply
 from extension.log import Log
-from extension.parameters.response import GENERIC, HEALTHY, Reply
+from extension.parameters.response import GENERIC, HEALTHY
 from extension.parameters.server import Server
 from tests.doubles import LogLines, ManualClock
 from tests.waiting import until
@@ -26,8 +27,9 @@ class Bench:
         self.asked: list[tuple[str, str]] = []
         sock = socket.create_server(("127.0.0.1", 0))
         self.port = sock.getsockname()[1]
-        log = Log(clock=ManualClock(), level="DEBUG", sink=self.lines)
-        self.server = Server(self._answer, sockets=[sock], log=log)
+        clock = ManualClock()
+        log = Log(clock=clock, level="DEBUG", sink=self.lines)
+        self.server = Server(self._answer, sockets=[sock], clock=clock, log=log)
 
     async def _answer(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
         self.asked.append((method, target))

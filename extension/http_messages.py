@@ -1,0 +1,176 @@
+"""PURE: HTTP/1.1 messages, strictly: heads and chunks to values, requests and replies to bytes.
+
+What two readers could read differently is refused, so that nobody smuggles one message inside
+another; so is what no client of ours would send. Source: RFC 9112.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from http import HTTPStatus
+from typing import NamedTuple
+
+END_OF_LINE = b"\r\n"
+END_OF_HEAD = b"\r\n\r\n"
+LONGEST_LINE = 8190
+"""Bytes of a target or of a header, as other servers have it."""
+
+LONGEST_HEAD = 65_536
+LONGEST_CHUNK_LINE = 256
+MOST_HEADERS = 100
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAME = re.compile(_TOKEN)
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/1\.([01])" % _TOKEN)
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: [^\r\n]*)?")
+_NOT_IN_A_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_LENGTH = re.compile(r"[0-9]{1,15}")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+_ONCE = frozenset({"host", "content-length", "transfer-encoding"})
+"""Headers that a message has once, or is refused."""
+
+
+class BadMessageError(ValueError):
+    """This is not what HTTP says."""
+
+
+class Head(NamedTuple):
+    """What comes before a body; names of headers are in lower case, of repeated ones the first."""
+
+    method: str
+    """Empty in an answer."""
+    target: str
+    """As it was sent, undecoded; in an answer the three digits of the status."""
+    minor: int
+    """Of the version 1.0 or 1.1."""
+    headers: Mapping[str, str]
+    length: int | None
+    """Bytes of the body; None if it comes in chunks, whose last one ends it."""
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether its sender wants to go on with the connection."""
+        wishes = {each.strip() for each in self.headers.get("connection", "").lower().split(",")}
+        return "close" not in wishes if self.minor else "keep-alive" in wishes
+
+
+class Reply(NamedTuple):
+    """A whole answer; its headers hold no line breaks."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def read_request_head(lines: bytes) -> Head:
+    """Read the head of a request, without the empty line at its end, or raise BadMessageError."""
+    first, *rest = lines.split(END_OF_LINE)
+    line = _REQUEST_LINE.fullmatch(first)
+    if line is None or len(line[2]) > LONGEST_LINE:
+        raise BadMessageError("no request line")
+    headers, minor = _headers(rest), int(line[3])
+    length = _length(headers, minor=minor)
+    return Head(line[1].decode(), line[2].decode(), minor, headers, length)
+
+
+def read_answer_head(lines: bytes) -> Head:
+    """Read the head of an answer, likewise."""
+    first, *rest = lines.split(END_OF_LINE)
+    line = _STATUS_LINE.fullmatch(first)
+    if line is None:
+        raise BadMessageError("no status line")
+    headers, minor = _headers(rest), int(line[1])
+    return Head("", line[2].decode(), minor, headers, _length(headers, minor=minor))
+
+
+def is_request(beginning: bytes | bytearray) -> bool:
+    """Tell whether a head that has no end yet can become one."""
+    first, found, _ = beginning.partition(END_OF_LINE)
+    return len(beginning) <= LONGEST_HEAD and (not found or bool(_REQUEST_LINE.fullmatch(first)))
+
+
+def read_body(head: Head, data: bytes | bytearray) -> tuple[bytes, int] | None:
+    """Return the body at the beginning of `data` and where it ends, None if that is to come.
+
+    Raises:
+        BadMessageError: it comes in chunks, and one is broken.
+    """
+    if head.length is None:
+        return _read_chunks(data)
+    return (bytes(data[: head.length]), head.length) if len(data) >= head.length else None
+
+
+def encode(reply: Reply, *, to: Head | None, close: bool) -> bytes:
+    """Return a reply as it is sent; one to HEAD is without its body."""
+    head = [_status_line(reply.status)]
+    head += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
+    if close:
+        head.append("Connection: close\r\n")
+    elif to and not to.minor:
+        head.append("Connection: keep-alive\r\n")
+    head.append(f"Content-Length: {len(reply.body)}\r\n\r\n")
+    sent = "".join(head).encode()
+    return sent if to and to.method == "HEAD" else sent + reply.body
+
+
+def _read_chunks(data: bytes | bytearray) -> tuple[bytes, int] | None:
+    body, at = b"", 0
+    while True:
+        end = data.find(END_OF_LINE, at)
+        if end < 0 and len(data) - at <= LONGEST_CHUNK_LINE:
+            return None
+        line = _CHUNK_LINE.fullmatch(data, at, end) if end >= 0 else None
+        if line is None:
+            raise BadMessageError("no chunk")
+        size, at = int(line[1], 16), end + len(END_OF_LINE)
+        if size == 0:
+            break
+        if len(data) < at + size + len(END_OF_LINE):
+            return None
+        body += data[at : at + size]
+        at += size
+        if data[at : at + 2] != END_OF_LINE:
+            raise BadMessageError("a chunk is longer than it said")
+        at += len(END_OF_LINE)
+    # The line before the trailer ends it where there is none.
+    end = data.find(END_OF_HEAD, at - len(END_OF_LINE))
+    if end < 0 and len(data) - at > LONGEST_HEAD:
+        raise BadMessageError("the trailer has no end")
+    return None if end < 0 else (body, end + len(END_OF_HEAD))
+
+
+def _headers(lines: list[bytes]) -> dict[str, str]:
+    if len(lines) > MOST_HEADERS:
+        raise BadMessageError("too many headers")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not _NAME.fullmatch(name) or _NOT_IN_A_VALUE.search(value):
+            raise BadMessageError("no header")
+        if len(line) > LONGEST_LINE:
+            raise BadMessageError("a header is too long")
+        key = name.decode().lower()
+        if key in headers and key in _ONCE:
+            raise BadMessageError("a header is there twice")
+        headers.setdefault(key, value.strip(b" \t").decode("utf-8", "surrogateescape"))
+    return headers
+
+
+def _length(headers: Mapping[str, str], *, minor: int) -> int | None:
+    """Return the length of the body; refuse whatever leaves a doubt about it."""
+    announced, coding = headers.get("content-length"), headers.get("transfer-encoding")
+    if coding is not None:
+        if coding.lower() != "chunked" or announced is not None or not minor:
+            raise BadMessageError("nobody knows where the body ends")
+        return None
+    if announced is not None and not _LENGTH.fullmatch(announced):
+        raise BadMessageError("the length is no number")
+    return int(announced or 0)
+
+
+@lru_cache
+def _status_line(status: int) -> str:
+    phrases = {each.value: each.phrase for each in HTTPStatus}
+    return f"HTTP/1.1 {status} {phrases.get(status, '')}\r\n"

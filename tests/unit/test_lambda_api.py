@@ -1,0 +1,98 @@
+"""The client of the Extensions API over its one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from extension.http_messages import BadMessageError
+from extension.lambda_api import ApiError, LambdaApi
+from extension.lambda_events import Shutdown
+
+GOODBYE = Shutdown(reason="spindown", deadline_ms=1)
+EVENT = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":1}'
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(EVENT) + EVENT
+LAST = WHOLE.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n", 1)
+IN_CHUNKS = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"%x\r\n" % len(EVENT)
+    + EVENT
+    + b"\r\n0\r\n\r\n"
+)
+
+
+class Platform:
+    """Answers requests with what it was given, each connection with answers of its own."""
+
+    def __init__(self, connections: Sequence[Sequence[bytes]]) -> None:
+        self._connections = iter(connections)
+        self.requests: list[bytes] = []
+        self.connected = 0
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connected += 1
+        for answer in next(self._connections, []):
+            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(answer)
+        writer.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[LambdaApi]:
+        """Listen, and hand out a client."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        api = LambdaApi(f"127.0.0.1:{port}", identifier="the-identifier")
+        async with server:
+            yield api
+            api.close()
+
+
+async def test_calls_share_a_connection() -> None:
+    """No descriptor is needed for a new one; each call names the extension."""
+    platform = Platform([[WHOLE, IN_CHUNKS]])
+    async with platform.running() as api:
+        events = [await api.next_event() for _ in range(2)]
+    assert events == [GOODBYE] * 2
+    assert platform.connected == 1
+    for request in platform.requests:
+        assert request.startswith(b"GET /2020-01-01/extension/event/next HTTP/1.1\r\n")
+        assert b"\r\nLambda-Extension-Identifier: the-identifier\r\n" in request
+
+
+@pytest.mark.parametrize("before", [WHOLE, LAST])
+async def test_a_connection_that_died_is_replaced(before: bytes) -> None:
+    """In a freeze, or because the platform closed it: the call is made over a new one."""
+    platform = Platform([[before], [WHOLE]])
+    async with platform.running() as api:
+        assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
+    assert platform.connected == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"", ApiError),
+        (WHOLE[:-1], ApiError),
+        (b"SSH-2.0\r\n\r\n", BadMessageError),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}", ApiError),
+    ],
+)
+async def test_no_good_answer_is_an_error(answer: bytes, error: type[Exception]) -> None:
+    """Nothing, half of one, another protocol, a refusal; the next call starts anew."""
+    platform = Platform([[answer], [WHOLE]])
+    async with platform.running() as api:
+        with pytest.raises(error):
+            await api.next_event()
+        assert await api.next_event() == GOODBYE
+
+
+async def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
+    """Newest schema first; 202 means that there is no Telemetry API."""
+    refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    for last, subscribed in ((b"200 OK", True), (b"202 Accepted", False)):
+        platform = Platform([[refused, b"HTTP/1.1 " + last + b"\r\nContent-Length: 2\r\n\r\nOK"]])
+        async with platform.running() as api:
+            assert await api.subscribe(["platform"], port=1) is subscribed
