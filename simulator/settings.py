@@ -57,6 +57,7 @@ class FunctionSettings:
         timeout_s: The function's timeout; an invocation that needs longer resets the sandbox.
         init_timeout_s: After it the init is broken off and repeated inside the first invocation;
             without it 10 s on demand, else the function's timeout, but at least 130 s.
+        shutdown_timeout_s: What external extensions get from SHUTDOWN to SIGKILL.
         host: Loopback address of the Runtime, Extensions and Telemetry API.
         port: Their port; 0 takes a free one.
         freeze: Stop all processes between invocations (SIGSTOP), as Lambda does.
@@ -83,6 +84,7 @@ class FunctionSettings:
     memory_mb: int = 128
     timeout_s: float = 3.0
     init_timeout_s: float | None = None
+    shutdown_timeout_s: float = 2.0
     environment: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     tracing: Tracing = "active"
     log_format: LogFormat = "Text"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from simulator.sandbox.processes import SandboxProcess
     from simulator.sandbox.sandbox import Sandbox
 
-BUDGET_S = 2.0
 BUDGET_WITH_INTERNAL_ONLY_S = 0.5
 RUNTIME_SHARE = 0.3
 _MANAGED_FLUSH_S = 1.0
@@ -36,7 +35,8 @@ async def shut_down(sandbox: Sandbox, reason: Reason) -> None:
 
 async def _end_in_order(sandbox: Sandbox, reason: Reason) -> None:
     is_external = any(extension.is_external for extension in sandbox.registry.extensions)
-    budget_s = BUDGET_S if is_external else BUDGET_WITH_INTERNAL_ONLY_S
+    settings = sandbox.settings
+    budget_s = settings.shutdown_timeout_s if is_external else BUDGET_WITH_INTERNAL_ONLY_S
     until = asyncio.get_running_loop().time() + budget_s
     deadline_ns = sandbox.clock.now_ns() + int(budget_s * SECOND_NS)
     for process in sandbox.fleet.functions:
@@ -44,7 +44,7 @@ async def _end_in_order(sandbox: Sandbox, reason: Reason) -> None:
         await _end_by(process, until - budget_s * (1 - RUNTIME_SHARE))
         process.drain()
     sandbox.hub.flush()
-    if sandbox.settings.is_managed:
+    if settings.is_managed:
         await sandbox.hub.drained(within_s=_MANAGED_FLUSH_S)
     sandbox.shutdown_event = Shutdown(reason=reason, deadline_ns=deadline_ns)
     await asyncio.gather(
