@@ -23,8 +23,13 @@ Launch = Callable[[Path], Path]
 
 
 def from_source(folder: Path) -> Path:
-    """Start the working tree."""
+    """Start the working tree, with the time limits that it ships with."""
     return write_launcher(folder)
+
+
+def patient(folder: Path) -> Path:
+    """Start the working tree with limits that no stall of the machine reaches."""
+    return sabotaged("be_patient()")(folder)
 
 
 def from_layer(layer: LayerTree) -> Launch:
@@ -42,6 +47,11 @@ def behind(launch: Launch, *, shell: str) -> Launch:
         return _write(folder, f"{shell}\nexec {shlex.quote(str(real))}")
 
     return write
+
+
+def patient_to_the_last(folder: Path) -> Path:
+    """Start it so that SHUTDOWN waits, too, for as long as the platform has something to tell."""
+    return sabotaged("be_patient()", "be_patient_at_shutdown()")(folder)
 
 
 def sabotaged(*calls: str) -> Launch:

@@ -16,11 +16,18 @@ from simulator.answers import Answer
 from simulator.local_lambda import LocalLambda
 from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
-from tests.launchers import Launch, from_source
+from tests.launchers import Launch, patient
 
 FUNCTIONS = Path(__file__).parent / "functions"
 LOWEST_PORT, EPHEMERAL_PORTS = 10_000, 32_768
 """Between them lie ports that Linux gives to nobody who does not ask for one by its number."""
+
+GENEROUS: Mapping[str, Any] = {
+    "timeout_s": 60.0,
+    "init_timeout_s": 60.0,
+    "shutdown_timeout_s": 60.0,
+}
+"""Limits that nothing reaches, however slow the machine is; a test of a limit sets its own."""
 
 FAREWELL = "telemetry"
 """The message of the line that job 1 writes at SHUTDOWN."""
@@ -83,14 +90,17 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, environment: Mapping[str, str], launch: Launch = from_source, **settings: Any
+    folder: Path, *, environment: Mapping[str, str], launch: Launch = patient, **settings: Any
 ) -> AsyncIterator[Stage]:
     """Run the test function with the extension, on a free cache port."""
     extensions = folder / "extensions"
     launch(extensions)
     port = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port())}
     chosen = FunctionSettings(
-        code=FUNCTIONS, extensions=extensions, environment={**port, **environment}, **settings
+        code=FUNCTIONS,
+        extensions=extensions,
+        environment={**port, **environment},
+        **{**GENEROUS, **settings},
     )
     lines: list[OutputLine] = []
     async with LocalLambda(chosen, on_line=lines.append) as function:

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 POLL_S = 0.005
+PATIENCE_S = 60.0
+"""Longer than any machine stalls: a deadline ends a test that hangs, it judges no speed."""
 
 
-async def until(condition: Callable[[], object], *, deadline_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], *, deadline_s: float = PATIENCE_S) -> None:
     """Return as soon as `condition()` is true; fail when it is not within the deadline."""
     try:
         async with asyncio.timeout(deadline_s):

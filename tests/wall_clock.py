@@ -22,7 +22,12 @@ class WallClock:
     @property
     def launch(self) -> Launch:
         """The working tree, under this clock."""
-        return sabotaged(f"follow_clock({str(self._file)!r})")
+        return sabotaged("be_patient()", self.sabotage)
+
+    @property
+    def sabotage(self) -> str:
+        """The call that puts an extension under this clock."""
+        return f"follow_clock({str(self._file)!r})"
 
     def pass_by(self, function: LocalLambda, seconds: float) -> None:
         """Let time pass for both, as it does while the sandbox is frozen."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEADLINE_S = 60.0
+DEADLINE_S = 300.0
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -132,7 +132,8 @@ async def test_interrupted_demo_leaves_no_process(
         # A terminal sends Ctrl-C to the whole foreground group.
         os.killpg(demo.pid, signal_)
         await asyncio.wait_for(_read_until(demo, "Stopping", started), DEADLINE_S)
-        os.killpg(demo.pid, signal_)
+        with suppress(ProcessLookupError):  # it may have stopped everything by now
+            os.killpg(demo.pid, signal_)
         text = await asyncio.wait_for(_read_until(demo, None, started), DEADLINE_S)
         await asyncio.wait_for(demo.wait(), DEADLINE_S)
     assert demo.returncode == 130, text

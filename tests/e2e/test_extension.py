@@ -11,7 +11,9 @@ import pytest
 from simulator.aws import LocalAws
 from simulator.intake import Intake
 from simulator.intake.otlp import Span
+from tests.launchers import patient_to_the_last
 from tests.sandbox import Stage, running
+from tests.waiting import until
 
 SECRET = "/secretsmanager/get?secretId=shop%2Fkey"
 PARAMETER = "/systemsmanager/parameters/get?name=%2Fshop%2Fgreeting"
@@ -40,9 +42,9 @@ async def test_a_cold_start_and_a_warm_invocation(tmp_path: Path, intake: Intake
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
     async with running(tmp_path, environment=environment) as stage:
         cold = await stage.function.invoke({"print": ["hello"]})
-        await intake.wait_for(lambda seen: len(invocations(seen)) == 1)
+        await until(lambda: len(invocations(intake)) == 1)
         warm = await stage.function.invoke({})
-        await intake.wait_for(lambda seen: len(invocations(seen)) == 2)
+        await until(lambda: len(invocations(intake)) == 2)
     first, second = invocations(intake)
     assert first.attributes["faas.invocation_id"] == cold.request_id
     assert second.attributes["faas.invocation_id"] == warm.request_id
@@ -99,7 +101,7 @@ async def test_a_handler_that_raises(tmp_path: Path, intake: Intake) -> None:
 async def test_a_function_that_times_out(tmp_path: Path, intake: Intake) -> None:
     """The sandbox is reset; what was known is exported before the process ends, by itself."""
     environment = {"DISPATCH_POST_URI": intake.url}
-    async with running(tmp_path, environment=environment, timeout_s=1.0) as stage:
+    async with running(tmp_path, environment=environment, timeout_s=10.0) as stage:
         answer = await stage.function.invoke({"print": ["last words"], "sleep": 30})
         assert answer.status == "timeout"
         assert (await stage.function.invoke({})).cold_start is True
@@ -112,7 +114,8 @@ async def test_a_function_that_times_out(tmp_path: Path, intake: Intake) -> None
 
 async def test_a_function_that_exits(tmp_path: Path, intake: Intake) -> None:
     """The runtime is gone in the middle of an invocation: the span says so."""
-    async with running(tmp_path, environment={"DISPATCH_POST_URI": intake.url}) as stage:
+    environment = {"DISPATCH_POST_URI": intake.url}
+    async with running(tmp_path, environment=environment, launch=patient_to_the_last) as stage:
         await stage.function.invoke({"exit": 1})
         await stage.function.invoke({})
     first, second = invocations(intake)

@@ -20,7 +20,7 @@ from simulator.local_lambda import LocalLambda
 from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
 from tests.layer.built import LayerTree
-from tests.sandbox import free_port
+from tests.sandbox import GENEROUS, free_port
 
 PARAMETER = "/systemsmanager/parameters/get?name=%2Fgreeting"
 
@@ -71,7 +71,7 @@ async def staged(
                 "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port()),
                 **environment,
             },
-            **settings,
+            **{**GENEROUS, **settings},
         )
         lines: list[OutputLine] = []
         async with LocalLambda(chosen, on_line=lines.append) as function:

@@ -19,6 +19,7 @@ from layer.smoke import smoke_test
 from tests.layer.built import INTERPRETER, VERSION, LayerTree, order
 from tests.layer.stage import PARAMETER, read_only_opt, staged
 from tests.sandbox import FUNCTIONS
+from tests.waiting import until
 
 OWN = {"aiohttp": "3.13.5", "boto3": "1.40.0"}
 """Versions that the function brings; the layer's are newer."""
@@ -139,7 +140,7 @@ async def test_it_runs_read_only_without_rights_or_home(
         mounts = (process / "mountinfo").read_text()
         variables = (process / "environ").read_bytes().split(b"\0")
         program, user = stage.interpreter, process.stat().st_uid
-        await stage.intake.wait_for(lambda seen: bool(seen.spans))
+        await until(lambda: stage.intake.spans)
     [[status, _, body]] = json.loads(answer.payload)
     assert (status, json.loads(body)["Parameter"]["Value"]) == (200, "hello")
     assert re.search(r" /opt ro,", mounts)
@@ -171,7 +172,7 @@ async def test_a_function_keeps_its_own_libraries(layer_tree: LayerTree, tmp_pat
     ) as stage:
         answer = await stage.function.invoke({"path": PARAMETER})
         mapped = (stage.extension / "maps").read_text()
-        await stage.intake.wait_for(lambda seen: bool(seen.spans))
+        await until(lambda: stage.intake.spans)
     assert json.loads(answer.payload) == {**OWN, "value": "hello"}
     assert f"{layer_tree.library}/aiohttp/" in mapped
     assert str(code) not in mapped

@@ -14,7 +14,7 @@ from simulator.local_lambda import LocalLambda
 from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
 from tests.layer.built import LayerTree
-from tests.sandbox import FUNCTIONS
+from tests.sandbox import FUNCTIONS, GENEROUS
 
 
 def path_with(folder: Path, *programs: str) -> str:
@@ -32,7 +32,9 @@ def path_with(folder: Path, *programs: str) -> str:
 
 def settings(tree: LayerTree, *, path: str) -> FunctionSettings:
     """Return a function beside the layer, with this PATH."""
-    return FunctionSettings(code=FUNCTIONS, extensions=tree.extensions, environment={"PATH": path})
+    return FunctionSettings(
+        code=FUNCTIONS, extensions=tree.extensions, environment={"PATH": path}, **GENEROUS
+    )
 
 
 def causes(lines: list[OutputLine]) -> list[str]:

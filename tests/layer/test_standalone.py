@@ -15,6 +15,7 @@ from layer.standalone import copy_interpreter, fetch_interpreter, version_of
 from layer.target import ARCHITECTURES
 from tests.layer.built import LayerTree, order
 from tests.layer.stage import read_only_opt, staged
+from tests.waiting import until
 
 FUNCTIONS = Path(__file__).parent / "functions"
 RUNTIMES = {
@@ -37,7 +38,7 @@ async def test_a_function_in_another_language(language: str, standalone_tree: La
     ) as stage:
         answer = await stage.function.invoke({})
         interpreter = stage.interpreter
-        await stage.intake.wait_for(lambda seen: bool(seen.spans))
+        await until(lambda: stage.intake.spans)
     assert json.loads(answer.payload)["Parameter"]["Value"] == "hello"
     assert interpreter == str(standalone_tree.root / "lambda-dispatch/python/bin/python3")
     assert stage.clean

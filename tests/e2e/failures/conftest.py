@@ -12,7 +12,7 @@ import pytest
 
 from simulator.intake import Intake
 from tests.fake_aws import FakeAws
-from tests.launchers import Launch, from_layer, from_source, sabotaged
+from tests.launchers import Launch, from_layer, patient, patient_to_the_last
 from tests.layer.built import layer_tree
 from tests.sandbox import Stage, running
 from tests.wall_clock import WallClock
@@ -31,7 +31,7 @@ def launch(request: pytest.FixtureRequest) -> Launch:
     if request.param == "layer":
         return from_layer(request.getfixturevalue("layer_tree"))
     assert request.param == "source"
-    return from_source
+    return patient
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def run_broken(tmp_path: Path) -> Run:
 @pytest.fixture
 def run_patient(tmp_path: Path) -> Run:
     """Start the function with an extension that surely gets the platform's last events."""
-    return partial(running, tmp_path, launch=sabotaged("be_patient_at_shutdown()"))
+    return partial(running, tmp_path, launch=patient_to_the_last)
 
 
 @pytest.fixture

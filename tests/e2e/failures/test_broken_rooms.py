@@ -49,7 +49,7 @@ async def test_a_room_of_telemetry_raises(
     """The function and the cache do not notice; the lines name the fault, not what it said."""
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
     launch = sabotaged(f"break_room({room!r})", LITTLE_PATIENCE)
-    async with run_broken(environment=environment, launch=launch, timeout_s=10) as stage:
+    async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, GET, GET)
     assert_unharmed(stage, answers)
     assert all(FOUND in answer.payload for answer in answers)
@@ -62,7 +62,7 @@ async def test_a_room_of_telemetry_raises_once(run_broken: Run, intake: Intake, 
     """A fault costs what it hit, which is counted; the next invocations arrive as ever."""
     launch = sabotaged(f"break_room({room!r}, times=1)")
     environment = {"DISPATCH_POST_URI": intake.url}
-    async with run_broken(environment=environment, launch=launch, timeout_s=10) as stage:
+    async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke({}, {}, {})
     assert_unharmed(stage, answers)
     assert_accounted_for(stage, intake)
@@ -91,7 +91,7 @@ async def test_a_room_of_the_cache_raises(
         "DISPATCH_POST_URI": intake.url,
         "SSM_PARAMETER_STORE_TTL": "9",
     }
-    launch = sabotaged(f"break_room({room!r})")
+    launch = sabotaged("be_patient()", f"break_room({room!r})")
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, GET)
     assert_unharmed(stage, answers)
@@ -139,7 +139,7 @@ async def test_a_library_is_missing(
 ) -> None:
     """It takes with it the part that needs it, and a GET is still answered, or refused, at once."""
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
-    launch = sabotaged(f"forbid_import({library!r})")
+    launch = sabotaged("be_patient()", f"forbid_import({library!r})")
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, {})
     assert_unharmed(stage, answers)

@@ -18,9 +18,11 @@ from tests.e2e.failures.expectations import (
     started,
 )
 from tests.launchers import sabotaged
+from tests.waiting import until
 from tests.wall_clock import WallClock
 
 REMEMBERED_GAPS = 20
+PERIOD_S = 20.0
 DELIVERY_S = 0.025
 """How long the platform gathers events before it delivers them."""
 
@@ -43,12 +45,17 @@ async def test_periodic(run_broken: Run, clock: WallClock, intake: Intake) -> No
     """No invocation is held; one that comes when the period is over takes the others' along."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
     async with run_broken(environment=environment, launch=clock.launch) as stage:
-        answers = []
-        for seconds in (0, 9, 9, 9, 9):
-            clock.pass_by(stage.function, seconds)
-            answers += await stage.invoke({"sleep": 8 * DELIVERY_S})
+        payload = {"sleep": 8 * DELIVERY_S}
+        answers = await stage.invoke(payload)
+        while not invocations(intake):
+            answers += await stage.invoke(payload)
+        exported = len(invocations(intake))
+        answers += await stage.invoke(payload)
+        assert len(invocations(intake)) == exported
+        while len(invocations(intake)) == exported:
+            clock.pass_by(stage.function, PERIOD_S)
+            answers += await stage.invoke(payload)
         early = {invocation_id(span) for span in invocations(intake)}
-        assert 1 <= len(early) < len(answers)
         assert answers[-1].request_id not in early
     assert_unharmed(stage, answers)
     assert_arrived(stage, intake)
@@ -101,16 +108,15 @@ async def test_auto_spares_frequent_invocations(run: Run, intake: Intake) -> Non
 
 async def test_managed_instances(run_broken: Run, intake: Intake) -> None:
     """No invocation is announced there: a timer exports, and SHUTDOWN the rest."""
-    launch = sabotaged("replace('extension.telemetry.telemetry:TIMER_S', 0.1)")
+    launch = sabotaged("be_patient()", "replace('extension.telemetry.telemetry:TIMER_S', 0.1)")
     async with run_broken(
         environment={"DISPATCH_POST_URI": intake.url},
         launch=launch,
         initialization_type="lambda-managed-instances",
-        timeout_s=20,
     ) as stage:
         function = stage.function
         answers = await asyncio.gather(*(function.invoke({"sleep": 0.05}) for _ in range(4)))
-        await intake.wait_for(lambda seen: len(invocations(seen)) == 4)
+        await until(lambda: len(invocations(intake)) == 4)
         answers += await stage.invoke({}, {})
     assert [answer.status for answer in answers] == ["success"] * 6
     assert_arrived(stage, intake)
@@ -119,6 +125,7 @@ async def test_managed_instances(run_broken: Run, intake: Intake) -> None:
 async def test_a_fault_does_not_stop_the_timer(run_broken: Run, intake: Intake) -> None:
     """What raises inside one of its rounds costs that round alone."""
     launch = sabotaged(
+        "be_patient()",
         "replace('extension.telemetry.telemetry:TIMER_S', 0.1)",
         "break_room('extension.telemetry.export.delivery:Delivery.flush', times=1)",
     )
@@ -126,12 +133,11 @@ async def test_a_fault_does_not_stop_the_timer(run_broken: Run, intake: Intake) 
         environment={"DISPATCH_POST_URI": intake.url},
         launch=launch,
         initialization_type="lambda-managed-instances",
-        timeout_s=20,
     ) as stage:
         answers = await stage.invoke({})
-        await intake.wait_for(lambda seen: len(invocations(seen)) == 1)
+        await until(lambda: len(invocations(intake)) == 1)
         answers += await stage.invoke({})
-        await intake.wait_for(lambda seen: len(invocations(seen)) == 2)
+        await until(lambda: len(invocations(intake)) == 2)
     assert [answer.status for answer in answers] == ["success"] * 2
 
 

@@ -19,7 +19,7 @@ from tests.e2e.failures.expectations import (
 )
 from tests.fake_aws import FakeAws
 
-ROOM_FOR_INIT_S = 2.5
+ROOM_FOR_INIT_S = 10.0
 """A timeout that leaves a suppressed init its time, on a busy machine too."""
 
 MAX_EVENTS = 128
@@ -136,7 +136,7 @@ async def test_prints_what_it_likes(run: Run, intake: Intake, signals: str) -> N
 async def test_asks_two_hundred_times_at_once(run: Run, intake: Intake, aws: FakeAws) -> None:
     """All are answered, with one call to AWS, while the telemetry of it all goes its way."""
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
-    async with run(environment=environment, timeout_s=20) as stage:
+    async with run(environment=environment) as stage:
         [answer] = await stage.invoke({"get_at_once": [SECRET_PATH] * 200})
     assert_unharmed(stage, [answer])
     assert answer.payload.count(b"[200, ") == 200

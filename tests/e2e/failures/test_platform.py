@@ -17,16 +17,24 @@ from tests.e2e.failures.expectations import (
 from tests.launchers import sabotaged
 
 INCOMPLETE = "lambda_dispatch.incomplete"
+RESERVE = "extension.telemetry.export.flush:DEADLINE_RESERVE_S"
+PATIENCE = "extension.telemetry.export.flush:START_PATIENCE_S"
+TIMEOUT_S, SILENCE_S = 60.0, 6.0
+"""How long a hold waits for a word; invocations without a hold take less than half of it."""
+
 EVERYTHING = frozenset(
     {"platform.start", "platform.runtimeDone", "platform.report", "platform.initStart", "function"}
 )
 
 
-async def test_an_end_is_lost(run: Run, intake: Intake) -> None:
+async def test_an_end_is_lost(run_broken: Run, intake: Intake) -> None:
     """The hold gives up before the function's timeout, and the next ones do not even try."""
+    launch = sabotaged("be_patient()", f"replace({RESERVE!r}, {TIMEOUT_S - SILENCE_S})")
     faults = Faults(missing=frozenset({"platform.runtimeDone", "platform.report"}))
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
-    async with run(environment=environment, timeout_s=2.0, faults=faults) as stage:
+    async with run_broken(
+        environment=environment, launch=launch, timeout_s=TIMEOUT_S, faults=faults
+    ) as stage:
         answers = await stage.invoke({}, {}, {})
     assert_unharmed(stage, answers)
     assert_arrived(stage, intake)
@@ -50,11 +58,12 @@ async def test_only_the_report_tells_the_end(run_patient: Run, intake: Intake) -
     ]
 
 
-async def test_nothing_is_told(run: Run, intake: Intake) -> None:
-    """Two seconds of silence are enough to know; what INVOKE told is exported at the end."""
+async def test_nothing_is_told(run_broken: Run, intake: Intake) -> None:
+    """Some seconds of silence are enough to know; what INVOKE told is exported at the end."""
+    launch = sabotaged("be_patient()", f"replace({PATIENCE!r}, {SILENCE_S})")
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
-    async with run(
-        environment=environment, timeout_s=20, faults=Faults(missing=EVERYTHING)
+    async with run_broken(
+        environment=environment, launch=launch, faults=Faults(missing=EVERYTHING)
     ) as stage:
         answers = await stage.invoke({}, {}, {})
     assert_unharmed(stage, answers)
@@ -98,7 +107,7 @@ async def test_delivery_is_slow(run: Run, intake: Intake) -> None:
     """A hold waits for what is on its way, and the data is out with its own invocation."""
     faults = Faults(listener_delay_s=0.3)
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
-    async with run(environment=environment, timeout_s=10, faults=faults) as stage:
+    async with run(environment=environment, faults=faults) as stage:
         answers = []
         for count in (1, 2):
             answers += await stage.invoke({})
@@ -109,7 +118,9 @@ async def test_delivery_is_slow(run: Run, intake: Intake) -> None:
 
 async def test_next_fails_for_a_while(run_broken: Run, intake: Intake) -> None:
     """It is asked again, for nothing else would help; nothing is lost."""
-    launch = sabotaged("break_room('extension.lambda_api:LambdaApi.next_event', times=3)")
+    launch = sabotaged(
+        "be_patient()", "break_room('extension.lambda_api:LambdaApi.next_event', times=3)"
+    )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:
         answers = await stage.invoke({}, {})
     assert_unharmed(stage, answers)
@@ -120,7 +131,8 @@ async def test_next_fails_for_a_while(run_broken: Run, intake: Intake) -> None:
 async def test_registering_fails_at_first(run_broken: Run, intake: Intake) -> None:
     """Without it there is no function, so it is tried again."""
     launch = sabotaged(
-        "break_room('extension.plain_http:exchange', times=1, error='ConnectionResetError')"
+        "be_patient()",
+        "break_room('extension.plain_http:exchange', times=1, error='ConnectionResetError')",
     )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:
         answers = await stage.invoke({}, {})

@@ -20,6 +20,7 @@ from tests.e2e.failures.expectations import (
     records,
 )
 from tests.fake_aws import FakeAws
+from tests.launchers import sabotaged
 from tests.wall_clock import WallClock
 
 AN_HOUR_S = 3600.0
@@ -40,7 +41,7 @@ async def test_shutdown_before_the_function_was_ready(run: Run, intake: Intake) 
     """A runtime that never gets through its init does not keep the extension from its end."""
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run(
-        environment=environment, handler="slow_import.handler", init_timeout_s=2.0
+        environment=environment, handler="slow_import.handler", init_timeout_s=10.0
     ) as stage:
         await stage.function.start()
     assert_lived_until_shutdown(stage)
@@ -122,7 +123,8 @@ async def test_platforms_clock_is_ahead_and_the_endpoint_hangs_at_the_end(
     hang = Hang()
     async with Intake(respond=lambda _: hang) as intake:
         environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
-        async with run_broken(environment=environment, launch=clock.launch) as stage:
+        launch = sabotaged(clock.sabotage)
+        async with run_broken(environment=environment, launch=launch) as stage:
             clock.platform_jumps(stage.function, AN_HOUR_S)
             answers = await stage.invoke({})
         hang.released.set()

@@ -21,7 +21,7 @@ from tests.launchers import Launch, behind, sabotaged
 async def test_the_file_system_is_read_only(run_broken: Run, intake: Intake, aws: FakeAws) -> None:
     """Nothing needs to be written, ever."""
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url, "HOME": "/nonexistent"}
-    launch = sabotaged("forbid_writing()")
+    launch = sabotaged("be_patient()", "forbid_writing()")
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, {"lines": 1_000}, {})
     assert_unharmed(stage, answers)
@@ -45,7 +45,7 @@ async def test_no_descriptor_is_left(run_broken: Run, intake: Intake) -> None:
     launch = sabotaged("take_all_descriptors()")
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_broken(
-        environment=environment, launch=behind(launch, shell="ulimit -n 64"), timeout_s=10
+        environment=environment, launch=behind(launch, shell="ulimit -n 64")
     ) as stage:
         answers = await stage.invoke({}, {}, {})
     assert_unharmed(stage, answers)
@@ -58,7 +58,7 @@ async def test_few_descriptors_are_left(run_broken: Run, intake: Intake, limit: 
     """However many parts there is room for, the function lives, and a line says what is off."""
     launch = sabotaged(f"limit_descriptors({limit})")
     environment = {"DISPATCH_POST_URI": intake.url}
-    async with run_broken(environment=environment, launch=launch, timeout_s=10) as stage:
+    async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke({}, {})
     assert_unharmed(stage, answers)
     said = ("switched off", "ClientConnectorError")
