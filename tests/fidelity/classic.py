@@ -156,7 +156,7 @@ CLASSIC = [
             "client": [
                 register("client", INVOKE_AND_SHUTDOWN),
                 next_event("pending next", background=True),
-                {"sleep": 0.3},
+                {"sleep": 1.0},
                 next_event("next while one is pending"),
                 {"wait_for": "pending next"},
                 *STAY,
@@ -295,11 +295,11 @@ CLASSIC = [
                 register("client", INVOKE_AND_SHUTDOWN),
                 next_event("INVOKE"),
                 {"wait_for": "runtime next after the answer"},
-                {"sleep": 1.5},
+                {"sleep": 3.5},
                 next_event("SHUTDOWN after the time was up"),
             ]
         },
         runtime=[next_invocation(), respond(), next_invocation("runtime next after the answer")],
-        timeout_s=1,
+        timeout_s=3,
     ),
 ]

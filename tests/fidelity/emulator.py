@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Self
 import aiohttp
 
 from tests.fidelity.download import rie_binary
+from tests.sandbox import free_port
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ MANAGED_ACCOUNT_ID = "123456789012"  # nor this mode of it
 FUNCTION_NAME = "test_function"
 REGION = "us-east-1"
 _INVOCATIONS = "/2015-03-31/functions/function/invocations"
-_START_DEADLINE_S = 20.0
-_STOP_DEADLINE_S = 10.0
+_START_DEADLINE_S = 60.0
+_STOP_DEADLINE_S = 60.0
 _UNSHARE = (
     "unshare",
     "--mount",
@@ -103,7 +104,7 @@ class Emulator:
     _reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        port, api_port = _free_port(), _free_port()
+        port, api_port = free_port(), free_port()
         self._address = f"127.0.0.1:{port}"
         script = "\n".join([*self._mounts(), self._start(api_port)])
         self._process = await asyncio.create_subprocess_exec(
@@ -226,11 +227,6 @@ class Emulator:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             self.output.append(line.decode(errors="replace").rstrip("\n"))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _children(pid: int) -> list[int]:

@@ -23,7 +23,7 @@ from tests.scripted.steps import (
 # The emulator turns an invocation away when no worker waits for one.
 _ANSWER_WITH_ANOTHER_WORKER_WAITING: list[Step] = [
     next_invocation("second next") | {"background": True},
-    {"sleep": 0.2},
+    {"sleep": 1.0},
     respond(),
     {"wait_for": "second next"},
 ]
@@ -92,6 +92,7 @@ MANAGED = [
             next_invocation("idle"),
         ],
         awaits="response",
+        reports=1,
     ),
     Scenario(
         name="events over HTTP",
@@ -110,9 +111,10 @@ MANAGED = [
         runtime=[
             {"wait_for": "subscribe"},
             {"print": "init of the runtime"},
+            {"wait_for_event": "init of the runtime"},  # the emulator reads lines at its leisure
             next_invocation(),
             {"print": "first invocation"},
-            {"sleep": 0.2},  # the emulator reads lines at its leisure
+            {"wait_for_event": "first invocation"},
             *_ANSWER_WITH_ANOTHER_WORKER_WAITING,
             respond_error(
                 body={"errorMessage": "no", "errorType": "Custom"},
@@ -122,6 +124,7 @@ MANAGED = [
         ],
         payloads=("1", "2"),
         awaits="error",
+        reports=2,
     ),
     Scenario(
         name="events over TCP",
@@ -138,7 +141,6 @@ MANAGED = [
                     ),
                 ),
                 next_event("next: SHUTDOWN"),
-                {"sleep": 0.3},  # TCP acknowledges nothing: give the last lines time to be read
                 {"exit": 0},
             ]
         },
@@ -146,11 +148,12 @@ MANAGED = [
             {"wait_for": "subscribe over TCP"},
             next_invocation(),
             {"print": "a line"},
-            {"sleep": 0.2},  # the emulator reads lines at its leisure
+            {"wait_for_event": "a line"},
             respond(),
             next_invocation("idle"),
         ],
         awaits="response",
+        reports=1,
     ),
     Scenario(
         name="answers of the runtime on Managed Instances",

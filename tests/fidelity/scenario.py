@@ -19,6 +19,7 @@ class Scenario:
         runtime: Steps of the runtime.
         payloads: The events to invoke the function with, one after the other.
         awaits: A label that must be noted before the sandbox is ended.
+        reports: How many reports must have been delivered before, and with them all earlier events.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Scenario:
     is_managed: bool = False
     timeout_s: int = 5
     awaits: str = ""
+    reports: int = 0
 
 
 SERVE_ONE: list[Step] = [

@@ -85,6 +85,7 @@ async def _settled(scenario: Scenario, stage: Stage) -> None:
     """Wait until the actors have noted what the scenario awaits."""
     if scenario.awaits:
         await until(lambda: scenario.awaits in stage.labels())
+    await until(lambda: len(stage.events("platform.report")) >= scenario.reports)
 
 
 def _of_caller(scenario: Scenario, replies: list[str]) -> list[dict[str, Any]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
 
 from simulator.local_lambda import LocalLambda
 from tests.fidelity.published import BINARY, why_not
+from tests.sandbox import free_port
 from tests.scripted.stage import Stage
 from tests.simulator.running import lines_of, settings_for
 
@@ -21,9 +21,7 @@ async def test_awss_client_for_rust_understands_everything(tmp_path: Path) -> No
     """It registers, subscribes, decodes every event and is told of the shutdown."""
     stage = Stage.build(tmp_path, source="def handler(event, context):\n    print('line')\n")
     shutil.copy(BINARY, stage.extensions / "published")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
-    settings = settings_for(stage, environment={"LISTENER_PORT": port})
+    settings = settings_for(stage, environment={"LISTENER_PORT": str(free_port())})
     async with LocalLambda(settings) as function:
         answers = [await function.invoke(), await function.invoke()]
 

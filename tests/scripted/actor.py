@@ -9,7 +9,7 @@ serve       HTTP or TCP: open a telemetry listener; its port is {port} from then
 until       SHUTDOWN or INVOKE: call /next until that event has come
 print, exit, sleep
 wait_for        a label that any actor has noted
-wait_for_event  text of an event that the own listener got; with optional times
+wait_for_event  text of an event that any listener got; with optional times
 
 In paths, headers and bodies {id} is the own identifier, {request} the last request id seen,
 {token} the key to the credentials endpoint.
@@ -32,8 +32,7 @@ from typing import Any
 LOOPBACK = "127.0.0.1"
 NEXT = "/2020-01-01/extension/event/next"
 IDENTIFIER = "Lambda-Extension-Identifier"
-PATIENCE_S = 20.0
-EVENT_PATIENCE_S = 1.5  # less than the time that SHUTDOWN leaves
+PATIENCE_S = 60.0
 
 
 class Actor:
@@ -63,18 +62,21 @@ class Actor:
             sys.stdout.write(step["print"] + "\n")
             sys.stdout.flush()
         elif "wait_for" in step:
-            self._wait(lambda: self._is_noted(step["wait_for"]), patience_s=PATIENCE_S)
+            self._wait(lambda: self._is_noted(step["wait_for"]))
         elif "wait_for_event" in step:
             wanted, times = step["wait_for_event"], step.get("times", 1)
-            self._wait(lambda: self._has_got(wanted, times), patience_s=EVENT_PATIENCE_S)
+            self._wait(lambda: self._has_got(wanted, times))
         elif "sleep" in step:
             time.sleep(step["sleep"])  # noqa: TID251  # a process that is busy or hangs
         elif "exit" in step:
             os._exit(step["exit"])
 
     def call(self, step: dict[str, Any]) -> dict[str, Any]:
-        """Make one call of the API and note its answer."""
-        method, path = step["call"]
+        """Make one call of the API and note its answer, and when it was asked for.
+
+        What an answer lets others do may be noted before the answer is: asking comes first.
+        """
+        began, (method, path) = _now(), step["call"]
         body = "x" * step["size"] if "size" in step else self._filled(step.get("body", ""))
         headers = self._headers(step)
         connection = http.client.HTTPConnection(self._api)
@@ -83,11 +85,12 @@ class Actor:
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
-            return self.note(step, status=0, headers={}, body=type(error).__name__)
+            return self.note(step, time=began, status=0, headers={}, body=type(error).__name__)
         finally:
             connection.close()
         self._remember(dict(answer.headers), text)
-        return self.note(step, status=answer.status, headers=dict(answer.headers), body=text)
+        headers = dict(answer.headers)
+        return self.note(step, time=began, status=answer.status, headers=headers, body=text)
 
     def note(self, step: dict[str, Any], **seen: Any) -> dict[str, Any]:
         """Write down one observation."""
@@ -125,19 +128,22 @@ class Actor:
             except (ValueError, KeyError, TypeError):
                 return
 
-    def _wait(self, condition: Callable[[], bool], *, patience_s: float) -> None:
-        deadline = _now() + patience_s
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        deadline = _now() + PATIENCE_S
         while _now() < deadline and not condition():
             time.sleep(0.01)  # noqa: TID251  # the other actor is another process
 
     def _is_noted(self, label: str) -> bool:
-        lines = (line for notes in self._notes.parent.glob("*.ndjson") for line in notes.open())
-        return any(json.loads(line)["label"] == label for line in lines)
+        return any(seen["label"] == label for seen in self._noted_by_anybody())
 
     def _has_got(self, event: str, times: int) -> bool:
-        batches = (json.loads(line) for line in self._notes.open())
-        got = (seen["body"].count(event) for seen in batches if seen["label"] == "telemetry")
+        batches = (each for each in self._noted_by_anybody() if each["label"] == "telemetry")
+        got = (batch["body"].count(event) for batch in batches)
         return bool(sum(got) >= times)
+
+    def _noted_by_anybody(self) -> list[dict[str, Any]]:
+        every = self._notes.parent.glob("*.ndjson")
+        return [seen for notes in every for seen in read_notes(notes)]
 
     def _serve(self, protocol: str) -> int:
         if protocol == "TCP":
@@ -170,6 +176,12 @@ class Actor:
 
         threading.Thread(target=read, daemon=True).start()
         return int(server.getsockname()[1])
+
+
+def read_notes(file: Path) -> list[dict[str, Any]]:
+    """Return what was noted by now; its actor may be in the middle of the next line."""
+    whole_lines = file.read_text().split("\n")[:-1]
+    return [json.loads(line) for line in whole_lines]
 
 
 def _now() -> float:

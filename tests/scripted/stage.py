@@ -89,11 +89,7 @@ class Stage:
 
     def observations(self) -> list[dict[str, Any]]:
         """Return all notes in the order of their times."""
-        lines = [
-            json.loads(line)
-            for path in self.notes.glob("*.ndjson")
-            for line in path.read_text().splitlines()
-        ]
+        lines = [seen for path in self.notes.glob("*.ndjson") for seen in actor.read_notes(path)]
         return sorted(lines, key=lambda line: float(line["time"]))
 
     def labels(self, actor: str = "") -> list[str]:

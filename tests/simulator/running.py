@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.settings import FunctionSettings
+from tests.sandbox import GENEROUS
 
 if TYPE_CHECKING:
     from simulator.local_lambda import LocalLambda
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
 
 def settings_for(stage: Stage, **changes: Any) -> FunctionSettings:
-    """Return settings for the function and extensions of a stage, generous with time."""
+    """Return settings for the function and extensions of a stage, generous with time.
+
+    No limit is near what a test does, however slow the machine; who tests one says so.
+    """
     scripted = {"runtime": stage.runtime} if (stage.function / "runtime").exists() else {}
-    chosen: dict[str, Any] = (
-        {"timeout_s": 20.0, "extensions": stage.extensions} | scripted | changes
-    )
+    chosen = {**GENEROUS, "extensions": stage.extensions, **scripted, **changes}
     return FunctionSettings(code=stage.function, **chosen)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.scripted.steps import (
     respond,
 )
 from tests.simulator.running import body_of, records_of, settings_for, types_of
+from tests.waiting import until
 
 STAYING = [register("one", INVOKE_AND_SHUTDOWN), *STAY]
 RAISES = """
@@ -62,26 +64,26 @@ async def test_a_timeout_resets_the_sandbox(tmp_path: Path) -> None:
     """The caller is told, extensions get SHUTDOWN, and the next invocation starts all anew."""
     one = [register("one", INVOKE_AND_SHUTDOWN), next_event("invoked"), next_event("told")]
     stage = Stage.build(tmp_path, extensions={"one": [*one, {"exit": 0}]}, source=SLEEPS)
-    async with LocalLambda(settings_for(stage, timeout_s=1.5)) as function:
+    async with LocalLambda(settings_for(stage, timeout_s=10)) as function:
         answer = await function.invoke(60)
         after = await function.invoke(0)
 
     assert (answer.status, after.status, after.cold_start) == ("timeout", "success", True)
     assert answer.error == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {answer.request_id} Error: Task timed out after 1.50 seconds",
+        "errorMessage": f"RequestId: {answer.request_id} Error: Task timed out after 10.00 seconds",
     }
     assert body_of(stage.seen("told"))["shutdownReason"] == "timeout"
     done, report = records_of(function, "runtimeDone")[0], records_of(function, "report")[0]
     assert (done["status"], report["status"]) == ("timeout", "timeout")
     assert "errorType" not in done
-    assert report["metrics"]["durationMs"] == 1500.0
+    assert report["metrics"]["durationMs"] == 10_000.0
 
 
 async def test_after_a_reset_everything_is_new(tmp_path: Path) -> None:
     """The init is part of the next invocation; process and identifier are new ones."""
     stage = Stage.build(tmp_path, extensions={"one": STAYING}, source=SLEEPS)
-    async with LocalLambda(settings_for(stage, timeout_s=2)) as function:
+    async with LocalLambda(settings_for(stage, timeout_s=10)) as function:
         await function.invoke(60)
         await function.invoke(0)
 
@@ -153,13 +155,16 @@ async def test_the_answer_counts_even_if_an_extension_overstays(tmp_path: Path) 
     one = [
         register("one", INVOKE_AND_SHUTDOWN),
         next_event("invoked"),
-        {"sleep": 2.0},
+        {"wait_for": "the time is up"},
         next_event("told late"),
         {"exit": 0},
     ]
     stage = Stage.build(tmp_path, extensions={"one": one})
-    async with LocalLambda(settings_for(stage, timeout_s=1)) as function:
-        answer = await function.invoke({})
+    async with LocalLambda(settings_for(stage, timeout_s=5)) as function:
+        invoking = asyncio.create_task(function.invoke({}))
+        await until(lambda: records_of(function, "report"))
+        stage.note("the time is up")
+        answer = await invoking
 
     assert (answer.status, answer.payload) == ("success", b"{}")
     assert records_of(function, "runtimeDone")[0]["status"] == "success"
@@ -181,7 +186,7 @@ def handler(event, context):
     return "up"
 """
     stage = Stage.build(tmp_path, extensions={"one": STAYING}, source=source)
-    async with LocalLambda(settings_for(stage, init_timeout_s=3)) as function:
+    async with LocalLambda(settings_for(stage, init_timeout_s=10)) as function:
         answer = await function.invoke()
 
     assert (answer.status, answer.payload) == ("success", b'"up"')

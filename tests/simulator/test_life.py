@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
@@ -15,6 +16,7 @@ from tests.scripted.steps import (
     INVOKE_AND_SHUTDOWN,
     SHUTDOWN_ONLY,
     STAY,
+    call,
     next_event,
     next_invocation,
     register,
@@ -63,23 +65,22 @@ async def test_an_init_ends_when_everybody_has_asked_for_an_event(tmp_path: Path
     """A slow extension holds up the end of the init, and with it the first invocation."""
     slow = [
         register("one", INVOKE_AND_SHUTDOWN),
-        {"wait_for": "runtime is up"},
+        {"wait_for": "the runtime has waited"},
         {"print": "busy"},
         *STAY,
     ]
-    runtime = [{"label": "runtime is up", "call": ["GET", "/2018-06-01/ping"]}, *SERVE_ONE]
+    runtime = [call("runtime is up", "GET", "/2018-06-01/ping"), *SERVE_ONE]
     stage = Stage.build(tmp_path, extensions={"one": slow}, runtime=runtime)
     async with LocalLambda(settings_for(stage)) as function:
-        await function.start()
-        assert types_of(function, platform_only=False) == [
-            "initStart",
-            "extension",
-            "initRuntimeDone",
-            "extension",
-            "initReport",
-        ]
+        starting = asyncio.create_task(function.start())
+        await until(lambda: "runtime is up" in stage.labels())
+        assert types_of(function) == ["initStart"]
+        stage.note("the runtime has waited")
+        await starting
+        assert types_of(function) == ["initStart", "initRuntimeDone", "extension", "initReport"]
         await function.invoke()
 
+    assert lines_of(function, "extension") == ["busy\n"]
     [ready] = records_of(function, "extension")
     assert ready == {"name": "one", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]}
 
@@ -116,13 +117,17 @@ async def test_an_invocation_ends_with_the_last_next(tmp_path: Path) -> None:
     working = [
         register("one", INVOKE_AND_SHUTDOWN),
         next_event("invoked"),
-        {"wait_for": "response"},
+        {"wait_for": "the function is done"},
         {"print": "still working"},
         *STAY,
     ]
     stage = Stage.build(tmp_path, extensions={"one": working}, runtime=SERVE_ONE)
     async with LocalLambda(settings_for(stage)) as function:
-        answer = await function.invoke()
+        invoking = asyncio.create_task(function.invoke())
+        await until(lambda: records_of(function, "runtimeDone"))
+        assert records_of(function, "report") == []
+        stage.note("the function is done")
+        answer = await invoking
 
     assert types_of(function, platform_only=False)[-4:] == [
         "start",
@@ -173,7 +178,7 @@ async def test_shutdown_is_told_and_waited_for(tmp_path: Path) -> None:
 
 
 async def test_who_does_not_want_a_shutdown_is_killed_at_once(tmp_path: Path) -> None:
-    """An extension without SHUTDOWN gets no time, nor does one that overstays its two seconds."""
+    """An extension without SHUTDOWN gets no time; one that overstays its time gets no more."""
     stage = Stage.build(
         tmp_path,
         extensions={
@@ -181,7 +186,7 @@ async def test_who_does_not_want_a_shutdown_is_killed_at_once(tmp_path: Path) ->
             "lazy": [register("lazy", SHUTDOWN_ONLY), next_event("lazy told"), {"sleep": 60}],
         },
     )
-    async with LocalLambda(settings_for(stage)) as function:
+    async with LocalLambda(settings_for(stage, shutdown_timeout_s=10)) as function:
         await function.start()
 
     ends = [(ended.name, ended.returncode, ended.killed) for ended in function.exits]

@@ -92,7 +92,7 @@ while True:
     _, event = call("GET", "/2020-01-01/extension/event/next", headers=own)
     event = json.loads(event)
     if event["eventType"] == "SHUTDOWN":
-        deadline = time.monotonic() + 1.5
+        deadline = time.monotonic() + 30
         while types.count("platform.report") < invocations and time.monotonic() < deadline:
             dispatch(0)
             time.sleep(0.01)

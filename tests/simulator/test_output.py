@@ -16,6 +16,7 @@ from simulator.sandbox.output import (
     LineDecoder,
     OutputPipe,
 )
+from tests.waiting import PATIENCE_S
 
 
 def decode(decoder: Decoder, *chunks: bytes) -> list[str]:
@@ -89,6 +90,6 @@ async def test_a_pipe_reads_by_itself() -> None:
     pipe = OutputPipe(LineDecoder(), lambda _text, _time: arrived.set())
     os.write(pipe.write_fd, b"line\n")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await arrived.wait()
     pipe.close()

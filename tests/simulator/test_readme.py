@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import socket
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.sandbox import free_port
 from tests.scripted.stage import Stage
 from tests.scripted.steps import INVOKE_AND_SHUTDOWN, STAY, register
 from tests.simulator.command import ROOT
@@ -40,10 +40,8 @@ async def test_example_passes(
     stage.function.rename(tmp_path / "src")
     (tmp_path / "src" / "app.py").write_text(SOURCE)
     monkeypatch.chdir(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     namespace: dict[str, Any] = {}
-    exec(example.replace("27730", str(port)), namespace)
+    exec(example.replace("27730", str(free_port())), namespace)
     [test] = [it for name, it in namespace.items() if name.startswith("test_")]
 
     await test(**{name: tmp_path / name for name in signature(test).parameters})

@@ -36,7 +36,8 @@ PARAMETER = "/systemsmanager/parameters/get?name="
 SECURE = f"{PARAMETER}/secure&withDecryption=true"
 SECRET = "/secretsmanager/get?secretId="
 VALUE = "correct-horse-battery-staple"
-ANY_PORT = ("--env", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=0")
+AT_ITS_EASE = ("--env", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT=0", "--timeout", "60")
+"""On any port that is free, and however slow the machine is."""
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def test_seeded_values_are_served_and_never_shown(app: str, tmp_path: Path
     """Each kind of seed is read through lambda-dispatch; VALUE may be a file."""
     (tmp_path / "key").write_text(VALUE)
     result = await run(
-        *ANY_PORT,
+        *AT_ITS_EASE,
         *("--function", app),
         *("--parameter", "/plain=hello"),
         *("--secure-string", f"/secure=a={VALUE}"),
@@ -67,7 +68,7 @@ async def test_report_shows_the_gets_of_seeded_values(app: str, tmp_path: Path) 
     page = tmp_path / "out.html"
     event = json.dumps([f"{SECRET}shop/key"])
     result = await run(
-        *ANY_PORT,
+        *AT_ITS_EASE,
         *("--function", app, "--event", event, "--times", "2"),
         *("--secret", f"shop/key={VALUE}", "--env", "AWS_REGION=us-east-1"),
         *("--report", str(page)),
@@ -135,7 +136,7 @@ async def test_endpoint_that_a_report_replaces_is_told(app: str, tmp_path: Path)
     """Who gives an endpoint and asks for a report learns that the endpoint gets nothing."""
     page = tmp_path / "out.html"
     variable = "DISPATCH_POST_URI=http://127.0.0.1:1"
-    arguments = (*ANY_PORT, "--function", app, "--event", "[]")
+    arguments = (*AT_ITS_EASE, "--function", app, "--event", "[]")
     result = await run(*arguments, "--report", str(page), "--env", variable)
 
     [line] = result.errors.splitlines()
@@ -148,7 +149,15 @@ async def test_endpoint_that_a_report_replaces_is_told(app: str, tmp_path: Path)
 async def test_empty_report_is_told(app: str, tmp_path: Path) -> None:
     """A page without a span is no surprise to who opens it."""
     page = tmp_path / "out.html"
-    arguments = (*ANY_PORT, "--function", app, "--event", "[]", "--env", "DISPATCH_ENABLED=false")
+    arguments = (
+        *AT_ITS_EASE,
+        "--function",
+        app,
+        "--event",
+        "[]",
+        "--env",
+        "DISPATCH_ENABLED=false",
+    )
     result = await run(*arguments, "--report", str(page))
 
     assert (result.code, result.errors) == (0, "")
@@ -158,7 +167,7 @@ async def test_empty_report_is_told(app: str, tmp_path: Path) -> None:
 async def test_report_that_cannot_be_written_is_one_line(app: str) -> None:
     """The system's reason is told; there is no traceback."""
     page = "/proc/out.html"
-    result = await run(*ANY_PORT, "--function", app, "--event", "[]", "--report", page)
+    result = await run(*AT_ITS_EASE, "--function", app, "--event", "[]", "--report", page)
 
     assert result.code == 2
     assert result.errors == f"simulator: {page} cannot be written: No such file or directory\n"
@@ -168,7 +177,7 @@ async def test_any_event_can_be_drawn(app: str, tmp_path: Path) -> None:
     """Half a surrogate pair, which JSON allows and UTF-8 does not, is shown as its code."""
     page = tmp_path / "out.html"
     result = await run(
-        *ANY_PORT,
+        *AT_ITS_EASE,
         *("--function", app, "--report", str(page), "--event", r'{"/\ud83d": 1}'),
     )
     assert result.code == 1  # there is no such path to GET

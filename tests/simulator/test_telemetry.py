@@ -19,7 +19,9 @@ from tests.scripted.steps import (
     STAY,
     Step,
     next_event,
+    next_invocation,
     register,
+    respond,
     subscribe,
     wanted,
 )
@@ -59,7 +61,9 @@ async def run(stage: Stage, **changes: Any) -> LocalLambda:
 
 async def test_a_subscriber_gets_everything_in_order(tmp_path: Path) -> None:
     """Also what happened before it subscribed, and the report at the end."""
-    stage = Stage.build(tmp_path, extensions={"one": listening(types=["platform"])})
+    runtime = [{"wait_for": "subscribe"}, next_invocation(), respond(), next_invocation("idle")]
+    one = listening(types=["platform"])
+    stage = Stage.build(tmp_path, extensions={"one": one}, runtime=runtime)
     function = await run(stage)
 
     assert stage.seen("subscribe")["body"] == '"OK"'
@@ -259,7 +263,8 @@ async def test_without_a_listener_events_are_dropped_and_told(tmp_path: Path) ->
 async def test_events_can_be_duplicated_and_left_out(tmp_path: Path) -> None:
     """Faults change what subscribers get, not what happened."""
     faults = Faults(duplicate=frozenset({"platform.start"}), missing=frozenset({"platform.report"}))
-    stage = Stage.build(tmp_path, extensions={"one": listening(types=["platform"])})
+    one = listening(types=["platform"], last="platform.runtimeDone")
+    stage = Stage.build(tmp_path, extensions={"one": one})
     function = await run(stage, faults=faults)
 
     assert len(stage.events("platform.start")) == 2
