@@ -19,6 +19,7 @@ from extension.log import Log
 from extension.parameters.calls import Source
 from extension.parameters.parameters import Parameters
 from tests.doubles import LogLines, ManualClock
+from tests.waiting import PATIENCE_S
 
 GET_PARAMETER = "/systemsmanager/parameters/get"
 GET_BY_PATH = "/systemsmanager/parameters/getByPath"
@@ -128,7 +129,7 @@ class RunningCache:
         """GET a secret."""
         return await self.get(f"{GET_SECRET}?{query}", **headers)
 
-    async def send_raw(self, request: bytes, *, deadline_s: float = 10.0) -> bytes:
+    async def send_raw(self, request: bytes, *, deadline_s: float = PATIENCE_S) -> bytes:
         """Send bytes on a connection of their own; return what came until it was closed."""
         async with asyncio.timeout(deadline_s):
             reader, writer = await asyncio.open_connection(self.host, self.port)

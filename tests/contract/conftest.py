@@ -12,6 +12,12 @@ from tests.running_cache import RunningCache
 
 Serve = Callable[..., Awaitable[RunningCache]]
 
+PATIENT = {
+    "SECRETS_MANAGER_TIMEOUT_MILLIS": "60000",
+    "SSM_PARAMETER_STORE_TIMEOUT_MILLIS": "60000",
+}
+"""What AWS is asked for comes in time, however slow the machine; the fake says when it does not."""
+
 
 @pytest.fixture
 async def aws() -> AsyncIterator[FakeAws]:
@@ -29,7 +35,7 @@ async def serve(aws: FakeAws) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def start(*, opened: bool = True, **variables: str) -> RunningCache:
-            cache = RunningCache(aws.environment | variables, opened=opened)
+            cache = RunningCache(aws.environment | PATIENT | variables, opened=opened)
             return await stack.enter_async_context(cache)
 
         yield start

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fake_aws import FakeAws
 from tests.running_cache import GET_PARAMETER, GET_SECRET, TOKEN_HEADER, RunningCache
+from tests.waiting import PATIENCE_S
 
 HEAD = "Host: localhost\r\nConnection: close\r\n"
 
@@ -115,7 +116,7 @@ async def test_what_is_not_http(attacked: RunningCache, sent: bytes) -> None:
     reader, writer = await asyncio.open_connection(attacked.host, attacked.port)
     writer.write(sent)
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         try:
             answer = await reader.read()
         except ConnectionResetError:

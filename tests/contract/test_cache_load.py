@@ -7,7 +7,7 @@ import asyncio
 from tests.contract.conftest import Serve
 from tests.fake_aws import FakeAws
 from tests.running_cache import RunningCache
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 async def test_more_callers_than_connections_are_queued(aws: FakeAws, cache: RunningCache) -> None:
@@ -63,7 +63,7 @@ async def test_threads_that_hang_do_not_hold_up_closing(aws: FakeAws) -> None:
 
 async def test_slot_is_free_again_after_a_timeout(aws: FakeAws, serve: Serve) -> None:
     """A call given up at its deadline leaves its thread soon: later GETs are served."""
-    cache = await serve(SECRETS_MANAGER_TIMEOUT_MILLIS="100")
+    cache = await serve(SECRETS_MANAGER_TIMEOUT_MILLIS="3000")
     aws.hold()
     await asyncio.gather(*(cache.secret(f"secretId=x{n}") for n in range(6)))
     aws.release()
@@ -72,6 +72,6 @@ async def test_slot_is_free_again_after_a_timeout(aws: FakeAws, serve: Serve) ->
 
 async def until_served(cache: RunningCache) -> None:
     """Ask until the answer is a value."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await cache.secret("secretId=n")).status != 200:
             pass

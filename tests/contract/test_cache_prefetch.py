@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from extension.parameters import prefetch
 from tests.contract.conftest import Serve
 from tests.fake_aws import (
     ARN_OF_PARAMETER,
@@ -13,7 +16,15 @@ from tests.fake_aws import (
     Fault,
 )
 from tests.running_cache import RunningCache
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prefetch is left behind when AWS hangs, and not when the machine does."""
+    if "hangs" not in request.node.name:
+        monkeypatch.setattr(prefetch, "PREFETCH_S", PATIENCE_S)
+
 
 LIST = "ssm:/a/b, ssm+decrypt:/a/secure,secretsmanager:n"
 

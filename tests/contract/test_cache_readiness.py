@@ -12,7 +12,7 @@ from extension.parameters.source import open_source
 from tests.contract.conftest import Serve
 from tests.fake_aws import FakeAws
 from tests.running_cache import GET_SECRET, RunningCache
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 NOT_READY = b"not ready to serve traffic, please wait"
 
@@ -109,7 +109,7 @@ async def test_snapshot_holds_no_value(aws: FakeAws, serve: Serve) -> None:
 
 async def until_hit(cache: RunningCache, query: str) -> None:
     """Ask until the prefetched value is in the cache."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await cache.parameter(query)).cache != "HIT":
             pass
 

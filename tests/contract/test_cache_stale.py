@@ -29,7 +29,7 @@ async def test_expired_value_is_served_while_aws_fails(
 
 async def test_stale_on_timeout(aws: FakeAws, serve: Serve) -> None:
     """An upstream that hangs counts as trouble."""
-    cache = await serve(SECRETS_MANAGER_TIMEOUT_MILLIS="100")
+    cache = await serve(SECRETS_MANAGER_TIMEOUT_MILLIS="3000")
     await cache.secret("secretId=n")
     cache.clock.advance(400)
     aws.hold()

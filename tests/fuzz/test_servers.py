@@ -17,9 +17,9 @@ from tests.fuzz.budget import fuzz
 from tests.fuzz.requests import TOKEN, VALUE, requests
 from tests.running_cache import RunningCache
 from tests.security.attacked_listener import AttackedListener
+from tests.waiting import PATIENCE_S
 
 STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
-ANSWER_S = 5.0
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def exchange(address: tuple[str, int], sent: bytes) -> bytes:
     with suppress(ConnectionError):
         writer.write(sent)
         writer.write_eof()
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(PATIENCE_S):
             came = await reader.read()
     writer.transport.abort()
     return came
@@ -87,7 +87,7 @@ def test_listener(loop: asyncio.AbstractEventLoop) -> None:
         with suppress(ConnectionError):
             writer.write(sent)
             writer.write_eof()
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await reader.read()
         writer.transport.abort()
 

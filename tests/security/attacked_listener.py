@@ -7,6 +7,7 @@ import socket
 from typing import Self
 
 from extension.telemetry.listener import Listener
+from tests.waiting import PATIENCE_S
 
 HEAD = b"POST / HTTP/1.1\r\nHost: sandbox.localdomain:1\r\n"
 
@@ -38,9 +39,11 @@ class AttackedListener:
         self._writers.append(writer)
         return reader, writer
 
-    async def post(self, body: bytes, *, headers: bytes = b"", deadline_s: float = 10.0) -> bytes:
+    async def post(
+        self, body: bytes, *, headers: bytes = b"", deadline_s: float = PATIENCE_S
+    ) -> bytes:
         """Post one delivery over a connection of its own; return the status line."""
         reader, writer = await self.connect()
         writer.write(HEAD + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        async with asyncio.timeout(deadline_s):
+        async with asyncio.timeout(PATIENCE_S):
             return await reader.readline()

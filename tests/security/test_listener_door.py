@@ -14,6 +14,7 @@ import pytest
 
 from extension.telemetry.listener import MAX_DELIVERY_BYTES
 from tests.security.attacked_listener import HEAD, AttackedListener
+from tests.waiting import PATIENCE_S
 
 UNPACKED_BYTES = 4 * MAX_DELIVERY_BYTES
 
@@ -33,7 +34,7 @@ async def test_connections_are_bounded(listener: AttackedListener) -> None:
     """Who opens many loses those that were idle longest; descriptors are left for the others."""
     connections = [await listener.connect() for _ in range(100)]
     first, _ = connections[0]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await first.read() == b""
     assert (await listener.post(b"[]"))[9:12] == b"200"
 
@@ -47,7 +48,9 @@ async def test_half_sent_bodies_have_a_bound_together(listener: AttackedListener
         writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % MAX_DELIVERY_BYTES + body)
         readers.append(reader)
     waiting = [asyncio.create_task(reader.read()) for reader in readers]
-    ended, running = await asyncio.wait(waiting, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    ended, running = await asyncio.wait(
+        waiting, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
+    )
     for task in running:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -78,7 +81,7 @@ async def test_rubbish_leaves_it_running(listener: AttackedListener, sent: bytes
     reader, writer = await listener.connect()
     writer.write(sent)
     writer.write_eof()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await reader.read()
     assert (await listener.post(b"[1]"))[9:12] == b"200"
     assert listener.received[-1] == b"[1]"
@@ -107,7 +110,7 @@ async def test_flood_of_small_deliveries_is_taken(listener: AttackedListener) ->
     """Pipelined posts are all acknowledged, one after the other."""
     reader, writer = await listener.connect()
     writer.write((HEAD + b"Content-Length: 2\r\n\r\n[]") * 2000)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         for _ in range(2000):
             head = await reader.readuntil(b"\r\n\r\n")
             assert head[9:12] == b"200"

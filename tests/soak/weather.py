@@ -15,7 +15,7 @@ from simulator.intake.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Raw,
 from simulator.invocation import Status
 from simulator.settings import Faults
 
-LATE_ANSWER_S = 1.3
+LATE_ANSWER_S = 4.0
 """Beyond the export timeout of the soak: the data is taken, the acknowledgement comes too late."""
 
 LISTENERS_LOST_ACKNOWLEDGEMENTS = 2

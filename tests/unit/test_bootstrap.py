@@ -15,6 +15,8 @@ import pytest
 from extension import plain_http
 from extension.bootstrap import Boot, boot
 from extension.survive import answer_events
+from tests.sandbox import free_port
+from tests.waiting import PATIENCE_S
 
 IDENTIFIER = "11111111-1111-4111-8111-111111111111"
 FUNCTION = b'{"functionName":"f","functionVersion":"$LATEST","handler":"a.b"}\n'
@@ -45,19 +47,12 @@ class Api:
 def api(*answers: bytes) -> Iterator[Api]:
     """Run a scripted API."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(PATIENCE_S)
         served = Api(list(answers), address=f"127.0.0.1:{listening.getsockname()[1]}")
         thread = threading.Thread(target=served.serve, args=(listening,))
         thread.start()
         yield served
         thread.join()
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -74,7 +69,7 @@ def booted(environ: dict[str, str]) -> Iterator[Boot]:
 def can_connect(address: tuple[str, int]) -> bool:
     """Tell whether something listens there."""
     try:
-        socket.create_connection(address, timeout=5).close()
+        socket.create_connection(address, timeout=PATIENCE_S).close()
     except OSError:
         return False
     return True

@@ -28,7 +28,7 @@ class Bench:
         log = Log(clock=clock, sink=LogLines())
         hooks = GuardedHooks(Hooks(), log=log)
         self.calls = Calls(source, threads=3, clock=clock, hooks=hooks, log=log)
-        deadline_s = dict.fromkeys(Service, 5.0)
+        deadline_s = dict.fromkeys(Service, 60.0)
         self.batch = Batch(Upstream(self.calls, deadline_s=deadline_s, hooks=hooks), log=log)
 
     async def ask(self, names: list[str]) -> list[str]:

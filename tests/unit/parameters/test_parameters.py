@@ -13,7 +13,7 @@ from extension.parameters.clients import DEADLINE_S, LONGEST_S, MOST_THREADS, de
 from extension.parameters.keys import Service
 from tests.doubles import DictSource
 from tests.running_cache import RunningCache
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ENVIRON = {"AWS_SESSION_TOKEN": "t"}
 
@@ -74,7 +74,7 @@ async def test_closing_does_not_wait_for_a_thread() -> None:
     async with RunningCache(ENVIRON, open_source=lambda: source) as cache:
         asking = asyncio.create_task(cache.secret("secretId=n"))
         await until(lambda: source.calls)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await cache.parameters.close()
         await asyncio.wait([asking])
         asking.exception()

@@ -13,7 +13,7 @@ from extension.log import Log
 from extension.parameters.response import GENERIC, HEALTHY
 from extension.parameters.server import Server
 from tests.doubles import LogLines, ManualClock
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 class Bench:
@@ -78,7 +78,7 @@ async def test_closing_does_not_wait_for_an_answer() -> None:
     await bench.server.start()
     asking = asyncio.create_task(bench.get())
     await until(lambda: bench.asked)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await bench.server.close()
     await asyncio.wait([asking])
     assert isinstance(asking.exception(), aiohttp.ClientError)
