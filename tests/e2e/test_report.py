@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEADLINE_S = 90.0
+DEADLINE_S = 300.0
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--headless",
