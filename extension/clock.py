@@ -54,4 +54,4 @@ class SystemClock:
 
     def now(self) -> Instant:
         """Return the current moment."""
-        return Instant(wall_ns=time.time_ns(), monotonic_ns=time.monotonic_ns())
+        return Instant(time.time_ns(), time.monotonic_ns())

@@ -21,6 +21,12 @@ LONGEST_HEAD = 65_536
 LONGEST_CHUNK_LINE = 256
 MOST_HEADERS = 100
 
+REMEMBERED_HEADS = 64
+"""A function asks the same few URLs again and again, with the same headers: byte for byte."""
+
+LONGEST_REMEMBERED = 4096
+"""Bytes of a head worth keeping: with the number above at most a quarter of a megabyte."""
+
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_TOKEN)
 _REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/1\.([01])" % _TOKEN)
@@ -48,12 +54,8 @@ class Head(NamedTuple):
     headers: Mapping[str, str]
     length: int | None
     """Bytes of the body; None if it comes in chunks, whose last one ends it."""
-
-    @property
-    def keeps_alive(self) -> bool:
-        """Whether its sender wants to go on with the connection."""
-        wishes = {each.strip() for each in self.headers.get("connection", "").lower().split(",")}
-        return "close" not in wishes if self.minor else "keep-alive" in wishes
+    keeps_alive: bool
+    """Whether its sender wants to go on with the connection."""
 
 
 class Reply(NamedTuple):
@@ -66,13 +68,20 @@ class Reply(NamedTuple):
 
 def read_request_head(lines: bytes) -> Head:
     """Read the head of a request, without the empty line at its end, or raise BadMessageError."""
+    if len(lines) > LONGEST_REMEMBERED:
+        return _read_request_head(lines)
+    return _remembered(lines)
+
+
+def _read_request_head(lines: bytes) -> Head:
     first, *rest = lines.split(END_OF_LINE)
     line = _REQUEST_LINE.fullmatch(first)
     if line is None or len(line[2]) > LONGEST_LINE:
         raise BadMessageError("no request line")
-    headers, minor = _headers(rest), int(line[3])
-    length = _length(headers, minor=minor)
-    return Head(line[1].decode(), line[2].decode(), minor, headers, length)
+    return _head(line[1].decode(), line[2].decode(), int(line[3]), rest)
+
+
+_remembered = lru_cache(REMEMBERED_HEADS)(_read_request_head)
 
 
 def read_answer_head(lines: bytes) -> Head:
@@ -81,8 +90,7 @@ def read_answer_head(lines: bytes) -> Head:
     line = _STATUS_LINE.fullmatch(first)
     if line is None:
         raise BadMessageError("no status line")
-    headers, minor = _headers(rest), int(line[1])
-    return Head("", line[2].decode(), minor, headers, _length(headers, minor=minor))
+    return _head("", line[2].decode(), int(line[1]), rest)
 
 
 def is_request(beginning: bytes | bytearray) -> bool:
@@ -139,6 +147,13 @@ def _read_chunks(data: bytes | bytearray) -> tuple[bytes, int] | None:
     if end < 0 and len(data) - at > LONGEST_HEAD:
         raise BadMessageError("the trailer has no end")
     return None if end < 0 else (body, end + len(END_OF_HEAD))
+
+
+def _head(method: str, target: str, minor: int, lines: list[bytes]) -> Head:
+    headers = _headers(lines)
+    wishes = {each.strip() for each in headers.get("connection", "").lower().split(",")}
+    keeps_alive = "close" not in wishes if minor else "keep-alive" in wishes
+    return Head(method, target, minor, headers, _length(headers, minor=minor), keeps_alive)
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:

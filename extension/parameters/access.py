@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from extension.parameters.errors import Rejection
 
 TOKEN_HEADER = "x-aws-parameters-secrets-token"  # noqa: S105  # the header's name, not a token
-FORWARDED_HEADERS = ("x-forwarded-for", "x-forwarded-host", "forwarded", "via")
+FORWARDED_HEADERS = frozenset({"x-forwarded-for", "x-forwarded-host", "forwarded", "via"})
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -48,7 +48,7 @@ def refusal(headers: Mapping[str, str], target: str = "/") -> Rejection | None:
 
     A target in absolute form names the host itself, and replaces the header (RFC 9112, 3.2.2).
     """
-    if any(name in headers for name in FORWARDED_HEADERS):
+    if not FORWARDED_HEADERS.isdisjoint(headers):
         return FORWARDED
     absolute = AUTHORITY.match(target)
     hosts = [headers.get("host", ""), *([absolute[1]] if absolute else [])]

@@ -11,11 +11,10 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from extension.clock import Instant
-from extension.frozen import Frozen
 from extension.parameters.keys import Key
 
 
-class Entry(Frozen):
+class Entry(NamedTuple):
     """A body, when it came and how long it is fresh.
 
     `refreshed`: it was fetched because a caller asked for a refresh; `failed_at`: the last try to

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from extension.clock import Clock, Instant
-from extension.frozen import Frozen, replace
+from extension.frozen import Frozen
 from extension.log import Log
 from extension.parameters.answer import Result, Served
 from extension.parameters.cache import Cache, Entry, Found
@@ -119,7 +119,7 @@ class Lookup:
             if not found.fresh:
                 self._cache.discard(key)
             raise error
-        self._cache.store(key, replace(found.entry, failed_at=now))
+        self._cache.store(key, found.entry._replace(failed_at=now))
         self._log.warning(
             "serving a stale value", name=key.name, code=error.code, age_s=round(found.age_s)
         )

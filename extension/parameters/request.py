@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from extension.frozen import Frozen
 from extension.parameters.errors import Rejection
 from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
 
@@ -27,7 +27,7 @@ _ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 _SWITCHES = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Query(Frozen):
+class Query(NamedTuple):
     """What a caller wants, and in which form."""
 
     key: Key

@@ -29,7 +29,7 @@ async def cache() -> AsyncIterator[RunningCache]:
 @pytest.fixture
 async def listener(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AttackedListener]:
     """The listener for telemetry, on loopback; a stall of the machine is not its sender's."""
-    monkeypatch.setattr("extension.telemetry.listener.READ_S", PATIENCE_S)
+    monkeypatch.setattr("extension.http_server.BODY_S", PATIENCE_S)
     async with AttackedListener(socket.create_server(("127.0.0.1", 0))) as listening:
         yield listening
 
