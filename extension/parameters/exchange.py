@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from extension.clock import Clock
 from extension.http_messages import Reply
 from extension.parameters import access, request, response
-from extension.parameters.answer import Result
+from extension.parameters.answer import Result, Served
 from extension.parameters.errors import Rejection, UpstreamError
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.lookup import Lookup
@@ -53,11 +53,12 @@ class Exchange:
         if isinstance(query, Rejection):
             return response.refusal(query, as_json=as_json)
         try:
-            return await self._look_up(query, headers.get("traceparent"))
+            served = await self._look_up(query, headers.get("traceparent"))
         except UpstreamError as error:
             return response.failure(error, as_json=as_json)
+        return response.success(served, query, as_json=as_json)
 
-    async def _look_up(self, query: Query, traceparent: str | None) -> Reply:
+    async def _look_up(self, query: Query, traceparent: str | None) -> Served:
         if traceparent is not None and len(traceparent) > LONGEST_TRACEPARENT:
             traceparent = None
         began = self._clock.now()
@@ -69,4 +70,4 @@ class Exchange:
             raise
         waited_s = 0.0 if served.result is Result.HIT else self._clock.now().since(began)
         self._hooks.answer(served.result, age_s=served.age_s, waited_s=waited_s)
-        return response.success(served, query)
+        return served

@@ -37,18 +37,19 @@ LONGEST_HEADER = 128
 HEALTHY = Reply(200, {"Content-Type": TEXT}, b"healthy")
 
 
-def success(served: Served, query: Query) -> Reply:
+def success(served: Served, query: Query, *, as_json: bool = False) -> Reply:
     """Return the value in the form that was asked for."""
     content_type, body = JSON, served.body
     if query.json_key or query.raw:
         value = bare(served.body)
         if value is None:
-            return refusal(_invalid("the value is not text: ask without raw and jsonKey"))
+            told = _invalid("the value is not text: ask without raw and jsonKey")
+            return refusal(told, as_json=as_json)
         if query.json_key:
             try:
                 value = _at(query.json_key, value)
             except (ValueError, LookupError, RecursionError):
-                return refusal(_invalid("jsonKey: the value has no such key"))
+                return refusal(_invalid("jsonKey: the value has no such key"), as_json=as_json)
         content_type, body = _bare_form(value)
     headers = {
         "Content-Type": content_type,

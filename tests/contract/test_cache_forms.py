@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from tests.contract.conftest import Serve
 from tests.fake_aws import (
     FakeAws,
 )
@@ -80,6 +81,14 @@ async def test_key_that_is_not_there(aws: FakeAws, cache: RunningCache, json_key
     answer = await cache.secret(f"secretId=n&jsonKey={json_key}")
     assert (answer.status, answer.body) == (400, b"jsonKey: the value has no such key")
     assert answer.headers["x-amzn-errortype"] == "ValidationException"
+
+
+async def test_key_that_is_not_there_as_json(aws: FakeAws, serve: Serve) -> None:
+    """Who asked for errors as JSON gets this one so, too."""
+    aws.put_secret("n", SECRET)
+    cache = await serve(DISPATCH_CACHE_ERRORS="json")
+    answer = await cache.secret("secretId=n&jsonKey=nope")
+    assert (answer.status, answer.json["error"]["code"]) == (400, "ValidationException")
 
 
 @pytest.mark.parametrize("value", ["plain text", "", "[" * 100_000, "9" * 10_000])
