@@ -30,7 +30,7 @@ from benchmarks.contenders import (
 from benchmarks.process import Contender, Life, live, register_ms
 from benchmarks.rows import Row, bounded, compare, take_turns
 
-TURNS = 7
+TURNS = 9
 REGISTER_TURNS = 25
 """More, for a turn is short and noise weighs more."""
 
