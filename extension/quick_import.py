@@ -21,7 +21,7 @@ def no_certificates(environ: MutableMapping[str, str] = os.environ) -> Iterator[
     """Import aiohttp inside: it builds two TLS contexts, each of which reads all certificates.
 
     aiohttp keeps those contexts, and they trust nobody: every https request of ours brings a
-    context of its own (`otlp.exporter`), and only who posts to https pays for one.
+    context of its own (`export.tls`), and only who posts to https pays for one.
     """
     before = {name: environ.get(name) for name in CERTIFICATE_VARIABLES}
     environ.update(dict.fromkeys(CERTIFICATE_VARIABLES, os.devnull))

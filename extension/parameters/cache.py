@@ -66,7 +66,3 @@ class Cache:
     def discard(self, key: Key) -> None:
         """Forget one entry."""
         self._entries.pop(key, None)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()

@@ -13,7 +13,6 @@ from base64 import b64encode
 from datetime import UTC, datetime
 
 MS_PER_S = 1000
-US_PER_MS = 1000
 
 _ESCAPES = str.maketrans(
     {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026", "\u2028": r"\u2028", "\u2029": r"\u2029"}

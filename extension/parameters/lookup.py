@@ -82,10 +82,6 @@ class Lookup:
             (key, refresh), lambda: self._renew(key, refresh=refresh, traceparent=traceparent)
         )
 
-    def clear(self) -> None:
-        """Forget every value."""
-        self._cache.clear()
-
     def close(self) -> None:
         """End every flight."""
         self._flights.cancel()

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
+from extension.bootstrap import MANAGED_INSTANCES
 from extension.clock import Clock
 from extension.config import LambdaConfig, ParametersConfig
 from extension.frozen import as_dict
@@ -32,7 +33,6 @@ INIT_S = 5.0
 """Most that init waits for the AWS clients, of the 10 s that Lambda gives it; GETs wait longer."""
 
 SNAP_START = "snap-start"
-MANAGED_INSTANCES = "lambda-managed-instances"
 
 
 class Parameters:

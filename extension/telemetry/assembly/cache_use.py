@@ -1,6 +1,6 @@
 """PURE: what the parameters cache did for an invocation, as telemetry sees it.
 
-`app` hands these across, for the two jobs do not know each other.
+`bridge` hands these across, for the two jobs do not know each other.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from extension.clock import NS_PER_MS, NS_PER_S
 from extension.frozen import Frozen
 from extension.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheCall
@@ -26,8 +27,7 @@ from extension.telemetry.reading.events import (
 from extension.telemetry.reading.records import Record, size
 from extension.telemetry.reading.xray import SpanLink, TraceContext
 
-NS_PER_S = 1_000_000_000
-NS_PER_MS = 1_000_000
+SNAP_START = "snap-start"
 
 PROACTIVE_GAP_S = 10
 """Longest pause between the end of an on-demand init and the invocation that asked for it."""
@@ -150,7 +150,7 @@ class ColdStart:
             context=context,
             start_ns=begin.time_ns,
             end_ns=self._end_ns(no_later_than_ns or begin.time_ns),
-            initialization_type=getattr(begin, "initialization_type", "snap-start"),
+            initialization_type=getattr(begin, "initialization_type", SNAP_START),
             phase=getattr(begin, "phase", ""),
             status=verdict.status if verdict else "",
             error_type=verdict.error_type if verdict else "",
@@ -188,4 +188,4 @@ class ColdStart:
 
     @staticmethod
     def _is_old_snapshot(begin: Begin) -> bool:
-        return isinstance(begin, InitStart) and begin.initialization_type == "snap-start"
+        return isinstance(begin, InitStart) and begin.initialization_type == SNAP_START

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from extension.clock import NS_PER_MS
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, CacheUse
 from extension.telemetry.assembly.finished import (
     CallSpan,
@@ -17,8 +18,6 @@ from extension.telemetry.reading.events import Report, RuntimeDone, Start, Traci
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
 from extension.telemetry.reading.records import Record, size
 from extension.telemetry.reading.xray import TraceContext
-
-NS_PER_MS = 1_000_000
 
 MAX_RECORDS = 1024
 """Records held for one invocation; those beyond are counted."""

@@ -20,12 +20,6 @@ Resolve = Callable[..., Awaitable[str]]
 Section = TypeVar("Section", bound=Any)
 
 
-async def no_references(reference: str, *, fresh: bool) -> str:
-    """Resolve nothing, where there is no cache to ask."""
-    del fresh
-    raise LookupError(reference)
-
-
 class Settings(Frozen):
     """What may hold references: the headers, and certificates of each signal."""
 

@@ -71,7 +71,8 @@ def _java_error(text: str) -> HandlerError | None:
     return HandlerError(type=head["type"], message=message, stack=stack)
 
 
-def _dotnet_error(text: str) -> HandlerError | None:
+def from_dotnet_body(text: str) -> HandlerError | None:
+    """Read what .NET wrote at level `fail`."""
     frame = FRAME.search(text)
     head = DOTNET_HEAD.fullmatch(text[: frame.start()]) if frame else None
     if frame is None or head is None:
@@ -91,11 +92,6 @@ def from_node_body(body: str) -> HandlerError | None:
         return None
 
 
-def from_dotnet_body(body: str) -> HandlerError | None:
-    """Read what .NET wrote at level `fail`."""
-    return _dotnet_error(body)
-
-
 def from_json(told: Mapping[str, Any]) -> HandlerError | None:
     """Tell the runtime's own report from an exception that the function logged itself."""
     message = told.get("message")
@@ -105,7 +101,7 @@ def from_json(told: Mapping[str, Any]) -> HandlerError | None:
         return _json_error(told) if "stackTrace" in told else None
     if not isinstance(message, str) or str(told.get("level", "")).upper() != "ERROR":
         return None
-    return _java_error(message) or _dotnet_error(message)
+    return _java_error(message) or from_dotnet_body(message)
 
 
 def _json_error(told: Any) -> HandlerError | None:

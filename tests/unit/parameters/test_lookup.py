@@ -139,11 +139,3 @@ async def test_back_off_lasts_across_a_freeze_by_wall_time() -> None:
     assert (await bench.get())[0] is Result.STALE
     bench.clock.freeze(6)
     assert (await bench.get())[0] is Result.MISS
-
-
-async def test_clearing() -> None:
-    """Everything is fetched anew."""
-    bench = Bench()
-    await bench.get()
-    bench.lookup.clear()
-    assert (await bench.get())[0] is Result.MISS

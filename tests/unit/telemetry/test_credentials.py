@@ -6,7 +6,7 @@ import pytest
 
 from extension.config import OtlpConfig, TelemetryConfig
 from extension.log import Log
-from extension.telemetry.export.credentials import Credentials, Settings, no_references
+from extension.telemetry.export.credentials import Credentials, Settings
 from extension.telemetry.export.references import references_in, substitute
 from tests.doubles import LogLines, ManualClock
 
@@ -86,6 +86,11 @@ async def test_what_cannot_be_resolved_is_told_by_its_reference() -> None:
 
 async def test_without_references_nothing_is_asked() -> None:
     """Plain settings are what they are."""
+
+    async def no_references(reference: str, *, fresh: bool) -> str:
+        del fresh
+        raise LookupError(reference)
+
     settings = Settings(telemetry=TelemetryConfig(post_headers="a=1"), otlp={})
     log = Log(clock=ManualClock(), sink=LogLines())
     plain = Credentials(settings, resolve=no_references, log=log)
