@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from extension.frozen import Frozen
 
+BYTES_PER_MIB = 1_048_576
+"""Lambda tells memory in MiB, the conventions in bytes."""
+
 
 class Sender(Frozen):
     """The function and what its user calls it; empty texts and 0 are unknown."""

@@ -1,1 +1,1 @@
-"""Everything that imports opentelemetry; opened by `app` alone, after registering."""
+"""Everything that imports opentelemetry; imported by `opening` alone, after registering."""

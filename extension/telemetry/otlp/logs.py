@@ -6,20 +6,19 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.resource import SCOPE
+from extension.telemetry.otlp.span_contexts import own_context
 from extension.telemetry.otlp.span_events import attribute_values, text_size
-from extension.telemetry.otlp.spans import SCOPE
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
 RECORD_BYTES = 64
 """Ids, times and framing of a record, besides its texts."""
-
-SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 def build_logs(finished: Finished, *, resource: Resource) -> list[ReadableLogRecord]:
@@ -45,10 +44,7 @@ def size(record: ReadableLogRecord) -> int:
 
 
 def _context(of: TraceContext) -> Context:
-    span = NonRecordingSpan(
-        SpanContext(of.trace_id, of.span_id, is_remote=False, trace_flags=SAMPLED)
-    )
-    return set_span_in_context(span, Context())
+    return set_span_in_context(NonRecordingSpan(own_context(of)), Context())
 
 
 def _log_record(record: Record, *, request_id: str, context: Context | None) -> LogRecord:

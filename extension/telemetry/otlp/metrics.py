@@ -24,6 +24,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
+from extension.clock import NS_PER_S
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, Overhead
 from extension.telemetry.assembly.initialization import Initialization
@@ -31,11 +32,9 @@ from extension.telemetry.assembly.verdict import judge
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.otlp.spans import SCOPE
+from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.reading.events import Report
-
-NS_PER_S = 1_000_000_000
-BYTES_PER_MIB = 1_048_576
+from extension.telemetry.sender import BYTES_PER_MIB
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Bucket bounds that the conventions advise for durations."""

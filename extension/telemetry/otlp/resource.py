@@ -1,4 +1,4 @@
-"""Who sends: the function and its sandbox as an OpenTelemetry resource."""
+"""Who sends: the function and its sandbox as an OpenTelemetry resource, ourselves as the scope."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from extension import __version__
+from extension.log import MARKER
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.sender import Sender
+from extension.telemetry.sender import BYTES_PER_MIB, Sender
 
-BYTES_PER_MIB = 1_048_576
+SCOPE = InstrumentationScope(MARKER, __version__)
 
 
 def build_resource(sender: Sender, *, instance_id: str = "") -> Resource:

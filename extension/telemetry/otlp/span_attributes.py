@@ -1,0 +1,97 @@
+"""What each kind of span says; an attribute that is None or empty is left out by who takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
+from extension.telemetry.assembly.finished import Invocation, Overhead
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.verdict import Verdict
+from extension.telemetry.otlp import attributes as names
+from extension.telemetry.sender import BYTES_PER_MIB
+
+Attributes = Mapping[str, Any]
+
+
+def invocation_attributes(
+    invocation: Invocation, verdict: Verdict, *, account_id: str
+) -> Attributes:
+    """Return what is told of an invocation."""
+    start, done = invocation.start, invocation.done
+    arn = (start.function_arn if start else "") or invocation.invoked_arn
+    known = [event for event in (start, done, invocation.report) if event]
+    return {
+        names.FAAS_INVOCATION_ID: invocation.request_id,
+        names.FAAS_COLDSTART: invocation.cold_start,
+        names.FAAS_TRIGGER: "other",
+        names.FAAS_VERSION: start.version if start else "",
+        names.CLOUD_RESOURCE_ID: _without_qualifier(arn),
+        names.CLOUD_ACCOUNT_ID: account_id,
+        names.AWS_LAMBDA_INVOKED_ARN: invocation.invoked_arn,
+        names.AWS_XRAY_TRACE_ID: invocation.context.xray_trace_id,
+        names.STATUS: invocation.status,
+        names.ERROR_TYPE: verdict.error_type,
+        names.INFERRED_FROM_LOG: True if verdict.inferred else "",
+        names.INCOMPLETE: True if invocation.incomplete else "",
+        names.TENANT_ID: next((event.tenant_id for event in known if event.tenant_id), ""),
+        names.SECRET_LEAKED: ",".join(invocation.leaks),
+        **_cache_attributes(invocation.cache),
+        names.DURATION_MS: done.duration_ms if done else None,
+        names.PRODUCED_BYTES: done.produced_bytes if done else None,
+    }
+
+
+def overhead_attributes(overhead: Overhead) -> Attributes:
+    """Return what the report tells: bills, memory, and durations that come with it alone."""
+    report = overhead.report
+    used_mb = report.max_memory_used_mb
+    return {
+        names.FAAS_INVOCATION_ID: overhead.request_id,
+        names.BILLED_DURATION_MS: report.billed_duration_ms,
+        names.MAX_MEMORY_USED: None if used_mb is None else used_mb * BYTES_PER_MIB,
+        names.INIT_DURATION_MS: report.init_duration_ms,
+        names.RESTORE_DURATION_MS: report.restore_duration_ms,
+    }
+
+
+def initialization_attributes(done: Initialization, verdict: Verdict) -> Attributes:
+    """Return what is told of an init or a restore."""
+    return {
+        names.INIT_TYPE: done.initialization_type,
+        names.INIT_PHASE: done.phase,
+        names.STATUS: done.status,
+        names.ERROR_TYPE: verdict.error_type,
+        names.AWS_XRAY_TRACE_ID: done.context.xray_trace_id,
+    }
+
+
+def call_attributes(call: CacheCall) -> Attributes:
+    """Return what is told of a call to AWS; the entry by its name, never its value."""
+    return {
+        names.RPC_SYSTEM: "aws-api",
+        names.RPC_SERVICE: call.service,
+        names.RPC_METHOD: call.operation,
+        names.AWS_REQUEST_ID: call.request_id,
+        names.ENTRY: call.entry,
+        names.ATTEMPTS: call.attempts,
+        names.THROTTLES: call.throttles,
+        names.ERROR_TYPE: call.code,
+    }
+
+
+def _cache_attributes(use: CacheUse | None) -> Attributes:
+    if use is None:
+        return {}
+    return {
+        names.CACHE_HITS: use.hits,
+        names.CACHE_MISSES: use.misses,
+        names.CACHE_STALE: use.stale,
+        names.CACHE_WAIT_MS: round(use.waited_s * 1000, 3),
+    }
+
+
+def _without_qualifier(arn: str) -> str:
+    """Return the function's ARN without version or alias, the eighth part."""
+    return ":".join(arn.split(":")[:7])
