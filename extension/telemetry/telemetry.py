@@ -165,7 +165,7 @@ class Telemetry:
         while True:
             # Before the first delivery nothing is known, not even that anything is missing: a
             # function that cannot be imported is gone sooner than its events are here.
-            awaited = self._assembler.awaited if self._has_received else "end"
+            awaited = self._assembler.requests.awaited if self._has_received else "end"
             longest_s = LAST_WAIT_S[awaited]
             left_s = longest_s - self._clock.now().since(began)
             if left_s <= 0:
@@ -188,8 +188,8 @@ class Telemetry:
 
     async def _hold(self, invoke: Invoke) -> None:
         hold = Hold(deadline_ms=invoke.deadline_ms, began=self._clock.now())
-        while not self._assembler.is_done(invoke.request_id):
-            hold.started = self._assembler.has_started(invoke.request_id)
+        while not self._assembler.requests.is_done(invoke.request_id):
+            hold.started = self._assembler.requests.has_started(invoke.request_id)
             left_s = hold.left_s(self._clock.now())
             if left_s <= 0:
                 self._policy.missed()
@@ -208,7 +208,7 @@ class Telemetry:
         )
 
     def _count_hold(self, invoke: Invoke) -> None:
-        done_ns = self._assembler.done_ns(invoke.request_id)
+        done_ns = self._assembler.requests.done_ns(invoke.request_id)
         if done_ns:
             added_s = max(self._clock.now().wall_ns - done_ns, 0) / NS_PER_S
             self._health.add_after_response(added_s)

@@ -15,6 +15,7 @@ from extension.clock import NS_PER_MS, NS_PER_S
 from extension.frozen import Frozen
 from extension.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheCall
+from extension.telemetry.assembly.held_records import HeldRecords
 from extension.telemetry.reading.events import (
     InitReport,
     InitRuntimeDone,
@@ -23,20 +24,15 @@ from extension.telemetry.reading.events import (
     RestoreReport,
     RestoreRuntimeDone,
     RestoreStart,
+    phases,
 )
-from extension.telemetry.reading.records import Record, size
+from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
 
 SNAP_START = "snap-start"
 
 PROACTIVE_GAP_S = 10
 """Longest pause between the end of an on-demand init and the invocation that asked for it."""
-
-MAX_RECORDS = 1024
-"""Records of the init phase that are held; those beyond are counted."""
-
-MAX_RECORD_BYTES = 1_048_576
-"""Their bytes, as for an invocation."""
 
 Begin = InitStart | RestoreStart
 RuntimeReady = InitRuntimeDone | RestoreRuntimeDone
@@ -69,9 +65,7 @@ class ColdStart:
         self.begin: Begin | None = None
         self.ready: RuntimeReady | None = None
         self.report: Done | None = None
-        self.records: list[Record] = []
-        self.held_bytes = 0
-        self.dropped_records = 0
+        self.records = HeldRecords()
         self.calls: list[CacheCall] = []
         self.first_request_id = ""
 
@@ -90,18 +84,12 @@ class ColdStart:
         """Keep a record written before the first invocation; False once that has gone out."""
         if self.first_request_id:
             return False
-        held = size(record)
-        if len(self.records) >= MAX_RECORDS or self.held_bytes + held > MAX_RECORD_BYTES:
-            self.dropped_records += 1
-        else:
-            self.records.append(record)
-            self.held_bytes += held
+        self.records.hold(record)
         return True
 
     def take_leftovers(self) -> tuple[Record, ...]:
         """Return the records that no span has taken, once."""
-        left, self.records = tuple(self.records), []
-        return left if not self.first_request_id else ()
+        return () if self.first_request_id else self.records.take()
 
     def takes_call(self, call: CacheCall) -> bool:
         """Keep a call made before the first invocation; False once that has gone out."""
@@ -154,16 +142,9 @@ class ColdStart:
             phase=getattr(begin, "phase", ""),
             status=verdict.status if verdict else "",
             error_type=verdict.error_type if verdict else "",
-            spans=tuple(
-                dict.fromkeys(
-                    [
-                        *(self.ready.spans if self.ready else ()),
-                        *(self.report.spans if self.report else ()),
-                    ]
-                )
-            ),
-            records=tuple(self.records),
-            dropped_records=self.dropped_records,
+            spans=phases(self.ready, self.report),
+            records=self.records.take(),
+            dropped_records=self.records.dropped,
             calls=tuple(self.calls),
         )
 

@@ -9,9 +9,8 @@ the report adds a late child.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
-from typing import Literal
 
 from extension.ids import Ids
 from extension.telemetry.assembly.cache_use import (
@@ -26,6 +25,7 @@ from extension.telemetry.assembly.finished import (
 )
 from extension.telemetry.assembly.initialization import ColdStart
 from extension.telemetry.assembly.known import Known
+from extension.telemetry.assembly.known_requests import KnownRequests
 from extension.telemetry.assembly.transitions import TRANSITIONS, Fact, Output, State
 from extension.telemetry.reading.events import (
     Event,
@@ -41,15 +41,6 @@ from extension.telemetry.reading.events import (
 )
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext, TraceParent, identify
-
-Awaited = Literal["end", "report", "nothing"]
-
-MAX_KNOWN = 1024
-"""Requests that may be open at once; one that never ends is let go when so many came after it."""
-
-MAX_CLOSED = 128
-"""Requests remembered after their end, so that a delivery that is repeated changes nothing."""
-
 
 MAX_EARLY_ANSWERS = 1024
 """GETs answered between two invocations; more than that is no race but background work."""
@@ -69,9 +60,8 @@ class Assembler:
     ) -> None:
         self._ids = ids
         self._trace_parent = trace_parent
-        self._concurrent = concurrent
         self._stream_records = stream_records
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self.requests = KnownRequests(concurrent=concurrent)
         self._with_platform = with_platform
         self._early_answers: deque[CacheAnswer] = deque(maxlen=MAX_EARLY_ANSWERS)
         self._cold_start = ColdStart()
@@ -93,7 +83,8 @@ class Assembler:
                 known = self._get(event.request_id, heard_ns=event.time_ns)
                 known.done = known.done or event
                 fact = Fact.EXITED if known.may_be_memory else Fact.DONE
-                return [*self._superseded_by(known), *self._advance(known, fact)]
+                gone = self.requests.superseded_by(known)
+                return [*self._let_go(gone), *self._advance(known, fact)]
             case Report():
                 known = self._get(event.request_id, heard_ns=event.time_ns)
                 known.report = known.report or event
@@ -127,19 +118,18 @@ class Assembler:
         """Take a call of the cache to AWS; it goes out with, or after, the span it belongs to."""
         if caller := parse_traceparent(call.traceparent):
             return [CallSpan(call=call, context=caller)]
-        known = self._current(call.start_ns)
+        known = self.requests.current(call.start_ns)
         if known is None:
             return [] if self._cold_start.takes_call(call) else [CallSpan(call=call)]
         known.hold_call(call)
-        span_is_out = known.state in (State.ENDED, State.CLOSED)
-        return list(known.cache_calls(self._context(known))) if span_is_out else []
+        return list(known.cache_calls(self._context(known))) if known.is_out else []
 
     def count_answer(self, answer: CacheAnswer, *, now_ns: int) -> None:
         """Count a GET for the invocation that runs."""
-        known = self._current(now_ns)
+        known = self.requests.current(now_ns)
         if known is None:
             return
-        if known.state in (State.ENDED, State.CLOSED):
+        if known.is_out:
             # The function asks sooner than we have seen its INVOKE: this is the next one's GET.
             self._early_answers.append(answer)
         else:
@@ -152,41 +142,18 @@ class Assembler:
         before it were answered, though nobody told us.
         """
         finished: list[Finished] = []
-        for known in list(self._known.values()):
-            is_meant = self._concurrent or known.request_id == next(reversed(self._known))
-            told = reason if is_meant else ""
+        for known in self.requests:
+            told = reason if self.requests.is_running(known) else ""
             finished += self._advance(known, Fact.GONE, reason=told, now_ns=now_ns)
         finished += self._cold_start.finish_alone(self._ids)
         left = self._cold_start.take_leftovers()
         return [*finished, LooseRecords(records=left)] if left else finished
 
-    def is_done(self, request_id: str) -> bool:
-        """Tell whether the runtime has finished this request."""
-        known = self._known.get(request_id)
-        return known is not None and known.state not in (State.EXPECTED, State.RUNNING)
-
-    def done_ns(self, request_id: str) -> int:
-        """Return when the runtime finished this request, 0 if that is not known."""
-        known = self._known.get(request_id)
-        return known.done.time_ns if known and known.done else 0
-
-    @property
-    def awaited(self) -> Awaited:
-        """What is not told yet of anything that is known: an end, at least a report, nothing."""
-        states = {known.state for known in self._known.values()}
-        if states & {State.EXPECTED, State.RUNNING}:
-            return "end"
-        return "report" if states & {State.DONE_EARLY, State.DYING, State.ENDED} else "nothing"
-
-    def has_started(self, request_id: str) -> bool:
-        """Tell whether the platform has told anything of this request."""
-        known = self._known.get(request_id)
-        return known is not None and known.state is not State.EXPECTED
-
     def _get(self, request_id: str, *, heard_ns: int) -> Known:
-        known = self._known.get(request_id)
+        known = self.requests.find(request_id)
         if known is None:
-            known = self._known[request_id] = Known(request_id=request_id, heard_ns=heard_ns)
+            known = Known(request_id=request_id, heard_ns=heard_ns)
+            self.requests.add(known)
             while self._early_answers:
                 known.count(self._early_answers.popleft())
         return known
@@ -204,34 +171,11 @@ class Assembler:
                 finished = list(known.overhead(self._context(known)))
             case Output.LEFTOVERS:
                 finished = list(known.late_records(self._context(known)))
-        return finished + self._forget_oldest()
+        return finished + self._let_go(self.requests.forget_oldest())
 
-    def _superseded_by(self, later: Known) -> list[Finished]:
-        """End what began earlier on a sandbox that runs one request at a time."""
-        if self._concurrent or later.start is None:
-            return []
-        open_states = (State.EXPECTED, State.DONE_EARLY, State.RUNNING, State.DYING)
-        gone = [
-            known
-            for known in self._known.values()
-            if known is not later
-            and known.state in open_states
-            and known.begun_ns < later.start.time_ns
-        ]
+    def _let_go(self, gone: Iterable[Known]) -> list[Finished]:
+        """End what nothing more will come of."""
         return [out for known in gone for out in self._advance(known, Fact.GONE)]
-
-    def _forget_oldest(self) -> list[Finished]:
-        while len(self._known) > MAX_CLOSED and self._oldest.state is State.CLOSED:
-            del self._known[self._oldest.request_id]
-        finished: list[Finished] = []
-        while len(self._known) > MAX_KNOWN:
-            gone = self._known.pop(self._oldest.request_id)
-            finished += self._advance(gone, Fact.GONE)
-        return finished
-
-    @property
-    def _oldest(self) -> Known:
-        return next(iter(self._known.values()))
 
     def _context(self, known: Known) -> TraceContext:
         """Return the ids of a request's span, drawn when they are needed first."""
@@ -256,11 +200,10 @@ class Assembler:
 
     def _keep(self, known: Known, record: Record) -> list[Finished]:
         """Hold a line for its span, or for the overhead; send it alone if neither is to come."""
-        known.hold(record)
+        known.records.hold(record)
         if not self._stream_records:
-            is_open = known.state not in (State.ENDED, State.CLOSED)
             end_ns = known.done.time_ns if known.done else 0
-            if is_open or (known.state is State.ENDED and record.observed_ns > end_ns):
+            if not known.is_out or (known.state is State.ENDED and record.observed_ns > end_ns):
                 return []
         return list(known.late_records(self._context(known)))
 
@@ -269,15 +212,4 @@ class Assembler:
 
         A `requestId` in a JSON line may be somebody else's, an API's for instance.
         """
-        if known := self._known.get(record.request_id):
-            return known
-        return self._current(record.observed_ns)
-
-    def _current(self, at_ns: int) -> Known | None:
-        """Find the invocation that ran, or had run last, at a time; unknown if several run."""
-        if self._concurrent:
-            return None
-        for known in reversed(self._known.values()):
-            if known.begun_ns <= at_ns:
-                return known
-        return None
+        return self.requests.find(record.request_id) or self.requests.current(record.observed_ns)

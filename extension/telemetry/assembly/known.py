@@ -13,20 +13,15 @@ from extension.telemetry.assembly.finished import (
     Overhead,
     TimedError,
 )
+from extension.telemetry.assembly.held_records import HeldRecords
 from extension.telemetry.assembly.transitions import State
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
-from extension.telemetry.reading.records import Record, size
+from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
-
-MAX_RECORDS = 1024
-"""Records held for one invocation; those beyond are counted."""
 
 MAX_CALLS = 256
 """Calls of the cache held for one invocation; metrics count them all."""
-
-MAX_RECORD_BYTES = 1_048_576
-"""Their bytes: a span must fit into the buffer, and all of it into a small function's memory."""
 
 REASONS_OF_FAILURE = ("timeout", "failure")
 """What SHUTDOWN may say of an invocation whose end nobody told; `spindown` says nothing of it."""
@@ -50,9 +45,12 @@ class Known:
         self.leaks: dict[str, None] = {}
         self.cache: CacheUse | None = None
         self.calls: list[CacheCall] = []
-        self.records: list[Record] = []
-        self.held_bytes = 0
-        self.dropped_records = 0
+        self.records = HeldRecords()
+
+    @property
+    def is_out(self) -> bool:
+        """Whether its span has left."""
+        return self.state in (State.ENDED, State.CLOSED)
 
     @property
     def begun_ns(self) -> int:
@@ -92,23 +90,11 @@ class Known:
         if len(self.calls) < MAX_CALLS:
             self.calls.append(call)
 
-    def hold(self, record: Record) -> None:
-        """Keep a line for the span; beyond the bound it is only counted."""
-        held = size(record)
-        if len(self.records) >= MAX_RECORDS or self.held_bytes + held > MAX_RECORD_BYTES:
-            self.dropped_records += 1
-        else:
-            self.records.append(record)
-            self.held_bytes += held
-
     def invocation(
         self, context: TraceContext, *, cold_start: bool, reason: str, now_ns: int
     ) -> Invocation:
         """Return the finished invocation; lines written after its end stay for the overhead."""
         end_ns, is_told = self._end(now_ns)
-        inside = [record for record in self.records if record.observed_ns <= end_ns]
-        self.records = [record for record in self.records if record.observed_ns > end_ns]
-        self.held_bytes = sum(map(size, self.records))
         verdict = self.done or self.report
         failed = reason if not is_told and reason in REASONS_OF_FAILURE else ""
         return Invocation(
@@ -128,8 +114,8 @@ class Known:
             cache=self.cache,
             leaks=tuple(self.leaks),
             out_of_memory=self.out_of_memory,
-            records=tuple(inside),
-            dropped_records=self.dropped_records,
+            records=self.records.take(until_ns=end_ns),
+            dropped_records=self.records.dropped,
         )
 
     def _end(self, now_ns: int) -> tuple[int, bool]:
@@ -141,8 +127,7 @@ class Known:
             return begun_ns + round(self.report.duration_ms * NS_PER_MS), True
         if self.report:
             return max(self.report.time_ns, begun_ns), True
-        last_heard_ns = max((record.observed_ns for record in self.records), default=0)
-        return max(now_ns, last_heard_ns, begun_ns), False
+        return max(now_ns, self.records.latest_ns, begun_ns), False
 
     def overhead(self, context: TraceContext) -> Iterable[Overhead]:
         """Give what the extensions cost, once, if both of its ends are known."""
@@ -153,14 +138,12 @@ class Known:
                 start_ns=self.done.time_ns,
                 end_ns=max(self.report.time_ns, self.done.time_ns),
                 report=self.report,
-                records=tuple(self.records),
+                records=self.records.take(),
             )
-            self.records, self.held_bytes = [], 0
 
     def late_records(self, context: TraceContext) -> Iterable[LooseRecords]:
         """Give the lines whose span has left."""
-        if self.records:
-            records, self.records, self.held_bytes = tuple(self.records), [], 0
+        if records := self.records.take():
             yield LooseRecords(context=context, request_id=self.request_id, records=records)
 
     def cache_calls(self, context: TraceContext) -> Iterable[CallSpan]:

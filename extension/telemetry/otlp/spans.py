@@ -39,7 +39,7 @@ from extension.telemetry.otlp.span_attributes import (
 )
 from extension.telemetry.otlp.span_contexts import below, links, own_context, parent_context
 from extension.telemetry.otlp.span_events import exception_event, log_event, text_size
-from extension.telemetry.reading.events import PhaseSpan
+from extension.telemetry.reading.events import PhaseSpan, phases
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 from extension.telemetry.sender import Sender
@@ -104,8 +104,8 @@ class SpanBuilder:
             ),
             verdict=verdict,
         )
-        phases = _phases(invocation.done, invocation.report)
-        return [span, *self._children(invocation.context, phases)]
+        parts = phases(invocation.done, invocation.report)
+        return [span, *self._children(invocation.context, parts)]
 
     def _overhead(self, overhead: Overhead) -> list[ReadableSpan]:
         span = self._span(
@@ -162,7 +162,7 @@ class SpanBuilder:
             verdict=verdict,
         )
 
-    def _children(self, parent: TraceContext, phases: Iterable[PhaseSpan]) -> list[ReadableSpan]:
+    def _children(self, parent: TraceContext, parts: Iterable[PhaseSpan]) -> list[ReadableSpan]:
         return [
             self._span(
                 below(parent, ids=self._ids),
@@ -171,7 +171,7 @@ class SpanBuilder:
                 end_ns=phase.start_ns + round(phase.duration_ms * NS_PER_MS),
                 attributes={},
             )
-            for phase in phases
+            for phase in parts
         ]
 
     def _events(
@@ -214,8 +214,3 @@ class SpanBuilder:
             end_time=end_ns,
             instrumentation_scope=SCOPE,
         )
-
-
-def _phases(*events: Any) -> list[PhaseSpan]:
-    """Return the parts that the events tell, each once, for some come in both."""
-    return list(dict.fromkeys(phase for event in events if event for phase in event.spans))

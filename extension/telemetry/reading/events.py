@@ -211,3 +211,11 @@ Event = (
     | LogLine
     | Unknown
 )
+
+PhaseTold = InitRuntimeDone | InitReport | RestoreRuntimeDone | RestoreReport | RuntimeDone | Report
+"""What has `spans`."""
+
+
+def phases(*events: PhaseTold | None) -> tuple[PhaseSpan, ...]:
+    """Return the parts that some events tell, each once, for some come in two of them."""
+    return tuple(dict.fromkeys(part for event in events if event for part in event.spans))

@@ -13,9 +13,10 @@ from extension.telemetry.assembly.finished import (
     Overhead,
     gather,
 )
+from extension.telemetry.assembly.held_records import MAX_RECORD_BYTES, MAX_RECORDS
 from extension.telemetry.assembly.initialization import Initialization
-from extension.telemetry.assembly.invocations import MAX_CLOSED, MAX_KNOWN, Assembler
-from extension.telemetry.assembly.known import MAX_RECORD_BYTES, MAX_RECORDS
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.assembly.known_requests import MAX_CLOSED, MAX_KNOWN
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.records import read_record
 from extension.telemetry.reading.xray import TraceContext
@@ -258,12 +259,12 @@ def test_what_the_life_cycle_asks() -> None:
     """Whether a request has started and whether it is done is known from the events alone."""
     into = assembler()
     into.invoke("r", tracing="", invoked_arn="", now_ns=ns(0))
-    assert (into.has_started("r"), into.is_done("r")) == (False, False)
+    assert (into.requests.has_started("r"), into.requests.is_done("r")) == (False, False)
     feed(into, [given.start("r", 1)])
-    assert (into.has_started("r"), into.is_done("r")) == (True, False)
+    assert (into.requests.has_started("r"), into.requests.is_done("r")) == (True, False)
     feed(into, [given.done("r", 2)])
-    assert (into.has_started("r"), into.is_done("r")) == (True, True)
-    assert into.is_done("unheard of") is False
+    assert (into.requests.has_started("r"), into.requests.is_done("r")) == (True, True)
+    assert into.requests.is_done("unheard of") is False
 
 
 def test_an_exit_waits_for_the_report_that_tells_why() -> None:
@@ -274,7 +275,7 @@ def test_an_exit_waits_for_the_report_that_tells_why() -> None:
         given.exited("r", 2),
     ]
     assert feed(into, events) == []
-    assert into.is_done("r") is True
+    assert into.requests.is_done("r") is True
     report = given.report("r", 2.1, status="error", maxMemoryUsedMB=128)
     invocation, overhead = feed(into, [report])
     assert isinstance(invocation, Invocation)
@@ -322,12 +323,12 @@ def test_a_line_that_is_not_wanted_still_tells_of_the_failure() -> None:
 def test_what_is_awaited_at_the_end() -> None:
     """An end that is not told is worth more waiting than a report; when all is told, none."""
     into = assembler()
-    seen = [into.awaited]
+    seen = [into.requests.awaited]
     into.invoke("r", tracing="", invoked_arn="", now_ns=ns(0))
-    seen.append(into.awaited)
+    seen.append(into.requests.awaited)
     for event in (given.start("r", 1), given.done("r", 2), given.report("r", 3)):
         feed(into, [event])
-        seen.append(into.awaited)
+        seen.append(into.requests.awaited)
     assert seen == ["nothing", "end", "end", "report", "nothing"]
 
 
@@ -337,8 +338,8 @@ def test_closed_requests_are_forgotten() -> None:
     for number in range(MAX_CLOSED + 50):
         name, at = f"r{number}", number * 10
         feed(into, [given.start(name, at), given.done(name, at + 1), given.report(name, at + 2)])
-    assert into.is_done("r0") is False
-    assert into.is_done(f"r{MAX_CLOSED + 49}") is True
+    assert into.requests.is_done("r0") is False
+    assert into.requests.is_done(f"r{MAX_CLOSED + 49}") is True
 
 
 def test_late_lines_of_one_delivery_travel_together() -> None:

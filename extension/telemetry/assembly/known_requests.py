@@ -1,0 +1,95 @@
+"""PURE: every request that is open, or was lately, in the order in which it was heard of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Literal
+
+from extension.telemetry.assembly.known import Known
+from extension.telemetry.assembly.transitions import State
+
+Awaited = Literal["end", "report", "nothing"]
+
+MAX_KNOWN = 1024
+"""Requests that may be open at once; one that never ends is let go when so many came after it."""
+
+MAX_CLOSED = 128
+"""Requests remembered after their end, so that a delivery that is repeated changes nothing."""
+
+
+class KnownRequests:
+    """Finds a request by its id or by time; `concurrent`: several run at once."""
+
+    def __init__(self, *, concurrent: bool) -> None:
+        self._concurrent = concurrent
+        self._known: OrderedDict[str, Known] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Known]:
+        """Go through those that are known now; what is forgotten meanwhile still comes."""
+        return iter(list(self._known.values()))
+
+    def find(self, request_id: str) -> Known | None:
+        """Return the request of this id."""
+        return self._known.get(request_id)
+
+    def add(self, known: Known) -> None:
+        """Take one that was not heard of before."""
+        self._known[known.request_id] = known
+
+    def current(self, at_ns: int) -> Known | None:
+        """Find the invocation that ran, or had run last, at a time; unknown if several run."""
+        if self._concurrent:
+            return None
+        return next(
+            (each for each in reversed(self._known.values()) if each.begun_ns <= at_ns), None
+        )
+
+    def superseded_by(self, later: Known) -> list[Known]:
+        """Return what was still open when a later request began, where one runs at a time."""
+        if self._concurrent or later.start is None:
+            return []
+        began_ns = later.start.time_ns
+        return [
+            each
+            for each in self
+            if not each.is_out and each.begun_ns < began_ns and each is not later
+        ]
+
+    def is_running(self, known: Known) -> bool:
+        """Tell whether it may be running still, if nobody told its end: the last one, or any."""
+        return self._concurrent or known.request_id == next(reversed(self._known))
+
+    def forget_oldest(self) -> list[Known]:
+        """Forget what was closed long ago; return those that are let go without an end."""
+        while len(self._known) > MAX_CLOSED and self._oldest.state is State.CLOSED:
+            del self._known[self._oldest.request_id]
+        excess = range(len(self._known) - MAX_KNOWN)
+        return [self._known.pop(self._oldest.request_id) for _ in excess]
+
+    @property
+    def _oldest(self) -> Known:
+        return next(iter(self._known.values()))
+
+    @property
+    def awaited(self) -> Awaited:
+        """What is not told yet of anything that is known: an end, at least a report, nothing."""
+        states = {known.state for known in self._known.values()}
+        if states & {State.EXPECTED, State.RUNNING}:
+            return "end"
+        return "report" if states & {State.DONE_EARLY, State.DYING, State.ENDED} else "nothing"
+
+    def has_started(self, request_id: str) -> bool:
+        """Tell whether the platform has told anything of this request."""
+        known = self._known.get(request_id)
+        return known is not None and known.state is not State.EXPECTED
+
+    def is_done(self, request_id: str) -> bool:
+        """Tell whether the runtime has finished this request."""
+        known = self._known.get(request_id)
+        return known is not None and known.state not in (State.EXPECTED, State.RUNNING)
+
+    def done_ns(self, request_id: str) -> int:
+        """Return when the runtime finished this request, 0 if that is not known."""
+        known = self._known.get(request_id)
+        return known.done.time_ns if known and known.done else 0
