@@ -203,14 +203,15 @@ class App:
             clock=self._clock,
             log=self._log,
         )
-        listener = Listener(sockets[0], receive=telemetry.receive, on_fault=telemetry.count_fault)
+        pipeline = telemetry.pipeline
+        listener = Listener(sockets[0], receive=pipeline.receive, on_fault=pipeline.count_fault)
         await listener.start()
         if not await api.subscribe(self._config.telemetry.events, port=listener.port):
             self._log.warning("no telemetry", cause="this platform has no Telemetry API")
             return
         self._jobs.append(telemetry)
         if self._parameters:
-            show_the_cache(self._parameters, telemetry=telemetry)
+            show_the_cache(self._parameters, pipeline=pipeline)
         if managed:
             self._timer = asyncio.create_task(telemetry.export_regularly())
 

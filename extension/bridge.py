@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # who has one job alone, or one that is broken, imports nothi
     from extension.parameters.answer import Result
     from extension.parameters.hooks import UpstreamCall
     from extension.parameters.parameters import Parameters
-    from extension.telemetry.telemetry import Telemetry
+    from extension.telemetry.pipeline import Pipeline
 
 
 def redact_what_is_served(
@@ -32,15 +32,15 @@ def redact_what_is_served(
     log.redact = lambda line: redactor.redact(line).text
 
 
-def show_the_cache(parameters: Parameters, *, telemetry: Telemetry) -> None:
+def show_the_cache(parameters: Parameters, *, pipeline: Pipeline) -> None:
     """Let telemetry know of each GET and of each call to AWS."""
     from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall  # noqa: PLC0415  # see above
 
     def answered(result: Result, *, age_s: float, waited_s: float) -> None:
-        telemetry.cache_answered(CacheAnswer(result=result.value, age_s=age_s, waited_s=waited_s))
+        pipeline.cache_answered(CacheAnswer(result=result.value, age_s=age_s, waited_s=waited_s))
 
     def called(call: UpstreamCall) -> None:
-        telemetry.cache_called(
+        pipeline.cache_called(
             CacheCall(
                 service=call.service.value,
                 operation=call.operation,

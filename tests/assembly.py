@@ -1,4 +1,4 @@
-"""Feeds deliveries to an assembler as `telemetry.telemetry` does."""
+"""Feeds deliveries to an assembler as `telemetry.pipeline` does."""
 
 from __future__ import annotations
 

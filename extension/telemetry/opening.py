@@ -17,11 +17,12 @@ from extension.telemetry.export.post import Post
 from extension.telemetry.export.targets import build_targets
 from extension.telemetry.export.tls import TlsError
 from extension.telemetry.health import Health
+from extension.telemetry.pipeline import Encoder, Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.redact import Redact
 from extension.telemetry.sender import Sender
-from extension.telemetry.telemetry import Encoder, Telemetry
+from extension.telemetry.telemetry import Telemetry
 
 
 async def open_telemetry(
@@ -69,15 +70,33 @@ async def open_telemetry(
         config, post=post, sender=sender, redact=redact, ids=ids, clock=clock
     )
     buffer = Buffer(max_bytes=config.buffer_max_bytes, dropped=health.dropped)
-    return Telemetry(
-        assembler=Assembler(
-            ids=ids,
-            trace_parent=config.trace_parent,  # type: ignore[arg-type]  # one of its choices
-            concurrent=concurrent,
-            stream_records="logs" in config.signals or "platform" not in config.events,
-            with_platform="platform" in config.events,
-        ),
+    with_platform = "platform" in config.events
+    assembler = Assembler(
+        ids=ids,
+        trace_parent=config.trace_parent,  # type: ignore[arg-type]  # one of its choices
+        concurrent=concurrent,
+        stream_records="logs" in config.signals or not with_platform,
+        with_platform=with_platform,
+    )
+    # Without platform events nobody tells when an invocation is over.
+    policy = FlushPolicy(config.flush if with_platform else "periodic")  # type: ignore[arg-type]
+    pipeline = Pipeline(
+        assembler=assembler,
         encoder=encoder,
+        buffer=buffer,
+        record_filter=RecordFilter(
+            min_level=config.log_level_min,
+            exclude=config.exclude_regex,
+            include=config.include_regex,
+        ),
+        redact=redact,
+        on_end=policy.heard,
+        health=health,
+        clock=clock,
+    )
+    return Telemetry(
+        pipeline=pipeline,
+        assembler=assembler,
         buffer=buffer,
         delivery=Delivery(
             exporter=exporter,
@@ -87,14 +106,7 @@ async def open_telemetry(
             log=log,
             renew_credentials=renew,
         ),
-        # Without platform events nobody tells when an invocation is over.
-        policy=FlushPolicy(config.flush if "platform" in config.events else "periodic"),  # type: ignore[arg-type]
-        record_filter=RecordFilter(
-            min_level=config.log_level_min,
-            exclude=config.exclude_regex,
-            include=config.include_regex,
-        ),
-        redact=redact,
+        policy=policy,
         health=health,
         clock=clock,
         log=log,

@@ -22,6 +22,7 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.otlp.exporter import OtlpExporter
 from extension.telemetry.otlp.metrics import Meter
+from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
 from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.filters import RecordFilter
@@ -61,14 +62,23 @@ def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
     meter = Meter(temporality="delta", now_ns=clock.now().wall_ns)
     otlp = OtlpEncoder(ids=ids, sender=SENDER, signals=SIGNALS, max_events=128, meter=meter)
     exporter = RawExporter(post) if as_json else OtlpExporter(post, signals=SIGNALS)
-    return Telemetry(
-        assembler=Assembler(ids=ids, stream_records=not as_json),
+    assembler, policy = Assembler(ids=ids, stream_records=not as_json), FlushPolicy("periodic")
+    pipeline = Pipeline(
+        assembler=assembler,
         encoder=RawEncoder(redact=redactor.redact) if as_json else otlp,
         buffer=buffer,
-        delivery=Delivery(exporter=exporter, buffer=buffer, health=health, clock=clock, log=log),
-        policy=FlushPolicy("periodic"),
         record_filter=RecordFilter(),
         redact=redactor.redact,
+        on_end=policy.heard,
+        health=health,
+        clock=clock,
+    )
+    return Telemetry(
+        pipeline=pipeline,
+        assembler=assembler,
+        buffer=buffer,
+        delivery=Delivery(exporter=exporter, buffer=buffer, health=health, clock=clock, log=log),
+        policy=policy,
         health=health,
         clock=clock,
         log=log,
@@ -82,7 +92,7 @@ async def live(bodies: Sequence[bytes], *, as_json: bool) -> tuple[Health, list[
     telemetry = build(post, health, as_json=as_json)
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
     for body in bodies:
-        telemetry.receive(body)
+        telemetry.pipeline.receive(body)
         await asyncio.sleep(0)
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))
