@@ -17,12 +17,8 @@ from extension.bootstrap import MANAGED_INSTANCES, Boot
 from extension.clock import Clock, SystemClock
 from extension.config import Config, ParametersConfig, read_config
 from extension.ids import RandomIds
-from extension.lambda_events import Invoke, Shutdown
 from extension.log import Log, describe, silence_libraries
-from extension.quick_import import (
-    no_certificates,
-    resume_garbage_collection,
-)
+from extension.quick_import import no_certificates, resume_garbage_collection
 from extension.redaction.redactor import Redactor
 from extension.telemetry.sender import Sender
 from extension.variable import variables
@@ -154,7 +150,7 @@ class App:
             )
         self._parameters = parameters
         await parameters.start()
-        self._jobs.append(_ParametersJob(parameters))
+        self._jobs.append(parameters)
 
     async def _open_clients(self) -> None:
         """Build the AWS clients and prefetch, last: telemetry shows these calls, too."""
@@ -229,19 +225,6 @@ class App:
             service_name=config.service_name,
             resource_attributes=config.resource_attributes,
         )
-
-
-class _ParametersJob:
-    """The cache's part in the life cycle: it answers GETs all the time, and needs no turn."""
-
-    def __init__(self, parameters: Parameters) -> None:
-        self._parameters = parameters
-
-    async def invoked(self, invoke: Invoke) -> None:
-        self._parameters.on_invoke(invoke)
-
-    async def shut_down(self, shutdown: Shutdown) -> None:
-        """Go on serving: the function may still be saying goodbye."""
 
 
 def _adopt(raw: Any) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The composition of job 2, and its life: start, open, first invocation, close.
+"""The composition of job 2, and its life: start, open, first invocation, SHUTDOWN, close.
 
 Requests are accepted from `start` on. Those that come before the AWS clients exist wait for
 `open`, which the first of them begins if nobody else has.
@@ -15,6 +15,7 @@ from extension.bootstrap import MANAGED_INSTANCES
 from extension.clock import Clock
 from extension.config import LambdaConfig, ParametersConfig
 from extension.frozen import as_dict
+from extension.lambda_events import Invoke, Shutdown
 from extension.log import Log
 from extension.parameters import response
 from extension.parameters.calls import Source
@@ -86,14 +87,17 @@ class Parameters:
         if self._keeps():
             await self._prefetch()
 
-    def on_invoke(self, event: object = None) -> None:
-        """Take note that an INVOKE event came: the first one opens the gate, ends a snapshot."""
-        del event
+    async def invoked(self, invoke: Invoke) -> None:
+        """Take note of an invocation: the first one opens the gate, and ends a snapshot."""
+        del invoke
         if self._invoked:
             return
         self._invoked = True
         if self._initialization_type == SNAP_START:
             self._prefetching = asyncio.create_task(self._prefetch())
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Go on serving: the function may still be saying goodbye."""
 
     async def resolve(self, reference: str, *, fresh: bool) -> str:
         """Return the value that a reference such as `secretsmanager:name#key` stands for.

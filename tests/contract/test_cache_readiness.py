@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from extension.lambda_events import Invoke
 from extension.parameters.calls import Source
 from extension.parameters.source import open_source
 from tests.contract.conftest import Serve
@@ -23,7 +24,7 @@ async def test_gate_of_aws(aws: FakeAws, serve: Serve) -> None:
     answer = await cache.secret("secretId=n", Accept="application/json")
     assert (answer.status, answer.body) == (400, NOT_READY)
     assert aws.requests == []
-    cache.parameters.on_invoke()
+    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
     assert (await cache.secret("secretId=n")).status == 200
 
 
@@ -100,7 +101,7 @@ async def test_snapshot_holds_no_value(aws: FakeAws, serve: Serve) -> None:
     assert aws.requests == []
     assert (await cache.secret("secretId=n")).cache == "BYPASS"
     assert (await cache.secret("secretId=n")).cache == "BYPASS"
-    cache.parameters.on_invoke()
+    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
     assert (await cache.secret("secretId=n")).cache == "MISS"
     assert (await cache.secret("secretId=n")).cache == "HIT"
     await until(lambda: aws.operations.count("GetParameter") == 1)

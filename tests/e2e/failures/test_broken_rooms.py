@@ -75,7 +75,7 @@ async def test_a_room_of_telemetry_raises_once(run_broken: Run, intake: Intake, 
     [
         "extension.parameters.parameters:Parameters.start",
         "extension.parameters.parameters:Parameters.open",
-        "extension.parameters.parameters:Parameters.on_invoke",
+        "extension.parameters.parameters:Parameters.invoked",
         "extension.parameters.exchange:Exchange.reply",
         "extension.parameters.lookup:Lookup.get",
         "extension.parameters.source:open_source",
