@@ -77,7 +77,7 @@ class KnownRequests:
         states = {known.state for known in self._known.values()}
         if states & {State.EXPECTED, State.RUNNING}:
             return "end"
-        return "report" if states & {State.DONE_EARLY, State.DYING, State.ENDED} else "nothing"
+        return "report" if states - {State.CLOSED} else "nothing"
 
     def has_started(self, request_id: str) -> bool:
         """Tell whether the platform has told anything of this request."""

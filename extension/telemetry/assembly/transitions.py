@@ -17,6 +17,8 @@ class State(Enum):
     """Something of it is known, its start is not."""
     DONE_EARLY = auto()
     """Its end came before its start."""
+    REPORTED_EARLY = auto()
+    """Its report came before its start."""
     RUNNING = auto()
     DYING = auto()
     """Its runtime exited; only the report tells whether for want of memory."""
@@ -50,10 +52,13 @@ TRANSITIONS: dict[tuple[State, Fact], tuple[State, Output]] = {
     (State.EXPECTED, Fact.START): (State.RUNNING, Output.NOTHING),
     (State.EXPECTED, Fact.DONE): (State.DONE_EARLY, Output.NOTHING),
     (State.EXPECTED, Fact.EXITED): (State.DONE_EARLY, Output.NOTHING),
-    (State.EXPECTED, Fact.REPORT): (State.DONE_EARLY, Output.NOTHING),
+    (State.EXPECTED, Fact.REPORT): (State.REPORTED_EARLY, Output.NOTHING),
     (State.EXPECTED, Fact.GONE): (State.CLOSED, Output.SPAN),
     (State.DONE_EARLY, Fact.START): (State.ENDED, Output.SPAN),
+    (State.DONE_EARLY, Fact.REPORT): (State.REPORTED_EARLY, Output.NOTHING),
     (State.DONE_EARLY, Fact.GONE): (State.CLOSED, Output.SPAN),
+    (State.REPORTED_EARLY, Fact.START): (State.CLOSED, Output.SPAN),
+    (State.REPORTED_EARLY, Fact.GONE): (State.CLOSED, Output.SPAN),
     (State.RUNNING, Fact.DONE): (State.ENDED, Output.SPAN),
     (State.RUNNING, Fact.EXITED): (State.DYING, Output.NOTHING),
     (State.DYING, Fact.REPORT): (State.CLOSED, Output.SPAN),

@@ -320,6 +320,15 @@ def test_a_line_that_is_not_wanted_still_tells_of_the_failure() -> None:
     assert invocation.error.error.type == "ValueError"
 
 
+def test_report_that_came_early_and_again_makes_one_overhead() -> None:
+    """A delivery that overtook the start, and is repeated after it, changes nothing."""
+    into = assembler()
+    early = [given.report("r", 3), given.done("r", 2)]
+    finished = feed(into, [*early, given.start("r", 1), *early])
+    assert [type(each) for each in finished] == [Invocation, Overhead]
+    assert into.requests.awaited == "nothing"
+
+
 def test_what_is_awaited_at_the_end() -> None:
     """An end that is not told is worth more waiting than a report; when all is told, none."""
     into = assembler()
