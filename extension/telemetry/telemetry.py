@@ -108,9 +108,9 @@ class Telemetry:
 
     async def _flush(self, invoke: Invoke) -> None:
         now = self._clock.now()
+        self.pipeline.collect()  # first: where metrics alone are wanted, nothing else waits
         if len(self._buffer) < self._min_batch_size:
             return
-        self.pipeline.collect()
         self._policy.exported(now)
         left_s = now.until_ms(invoke.deadline_ms)
         await self._delivery.flush(

@@ -197,6 +197,20 @@ async def test_all_signals(run: Run, intake: Intake) -> None:
     assert counted == len(answers)
 
 
+async def test_metrics_alone(run_patient: Run, intake: Intake) -> None:
+    """They leave with the invocation that they count, not only when the sandbox ends."""
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_SIGNALS": "metrics",
+        "DISPATCH_FLUSH": "end",
+    }
+    async with run_patient(environment=environment) as stage:
+        answers = await stage.invoke({})
+        names = {metric.name for metric in intake.metrics}
+    assert_unharmed(stage, answers)
+    assert "faas.invoke_duration" in names
+
+
 async def test_events_of_the_function_alone(run_patient: Run, intake: Intake) -> None:
     """Its lines arrive without invocation spans to carry them; no invocation is held."""
     environment = {
