@@ -43,59 +43,26 @@ async def open_telemetry(
         TlsError: a certificate that is set cannot be used.
     """
     config, health, post = settings.telemetry, Health(), Post({})
-    credentials = Credentials(settings, resolve=resolve, log=log)
-
-    async def aim(*, fresh: bool) -> bool:
-        """Take the credentials as they are now; False while they cannot be resolved."""
-        resolved = await credentials.settings(fresh=fresh)
-        if resolved is None:
-            return False
-        post.use(build_targets(resolved.telemetry, resolved.otlp, environ=environ, log=log))
-        return True
-
-    async def renew() -> bool:
-        """Take new credentials if there are any, for the old ones were refused."""
-        try:
-            return credentials.are_references and await aim(fresh=True)
-        except TlsError as error:
-            log.error("credentials not usable", cause=describe(error))
-            return False
-
-    try:
-        await aim(fresh=False)
-    except TlsError:
-        await post.close()
-        raise
+    aim = Aim(post, Credentials(settings, resolve=resolve, log=log), environ=environ, log=log)
+    await aim.begin()
     encoder, exporter = _open_format(
         config, post=post, sender=sender, redact=redact, ids=ids, clock=clock
     )
+    assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
     buffer = Buffer(max_bytes=config.buffer_max_bytes, dropped=health.dropped)
-    with_platform = "platform" in config.events
-    assembler = Assembler(
-        ids=ids,
-        trace_parent=config.trace_parent,  # type: ignore[arg-type]  # one of its choices
-        concurrent=concurrent,
-        stream_records="logs" in config.signals or not with_platform,
-        with_platform=with_platform,
-    )
     # Without platform events nobody tells when an invocation is over.
-    policy = FlushPolicy(config.flush if with_platform else "periodic")  # type: ignore[arg-type]
-    pipeline = Pipeline(
-        assembler=assembler,
-        encoder=encoder,
-        buffer=buffer,
-        record_filter=RecordFilter(
-            min_level=config.log_level_min,
-            exclude=config.exclude_regex,
-            include=config.include_regex,
-        ),
-        redact=redact,
-        on_end=policy.heard,
-        health=health,
-        clock=clock,
-    )
+    policy = FlushPolicy(config.flush if "platform" in config.events else "periodic")  # type: ignore[arg-type]
     return Telemetry(
-        pipeline=pipeline,
+        pipeline=Pipeline(
+            assembler=assembler,
+            encoder=encoder,
+            buffer=buffer,
+            record_filter=_open_filter(config),
+            redact=redact,
+            on_end=policy.heard,
+            health=health,
+            clock=clock,
+        ),
         assembler=assembler,
         buffer=buffer,
         delivery=Delivery(
@@ -104,7 +71,7 @@ async def open_telemetry(
             health=health,
             clock=clock,
             log=log,
-            renew_credentials=renew,
+            renew_credentials=aim.renew,
         ),
         policy=policy,
         health=health,
@@ -112,6 +79,67 @@ async def open_telemetry(
         log=log,
         timeout_s=max(each.timeout_ms for each in settings.otlp.values()) / 1000,
         min_batch_size=config.min_batch_size,
+    )
+
+
+class Aim:
+    """Points the POSTs at the endpoint, with the credentials as they are now."""
+
+    def __init__(
+        self, post: Post, credentials: Credentials, *, environ: Mapping[str, str], log: Log
+    ) -> None:
+        self._post = post
+        self._credentials = credentials
+        self._environ = environ
+        self._log = log
+
+    async def begin(self) -> None:
+        """Take the first credentials; while they cannot be resolved, what is to be sent waits.
+
+        Raises:
+            TlsError: a certificate that is set cannot be used.
+        """
+        try:
+            await self._take(fresh=False)
+        except TlsError:
+            await self._post.close()
+            raise
+
+    async def renew(self) -> bool:
+        """Take new credentials if there are any, for the old ones were refused."""
+        try:
+            return self._credentials.are_references and await self._take(fresh=True)
+        except TlsError as error:
+            self._log.error("credentials not usable", cause=describe(error))
+            return False
+
+    async def _take(self, *, fresh: bool) -> bool:
+        """Take the credentials as they are now; False while they cannot be resolved."""
+        found = await self._credentials.settings(fresh=fresh)
+        if found is None:
+            return False
+        self._post.use(
+            build_targets(found.telemetry, found.otlp, environ=self._environ, log=self._log)
+        )
+        return True
+
+
+def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> Assembler:
+    with_platform = "platform" in config.events
+    return Assembler(
+        ids=ids,
+        trace_parent=config.trace_parent,  # type: ignore[arg-type]  # one of its choices
+        concurrent=concurrent,
+        stream_records="logs" in config.signals or not with_platform,
+        with_platform=with_platform,
+    )
+
+
+def _open_filter(config: TelemetryConfig) -> RecordFilter:
+    return RecordFilter(
+        min_level=config.log_level_min,
+        exclude=config.exclude_regex,
+        include=config.include_regex,
     )
 
 
