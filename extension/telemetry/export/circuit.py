@@ -1,8 +1,7 @@
 """PURE: whether the endpoint is worth a try now, so that a dead one costs an invocation nothing.
 
 A retry never sleeps: it is the next invocation that may try, when the pause has passed. The pause
-grows with each failure in a row; a timeout counts as much as three failures, for it has cost the
-user its whole budget.
+grows with each failure in a row.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from extension.clock import Instant
 from extension.telemetry.export.outcome import Outcome
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
-"""After the first, second, … failure in a row; from the third on the circuit counts as open."""
+"""After the first, second, … failure in a row."""
 
-OPENING = 3
+TIMEOUT_WEIGHS = 3
+"""As much as so many failures, for it has cost the user its whole budget."""
 
 LONGEST_RETRY_AFTER_S = 3600.0
 """An endpoint may ask for an hour; what asks for more is mistaken."""
@@ -27,11 +27,6 @@ class Circuit:
         self._failed_at: Instant | None = None
         self._pause_s = 0.0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the endpoint counts as down."""
-        return self._failures >= OPENING
-
     def allows(self, now: Instant) -> bool:
         """Tell whether to try: always after success, else when the pause has passed."""
         return self._failed_at is None or now.since(self._failed_at) >= self._pause_s
@@ -41,7 +36,8 @@ class Circuit:
         if outcome.kind in ("accepted", "rejected"):
             self._failures, self._failed_at = 0, None
             return
-        self._failures = max(self._failures + 1, OPENING if outcome.cause == "timeout" else 0)
+        weight = TIMEOUT_WEIGHS if outcome.cause == "timeout" else 0
+        self._failures = max(self._failures + 1, weight)
         self._failed_at = now
         pause_s = PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
         self._pause_s = max(pause_s, min(outcome.retry_after_s, LONGEST_RETRY_AFTER_S))

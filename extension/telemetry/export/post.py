@@ -10,7 +10,8 @@ import asyncio
 import gzip
 import ssl
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import aiohttp
 
@@ -57,6 +58,14 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
     return content
 
 
+async def _try_twice(post: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Post once more at once when the connection was dead: it may have slept in a freeze."""
+    try:
+        return await post()
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        return await post()
+
+
 class Post:
     """Posts to the targets of all signals; without any, as long as credentials are not resolved."""
 
@@ -85,26 +94,14 @@ class Post:
         if target.compression != "none":
             headers["Content-Encoding"] = target.compression
         compressed = COMPRESSORS[target.compression](body)
+        post = partial(self._post, target, compressed, headers, count_rejected)
         try:
             async with asyncio.timeout(min(budget_s, target.timeout_s)):
-                return await self._post_twice(target, compressed, headers, count_rejected)
+                return await _try_twice(post)
         except TimeoutError:
             return Outcome(kind="kept", cause="timeout")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Outcome(kind="kept", cause=type(error).__name__)
-
-    async def _post_twice(
-        self,
-        target: Target,
-        body: bytes,
-        headers: Mapping[str, str],
-        count_rejected: Callable[[bytes], int],
-    ) -> Outcome:
-        """Post once more at once when the connection was dead: it may have slept in a freeze."""
-        try:
-            return await self._post(target, body, headers, count_rejected)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            return await self._post(target, body, headers, count_rejected)
 
     async def _post(
         self,
