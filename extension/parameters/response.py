@@ -22,6 +22,8 @@ TEXT = "text/plain"
 UTF8_TEXT = "text/plain; charset=utf-8"
 BINARY = "application/octet-stream"
 
+HEALTHY = Reply(200, {"Content-Type": TEXT}, b"healthy")
+
 NOT_READY = Rejection(
     status=400,
     code="NotReadyException",
@@ -32,9 +34,6 @@ NOT_READY = Rejection(
 _NOT_FOR_A_HEADER = re.compile(r"[^A-Za-z0-9._#:/+=-]")
 LONGEST_HEADER = 128
 """Characters of a code or request id that are repeated: AWS's are shorter."""
-
-
-HEALTHY = Reply(200, {"Content-Type": TEXT}, b"healthy")
 
 
 def success(served: Served, query: Query, *, as_json: bool = False) -> Reply:

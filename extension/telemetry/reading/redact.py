@@ -12,9 +12,10 @@ from extension.telemetry.reading.records import Record
 
 Redact = Callable[[str], Redacted]
 
-
 LONGEST_LEVEL = 32
 """Characters of what calls itself a level."""
+
+TOO_DEEP = "[nested too deeply]"
 
 
 def redact_record(record: Record, redact: Redact) -> Record:
@@ -54,9 +55,6 @@ def redact_json(value: Any, redact: Redact) -> Any:
     if not isinstance(value, dict):
         return _clean(value, clean)
     return {clean(key): _clean(each, clean) for key, each in value.items()}
-
-
-TOO_DEEP = "[nested too deeply]"
 
 
 def _clean(value: Any, clean: Callable[[str], str]) -> Any:
