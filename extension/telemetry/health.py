@@ -10,6 +10,9 @@ class Health:
 
     def __init__(self) -> None:
         self.invocations = 0
+        """Those that were announced by INVOKE."""
+        self.finished = 0
+        """Those whose end was heard: on Managed Instances none is announced."""
         self.accepted: Counter[str] = Counter()
         """Items that the endpoint acknowledged, by signal."""
         self.dropped: Counter[str] = Counter()
@@ -40,7 +43,7 @@ class Health:
     def summary(self) -> dict[str, object]:
         """Return what is worth a line: counts that are not zero, and what was added in ms."""
         counts: dict[str, object] = {
-            "invocations": self.invocations,
+            "invocations": self.invocations or self.finished,
             **{f"{signal}_accepted": count for signal, count in self.accepted.items()},
             **{f"dropped.{reason}": count for reason, count in self.dropped.items()},
             **{f"filtered.{reason}": count for reason, count in self.filtered.items()},

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from extension.clock import Clock
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.assembly.finished import Finished, gather
+from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.outgoing import Outgoing
@@ -189,6 +189,8 @@ class Pipeline:
                 self._health.dropped["fault"] += 1
 
     def _build(self, finished: Finished) -> None:
+        if isinstance(finished, Invocation):
+            self._health.finished += 1
         self._add(self._encoder.build(finished))
 
     def _collect(self) -> None:

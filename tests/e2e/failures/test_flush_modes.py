@@ -120,6 +120,7 @@ async def test_managed_instances(run_broken: Run, intake: Intake) -> None:
         answers += await stage.invoke({}, {})
     assert [answer.status for answer in answers] == ["success"] * 6
     assert_arrived(stage, intake)
+    assert stage.told["invocations"] == 6
 
 
 async def test_a_fault_does_not_stop_the_timer(run_broken: Run, intake: Intake) -> None:
