@@ -1,8 +1,33 @@
-"""The README says what the code does."""
+"""The README says what the code does, and names what exists."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from extension.config import USER_SECTIONS, read_config
+from extension.telemetry.otlp import attributes, metrics
+from extension.variable import variables
 from tests.configuration_table import BLOCK, README, table
+
+ROOT = README.parent
+DOCUMENTS = [README, ROOT / "layer/README.md", ROOT / "simulator/README.md"]
+PREFIXES = "DISPATCH|OTEL|PARAMETERS_SECRETS_EXTENSION|SECRETS_MANAGER|SSM_PARAMETER_STORE"
+OURS = rf"\b(?:{PREFIXES})_[A-Z_]*[A-Z](?![A-Z_])"
+"""Whole names of variables; `DISPATCH_` alone is none."""
+MAKE = r"`make ([a-z]+)"
+
+documents = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
+)
+
+
+def inline(text: str) -> list[str]:
+    """Return what stands between single backticks, outside fenced blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
 
 
 def test_every_setting_is_documented() -> None:
@@ -13,3 +38,80 @@ def test_every_setting_is_documented() -> None:
     block = BLOCK.search(README.read_text())
     assert block is not None
     assert block[1] == table()
+
+
+@documents
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every relative link names a file or folder, every fragment a heading of its own page."""
+    text = document.read_text()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    headings = {_fragment(each) for each in re.findall(r"^#+ (.+)$", text, re.M)}
+    inside = {link[1:] for link in links if link.startswith("#")}
+    files = {link for link in links if not re.match(r"#|https://", link)}
+    assert files
+    assert [link for link in files if not (document.parent / link).exists()] == []
+    assert inside <= headings
+
+
+def _fragment(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_paths_exist() -> None:
+    """What looks like a file or folder of the checkout is one."""
+    pattern = r"(?:\./)?\w[\w/-]*(?:/|\.py|\.sh|\.yaml|\.toml)"
+    words = {each.split()[0] for each in inline(README.read_text())}
+    named = {word for word in words if re.fullmatch(pattern, word)}
+    assert named
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+@documents
+def test_variables_exist(document: Path) -> None:
+    """Every variable that is ours, or that we share with others, is read by the code."""
+    known = {each.name for section in USER_SECTIONS for each in variables(section)}
+    named = set(re.findall(OURS, document.read_text()))
+    assert named
+    assert named - known == set()
+
+
+def test_examples_of_values_are_accepted() -> None:
+    """Each `NAME=value` outside the table is a good setting."""
+    settings = [each for each in inline(README.read_text()) if re.match(rf"{OURS}=", each)]
+    assert settings
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        assert read_config({name: value})[1] == (), setting
+
+
+def test_telemetry_is_called_as_the_code_calls_it() -> None:
+    """Attributes and metrics that the text names exist."""
+    constants = {value for name, value in vars(attributes).items() if name.isupper()}
+    named = {
+        each for each in inline(README.read_text()) if re.match(r"(faas|lambda_dispatch)\.", each)
+    }
+    assert named
+    assert named - constants - set(metrics.UNITS) == set()
+
+
+@pytest.mark.parametrize(
+    "target",
+    sorted({name for each in DOCUMENTS for name in re.findall(MAKE, each.read_text())}),
+)
+def test_make_knows_the_target(target: str) -> None:
+    """It is in the Makefile, is explained by `make help`, and could be run."""
+    explained = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert f"make {target} " in explained.stdout
+    subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=True)
+
+
+def test_the_build_has_the_options() -> None:
+    """Whatever the layer's README calls `./build_layer.sh` with, its help explains."""
+    calls = re.findall(r"`\./build_layer\.sh ([^`]+)`", (ROOT / "layer/README.md").read_text())
+    options = {word for call in calls for word in call.split() if word.startswith("--")}
+    called = ["./build_layer.sh", "--help"]
+    done = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert options
+    assert [option for option in options if f"  {option} " not in f"{done.stdout} "] == []
