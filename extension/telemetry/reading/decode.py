@@ -143,7 +143,8 @@ def _whole(record: Fields, key: str) -> int:
 
 
 def _metric(record: Fields, key: str) -> float | None:
-    value: float | None = (record.get("metrics") or {}).get(key)
+    metrics = record.get("metrics")
+    value: float | None = metrics.get(key) if isinstance(metrics, dict) else None
     return value if _is_number(value) else None
 
 

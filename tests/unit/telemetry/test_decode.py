@@ -126,6 +126,8 @@ def test_unknown_fields_are_ignored() -> None:
     ("field", "value"),
     [
         ("status", 5),
+        ("metrics", "fast"),
+        ("metrics", [17]),
         ("metrics", {"durationMs": "fast"}),
         ("metrics", {"durationMs": True}),
         ("metrics", {"durationMs": 1e300}),
