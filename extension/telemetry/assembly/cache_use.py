@@ -13,6 +13,10 @@ from extension.telemetry.reading.xray import TraceContext
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 """W3C Trace Context; a later version may have more behind it."""
 
+MAX_CALLS = 256
+"""Calls held for one invocation, or for the init: of a flood the first ones tell enough, and
+metrics count them all."""
+
 
 class CacheCall(Frozen):
     """One call to AWS, all its attempts together; `code` is empty for success.

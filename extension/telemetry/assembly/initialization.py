@@ -14,7 +14,7 @@ from typing import Literal
 from extension.clock import NS_PER_MS, NS_PER_S
 from extension.frozen import Frozen
 from extension.ids import Ids
-from extension.telemetry.assembly.cache_use import CacheCall
+from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheCall
 from extension.telemetry.assembly.held_records import HeldRecords
 from extension.telemetry.reading.events import (
     InitReport,
@@ -95,7 +95,8 @@ class ColdStart:
         """Keep a call made before the first invocation; False once that has gone out."""
         if self.first_request_id:
             return False
-        self.calls.append(call)
+        if len(self.calls) < MAX_CALLS:
+            self.calls.append(call)
         return True
 
     def belongs_to(

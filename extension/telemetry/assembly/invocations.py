@@ -63,6 +63,7 @@ class Assembler:
         self._stream_records = stream_records
         self.requests = KnownRequests(concurrent=concurrent)
         self._with_platform = with_platform
+        """Without, nobody ever tells of the init that a line or a call belongs to."""
         self._early_answers: deque[CacheAnswer] = deque(maxlen=MAX_EARLY_ANSWERS)
         self._cold_start = ColdStart()
 
@@ -109,7 +110,6 @@ class Assembler:
             return []
         if known:
             return self._keep(known, record)
-        # Without platform events nobody would ever tell of the init that a line belongs to.
         if self._with_platform and self._cold_start.takes(record):
             return []
         return [LooseRecords(records=(record,))]
@@ -120,7 +120,8 @@ class Assembler:
             return [CallSpan(call=call, context=caller)]
         known = self.requests.current(call.start_ns)
         if known is None:
-            return [] if self._cold_start.takes_call(call) else [CallSpan(call=call)]
+            held = self._with_platform and self._cold_start.takes_call(call)
+            return [] if held else [CallSpan(call=call)]
         known.hold_call(call)
         return list(known.cache_calls(self._context(known))) if known.is_out else []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from extension.clock import NS_PER_MS
-from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, CacheUse
+from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheAnswer, CacheCall, CacheUse
 from extension.telemetry.assembly.finished import (
     CallSpan,
     Invocation,
@@ -19,9 +19,6 @@ from extension.telemetry.reading.events import Report, RuntimeDone, Start, Traci
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
-
-MAX_CALLS = 256
-"""Calls of the cache held for one invocation; metrics count them all."""
 
 REASONS_OF_FAILURE = ("timeout", "failure")
 """What SHUTDOWN may say of an invocation whose end nobody told; `spindown` says nothing of it."""
@@ -86,7 +83,7 @@ class Known:
         self.cache.count(answer)
 
     def hold_call(self, call: CacheCall) -> None:
-        """Keep a call for its span; of a flood the first ones tell enough."""
+        """Keep a call for its span."""
         if len(self.calls) < MAX_CALLS:
             self.calls.append(call)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, parse_traceparent
+from extension.telemetry.assembly.cache_use import (
+    MAX_CALLS,
+    CacheAnswer,
+    CacheCall,
+    parse_traceparent,
+)
 from extension.telemetry.assembly.finished import CallSpan, Invocation
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.assembly.known import MAX_CALLS
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.sender import Sender
 from tests import platform_events as given
@@ -99,6 +103,22 @@ def test_what_is_fetched_before_the_first_invocation_belongs_to_init() -> None:
     initialization, _ = assemble(into, [events])
     assert isinstance(initialization, Initialization)
     assert initialization.calls == (call(0.2),)
+
+
+def test_a_flood_before_the_first_invocation_is_bounded() -> None:
+    """A sandbox that was warmed ahead of time may wait, and ask, for long."""
+    into = Assembler(ids=SequentialIds())
+    for _ in range(MAX_CALLS + 50):
+        assert into.feed_call(call(0.2)) == []
+    [initialization] = [*assemble(into, [given.init(0, 1)]), *into.end(reason="", now_ns=ns(2))]
+    assert isinstance(initialization, Initialization)
+    assert len(initialization.calls) == MAX_CALLS
+
+
+def test_a_call_before_an_init_that_nobody_tells_goes_alone() -> None:
+    """Without platform events there is no span of init that could carry it."""
+    into = Assembler(ids=SequentialIds(), with_platform=False)
+    assert into.feed_call(call(0.2)) == [CallSpan(call=call(0.2))]
 
 
 def test_a_call_after_the_response_is_not_lost() -> None:
