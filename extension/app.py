@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
@@ -202,9 +203,12 @@ class App:
         pipeline = telemetry.pipeline
         listener = Listener(sockets[0], receive=pipeline.receive, on_fault=pipeline.count_fault)
         await listener.start()
-        if not await api.subscribe(self._config.telemetry.events, port=listener.port):
-            self._log.warning("no telemetry", cause="this platform has no Telemetry API")
-            return
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(telemetry.close)
+            if not await api.subscribe(self._config.telemetry.events, port=listener.port):
+                self._log.warning("no telemetry", cause="this platform has no Telemetry API")
+                return
+            undo.pop_all()
         self._jobs.append(telemetry)
         if self._parameters:
             show_the_cache(self._parameters, pipeline=pipeline)

@@ -78,6 +78,7 @@ async def open_telemetry(
         clock=clock,
         log=log,
         timeout_s=max(each.timeout_ms for each in settings.otlp.values()) / 1000,
+        close=post.close,
         min_batch_size=config.min_batch_size,
     )
 

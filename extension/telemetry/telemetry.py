@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from extension.clock import NS_PER_S, Clock
 from extension.lambda_events import Invoke, Shutdown, plausible_shutdown_s
@@ -42,6 +43,7 @@ class Telemetry:
         clock: Clock,
         log: Log,
         timeout_s: float,
+        close: Callable[[], Awaitable[None]],
         min_batch_size: int = 1,
     ) -> None:
         self.pipeline = pipeline
@@ -54,6 +56,8 @@ class Telemetry:
         self._log = log
         self._timeout_s = timeout_s
         self._min_batch_size = min_batch_size
+        self.close = close
+        """Lets go of the endpoint, where nothing will ever be sent."""
 
     async def invoked(self, invoke: Invoke) -> None:
         """Hold an invocation until its telemetry is here and out, or let it go at once."""

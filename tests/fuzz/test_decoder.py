@@ -83,6 +83,7 @@ def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
         clock=clock,
         log=log,
         timeout_s=1.0,
+        close=post.close,
     )
 
 
