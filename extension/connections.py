@@ -62,9 +62,10 @@ class Connections(Generic[C]):
         return True
 
     def answering(self, connection: C) -> None:
-        """Learn that a request of it is whole."""
-        self._idle.pop(connection, None)
-        self._busy.add(connection)
+        """Learn that a request of it is whole, unless it is gone."""
+        if connection in self._idle:
+            del self._idle[connection]
+            self._busy.add(connection)
 
     def answered(self, connection: C) -> None:
         """Learn that it waits for the next one, unless it is gone."""

@@ -19,6 +19,9 @@ LONGEST_LINE = 8190
 
 LONGEST_HEAD = 65_536
 LONGEST_CHUNK_LINE = 256
+TO_THE_END = 1 << 62
+"""Length of the body of an answer that says none: what comes until its sender closes."""
+
 MOST_HEADERS = 100
 
 REMEMBERED_HEADS = 64
@@ -29,11 +32,13 @@ LONGEST_REMEMBERED = 4096
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_TOKEN)
+_MAY_BEGIN = re.compile(rb"[\x20-\x7e]*\r?")
 _REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/1\.([01])" % _TOKEN)
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([0-9]{3})(?: [^\r\n]*)?")
 _NOT_IN_A_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+_WITHOUT_BODY = frozenset({"204", "304"})
 _ONCE = frozenset({"host", "content-length", "transfer-encoding"})
 """Headers that a message has once, or is refused."""
 
@@ -90,24 +95,32 @@ def read_answer_head(lines: bytes) -> Head:
     line = _STATUS_LINE.fullmatch(first)
     if line is None:
         raise BadMessageError("no status line")
-    return _head("", line[2].decode(), int(line[1]), rest)
+    head = _head("", line[2].decode(), int(line[1]), rest)
+    says = head.length is None or "content-length" in head.headers
+    if says or head.target in _WITHOUT_BODY or head.target.startswith("1"):
+        return head
+    return head._replace(length=TO_THE_END, keeps_alive=False)
 
 
 def is_request(beginning: bytes | bytearray) -> bool:
-    """Tell whether a head that has no end yet can become one."""
+    """Tell whether a head that has no end yet can become one; TLS and bare line feeds cannot."""
     first, found, _ = beginning.partition(END_OF_LINE)
-    return len(beginning) <= LONGEST_HEAD and (not found or bool(_REQUEST_LINE.fullmatch(first)))
+    line = (_REQUEST_LINE if found else _MAY_BEGIN).fullmatch(first)
+    return len(beginning) <= LONGEST_HEAD and line is not None
 
 
-def read_body(head: Head, data: bytes | bytearray) -> tuple[bytes, int] | None:
-    """Return the body at the beginning of `data` and where it ends, None if that is to come.
+def read_body(head: Head, received: bytearray, body: bytearray) -> bool:
+    """Move what has come of a body from `received` to `body`; tell whether it is whole.
 
     Raises:
         BadMessageError: it comes in chunks, and one is broken.
     """
     if head.length is None:
-        return _read_chunks(data)
-    return (bytes(data[: head.length]), head.length) if len(data) >= head.length else None
+        return _read_chunks(received, body)
+    missing = head.length - len(body)
+    body += received[:missing]
+    del received[:missing]
+    return len(body) == head.length
 
 
 def encode(reply: Reply, *, to: Head | None, close: bool) -> bytes:
@@ -123,30 +136,37 @@ def encode(reply: Reply, *, to: Head | None, close: bool) -> bytes:
     return sent if to and to.method == "HEAD" else sent + reply.body
 
 
-def _read_chunks(data: bytes | bytearray) -> tuple[bytes, int] | None:
-    body, at = b"", 0
-    while True:
-        end = data.find(END_OF_LINE, at)
-        if end < 0 and len(data) - at <= LONGEST_CHUNK_LINE:
-            return None
-        line = _CHUNK_LINE.fullmatch(data, at, end) if end >= 0 else None
-        if line is None:
-            raise BadMessageError("no chunk")
-        size, at = int(line[1], 16), end + len(END_OF_LINE)
+def _read_chunks(received: bytearray, body: bytearray) -> bool:
+    at = end = 0
+    while line := _chunk_line(received, at):
+        size, start = int(line[1], 16), line.end() + len(END_OF_LINE)
         if size == 0:
+            # The line before the trailer ends it where there is none.
+            end = received.find(END_OF_HEAD, line.end())
+            if end < 0 and len(received) - start > LONGEST_HEAD:
+                raise BadMessageError("the trailer has no end")
+            at = at if end < 0 else end + len(END_OF_HEAD)
             break
-        if len(data) < at + size + len(END_OF_LINE):
-            return None
-        body += data[at : at + size]
-        at += size
-        if data[at : at + 2] != END_OF_LINE:
+        stop = start + size
+        if len(received) < stop + len(END_OF_LINE):
+            break
+        if not received.startswith(END_OF_LINE, stop):
             raise BadMessageError("a chunk is longer than it said")
-        at += len(END_OF_LINE)
-    # The line before the trailer ends it where there is none.
-    end = data.find(END_OF_HEAD, at - len(END_OF_LINE))
-    if end < 0 and len(data) - at > LONGEST_HEAD:
-        raise BadMessageError("the trailer has no end")
-    return None if end < 0 else (body, end + len(END_OF_HEAD))
+        body += received[start:stop]
+        at = stop + len(END_OF_LINE)
+    del received[:at]
+    return end > 0
+
+
+def _chunk_line(received: bytearray, at: int) -> re.Match[bytes] | None:
+    """Return the line that a chunk begins with, None if it is to come."""
+    end = received.find(END_OF_LINE, at)
+    if end < 0 and len(received) - at <= LONGEST_CHUNK_LINE:
+        return None
+    line = _CHUNK_LINE.fullmatch(received, at, end) if end >= 0 else None
+    if line is None:
+        raise BadMessageError("no chunk")
+    return line
 
 
 def _head(method: str, target: str, minor: int, lines: list[bytes]) -> Head:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from extension.connections import Connections
 from extension.http_messages import (
@@ -25,28 +25,28 @@ from extension.http_messages import (
     read_request_head,
 )
 
-MOST_WAITING = 32
-"""Pipelined requests of one connection; it is not read while more wait for their answers."""
-
-BODY_S = 1.0
-"""Longest wait for a body that has begun, else half-sent ones would use up the connections."""
+MOST_AHEAD = 65_536
+"""Bytes that may wait behind the request being answered; beyond them a connection is not read."""
 
 LINGER_S = 1.0
 """How long what still comes of a refused request is thrown away, so that the answer arrives."""
 
 BAD_REQUEST = Reply(400, {}, b"")
-REQUEST_TIMEOUT = Reply(408, {}, b"")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Handler = Callable[[Head, bytes], Awaitable[Reply]]
-"""From the head and the body of a request to its reply; raises nothing."""
+"""From the head and the body of a request to its reply; should it raise, the connection ends."""
+
+_Request = tuple[Head | None, bytes]
+"""Head and body; without a head it was none, and is refused."""
 
 
 class HttpServer:
     """Serves a handler.
 
     A body that is longer than `max_body_bytes` is not waited for: its request is handled without
-    one, and is the last of its connection.
+    one, and is the last of its connection. Half a request may wait as long as it likes, for a
+    freeze can tear any request in two: until it is whole its connection is idle, and makes room.
     """
 
     def __init__(self, handler: Handler, *, max_connections: int, max_body_bytes: int) -> None:
@@ -64,31 +64,32 @@ class HttpServer:
 
     async def close(self, *, patience_s: float) -> None:
         """Stop; requests under way get a moment, then their connections are closed."""
-        for each in self._accepting:
-            each.close()
+        for accepting in self._accepting:
+            accepting.close()
         for idle in self.connections.idle:
             idle.close()
         under_way = [each.answering for each in self.connections.busy if each.answering]
         if under_way:
             await asyncio.wait(under_way, timeout=patience_s)
-        for busy in self.connections.busy:
-            busy.close()
+        for each in (*self.connections.idle, *self.connections.busy):
+            each.close()
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: bytes to requests, requests in turn to replies."""
+    """One connection: bytes to requests, one after the other, each to a reply."""
 
     def __init__(self, server: HttpServer) -> None:
         self.answering: asyncio.Task[None] | None = None
         self._server = server
         self._received = bytearray()
+        """What has not been read yet, also because earlier requests are still being answered."""
         self._head: Head | None = None
         """Of the request whose body is still to come."""
-        self._body_timer: asyncio.TimerHandle | None = None
-        self._waiting: deque[tuple[Head | None, bytes | Reply]] = deque()
-        """Requests with their bodies, or with their replies where no handler is asked."""
+        self._body = bytearray()
+        self._has_ended = False
+        """The caller sends no more; what came before that is answered."""
         self._is_last = False
-        """Nothing more is read, because of an error or by the caller's wish."""
+        """No more requests are read, because of an error or by the caller's wish."""
         self._lingers = False
         """The rest of the last request is still to come."""
         self._writable = asyncio.Event()
@@ -106,14 +107,13 @@ class _Connection(asyncio.Protocol):
         if self._is_last:
             return
         self._received += data
-        try:
-            while self._read_one():
-                pass
-        except BadMessageError:
-            self._refuse(BAD_REQUEST)
+        if self.answering is None:
+            self._begin()
+        elif len(self._received) > MOST_AHEAD:
+            self._transport.pause_reading()
 
     def eof_received(self) -> bool:
-        self._is_last = True
+        self._has_ended = True
         return self.answering is not None  # the caller may still read what it asked for
 
     def pause_writing(self) -> None:
@@ -132,24 +132,65 @@ class _Connection(asyncio.Protocol):
         self._forget_the_rest()
         self._transport.abort()
 
-    def _read_one(self) -> bool:
-        """Read one request and put it in line; False if none is whole, or wanted any more."""
-        if self._is_last:
-            return False
-        self._head = self._head or self._read_head()
-        if self._head is None:
-            return False
-        body = self._read_body(self._head)
-        if body is None:
-            loop = asyncio.get_running_loop()
-            self._body_timer = self._body_timer or loop.call_later(
-                BODY_S, self._refuse, REQUEST_TIMEOUT
-            )
-            return False
-        if not self._head.keeps_alive:
+    def _begin(self) -> None:
+        request = self._next()
+        if request is not None:
+            self._server.connections.answering(self)
+            self.answering = asyncio.get_running_loop().create_task(self._answer(request))
+
+    async def _answer(self, request: _Request | None) -> None:
+        """Answer a request and all that wait behind it."""
+        try:
+            while request is not None:
+                await self._reply(*request)
+                request = self._next()
+        except BaseException:  # a fault of ours; left open, its caller would wait for ever
+            self.close()
+            raise
+        finally:
+            self.answering = None
+        self._transport.resume_reading()
+        self._server.connections.answered(self)
+        if self._is_last or self._has_ended:
+            self._say_goodbye()
+
+    async def _reply(self, head: Head | None, body: bytes) -> None:
+        reply = BAD_REQUEST if head is None else await self._server.handler(head, body)
+        if not self._writable.is_set():  # who does not read what it asked for counts as idle
+            self._server.connections.answered(self)
+            await self._writable.wait()
+            self._server.connections.answering(self)
+        self._transport.write(encode(reply, to=head, close=self._is_last))
+
+    def _next(self) -> _Request | None:
+        """Read the next request; None if it is not whole, or not wanted any more."""
+        if self._is_last or self._transport.is_closing():
+            return None
+        try:
+            body = self._read()
+        except BadMessageError:
+            self._is_last = self._lingers = True
+            return None, b""
+        head = self._head
+        if head is None or body is None:
+            return None
+        if not head.keeps_alive:
             self._is_last = True
-        self._put_in_line(body)
-        return True
+        self._head = None
+        self._body.clear()
+        return head, body
+
+    def _read(self) -> bytes | None:
+        """Read on in a head and its body; return the body when it is whole, or too long."""
+        self._head = head = self._head or self._read_head()
+        if head is None:
+            return None
+        whole = read_body(head, self._received, self._body)
+        came = len(self._body) + (0 if whole else max(len(self._received), 1))
+        if (came if head.length is None else head.length) > self._server.max_body_bytes:
+            self._is_last = self._lingers = True
+            return b""
+        return bytes(self._body) if whole else None
 
     def _read_head(self) -> Head | None:
         received = self._received
@@ -162,73 +203,20 @@ class _Connection(asyncio.Protocol):
             return None
         head = read_request_head(bytes(received[:end]))
         del received[: end + len(END_OF_HEAD)]
-        expects = head.headers.get("expect", "").lower() == "100-continue"
-        if expects and self.answering is None:
+        expects = head.minor and head.headers.get("expect", "").lower() == "100-continue"
+        if expects and not received:
             self._transport.write(CONTINUE)
         return head
 
-    def _read_body(self, head: Head) -> bytes | None:
-        """Return the body if it is whole, None if not yet; one that is too long is cut off."""
-        found = read_body(head, self._received)
-        announced = max(len(self._received), 1) if head.length is None else head.length
-        if (announced if found is None else len(found[0])) > self._server.max_body_bytes:
-            self._is_last = self._lingers = True
-            return b""
-        if found is None:
-            return None
-        body, end = found
-        del self._received[:end]
-        return body
-
-    def _refuse(self, reply: Reply) -> None:
-        """Answer what cannot be read to its end, after all before it, and read no more."""
-        if not self._is_last:
-            self._is_last = self._lingers = True
-            self._put_in_line(reply)
-
-    def _put_in_line(self, what: bytes | Reply) -> None:
-        self._waiting.append((self._head, what))
-        self._head = None
-        self._stop_timer()
-        if len(self._waiting) > MOST_WAITING:
-            self._transport.pause_reading()
-        if self.answering is None:
-            self._server.connections.answering(self)
-            self.answering = asyncio.get_running_loop().create_task(self._answer_in_turn())
-
-    async def _answer_in_turn(self) -> None:
-        while self._waiting:
-            head, what = self._waiting.popleft()
-            if len(self._waiting) == MOST_WAITING:
-                self._transport.resume_reading()
-            if isinstance(what, bytes):
-                assert head is not None
-                reply = await self._server.handler(head, what)
-            else:
-                reply = what
-            await self._writable.wait()
-            close = self._is_last and not self._waiting
-            self._transport.write(encode(reply, to=head, close=close))
-        self.answering = None
-        self._server.connections.answered(self)
-        if self._is_last:
-            self._say_goodbye()
-
     def _say_goodbye(self) -> None:
         """Close; not before the rest has come, or a reset would overtake the answer."""
-        if self._lingers and not self._transport.is_closing():
-            self._transport.write_eof()
+        if self._lingers and not self._has_ended and not self._transport.is_closing():
+            with suppress(OSError):  # a caller who is gone may reset it on its last answer
+                self._transport.write_eof()
             asyncio.get_running_loop().call_later(LINGER_S, self._transport.close)
         else:
             self._transport.close()
 
     def _forget_the_rest(self) -> None:
         self._is_last = True
-        self._waiting.clear()
         self._received.clear()
-        self._stop_timer()
-
-    def _stop_timer(self) -> None:
-        if self._body_timer:
-            self._body_timer.cancel()
-            self._body_timer = None

@@ -16,7 +16,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from extension.frozen import Frozen
-from extension.http_messages import END_OF_HEAD, BadMessageError, read_answer_head, read_body
+from extension.http_messages import (
+    END_OF_HEAD,
+    TO_THE_END,
+    BadMessageError,
+    Head,
+    read_answer_head,
+    read_body,
+)
 from extension.lambda_events import LambdaEvent, parse_event
 
 READ_BYTES = 65_536
@@ -142,32 +149,40 @@ class LambdaApi:
         """Send a request and read its answer; whatever goes wrong, the connection is closed."""
         try:
             await asyncio.get_running_loop().sock_sendall(connection, request)
-            answer = await _receive(connection)
+            answer, stays_open = await _receive(connection)
         except BaseException:
             connection.close()
             raise
-        self._kept = connection
+        if stays_open:
+            self._kept = connection
+        else:
+            connection.close()
         return answer
 
 
-async def _receive(connection: socket.socket) -> Answer:
-    received = b""
-    while (answer := _read(received)) is None:
+async def _receive(connection: socket.socket) -> tuple[Answer, bool]:
+    """Return an answer, and whether its connection is good for another."""
+    received, body = bytearray(), bytearray()
+    head = None
+    while head is None or not read_body(head, received, body):
         more = await asyncio.get_running_loop().sock_recv(connection, READ_BYTES)
         if not more:
-            raise ApiError("the answer has no end")
+            if head is None or head.length != TO_THE_END:
+                raise ApiError("the answer has no end")
+            break
         received += more
-    return answer
+        head = head or _read_head(received)
+    return Answer(int(head.target), bytes(body)), head.keeps_alive and not received
 
 
-def _read(received: bytes) -> Answer | None:
-    """Return an answer, None if it is not whole."""
-    lines, found, rest = received.partition(END_OF_HEAD)
-    if not found:
-        return None
-    head = read_answer_head(lines)
-    body = read_body(head, rest)
-    return body and Answer(int(head.target), body[0])
+def _read_head(received: bytearray) -> Head | None:
+    """Take a head off what was received, None if it is not whole; interim ones say nothing."""
+    head = None
+    while (head is None or head.target.startswith("1")) and END_OF_HEAD in received:
+        lines, _, rest = received.partition(END_OF_HEAD)
+        head = read_answer_head(bytes(lines))
+        received[:] = rest
+    return None if head is None or head.target.startswith("1") else head
 
 
 def parse_registration(body: bytes) -> Registration:

@@ -12,7 +12,6 @@ from tests.doubles import DictSource
 from tests.fake_aws import FakeAws
 from tests.running_cache import RunningCache
 from tests.security.attacked_listener import AttackedListener
-from tests.waiting import PATIENCE_S
 
 TOKEN = "the-session-token"
 VALUE = "the-value-of-the-secret"
@@ -27,9 +26,8 @@ async def cache() -> AsyncIterator[RunningCache]:
 
 
 @pytest.fixture
-async def listener(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AttackedListener]:
-    """The listener for telemetry, on loopback; a stall of the machine is not its sender's."""
-    monkeypatch.setattr("extension.http_server.BODY_S", PATIENCE_S)
+async def listener() -> AsyncIterator[AttackedListener]:
+    """The listener for telemetry, on loopback."""
     async with AttackedListener(socket.create_server(("127.0.0.1", 0))) as listening:
         yield listening
 

@@ -52,6 +52,7 @@ def test_what_is_gone_leaves_room() -> None:
         connections.answering(gone)
         connections.forget(gone)
         connections.answered(gone)
+        connections.answering(gone)
         assert len(connections) == 0
 
 

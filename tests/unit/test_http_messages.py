@@ -8,6 +8,7 @@ from extension.http_messages import (
     LONGEST_HEAD,
     LONGEST_LINE,
     MOST_HEADERS,
+    TO_THE_END,
     BadMessageError,
     Head,
     Reply,
@@ -122,11 +123,17 @@ def test_callers_say_whether_they_go_on(version: bytes, connection: bytes, *, ke
         (b"GET / HTTP/1.1\r\nHo", True),
         (b"SSH-2.0-OpenSSH_9.0\r\n", False),
         (b"\x16\x03\x01\r\n", False),
+        (b"\x16\x03\x01\x02\x00\x01", False),
+        (b"GET / HTTP/1.1\nHo", False),
+        (b"GET / HTTP/1.1\r", True),
         (GET + b"\r\nX: " + b"x" * LONGEST_HEAD, False),
     ],
 )
 def test_a_beginning_tells_early_what_it_cannot_become(beginning: bytes, *, may_be: bool) -> None:
-    """Another protocol is recognised by its first line, a head without end by its size."""
+    """Another protocol is recognised by its first bytes, a head without end by its size.
+
+    Who speaks TLS to a port that does not would wait for ever.
+    """
     assert is_request(beginning) is may_be
     assert is_request(bytearray(beginning)) is may_be
 
@@ -136,42 +143,64 @@ def test_an_answer_is_read_likewise() -> None:
     read = read_answer_head(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2")
     assert (read.target, read.length) == ("202", 2)
     assert read_answer_head(b"HTTP/1.0 200").target == "200"
+    for status in (b"100", b"204", b"304"):
+        assert read_answer_head(b"HTTP/1.1 " + status).length == 0
     with pytest.raises(BadMessageError):
         read_answer_head(b"SIP/2.0 200 OK")
+
+
+def test_an_answer_without_a_length_goes_on_to_the_end() -> None:
+    """And its connection is good for no other."""
+    read = read_answer_head(b"HTTP/1.1 200 OK")
+    assert (read.length, read.keeps_alive) == (TO_THE_END, False)
 
 
 IN_CHUNKS = head(GET + b"\r\nTransfer-Encoding: chunked")
 CHUNKED = b"3\r\nabc\r\nA ;ext=1\r\n0123456789\r\n0\r\n\r\n"
 
 
-def body_in(data: bytes) -> tuple[bytes, int] | None:
-    """Read a body that comes in chunks."""
-    return read_body(IN_CHUNKS, data)
+def body_in(data: bytes, *, of: Head = IN_CHUNKS) -> tuple[bytes, bytes] | None:
+    """Read a body; return it and what comes after it, None if it is not whole."""
+    received, body = bytearray(data), bytearray()
+    return (bytes(body), bytes(received)) if read_body(of, received, body) else None
 
 
 def test_a_body_has_the_length_that_was_announced() -> None:
     """What comes after is not touched."""
     announced = head(GET + b"\r\nContent-Length: 3")
-    assert read_body(announced, b"abcdef") == (b"abc", 3)
-    assert read_body(announced, bytearray(b"ab")) is None
-    assert read_body(head(), b"GET") == (b"", 0)
+    assert body_in(b"abcdef", of=announced) == (b"abc", b"def")
+    assert body_in(b"ab", of=announced) is None
+    assert body_in(b"GET", of=head()) == (b"", b"GET")
 
 
 @pytest.mark.parametrize("after", [b"", b"GET / HTTP/1.1"])
 def test_chunks_make_a_body(after: bytes) -> None:
     """Sizes are hexadecimal, extensions mean nothing, what comes after is not touched."""
-    assert body_in(CHUNKED + after) == (b"abc0123456789", len(CHUNKED))
+    assert body_in(CHUNKED + after) == (b"abc0123456789", after)
 
 
 def test_a_trailer_is_thrown_away() -> None:
     """It belongs to the body and says nothing that is wanted."""
-    body = b"1\r\na\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n"
-    assert body_in(body + b"rest") == (b"a", len(body))
+    assert body_in(b"1\r\na\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\nrest") == (b"a", b"rest")
 
 
-def test_chunks_may_come_in_any_pieces() -> None:
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+def test_chunks_may_come_in_any_pieces(step: int) -> None:
     """Until the last byte is there, they are unfinished."""
-    assert {body_in(CHUNKED[:end]) for end in range(len(CHUNKED))} == {None}
+    received, body = bytearray(), bytearray()
+    for at in range(0, len(CHUNKED), step):
+        received += CHUNKED[at : at + step]
+        assert read_body(IN_CHUNKS, received, body) is (at + step >= len(CHUNKED))
+    assert bytes(body) == b"abc0123456789"
+    assert not received
+
+
+def test_a_chunk_is_read_once() -> None:
+    """Else a body in tiny chunks would be read from its beginning with every piece that comes."""
+    received, body = bytearray(b"1\r\na\r\n" * 3 + b"1\r\n"), bytearray()
+    assert not read_body(IN_CHUNKS, received, body)
+    assert bytes(body) == b"aaa"
+    assert bytes(received) == b"1\r\n"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ GOODBYE = Shutdown(reason="spindown", deadline_ms=1)
 EVENT = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":1}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(EVENT) + EVENT
 LAST = WHOLE.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n", 1)
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + WHOLE
+NO_LENGTH = b"HTTP/1.0 200 OK\r\n\r\n" + EVENT
 IN_CHUNKS = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     + b"%x\r\n" % len(EVENT)
@@ -87,6 +89,22 @@ async def test_no_good_answer_is_an_error(answer: bytes, error: type[Exception])
         with pytest.raises(error):
             await api.next_event()
         assert await api.next_event() == GOODBYE
+
+
+@pytest.mark.parametrize("answer", [INTERIM, NO_LENGTH])
+async def test_an_event_may_come_in_any_form_of_http(answer: bytes) -> None:
+    """After an interim answer, or up to the end of the connection: no event may get lost."""
+    platform = Platform([[answer], [WHOLE]])
+    async with platform.running() as api:
+        assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
+
+
+async def test_a_connection_that_the_platform_gives_up_is_not_used_again() -> None:
+    """Else the next call might be lost in it: its answer says so."""
+    platform = Platform([[LAST, WHOLE], [WHOLE]])
+    async with platform.running() as api:
+        assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
+    assert platform.connected == 2
 
 
 async def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
