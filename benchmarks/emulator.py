@@ -18,7 +18,7 @@ from benchmarks.launchers import write_eager, write_ours
 from benchmarks.rows import Row, compare, skip
 from tests.fidelity.emulator import Emulator, why_not
 
-TURNS = 5
+TURNS = 7
 NAME = "init in AWS's emulator"
 REPORT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)")
 
