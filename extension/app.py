@@ -210,6 +210,7 @@ class App:
                 return
             undo.pop_all()
         self._jobs.append(telemetry)
+        await telemetry.prepare()
         if self._parameters:
             show_the_cache(self._parameters, pipeline=pipeline)
         if managed:

@@ -33,8 +33,9 @@ CALL_TIMEOUT_S = 5.0
 SCHEMA_VERSIONS = ("2025-01-29", "2022-12-13", "2022-07-01")
 """Newest first; an older platform refuses what it does not know with 400."""
 
-BUFFERING = {"maxItems": 1000, "maxBytes": 262_144, "timeoutMs": 25}
-"""The smallest delay that the platform allows: the last invocation's data waits for it."""
+BUFFERING = {"maxItems": 1000, "maxBytes": 1_048_576, "timeoutMs": 25}
+"""The smallest delay that the platform allows, for the last invocation's data waits for it, and the
+largest delivery: a record that is larger comes in two parts."""
 
 
 class Registration(Frozen):

@@ -10,6 +10,9 @@ from typing import Any
 
 from extension.frozen import Frozen
 
+DEADLINE_RESERVE_S = 0.5
+"""The last half second before the function's timeout is the user's alone."""
+
 
 class Invoke(Frozen):
     """An invocation has begun; `deadline_ms` is its timeout in epoch milliseconds."""

@@ -29,6 +29,9 @@ class Job(Protocol):
     async def invoked(self, invoke: Invoke) -> None:
         """Do what an invocation asks for; /next is called when every job has returned."""
 
+    def next_called(self, invoke: Invoke) -> None:
+        """Take note that /next is called: nothing holds the invocation any more."""
+
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Do what must be done before the end."""
 
@@ -48,6 +51,8 @@ async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) ->
         await asyncio.gather(*(_step(job, event, within_s=within_s, log=log) for job in jobs))
         if isinstance(event, Shutdown):
             return event
+        for job in jobs:
+            _take_note(job, event, log)
 
 
 def _time_for(event: LambdaEvent, clock: Clock) -> float:
@@ -68,6 +73,13 @@ async def _next(events: Events, log: Log) -> LambdaEvent:
             log.error("/next failed", cause=describe(error))
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _take_note(job: Job, event: Invoke, log: Log) -> None:
+    try:
+        job.next_called(event)
+    except Exception as error:  # noqa: BLE001  # a figure that is lost is no reason to stop
+        log.error("a job failed", job=type(job).__name__, cause=describe(error))
 
 
 async def _step(job: Job, event: LambdaEvent, *, within_s: float, log: Log) -> None:

@@ -87,6 +87,9 @@ class Parameters:
         if self._keeps():
             await self._prefetch()
 
+    def next_called(self, invoke: Invoke) -> None:
+        """Do nothing: the cache holds no figures of invocations."""
+
     async def invoked(self, invoke: Invoke) -> None:
         """Take note of an invocation: the first one opens the gate, and ends a snapshot."""
         del invoke

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 
 class Health:
@@ -26,19 +27,18 @@ class Health:
         """Records that the platform dropped before they reached us."""
         self.leaks = 0
         """Records that held a secret."""
-        self.added_after_response_s: list[float] = []
-        """How long each invocation was held beyond its runtime's end; metrics empty it."""
+        self.repeated_deliveries = 0
+        """Those that came a second time, byte for byte."""
         self.added_total_s = 0.0
+        """What all invocations together were held after their responses."""
+        self.on_added: Callable[[float], None] | None = None
+        """Measures each hold, where metrics are wanted."""
 
     def add_after_response(self, seconds: float) -> None:
         """Count the time that one invocation was held."""
-        self.added_after_response_s.append(seconds)
         self.added_total_s += seconds
-
-    def take_added(self) -> list[float]:
-        """Return the holds since the last call."""
-        taken, self.added_after_response_s = self.added_after_response_s, []
-        return taken
+        if self.on_added:
+            self.on_added(seconds)
 
     def summary(self) -> dict[str, object]:
         """Return what is worth a line: counts that are not zero, and what was added in ms."""
@@ -50,6 +50,7 @@ class Health:
             **{f"faults.{kind}": count for kind, count in self.faults.items()},
             "failed_exports": self.failed_exports,
             "platform_dropped": self.platform_dropped,
+            "repeated_deliveries": self.repeated_deliveries,
             "secret_leaks": self.leaks,
         }
         told = {name: count for name, count in counts.items() if count or name == "invocations"}

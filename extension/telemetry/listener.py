@@ -1,19 +1,20 @@
 """The HTTP server that the platform posts telemetry to: take the bytes, answer 200, nothing more.
 
 Any other answer makes the platform send the same batch again, so even what cannot be used is
-acknowledged. Nothing on this path logs, waits or exports: a line written here would come back
-as an event. The path of a request does not matter; some platforms drop the one subscribed to.
+acknowledged. Nothing on this path logs or exports: a line written here would come back as an
+event. It waits only where so much is unread that the platform had better keep the rest. The path
+of a request does not matter; some platforms drop the one subscribed to.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from extension.http_messages import Head, Reply
 from extension.http_server import HttpServer
 
-MAX_DELIVERY_BYTES = 2 * 1_048_576
+MAX_DELIVERY_BYTES = 4 * 1_048_576
 """Above twice `maxBytes` of the subscription, as documented; only a stranger posts more."""
 
 MAX_CONNECTIONS = 8
@@ -30,7 +31,7 @@ class Listener:
         self,
         listening: socket.socket,
         *,
-        receive: Callable[[bytes], None],
+        receive: Callable[[bytes], Awaitable[None]],
         on_fault: Callable[[Exception], None],
     ) -> None:
         self._socket = listening
@@ -58,7 +59,7 @@ class Listener:
         del head
         try:
             if body:
-                self._receive(body)
+                await self._receive(body)
         except Exception as error:  # noqa: BLE001  # any other answer would bring the batch again
             self._on_fault(error)
         return TAKEN

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
+from extension.budget import Budget
 from extension.clock import Clock
 from extension.config import TelemetryConfig
 from extension.ids import Ids
 from extension.log import Log, describe
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
-from extension.telemetry.export.credentials import Credentials, Resolve, Settings
+from extension.telemetry.export.credentials import RESOLVE_S, Credentials, Resolve, Settings
 from extension.telemetry.export.delivery import Delivery, Exporter
+from extension.telemetry.export.endpoint import is_loopback
 from extension.telemetry.export.flush import FlushPolicy
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.targets import build_targets
@@ -43,26 +46,31 @@ async def open_telemetry(
         TlsError: a certificate that is set cannot be used.
     """
     config, health, post = settings.telemetry, Health(), Post({})
-    aim = Aim(post, Credentials(settings, resolve=resolve, log=log), environ=environ, log=log)
-    await aim.begin()
+    aim = Aim(
+        post,
+        Credentials(settings, resolve=resolve, log=log),
+        environ=environ,
+        clock=clock,
+        log=log,
+    )
     encoder, exporter = _open_format(
-        config, post=post, sender=sender, redact=redact, ids=ids, clock=clock
+        config, post=post, sender=sender, redact=redact, health=health, ids=ids, clock=clock
     )
     assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
     buffer = Buffer(max_bytes=config.buffer_max_bytes, dropped=health.dropped)
     # Without platform events nobody tells when an invocation is over.
     policy = FlushPolicy(config.flush if "platform" in config.events else "periodic")  # type: ignore[arg-type]
-    return Telemetry(
-        pipeline=Pipeline(
-            assembler=assembler,
-            encoder=encoder,
-            buffer=buffer,
-            record_filter=_open_filter(config),
-            redact=redact,
-            on_end=policy.heard,
-            health=health,
-            clock=clock,
-        ),
+    pipeline = Pipeline(
+        assembler=assembler,
+        encoder=encoder,
+        buffer=buffer,
+        record_filter=_open_filter(config),
+        redact=redact,
+        health=health,
+        clock=clock,
+    )
+    telemetry = Telemetry(
+        pipeline=pipeline,
         assembler=assembler,
         buffer=buffer,
         delivery=Delivery(
@@ -72,57 +80,85 @@ async def open_telemetry(
             clock=clock,
             log=log,
             renew_credentials=aim.renew,
+            on_settled=pipeline.settled,
         ),
         policy=policy,
         health=health,
         clock=clock,
         log=log,
         timeout_s=max(each.timeout_ms for each in settings.otlp.values()) / 1000,
+        prepare=aim.begin,
         close=post.close,
         min_batch_size=config.min_batch_size,
+        sends_at_once=is_loopback(config.post_uri),
     )
+    try:
+        aim.take_constants()
+    except TlsError:
+        await post.close()
+        raise
+    return telemetry
 
 
 class Aim:
     """Points the POSTs at the endpoint, with the credentials as they are now."""
 
     def __init__(
-        self, post: Post, credentials: Credentials, *, environ: Mapping[str, str], log: Log
+        self,
+        post: Post,
+        credentials: Credentials,
+        *,
+        environ: Mapping[str, str],
+        clock: Clock,
+        log: Log,
     ) -> None:
         self._post = post
         self._credentials = credentials
         self._environ = environ
+        self._clock = clock
         self._log = log
 
-    async def begin(self) -> None:
-        """Take the first credentials; while they cannot be resolved, what is to be sent waits.
+    def take_constants(self) -> None:
+        """Take credentials that are no references: they are known from the start.
 
         Raises:
             TlsError: a certificate that is set cannot be used.
         """
-        try:
-            await self._take(fresh=False)
-        except TlsError:
-            await self._post.close()
-            raise
+        if not self._credentials.are_references:
+            self._use(self._credentials.unresolved)
 
-    async def renew(self) -> bool:
-        """Take new credentials if there are any, for the old ones were refused."""
+    async def begin(self) -> None:
+        """Resolve references before they are needed; while they are not, what is sent waits."""
+        if self._credentials.are_references:
+            with suppress(TimeoutError):
+                await self._take(Budget(RESOLVE_S, clock=self._clock), fresh=False)
+
+    async def renew(self, budget: Budget) -> bool:
+        """Take new credentials if there are any, for the old ones were refused or never there.
+
+        Raises:
+            TimeoutError: they did not come within the budget.
+        """
+        if not self._credentials.are_references:
+            return False
+        return await self._take(budget, fresh=self._post.has_targets)
+
+    async def _take(self, budget: Budget, *, fresh: bool) -> bool:
+        """Take the credentials as they are now; False while they cannot be resolved."""
+        found = await self._credentials.settings(budget, fresh=fresh)
+        if found is None:
+            return False
         try:
-            return self._credentials.are_references and await self._take(fresh=True)
+            self._use(found)
         except TlsError as error:
             self._log.error("credentials not usable", cause=describe(error))
             return False
+        return True
 
-    async def _take(self, *, fresh: bool) -> bool:
-        """Take the credentials as they are now; False while they cannot be resolved."""
-        found = await self._credentials.settings(fresh=fresh)
-        if found is None:
-            return False
+    def _use(self, found: Settings) -> None:
         self._post.use(
             build_targets(found.telemetry, found.otlp, environ=self._environ, log=self._log)
         )
-        return True
 
 
 def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> Assembler:
@@ -145,7 +181,14 @@ def _open_filter(config: TelemetryConfig) -> RecordFilter:
 
 
 def _open_format(
-    config: TelemetryConfig, *, post: Post, sender: Sender, redact: Redact, ids: Ids, clock: Clock
+    config: TelemetryConfig,
+    *,
+    post: Post,
+    sender: Sender,
+    redact: Redact,
+    health: Health,
+    ids: Ids,
+    clock: Clock,
 ) -> tuple[Encoder, Exporter]:
     if config.format == "json":
         return RawEncoder(redact=redact), RawExporter(post)
@@ -158,11 +201,13 @@ def _open_format(
 
         temporality = "cumulative" if config.temporality == "cumulative" else "delta"
         meter = Meter(temporality=temporality, now_ns=clock.now().wall_ns)  # type: ignore[arg-type]
+        health.on_added = meter.record_added
     encoder = OtlpEncoder(
         ids=ids,
         sender=sender,
         signals=config.signals,
         max_events=config.span_event_limit,
         meter=meter,
+        health=health,
     )
-    return encoder, OtlpExporter(post, signals=config.signals)
+    return encoder, OtlpExporter(post)

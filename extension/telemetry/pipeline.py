@@ -11,14 +11,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from extension.clock import Clock
+from extension.clock import Clock, Instant
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
-from extension.telemetry.reading.decode import Batch, parse
+from extension.telemetry.reading.decode import Batch
+from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.events import (
     Event,
     InitStart,
@@ -32,7 +33,20 @@ from extension.telemetry.reading.records import is_own, read_record
 from extension.telemetry.reading.redact import Redact, redact_record
 
 MAX_WAITING_BYTES = 8 * 1_048_576
-"""Deliveries taken but not read yet; they are read as soon as the loop is free."""
+"""Deliveries taken but not read yet."""
+
+RECEIVE_PATIENCE_S = 5.0
+"""How long the platform waits for its answer where so much waits already; then a delivery is lost.
+The platform gathers meanwhile, and says what it had to drop."""
+
+STEP_EVENTS = 128
+"""Events read at once; between two steps the event loop has GETs and exports to look after."""
+
+CONGESTED = 0.5
+"""Fullness of the buffer from which reading waits for an export that is under way."""
+
+CONGESTION_PATIENCE_S = 2.0
+"""How long it waits for one batch; then the buffer drops the oldest."""
 
 
 class Encoder(Protocol):
@@ -57,8 +71,16 @@ class Encoder(Protocol):
         """Return the items gathered since the last call."""
 
 
+def do_nothing(*_: object) -> None:
+    """Take no notice."""
+
+
 class Pipeline:
-    """What the listener and the cache see of job 1; `on_end`: told of each runtimeDone."""
+    """What the listener and the cache see of job 1.
+
+    `on_end` is called with each runtimeDone, `on_half_full` whenever the buffer is; `is_exporting`
+    tells whether waiting for room makes sense.
+    """
 
     def __init__(
         self,
@@ -68,7 +90,6 @@ class Pipeline:
         buffer: Buffer,
         record_filter: RecordFilter,
         redact: Redact,
-        on_end: Callable[[], None],
         health: Health,
         clock: Clock,
     ) -> None:
@@ -77,24 +98,48 @@ class Pipeline:
         self._buffer = buffer
         self._filter = record_filter
         self._redact = redact
-        self._on_end = on_end
         self._health = health
         self._clock = clock
+        self._deliveries = Deliveries()
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._events: deque[Event] = deque()
+        self._reader: asyncio.Task[None] | None = None
         self._progress = asyncio.Event()
-        self.has_received = False
+        self._room = asyncio.Event()
+        self.on_end: Callable[[RuntimeDone], None] = do_nothing
+        self.on_half_full: Callable[[], None] = do_nothing
+        self.is_exporting: Callable[[], bool] = lambda: False
+        self.heard: Instant | None = None
+        """When the platform was heard last."""
+        self.lost: Instant | None = None
+        """When something of what it told was lost last."""
 
-    def receive(self, body: bytes) -> None:
+    @property
+    def has_received(self) -> bool:
+        """Whether any delivery came."""
+        return self.heard is not None
+
+    async def receive(self, body: bytes) -> None:
         """Take one delivery; it is read when the answer to the platform is on its way."""
-        self.has_received = True
+        self.heard = self._clock.now()
+        if self._deliveries.is_repeated(body):
+            self._health.repeated_deliveries += 1
+            return
         if self._waiting_bytes + len(body) > MAX_WAITING_BYTES:
+            await self._wait(self._progress, RECEIVE_PATIENCE_S, until=lambda: self._has_room(body))
+        if not self._has_room(body):
             self._health.dropped["delivery"] += 1
+            self.lost = self._clock.now()
             return
         self._waiting.append(body)
         self._waiting_bytes += len(body)
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._read_waiting)
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read_waiting())
+
+    def settled(self) -> None:
+        """Learn that an export has made room, or has given up."""
+        self._room.set()
 
     def cache_answered(self, answer: CacheAnswer) -> None:
         """Learn how the cache answered a GET."""
@@ -111,13 +156,9 @@ class Pipeline:
         self._health.faults[type(error).__name__] += 1
 
     async def wait_for_progress(self, seconds: float) -> None:
-        """Wait until deliveries were read, for so long at most."""
+        """Wait until events were read, for so long at most."""
         self._progress.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._progress.wait()
-        except TimeoutError:
-            return
+        await self._wait(self._progress, seconds, until=self._progress.is_set)
 
     def collect(self) -> None:
         """Put what was measured since the last call into the buffer."""
@@ -125,27 +166,74 @@ class Pipeline:
 
     def end(self, *, reason: str, now_ns: int) -> None:
         """Put everything into the buffer, for the sandbox ends: `reason` is that of SHUTDOWN."""
-        self._guarded(self._read_waiting)
+        while self._read_some():
+            pass
+        if unfinished := self._deliveries.end():
+            self._health.dropped["bad_event"] += unfinished
         self._guarded(self._end, reason, now_ns)
         self._guarded(self._collect)
 
-    def _read_waiting(self) -> None:
-        while self._waiting:
+    async def _read_waiting(self) -> None:
+        while self._read_some():
+            self._progress.set()
+            await asyncio.sleep(0)
+            if self._buffer.fullness >= CONGESTED:
+                self.on_half_full()
+                await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
+        """Let an export that is under way empty the buffer before more is put into it."""
+        await self._wait(
+            self._room,
+            CONGESTION_PATIENCE_S,
+            until=lambda: self._buffer.fullness < CONGESTED or not self.is_exporting(),
+        )
+
+    async def _wait(
+        self, event: asyncio.Event, seconds: float, *, until: Callable[[], bool]
+    ) -> None:
+        """Wait until a condition holds, looking at it at each `event`, for so long at most."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not until():
+                    event.clear()
+                    await event.wait()
+        except TimeoutError:
+            return
+
+    def _has_room(self, body: bytes) -> bool:
+        return self._waiting_bytes + len(body) <= MAX_WAITING_BYTES
+
+    def _read_some(self) -> bool:
+        """Read a step's events; False when there is nothing left."""
+        if not self._events and not self._waiting:
+            return False
+        if not self._events:
             body = self._waiting.popleft()
             self._waiting_bytes -= len(body)
             if not self._guarded(self._read, body):
                 self._health.dropped["delivery"] += 1
-        self._progress.set()
+        finished: list[Finished] = []
+        for _ in range(min(STEP_EVENTS, len(self._events))):
+            self._guarded(self._feed, self._events.popleft(), finished)
+        self._guarded(self._finish, finished)
+        return True
+
+    def _finish(self, finished: list[Finished]) -> None:
+        self._take(gather(finished))
 
     def _read(self, body: bytes) -> None:
-        batch = parse(body)
+        now = self._clock.now()
+        waited = self._deliveries.waits_for_more
+        batch = self._deliveries.read(body, received_ns=now.wall_ns)
         if batch.bad:
             self._health.dropped["bad_event"] += batch.bad
+        if batch.bad or batch.first_part:
+            self.lost = now
+        elif waited:
+            self.lost = None  # it was only in two parts
         self._add(self._encoder.take_events(batch))
-        finished: list[Finished] = []
-        for event in batch.events:
-            self._guarded(self._feed, event, finished)
-        self._take(gather(finished))
+        self._events.extend(batch.events)
 
     def _guarded(self, step: Callable[..., None], *of: object) -> bool:
         """Take a step; a fault of ours costs that step alone, and is counted."""
@@ -163,10 +251,12 @@ class Pipeline:
                 return
             case LogsDropped():
                 self._health.platform_dropped += event.dropped_records
+                self.lost = self._clock.now()
             case InitStart() | RestoreStart() if event.instance_id:
                 self._encoder.learn_instance(event.instance_id)
             case RuntimeDone():
-                self._on_end()
+                self.lost = None  # whatever it was, it was not this end
+                self.on_end(event)
         finished += self._assembler.feed(event)
 
     def _feed_line(self, line: LogLine) -> list[Finished]:

@@ -10,10 +10,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from extension.budget import Budget
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.outgoing import Outgoing, Signal
+from extension.telemetry.export.outgoing import REQUEST_BYTES, Outgoing, Signal, split
 from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
 from extension.telemetry.reading.decode import Batch
@@ -35,8 +36,11 @@ class RawEncoder:
     def take_events(self, batch: Batch) -> list[Outgoing]:
         """Return each event, less our own lines."""
         clean = (redact_json(item, self._redact) for item in batch.items if not _is_own(item))
-        texts = [json.dumps(item, ensure_ascii=False) for item in clean]
-        return [Outgoing(signal="events", item=text, size=len(text) + 1) for text in texts]
+        texts = [json.dumps(item, ensure_ascii=False).encode() for item in clean]
+        return [
+            Outgoing(signal="events", body=b",".join(part), count=len(part))
+            for part in split(texts, max_bytes=REQUEST_BYTES)
+        ]
 
     def build(self, finished: Finished) -> list[Outgoing]:
         """Return nothing."""
@@ -61,10 +65,10 @@ class RawExporter:
     def __init__(self, post: Post) -> None:
         self._post = post
 
-    async def export(self, signal: Signal, items: Sequence[str], *, budget_s: float) -> Outcome:
-        """Send one batch within `budget_s` seconds; never raises for what the endpoint does."""
-        body = ("[" + ",".join(items) + "]").encode()
-        return await self._post.send(signal, body, content_type=CONTENT_TYPE, budget_s=budget_s)
+    async def export(self, signal: Signal, bodies: Sequence[bytes], *, budget: Budget) -> Outcome:
+        """Send one batch within the budget; never raises for what the endpoint does."""
+        body = b"[" + b",".join(bodies) + b"]"
+        return await self._post.send(signal, body, content_type=CONTENT_TYPE, budget=budget)
 
 
 def _is_own(item: Any) -> bool:

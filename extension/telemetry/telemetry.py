@@ -1,35 +1,57 @@
 """Job 1 in the life cycle: how long an invocation is held, and when what waits is exported.
 
-`pipeline` fills the buffer and `delivery` empties it; the pure rooms decide, this one waits.
+`pipeline` fills the buffer and `delivery` empties it; the pure rooms decide, this one waits. There
+are two ways out: an invocation that is held exports before /next is called; beside whatever runs a
+task exports, which holds nothing and may sleep through a freeze.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-from extension.clock import NS_PER_S, Clock
+from extension.budget import Budget
+from extension.clock import Clock, Instant
 from extension.lambda_events import Invoke, Shutdown, plausible_shutdown_s
 from extension.log import Log
+from extension.telemetry.added_time import AddedTime
+from extension.telemetry.assembly.hold import Hold, quiet_patience_s
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.flush import (
+    HALF_FULL,
     LAST_WAIT_S,
+    PERIOD_S,
     FlushPolicy,
-    Hold,
     invocation_budget_s,
     shutdown_budget_s,
 )
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
+from extension.telemetry.reading.events import RuntimeDone
 
 TIMER_S = 5.0
 """Between two exports where the sandbox is never frozen and no invocation is announced."""
 
+LAST_PATIENCE_S = 0.5
+"""At SHUTDOWN: for an export under way; its connection may have died in a freeze."""
+
+
+class GivenUp(NamedTuple):
+    """An invocation whose end was not waited for any longer, and when it was heard of last."""
+
+    request_id: str
+    heard: Instant
+
 
 class Telemetry:
-    """What the life cycle sees of job 1."""
+    """What the life cycle sees of job 1.
+
+    `sends_at_once`: the endpoint lives in this sandbox and may end when we do, so what waits at
+    SHUTDOWN does not wait for what comes late.
+    """
 
     def __init__(
         self,
@@ -43,8 +65,10 @@ class Telemetry:
         clock: Clock,
         log: Log,
         timeout_s: float,
+        prepare: Callable[[], Awaitable[None]],
         close: Callable[[], Awaitable[None]],
         min_batch_size: int = 1,
+        sends_at_once: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self._assembler = assembler
@@ -52,12 +76,22 @@ class Telemetry:
         self._delivery = delivery
         self._policy = policy
         self._health = health
+        self._added = AddedTime(health)
         self._clock = clock
         self._log = log
         self._timeout_s = timeout_s
         self._min_batch_size = min_batch_size
+        self._sends_at_once = sends_at_once
+        self._beside: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._given_up: GivenUp | None = None
+        self.prepare = prepare
+        """Makes the endpoint ready, once subscribed; takes `RESOLVE_S` at most."""
         self.close = close
         """Lets go of the endpoint, where nothing will ever be sent."""
+        pipeline.on_end = self._ended
+        pipeline.on_half_full = self._export_beside
+        pipeline.is_exporting = lambda: self._is_exporting
 
     async def invoked(self, invoke: Invoke) -> None:
         """Hold an invocation until its telemetry is here and out, or let it go at once."""
@@ -70,62 +104,135 @@ class Telemetry:
             invoked_arn=invoke.function_arn,
             now_ns=now.wall_ns,
         )
+        self._start_timer()
         if self._policy.holds:
             await self._hold(invoke)
-            await self._flush(invoke)
-            self._count_hold(invoke)
+            await self._export_held(invoke)
         elif self._policy.is_due(now, fullness=self._buffer.fullness):
-            await self._flush(invoke)
+            self._export_beside()
+
+    def next_called(self, invoke: Invoke) -> None:
+        """Take note that nothing holds this invocation any more."""
+        self._added.next_called(
+            invoke.request_id, at_ns=self._clock.now().wall_ns, heard_ns=self._heard_ns(invoke)
+        )
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Export everything, for there is no later, and tell how it went."""
-        await self._wait_for_the_last()
-        now = self._clock.now()
+        self._stop_timer()
         try:
-            self.pipeline.end(reason=shutdown.reason, now_ns=now.wall_ns)
-            left_s = plausible_shutdown_s(now.until_ms(shutdown.deadline_ms))
-            budget_s = shutdown_budget_s(left_s=left_s)
-            await self._delivery.flush(budget_s=budget_s, whatever_the_circuit=True)
+            await self._finish_beside(self._last_budget(shutdown))
+            is_up = True
+            if self._sends_at_once and self._buffer.count:
+                budget = self._last_budget(shutdown)
+                is_up = await self._delivery.flush(budget, whatever_the_circuit=True)
+            await self._wait_for_the_last()
+            self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
+            await self._delivery.flush(self._last_budget(shutdown), whatever_the_circuit=is_up)
         finally:
-            self._log.info("telemetry", **self._health.summary(), unsent=len(self._buffer))
+            self._added.close()
+            self._log.info("telemetry", **self._health.summary(), unsent=self._buffer.count)
 
     async def export_regularly(self) -> None:
         """Export for ever, where no invocation would cause it (Managed Instances)."""
         while True:
             await asyncio.sleep(TIMER_S)
-            self.pipeline.collect()
-            try:
-                await self._delivery.flush(budget_s=self._timeout_s)
-            except Exception as error:  # noqa: BLE001  # the next round may do better
-                self.pipeline.count_fault(error)
+            self._export_beside()
+
+    def _ended(self, done: RuntimeDone) -> None:
+        self._policy.heard(done.duration_ms)
+        self._added.ended(done.request_id, at_ns=done.time_ns)
+        if self._given_up and self._given_up.request_id == done.request_id:
+            # It went on without us: what it left is exported now, or after the coming freeze.
+            asyncio.get_running_loop().call_soon(self._export_beside)
 
     async def _hold(self, invoke: Invoke) -> None:
-        hold = Hold(deadline_ms=invoke.deadline_ms, began=self._clock.now())
-        requests = self._assembler.requests
-        while not requests.is_done(invoke.request_id):
-            hold.started = requests.has_started(invoke.request_id)
-            left_s = hold.left_s(self._clock.now())
-            if left_s <= 0:
-                self._policy.missed()
-                return
-            await self.pipeline.wait_for_progress(left_s)
-
-    async def _flush(self, invoke: Invoke) -> None:
-        now = self._clock.now()
-        self.pipeline.collect()  # first: where metrics alone are wanted, nothing else waits
-        if len(self._buffer) < self._min_batch_size:
-            return
-        self._policy.exported(now)
-        left_s = now.until_ms(invoke.deadline_ms)
-        await self._delivery.flush(
-            budget_s=invocation_budget_s(timeout_s=self._timeout_s, left_s=left_s)
+        """Wait for the end of an invocation, or give it up."""
+        began = self._clock.now()
+        hold = Hold(
+            deadline_ms=invoke.deadline_ms,
+            began=began,
+            quiet_s=quiet_patience_s(self._policy.durations_s),
         )
+        while True:
+            awaited = self._assembler.requests.awaited_of(invoke.request_id)
+            left_s = hold.left_s(
+                self._clock.now(),
+                awaited=awaited,
+                heard=self.pipeline.heard,
+                lost=self.pipeline.lost,
+            )
+            if left_s <= 0:
+                break
+            await self.pipeline.wait_for_progress(left_s)
+        if awaited in ("start", "end"):
+            self._policy.missed()
+            self._given_up = GivenUp(invoke.request_id, max(began, self.pipeline.heard or began))
+        else:
+            self._stop_timer()
 
-    def _count_hold(self, invoke: Invoke) -> None:
-        done_ns = self._assembler.requests.done_ns(invoke.request_id)
-        if done_ns:
-            added_s = max(self._clock.now().wall_ns - done_ns, 0) / NS_PER_S
-            self._health.add_after_response(added_s)
+    def _heard_ns(self, invoke: Invoke) -> int:
+        """Return when an invocation that was given up was heard of last, 0 for all others."""
+        if self._given_up and self._given_up.request_id == invoke.request_id:
+            return self._given_up.heard.wall_ns
+        return 0
+
+    async def _export_held(self, invoke: Invoke) -> None:
+        left_s = self._clock.now().until_ms(invoke.deadline_ms)
+        seconds = invocation_budget_s(timeout_s=self._timeout_s, left_s=left_s)
+        await self._export(Budget(seconds, clock=self._clock))
+
+    def _last_budget(self, shutdown: Shutdown) -> Budget:
+        left_s = plausible_shutdown_s(self._clock.now().until_ms(shutdown.deadline_ms))
+        return Budget(shutdown_budget_s(left_s=left_s), clock=self._clock)
+
+    async def _export(self, budget: Budget) -> bool:
+        """Export what waits; return whether all of it is out."""
+        self.pipeline.collect()  # first: where metrics alone are wanted, nothing else waits
+        if self._buffer.count < self._min_batch_size and self._buffer.fullness < HALF_FULL:
+            return False
+        self._policy.exported(self._clock.now())
+        return await self._delivery.flush(budget)
+
+    @property
+    def _is_exporting(self) -> bool:
+        return self._delivery.is_busy or (self._beside is not None and not self._beside.done())
+
+    def _export_beside(self) -> None:
+        """Begin to export what waits, unless that is under way or not worth a try."""
+        if not self._is_exporting and self._delivery.may_try:
+            self._beside = asyncio.create_task(self._export_until_half_empty())
+
+    async def _export_until_half_empty(self) -> None:
+        try:
+            while await self._export(Budget(self._timeout_s, clock=self._clock)):
+                if self._buffer.fullness < HALF_FULL:
+                    return
+        except Exception as error:  # noqa: BLE001  # the next one may do better
+            self.pipeline.count_fault(error)
+        finally:
+            self.pipeline.settled()
+
+    async def _finish_beside(self, budget: Budget) -> None:
+        """Let an export under way come to its end, or make way for the last one."""
+        if self._beside is None or self._beside.done():
+            return
+        try:
+            await budget.wait(self._beside, at_most_s=LAST_PATIENCE_S)
+        except TimeoutError:
+            return
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._period_is_over)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _period_is_over(self) -> None:
+        self._export_beside()
+        self._start_timer()
 
     async def _wait_for_the_last(self) -> None:
         began = self._clock.now()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+from io import BytesIO
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
@@ -54,7 +55,11 @@ class HttpSender:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S)
         try:
             async with self._session.post(
-                self._url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+                self._url,
+                data=BytesIO(body),
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as answer:
                 await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

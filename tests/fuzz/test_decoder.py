@@ -60,8 +60,10 @@ def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
     log = Log(clock=clock, sink=LogLines())
     buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
     meter = Meter(temporality="delta", now_ns=clock.now().wall_ns)
-    otlp = OtlpEncoder(ids=ids, sender=SENDER, signals=SIGNALS, max_events=128, meter=meter)
-    exporter = RawExporter(post) if as_json else OtlpExporter(post, signals=SIGNALS)
+    otlp = OtlpEncoder(
+        ids=ids, sender=SENDER, signals=SIGNALS, max_events=128, meter=meter, health=health
+    )
+    exporter = RawExporter(post) if as_json else OtlpExporter(post)
     assembler, policy = Assembler(ids=ids, stream_records=not as_json), FlushPolicy("periodic")
     pipeline = Pipeline(
         assembler=assembler,
@@ -69,7 +71,6 @@ def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
         buffer=buffer,
         record_filter=RecordFilter(),
         redact=redactor.redact,
-        on_end=policy.heard,
         health=health,
         clock=clock,
     )
@@ -83,6 +84,7 @@ def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
         clock=clock,
         log=log,
         timeout_s=1.0,
+        prepare=_at_once,
         close=post.close,
     )
 
@@ -93,7 +95,7 @@ async def live(bodies: Sequence[bytes], *, as_json: bool) -> tuple[Health, list[
     telemetry = build(post, health, as_json=as_json)
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
     for body in bodies:
-        telemetry.pipeline.receive(body)
+        await telemetry.pipeline.receive(body)
         await asyncio.sleep(0)
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))

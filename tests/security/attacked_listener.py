@@ -19,9 +19,7 @@ class AttackedListener:
         listening.setblocking(False)
         self.received: list[bytes] = []
         self.faults: list[Exception] = []
-        self._listener = Listener(
-            listening, receive=self.received.append, on_fault=self.faults.append
-        )
+        self._listener = Listener(listening, receive=self._receive, on_fault=self.faults.append)
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
@@ -32,6 +30,9 @@ class AttackedListener:
         for writer in self._writers:
             writer.transport.abort()
         await self._listener.close()
+
+    async def _receive(self, body: bytes) -> None:
+        self.received.append(body)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open one connection; it is closed in the end."""

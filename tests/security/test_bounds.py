@@ -7,6 +7,7 @@ import secrets
 
 import pytest
 
+from extension.budget import Budget
 from extension.log import Log
 from extension.redaction.redactor import Redactor
 from extension.telemetry.export.buffer import Buffer
@@ -59,10 +60,10 @@ async def test_endpoint_refuses_no_more_than_it_got() -> None:
     """Counts stay counts of ours: what is beyond 64 bits could not even be told."""
     health, clock = Health(), ManualClock()
     buffer = Buffer(max_bytes=65_536, dropped=health.dropped)
-    buffer.add(Outgoing(signal="traces", item="span", size=4))
+    buffer.add(Outgoing(signal="traces", body=b"span"))
     log = Log(clock=clock, sink=LogLines())
     delivery = Delivery(exporter=Believer(), buffer=buffer, health=health, clock=clock, log=log)
-    await delivery.flush(budget_s=1.0)
+    await delivery.flush(Budget(1.0, clock=clock))
     assert health.dropped == {"partial_success": 1}
 
 

@@ -6,7 +6,8 @@ import gzip
 
 import pytest
 
-from extension.clock import Instant
+from extension.budget import Budget
+from extension.clock import Instant, SystemClock
 from extension.telemetry.export.circuit import LONGEST_RETRY_AFTER_S, Circuit
 from extension.telemetry.export.outcome import Outcome, judge_status
 from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post, Target
@@ -32,7 +33,11 @@ async def post(answer: Answer, *, times: int = 1) -> tuple[Outcome, HostileEndpo
         sender = Post({"traces": target})
         outcomes = [
             await sender.send(
-                "traces", b"x", content_type="text/plain", budget_s=BUDGET_S, count_rejected=count
+                "traces",
+                b"x",
+                content_type="text/plain",
+                budget=Budget(BUDGET_S, clock=SystemClock()),
+                count_rejected=count,
             )
             for _ in range(times)
         ]

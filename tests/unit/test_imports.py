@@ -56,7 +56,8 @@ def test_a_room_does_not_load_what_another_one_needs(statement: str, light_of: s
 @pytest.mark.parametrize(
     ("statement", "heavy_with"),
     [
-        ("import extension.telemetry.otlp.exporter", {"aiohttp", "opentelemetry.sdk.trace"}),
+        ("import extension.telemetry.otlp.exporter", {"aiohttp", "opentelemetry.proto"}),
+        ("import extension.telemetry.otlp.encoder", {"opentelemetry.sdk.trace"}),
         ("import extension.parameters.source", {"botocore.session", "botocore.config"}),
         ("import extension.telemetry.export.post", {"aiohttp"}),
     ],

@@ -58,6 +58,10 @@ class Diary:
         """Write down an invocation."""
         self.entries.append(invoke.request_id)
 
+    def next_called(self, invoke: Invoke) -> None:
+        """Write down that it was let go."""
+        self.entries.append(f"{invoke.request_id} is let go")
+
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Write down the end."""
         self.entries.append(shutdown.reason)
@@ -67,6 +71,10 @@ class Broken:
     """A job with a bug."""
 
     async def invoked(self, invoke: Invoke) -> None:
+        """Fail."""
+        raise ZeroDivisionError(invoke.request_id)
+
+    def next_called(self, invoke: Invoke) -> None:
         """Fail."""
         raise ZeroDivisionError(invoke.request_id)
 
@@ -81,6 +89,9 @@ class Stuck:
     async def invoked(self, invoke: Invoke) -> None:
         """Hang."""
         await asyncio.Event().wait()
+
+    def next_called(self, invoke: Invoke) -> None:
+        """Do nothing."""
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Hang."""
@@ -98,7 +109,9 @@ async def test_events_in_order_until_shutdown() -> None:
     """Each event is handed to each job, and SHUTDOWN ends the loop."""
     first, second = Diary(), Diary()
     await run(Script([invoke("a"), invoke("b"), shutdown()]), first, second)
-    assert first.entries == second.entries == ["a", "b", "spindown"]
+    let_go = "is let go"
+    expected = ["a", f"a {let_go}", "b", f"b {let_go}", "spindown"]
+    assert first.entries == second.entries == expected
 
 
 async def test_without_jobs_events_are_answered() -> None:
@@ -112,8 +125,8 @@ async def test_a_job_that_fails_costs_one_line() -> None:
     """A bug in one job hurts neither the other nor the loop."""
     diary = Diary()
     lines = await run(Script([invoke("a"), shutdown()]), Broken(), diary)
-    assert diary.entries == ["a", "spindown"]
-    assert [line["cause"] for line in lines.parsed] == ["ZeroDivisionError"] * 2
+    assert diary.entries == ["a", "a is let go", "spindown"]
+    assert [line["cause"] for line in lines.parsed] == ["ZeroDivisionError"] * 3
 
 
 async def test_a_job_that_hangs_is_cut_off_before_the_deadline() -> None:
@@ -121,7 +134,7 @@ async def test_a_job_that_hangs_is_cut_off_before_the_deadline() -> None:
     diary = Diary()
     end = Shutdown(reason="spindown", deadline_ms=in_ms(300))
     lines = await run(Script([invoke("a", left_ms=300), end]), Stuck(), diary)
-    assert diary.entries == ["a", "spindown"]
+    assert diary.entries == ["a", "a is let go", "spindown"]
     assert [line["cause"] for line in lines.parsed] == ["TimeoutError"] * 2
 
 
@@ -130,5 +143,5 @@ async def test_next_is_asked_again_after_a_failure() -> None:
     diary = Diary()
     failures: list[LambdaEvent | Exception] = [ConnectionRefusedError(), ValueError("x")]
     lines = await run(Script([*failures, invoke("a"), shutdown()]), diary)
-    assert diary.entries == ["a", "spindown"]
+    assert diary.entries == ["a", "a is let go", "spindown"]
     assert [line["cause"] for line in lines.parsed] == ["ConnectionRefusedError", "ValueError"]

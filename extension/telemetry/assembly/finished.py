@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from extension.frozen import Frozen, replace
 from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
@@ -54,6 +54,7 @@ class Overhead(Frozen):
     end_ns: int
     report: Report
     records: tuple[Record, ...] = ()
+    dropped_records: int = 0
 
 
 class LooseRecords(Frozen):
@@ -62,6 +63,7 @@ class LooseRecords(Frozen):
     records: tuple[Record, ...]
     request_id: str = ""
     context: TraceContext | None = None
+    dropped_records: int = 0
 
 
 class CallSpan(Frozen):
@@ -71,6 +73,7 @@ class CallSpan(Frozen):
     context: TraceContext | None = None
     request_id: str = ""
     records: tuple[Record, ...] = ()
+    dropped_records: int = 0
 
 
 Finished = CallSpan | Invocation | Overhead | Initialization | LooseRecords
@@ -79,14 +82,24 @@ Finished = CallSpan | Invocation | Overhead | Initialization | LooseRecords
 def gather(finished: Iterable[Finished]) -> list[Finished]:
     """Put the lines of one request that travel alone together: back ends bill by the span."""
     gathered: list[Finished] = []
-    places: dict[tuple[str, TraceContext | None], int] = {}
+    lines: dict[tuple[str, TraceContext | None], list[LooseRecords]] = {}
     for each in finished:
         if isinstance(each, LooseRecords):
-            key = (each.request_id, each.context)
-            if key in places:
-                before = gathered[places[key]]
-                gathered[places[key]] = replace(each, records=before.records + each.records)
-                continue
-            places[key] = len(gathered)
-        gathered.append(each)
-    return gathered
+            together = lines.setdefault((each.request_id, each.context), [])
+            if not together:
+                gathered.append(each)
+            together.append(each)
+        else:
+            gathered.append(each)
+    return [
+        _together(lines[each.request_id, each.context]) if isinstance(each, LooseRecords) else each
+        for each in gathered
+    ]
+
+
+def _together(loose: Sequence[LooseRecords]) -> LooseRecords:
+    return replace(
+        loose[0],
+        records=tuple(record for each in loose for record in each.records),
+        dropped_records=sum(each.dropped_records for each in loose),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from extension.telemetry.reading.records import Record, size
 
 MAX_RECORDS = 1024
@@ -12,32 +14,49 @@ MAX_RECORD_BYTES = 1_048_576
 
 
 class HeldRecords:
-    """Bounded by number and bytes; `dropped` counts what came beyond."""
+    """Bounded by number and bytes; what comes beyond is counted until somebody asks."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
         self._bytes = 0
-        self.dropped = 0
+        self._dropped = 0
 
     @property
     def latest_ns(self) -> int:
         """When the platform took the latest, 0 without any."""
         return max((record.observed_ns for record in self._records), default=0)
 
-    def hold(self, record: Record) -> None:
-        """Keep a line, or count it."""
+    def hold(self, record: Record) -> bool:
+        """Keep a line; False if there is no room for it."""
         held = size(record)
         if len(self._records) >= MAX_RECORDS or self._bytes + held > MAX_RECORD_BYTES:
-            self.dropped += 1
-        else:
-            self._records.append(record)
-            self._bytes += held
+            return False
+        self._records.append(record)
+        self._bytes += held
+        return True
+
+    def drop(self) -> None:
+        """Count a line for which there was no room."""
+        self._dropped += 1
 
     def take(self, *, until_ns: int | None = None) -> tuple[Record, ...]:
         """Give the lines away, those after `until_ns` excepted."""
-        records, self._records, self._bytes = self._records, [], 0
         if until_ns is None:
+            records, self._records, self._bytes = self._records, [], 0
             return tuple(records)
-        self._records = [record for record in records if record.observed_ns > until_ns]
+        return self._take(lambda record: record.observed_ns <= until_ns)
+
+    def take_later(self, *, since_ns: int) -> tuple[Record, ...]:
+        """Give away the lines of `since_ns` and later."""
+        return self._take(lambda record: record.observed_ns >= since_ns)
+
+    def take_dropped(self) -> int:
+        """Return how many lines were dropped since the last call."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
+
+    def _take(self, is_wanted: Callable[[Record], bool]) -> tuple[Record, ...]:
+        records = self._records
+        self._records = [record for record in records if not is_wanted(record)]
         self._bytes = sum(map(size, self._records))
-        return tuple(record for record in records if record.observed_ns <= until_ns)
+        return tuple(record for record in records if is_wanted(record))

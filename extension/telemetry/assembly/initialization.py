@@ -80,16 +80,18 @@ class ColdStart:
             case InitReport() | RestoreReport():
                 self.report = self.report or (event if self._belongs(event) else None)
 
-    def takes(self, record: Record) -> bool:
-        """Keep a record written before the first invocation; False once that has gone out."""
+    def takes(self, record: Record, *, streamed: bool) -> bool:
+        """Keep a record written before the first invocation; False once that has gone out.
+
+        Where records are streamed, those beyond the bound need not wait and travel alone.
+        """
         if self.first_request_id:
             return False
-        self.records.hold(record)
-        return True
-
-    def take_leftovers(self) -> tuple[Record, ...]:
-        """Return the records that no span has taken, once."""
-        return () if self.first_request_id else self.records.take()
+        if self.records.hold(record):
+            return True
+        if not streamed:
+            self.records.drop()
+        return not streamed
 
     def takes_call(self, call: CacheCall) -> bool:
         """Keep a call made before the first invocation; False once that has gone out."""
@@ -98,6 +100,11 @@ class ColdStart:
         if len(self.calls) < MAX_CALLS:
             self.calls.append(call)
         return True
+
+    def take_calls(self) -> tuple[CacheCall, ...]:
+        """Give away the calls that no span has taken."""
+        calls, self.calls = self.calls, []
+        return tuple(calls)
 
     def belongs_to(
         self, invocation: TraceContext, *, request_id: str, start_ns: int, ids: Ids
@@ -145,8 +152,8 @@ class ColdStart:
             error_type=verdict.error_type if verdict else "",
             spans=phases(self.ready, self.report),
             records=self.records.take(),
-            dropped_records=self.records.dropped,
-            calls=tuple(self.calls),
+            dropped_records=self.records.take_dropped(),
+            calls=self.take_calls(),
         )
 
     def _end_ns(self, otherwise_ns: int) -> int:

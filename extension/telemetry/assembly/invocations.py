@@ -79,13 +79,12 @@ class Assembler:
             case Start():
                 known = self._get(event.request_id, heard_ns=event.time_ns)
                 known.start = known.start or event
-                return self._advance(known, Fact.START)
+                return [*self._advance(known, Fact.START), *self._take_over(known)]
             case RuntimeDone():
                 known = self._get(event.request_id, heard_ns=event.time_ns)
                 known.done = known.done or event
-                fact = Fact.EXITED if known.may_be_memory else Fact.DONE
                 gone = self.requests.superseded_by(known)
-                return [*self._let_go(gone), *self._advance(known, fact)]
+                return [*self._let_go(gone), *self._advance(known, known.fact_of_end)]
             case Report():
                 known = self._get(event.request_id, heard_ns=event.time_ns)
                 known.report = known.report or event
@@ -110,7 +109,7 @@ class Assembler:
             return []
         if known:
             return self._keep(known, record)
-        if self._with_platform and self._cold_start.takes(record):
+        if self._with_platform and self._cold_start.takes(record, streamed=self._stream_records):
             return []
         return [LooseRecords(records=(record,))]
 
@@ -147,8 +146,7 @@ class Assembler:
             told = reason if self.requests.is_running(known) else ""
             finished += self._advance(known, Fact.GONE, reason=told, now_ns=now_ns)
         finished += self._cold_start.finish_alone(self._ids)
-        left = self._cold_start.take_leftovers()
-        return [*finished, LooseRecords(records=left)] if left else finished
+        return [*finished, *self._without_init(None)]
 
     def _get(self, request_id: str, *, heard_ns: int) -> Known:
         known = self.requests.find(request_id)
@@ -195,18 +193,45 @@ class Assembler:
             context, request_id=known.request_id, start_ns=known.begun_ns, ids=self._ids
         )
         yield from before
+        yield from self._without_init(context)
         yield known.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
         yield from known.cache_calls(context)
         yield from known.overhead(context)
 
+    def _without_init(self, context: TraceContext | None) -> Iterable[Finished]:
+        """Give what came before the first invocation and no span of an init has taken."""
+        records = self._cold_start.records.take()
+        if records:
+            yield LooseRecords(records=records, context=context)
+        for call in self._cold_start.take_calls():
+            yield CallSpan(call=call, context=context)
+
+    def _take_over(self, known: Known) -> list[Finished]:
+        """Give an invocation the lines that came before its start and went to the one before."""
+        finished: list[Finished] = []
+        for before in self.requests.between(known.begun_ns):
+            for record in before.records.take_later(since_ns=known.begun_ns):
+                known.learn(record)
+                finished += self._keep(known, record)
+        return finished
+
     def _keep(self, known: Known, record: Record) -> list[Finished]:
-        """Hold a line for its span, or for the overhead; send it alone if neither is to come."""
-        known.records.hold(record)
-        if not self._stream_records:
-            end_ns = known.done.time_ns if known.done else 0
-            if not known.is_out or (known.state is State.ENDED and record.observed_ns > end_ns):
-                return []
-        return list(known.late_records(self._context(known)))
+        """Hold a line for its span, or for the overhead; send it alone if neither is to come.
+
+        A line after the end may be one of the next invocation, whose start is not here yet.
+        """
+        after_end = known.state is State.ENDED and record.observed_ns > known.told_end_ns
+        waits = after_end or not (known.is_out or self._stream_records)
+        if waits and known.records.hold(record):
+            return []
+        if waits and not self._stream_records:
+            known.records.drop()
+            return []
+        return [
+            LooseRecords(
+                context=self._context(known), request_id=known.request_id, records=(record,)
+            )
+        ]
 
     def _owner(self, record: Record) -> Known | None:
         """Find whose it is: by a request id that is one of ours, else by time.

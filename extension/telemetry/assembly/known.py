@@ -14,7 +14,7 @@ from extension.telemetry.assembly.finished import (
     TimedError,
 )
 from extension.telemetry.assembly.held_records import HeldRecords
-from extension.telemetry.assembly.transitions import State
+from extension.telemetry.assembly.transitions import Fact, State
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
 from extension.telemetry.reading.records import Record
@@ -65,10 +65,16 @@ class Known:
         return next((event.tracing for event in events if event and event.tracing), None)
 
     @property
-    def may_be_memory(self) -> bool:
-        """Whether its runtime exited, and only the report can say if memory was the cause."""
+    def fact_of_end(self) -> Fact:
+        """Which fact its runtimeDone is: of an exit only the report can say if memory ran out."""
         exited = self.done is not None and self.done.error_type == EXIT_ERROR
-        return exited and self.report is None and not self.out_of_memory
+        unexplained = exited and self.report is None and not self.out_of_memory
+        return Fact.EXITED if unexplained else Fact.DONE
+
+    @property
+    def told_end_ns(self) -> int:
+        """When its runtime was done, 0 if that was not told."""
+        return self.done.time_ns if self.done else 0
 
     def learn(self, record: Record) -> None:
         """Take from a line what it says of the whole invocation."""
@@ -112,7 +118,7 @@ class Known:
             leaks=tuple(self.leaks),
             out_of_memory=self.out_of_memory,
             records=self.records.take(until_ns=end_ns),
-            dropped_records=self.records.dropped,
+            dropped_records=self.records.take_dropped(),
         )
 
     def _end(self, now_ns: int) -> tuple[int, bool]:
@@ -136,12 +142,19 @@ class Known:
                 end_ns=max(self.report.time_ns, self.done.time_ns),
                 report=self.report,
                 records=self.records.take(),
+                dropped_records=self.records.take_dropped(),
             )
 
     def late_records(self, context: TraceContext) -> Iterable[LooseRecords]:
         """Give the lines whose span has left."""
-        if records := self.records.take():
-            yield LooseRecords(context=context, request_id=self.request_id, records=records)
+        records, dropped = self.records.take(), self.records.take_dropped()
+        if records or dropped:
+            yield LooseRecords(
+                context=context,
+                request_id=self.request_id,
+                records=records,
+                dropped_records=dropped,
+            )
 
     def cache_calls(self, context: TraceContext) -> Iterable[CallSpan]:
         """Give the calls that the cache made meanwhile."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Literal
 
 from extension.telemetry.assembly.known import Known
-from extension.telemetry.assembly.transitions import State
-
-Awaited = Literal["end", "report", "nothing"]
+from extension.telemetry.assembly.transitions import AWAITED, Awaited, State
 
 MAX_KNOWN = 1024
 """Requests that may be open at once; one that never ends is let go when so many came after it."""
@@ -73,23 +70,20 @@ class KnownRequests:
 
     @property
     def awaited(self) -> Awaited:
-        """What is not told yet of anything that is known: an end, at least a report, nothing."""
-        states = {known.state for known in self._known.values()}
-        if states & {State.EXPECTED, State.RUNNING}:
+        """What is not told yet of anything that is known; what takes longest decides."""
+        awaited = {AWAITED[known.state] for known in self._known.values()}
+        if "start" in awaited or "end" in awaited:
             return "end"
-        return "report" if states - {State.CLOSED} else "nothing"
+        return "report" if "report" in awaited else "nothing"
 
-    def has_started(self, request_id: str) -> bool:
-        """Tell whether the platform has told anything of this request."""
+    def awaited_of(self, request_id: str) -> Awaited:
+        """What is not told yet of one request."""
         known = self._known.get(request_id)
-        return known is not None and known.state is not State.EXPECTED
+        return AWAITED[known.state] if known else "start"
 
-    def is_done(self, request_id: str) -> bool:
-        """Tell whether the runtime has finished this request."""
-        known = self._known.get(request_id)
-        return known is not None and known.state not in (State.EXPECTED, State.RUNNING)
-
-    def done_ns(self, request_id: str) -> int:
-        """Return when the runtime finished this request, 0 if that is not known."""
-        known = self._known.get(request_id)
-        return known.done.time_ns if known and known.done else 0
+    def between(self, began_ns: int) -> Iterator[Known]:
+        """Go through those that had ended when a later one began, where one runs at a time."""
+        if not self._concurrent:
+            for each in self:
+                if each.state is State.ENDED and each.begun_ns < began_ns:
+                    yield each

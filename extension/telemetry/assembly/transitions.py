@@ -1,13 +1,34 @@
-"""PURE: what may happen to an invocation, as a table.
+"""PURE: the life of an invocation as a table, and what is waited for in each of its states.
 
-The state it is in and the fact that came in say the next state and what goes out. A pair that is
-not in the table changes nothing, which is how a delivery that the platform repeats stays without
-effect.
+**What comes in which order.** The platform tells of a request in four events:
+
+    INVOKE (of the Extensions API) ── start ── runtimeDone ── report
+                                         └── lines ──┘
+
+INVOKE reaches us by another way than the rest, so it comes before or after `start`. A delivery may
+be repeated, and two deliveries may overtake each other: any event can come before any other, and
+twice. `report` is generated only after every extension has called /next, so it comes with the next
+invocation, at SHUTDOWN, or never; it is never waited for inside an invocation. Managed Instances
+know no `runtimeDone`: there the report is the end.
+
+**What may be lost.** Any of them: the platform drops records when a subscriber is slow
+(`platform.logsDropped`), cuts a record over two deliveries, or ends the sandbox first.
+
+**What is decided when.** The span goes out with the first fact that says how the request ended:
+its runtimeDone, else its report, else that it is gone. It is *gone* when a later request was done,
+where requests come one at a time, or when the sandbox ends. One verdict waits longer: a runtime
+that exited may have run out of memory, which only the report tells. The report adds the overhead,
+a child of a span that has left. /next is held until the end is known (`AWAITED`), or `hold`
+decides that it may have been lost.
+
+The state an invocation is in and the fact that came in say the next state and what goes out. A pair
+that is not in the table changes nothing, which is how a repeated delivery stays without effect.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Literal
 
 
 class State(Enum):
@@ -33,7 +54,7 @@ class Fact(Enum):
     START = auto()
     DONE = auto()
     EXITED = auto()
-    """Its runtime is done because it exited; the sandbox goes the same way."""
+    """Its runtime is done because it exited, and nothing says yet whether memory ran out."""
     REPORT = auto()
     GONE = auto()
     """The sandbox ended, or went on to later requests: nothing more will come."""
@@ -47,6 +68,19 @@ class Output(Enum):
     OVERHEAD = auto()
     LEFTOVERS = auto()
 
+
+Awaited = Literal["start", "end", "report", "nothing"]
+
+AWAITED: dict[State, Awaited] = {
+    State.EXPECTED: "start",
+    State.RUNNING: "end",
+    State.DONE_EARLY: "report",
+    State.DYING: "report",
+    State.ENDED: "report",
+    State.REPORTED_EARLY: "nothing",
+    State.CLOSED: "nothing",
+}
+"""What the platform has still to tell; an invocation is over once that is no longer its end."""
 
 TRANSITIONS: dict[tuple[State, Fact], tuple[State, Output]] = {
     (State.EXPECTED, Fact.START): (State.RUNNING, Output.NOTHING),

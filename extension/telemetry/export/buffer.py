@@ -1,4 +1,4 @@
-"""PURE: what waits for export: bounded by bytes and by items, the oldest dropped and counted.
+"""PURE: what waits for export, bounded by bytes, the oldest dropped and counted.
 
 An entry leaves when it was acknowledged or when it is dropped, never because it was sent: a batch
 under way stays where it is, and what was not acknowledged goes out again with the same ids.
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from extension.telemetry.export.outgoing import Outgoing, Signal
 
-MAX_ITEMS = 16_384
-"""Against many tiny items, whose bookkeeping outweighs their bytes."""
+ENTRY_BYTES = 256
+"""What an entry takes besides its body, so that many small ones are bounded, too."""
 
 
 class Entry(NamedTuple):
-    """One item that waits; `number` names it."""
+    """One request that waits; `number` is its place in the order of arrival."""
 
     number: int
     outgoing: Outgoing
@@ -26,50 +26,50 @@ class Entry(NamedTuple):
 class Buffer:
     """First in, first out, within each signal; what it drops is counted in `dropped` by reason."""
 
-    def __init__(
-        self, *, max_bytes: int, dropped: Counter[str], max_items: int = MAX_ITEMS
-    ) -> None:
+    def __init__(self, *, max_bytes: int, dropped: Counter[str]) -> None:
         self._max_bytes = max_bytes
-        self._max_items = max_items
-        self._entries: dict[int, Entry] = {}
-        self._next = 0
-        self.size = 0
+        self._waiting: dict[Signal, dict[int, Entry]] = {}
         self._dropped = dropped
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        self.next_number = 0
+        """The place of the next entry: what is below waits already."""
+        self.size = 0
+        """Bytes of all entries."""
+        self.count = 0
+        """Spans, log records, data points and events that wait."""
 
     @property
     def fullness(self) -> float:
-        """How full it is, from 0 to 1, by whichever bound is nearer."""
-        return max(self.size / self._max_bytes, len(self._entries) / self._max_items)
+        """How full it is, from 0 to 1."""
+        return self.size / self._max_bytes
 
     @property
     def signals(self) -> tuple[Signal, ...]:
         """The signals of which anything waits, in the order of their oldest entries."""
-        return tuple(dict.fromkeys(each.outgoing.signal for each in self._entries.values()))
+        return tuple(sorted(filter(self._waiting.get, self._waiting), key=self._oldest))
 
     def add(self, outgoing: Outgoing) -> None:
-        """Keep one item; make room by dropping the oldest."""
-        if outgoing.size > self._max_bytes:
-            self._dropped["too_large"] += 1
+        """Keep one request; make room by dropping the oldest."""
+        if _size(outgoing) > self._max_bytes:
+            self._dropped["too_large"] += outgoing.count
             return
-        self._entries[self._next] = Entry(self._next, outgoing)
-        self._next += 1
-        self.size += outgoing.size
-        while self.size > self._max_bytes or len(self._entries) > self._max_items:
-            self._remove(next(iter(self._entries)))
-            self._dropped["buffer_full"] += 1
+        entry = Entry(self.next_number, outgoing)
+        self.next_number += 1
+        self._waiting.setdefault(outgoing.signal, {})[entry.number] = entry
+        self.size += _size(outgoing)
+        self.count += outgoing.count
+        while self.size > self._max_bytes:
+            self._drop_oldest()
 
-    def batch(self, signal: Signal, *, max_bytes: int) -> list[Entry]:
-        """Return a signal's oldest entries, at least one if any; they stay until `forget`."""
+    def batch(self, signal: Signal, *, max_bytes: int, before: int | None = None) -> list[Entry]:
+        """Return a signal's oldest entries below `before`, at least one; they stay until `forget`.
+
+        The bodies of all but a single one come to `max_bytes` together, at most.
+        """
         chosen: list[Entry] = []
         room = max_bytes
-        for entry in self._entries.values():
-            if entry.outgoing.signal != signal:
-                continue
-            room -= entry.outgoing.size
-            if chosen and room < 0:
+        for entry in self._waiting.get(signal, {}).values():
+            room -= len(entry.outgoing.body) + 1  # the comma of the JSON format
+            if (before is not None and entry.number >= before) or (chosen and room < 0):
                 break
             chosen.append(entry)
         return chosen
@@ -77,9 +77,24 @@ class Buffer:
     def forget(self, batch: Iterable[Entry]) -> None:
         """Let go what was settled; entries dropped meanwhile are gone already."""
         for entry in batch:
-            self._remove(entry.number)
+            self._remove(entry.outgoing.signal, entry.number)
 
-    def _remove(self, number: int) -> None:
-        entry = self._entries.pop(number, None)
-        if entry is not None:
-            self.size -= entry.outgoing.size
+    def _oldest(self, signal: Signal) -> int:
+        return next(iter(self._waiting[signal]))
+
+    def _drop_oldest(self) -> None:
+        signal = self.signals[0]
+        self._dropped["buffer_full"] += self._remove(signal, self._oldest(signal))
+
+    def _remove(self, signal: Signal, number: int) -> int:
+        """Remove an entry if it is still here; return the number of its items."""
+        entry = self._waiting[signal].pop(number, None)
+        if entry is None:
+            return 0
+        self.size -= _size(entry.outgoing)
+        self.count -= entry.outgoing.count
+        return entry.outgoing.count
+
+
+def _size(outgoing: Outgoing) -> int:
+    return len(outgoing.body) + ENTRY_BYTES

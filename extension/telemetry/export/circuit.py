@@ -33,10 +33,10 @@ class Circuit:
 
     def learn(self, outcome: Outcome, now: Instant) -> None:
         """Take the outcome of a try; a refusal shows that somebody is there."""
-        if outcome.kind in ("accepted", "rejected"):
+        if outcome.kind in ("accepted", "rejected", "too_large"):
             self._failures, self._failed_at = 0, None
             return
-        weight = TIMEOUT_WEIGHS if outcome.cause == "timeout" else 0
+        weight = TIMEOUT_WEIGHS if outcome.timed_out else 0
         self._failures = max(self._failures + 1, weight)
         self._failed_at = now
         pause_s = PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]

@@ -1,14 +1,17 @@
 """Gets what waits in the buffer to the endpoint, within a budget of time.
 
 At least once and with the same ids: an item leaves the buffer when it was acknowledged, so only a
-lost acknowledgement can make a duplicate.
+lost acknowledgement can make a duplicate. One flush runs at a time, and it exports what waited when
+it was asked for: what comes in meanwhile is the next one's.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
+from extension.budget import Budget
 from extension.clock import Clock
 from extension.log import Log
 from extension.telemetry.export.buffer import Buffer, Entry
@@ -20,21 +23,34 @@ from extension.telemetry.health import Health
 BATCH_BYTES = 1_048_576
 """Largest export, before compression: endpoints refuse bodies of a few megabytes."""
 
+USUAL_TIMES = 1.5
+"""A further batch is begun if the budget leaves so many times what the last one took: a POST that
+is cut off may have arrived, and would arrive twice."""
+
 
 class Exporter(Protocol):
     """Sends one batch of one signal."""
 
-    async def export(self, signal: Signal, items: Sequence[Any], *, budget_s: float) -> Outcome:
-        """Send within `budget_s` seconds; failures are outcomes, not exceptions."""
+    async def export(self, signal: Signal, bodies: Sequence[bytes], *, budget: Budget) -> Outcome:
+        """Send within the budget; failures are outcomes, not exceptions."""
 
 
-async def nothing_to_renew() -> bool:
+Renew = Callable[[Budget], Awaitable[bool]]
+"""Takes other credentials than those that were refused; False if there are none in time."""
+
+
+async def nothing_to_renew(budget: Budget) -> bool:
     """Say that there are no other credentials than those that were refused."""
+    del budget
     return False
 
 
+def do_nothing() -> None:
+    """Take no notice."""
+
+
 class Delivery:
-    """Empties the buffer batch by batch, signal by signal."""
+    """Empties the buffer batch by batch, signal by signal; `on_settled` follows each batch."""
 
     def __init__(
         self,
@@ -44,7 +60,8 @@ class Delivery:
         health: Health,
         clock: Clock,
         log: Log,
-        renew_credentials: Callable[[], Awaitable[bool]] = nothing_to_renew,
+        renew_credentials: Renew = nothing_to_renew,
+        on_settled: Callable[[], None] = do_nothing,
     ) -> None:
         self._exporter = exporter
         self._buffer = buffer
@@ -52,64 +69,97 @@ class Delivery:
         self._clock = clock
         self._log = log
         self._renew_credentials = renew_credentials
+        self._on_settled = on_settled
         self._circuit = Circuit()
+        self._one_at_a_time = asyncio.Lock()
+        self._batch_bytes: dict[Signal, int] = {}
+        """What the endpoint takes at once, where it has refused more."""
+        self._last_took_s = 0.0
 
-    async def flush(self, *, budget_s: float, whatever_the_circuit: bool = False) -> None:
-        """Export until all is out, the budget is spent, or the endpoint fails."""
-        began = self._clock.now()
-        for signal in self._buffer.signals:
-            while batch := self._buffer.batch(signal, max_bytes=BATCH_BYTES):
-                left_s = budget_s - self._clock.now().since(began)
-                allowed = whatever_the_circuit or self._circuit.allows(self._clock.now())
-                if left_s <= 0 or not allowed:
-                    return
-                if not await self._send(signal, batch, budget_s=left_s):
-                    return
+    @property
+    def is_busy(self) -> bool:
+        """Whether a flush is under way."""
+        return self._one_at_a_time.locked()
 
-    async def _send(self, signal: Signal, batch: list[Entry], *, budget_s: float) -> bool:
-        """Send one batch; return whether the endpoint is worth the next one."""
-        began = self._clock.now()
-        items = [entry.outgoing.item for entry in batch]
+    @property
+    def may_try(self) -> bool:
+        """Whether the endpoint is worth a try now."""
+        return self._circuit.allows(self._clock.now())
+
+    async def flush(self, budget: Budget, *, whatever_the_circuit: bool = False) -> bool:
+        """Export what waits now; return whether all of it was settled within the budget."""
+        before = self._buffer.next_number
+        if budget.left_s <= 0:
+            return False
         try:
-            outcome = await self._exporter.export(signal, items, budget_s=budget_s)
-        except Exception as error:  # noqa: BLE001  # an item that cannot be encoded
-            return await self._send_halves(signal, batch, error, budget_s=budget_s)
-        left_s = budget_s - self._clock.now().since(began)
-        if outcome.kind == "unauthenticated" and left_s > 0 and await self._renew_credentials():
-            outcome = await self._exporter.export(signal, items, budget_s=left_s)
+            await budget.wait(self._one_at_a_time.acquire())
+        except TimeoutError:
+            return False
+        try:
+            return await self._flush(before, budget, whatever_the_circuit=whatever_the_circuit)
+        finally:
+            self._one_at_a_time.release()
+            self._on_settled()
+
+    async def _flush(self, before: int, budget: Budget, *, whatever_the_circuit: bool) -> bool:
+        least_s = 0.0
+        for signal in self._buffer.signals:
+            while batch := self._next_batch(signal, before):
+                may_try = whatever_the_circuit or self.may_try
+                if budget.left_s <= least_s or not may_try:
+                    return False
+                if not await self._send(signal, batch, budget):
+                    return False
+                least_s = self._last_took_s * USUAL_TIMES
+        return True
+
+    def _next_batch(self, signal: Signal, before: int) -> list[Entry]:
+        max_bytes = self._batch_bytes.get(signal, BATCH_BYTES)
+        return self._buffer.batch(signal, max_bytes=max_bytes, before=before)
+
+    async def _send(self, signal: Signal, batch: list[Entry], budget: Budget) -> bool:
+        """Send one batch; return whether the endpoint is worth the next one."""
+        bodies = [entry.outgoing.body for entry in batch]
+        left_s = budget.left_s
+        outcome = await self._exporter.export(signal, bodies, budget=budget)
+        self._last_took_s = left_s - budget.left_s
+        if outcome.kind == "unauthenticated" and budget.left_s > 0:
+            outcome = await self._try_renewed(signal, bodies, outcome, budget)
         self._circuit.learn(outcome, self._clock.now())
         self._settle(signal, batch, outcome)
-        return outcome.kind in ("accepted", "rejected")
+        self._on_settled()
+        return outcome.kind in ("accepted", "rejected", "too_large")
 
-    async def _send_halves(
-        self, signal: Signal, batch: list[Entry], error: Exception, *, budget_s: float
-    ) -> bool:
-        """Find the item that cannot be encoded: it alone is dropped, the others go out."""
-        self._health.faults[type(error).__name__] += 1
-        if len(batch) == 1:
-            self._buffer.forget(batch)
-            self._count_drops("unencodable", 1)
-            return True
-        began, middle = self._clock.now(), len(batch) // 2
-        if not await self._send(signal, batch[:middle], budget_s=budget_s):
-            return False
-        left_s = budget_s - self._clock.now().since(began)
-        return left_s > 0 and await self._send(signal, batch[middle:], budget_s=left_s)
+    async def _try_renewed(
+        self, signal: Signal, bodies: list[bytes], refused: Outcome, budget: Budget
+    ) -> Outcome:
+        """Send a refused batch once more if there are other credentials by now."""
+        try:
+            renewed = await self._renew_credentials(budget)
+        except TimeoutError:
+            return Outcome(kind=refused.kind, cause=refused.cause, timed_out=True)
+        if not renewed or budget.left_s <= 0:
+            return refused
+        return await self._exporter.export(signal, bodies, budget=budget)
 
     def _settle(self, signal: Signal, batch: list[Entry], outcome: Outcome) -> None:
+        count = sum(entry.outgoing.count for entry in batch)
         match outcome.kind:
             case "accepted":
                 self._buffer.forget(batch)
-                refused = min(outcome.rejected_items, len(batch))  # the endpoint may say anything
-                self._health.accepted[signal] += len(batch) - refused
+                refused = min(outcome.rejected_items, count)  # the endpoint may say anything
+                self._health.accepted[signal] += count - refused
                 self._count_drops("partial_success", refused)
-            case "rejected":
+            case "too_large" if len(batch) > 1:
+                # The same entries come again, in two batches.
+                self._batch_bytes[signal] = sum(len(entry.outgoing.body) for entry in batch) // 2
+            case "rejected" | "too_large":
                 self._buffer.forget(batch)
-                self._count_drops("rejected", len(batch))
-                self._log.warning("export rejected", cause=outcome.cause, items=len(batch))
+                self._count_drops("rejected", count)
+                self._log.warning("export rejected", cause=outcome.cause, items=count)
             case "kept" | "unauthenticated":
                 self._health.failed_exports += 1
-                self._log.warning("export failed", cause=outcome.cause, waiting=len(self._buffer))
+                self._log.warning("export failed", cause=outcome.cause, waiting=self._buffer.count)
 
     def _count_drops(self, reason: str, items: int) -> None:
         if items:

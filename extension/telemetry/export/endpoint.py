@@ -39,6 +39,12 @@ def same_origin(one: str, other: str) -> bool:
     )
 
 
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL names this sandbox."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def parse_headers(text: str) -> tuple[dict[str, str], int]:
     """Read `key=value,…` with percent-encoded values; return them and how many were malformed."""
     headers: dict[str, str] = {}

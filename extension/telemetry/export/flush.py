@@ -1,4 +1,4 @@
-"""PURE: when to export, for how long, and how long an invocation may be held for it.
+"""PURE: when to export, for how long, and which invocations are held for it.
 
 Time that an extension takes after the response is billed and delays the next request in the same
 sandbox; data that waits for the next invocation is minutes late, or lost with the sandbox. Every
@@ -8,14 +8,13 @@ budget here is one side of that trade, with its reason.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Literal
 
 from extension.clock import Instant
+from extension.lambda_events import DEADLINE_RESERVE_S
 
 FlushMode = Literal["auto", "end", "periodic"]
-
-DEADLINE_RESERVE_S = 0.5
-"""The last half second before the function's timeout is the user's alone."""
 
 INVOCATION_EXPORT_S = 2.0
 """Longest export inside an invocation, however patient OTEL_EXPORTER_OTLP_TIMEOUT is."""
@@ -23,24 +22,27 @@ INVOCATION_EXPORT_S = 2.0
 SHUTDOWN_RESERVE_S = 0.35
 """Of SHUTDOWN's 2 s: for closing, and for a loaded machine."""
 
-START_PATIENCE_S = 2.0
-"""Without any word of this request for so long, its telemetry is not coming."""
-
 LAST_WAIT_S = {"nothing": 0.0, "report": 0.04, "end": 0.1}
 """Longest wait at SHUTDOWN for what is still to be told: a report takes 5 ms when it comes; the end
 of an invocation may lie in the platform's buffer for 25 ms, and without it the span says little."""
 
 PERIOD_S = 20.0
-"""Oldest that data gets in `periodic`, as long as invocations come."""
+"""Oldest that data gets while an invocation runs, and in `periodic` as long as they come."""
 
 HALF_FULL = 0.5
-"""Fullness of the buffer from which `periodic` does not wait for its period."""
+"""Fullness of the buffer from which nothing waits for its period."""
 
 FREQUENT_GAP_S = 60.0
 """Mean gap between invocations under which `auto` is `periodic`: the next one is near."""
 
 REMEMBERED_GAPS = 20
 """How many of them must be known: after a short burst the next invocation may be far."""
+
+PAUSE_S = 300.0
+"""A gap so long is the end of a burst, whose gaps say nothing of the next one."""
+
+REMEMBERED_DURATIONS = 20
+"""Of the last invocations, by which is judged how long a silence may last."""
 
 
 def invocation_budget_s(*, timeout_s: float, left_s: float) -> float:
@@ -61,12 +63,16 @@ class FlushPolicy:
         self._last_invoke: Instant | None = None
         self._last_export: Instant | None = None
         self._gaps_s: deque[float] = deque(maxlen=REMEMBERED_GAPS)
+        self._durations_s: deque[float] = deque(maxlen=REMEMBERED_DURATIONS)
         self._missed = False
 
     def invoked(self, now: Instant) -> None:
         """Learn that an invocation has begun."""
-        if self._last_invoke is not None:
-            self._gaps_s.append(now.since(self._last_invoke))
+        gap_s = now.since(self._last_invoke) if self._last_invoke else 0.0
+        if gap_s >= PAUSE_S:
+            self._gaps_s.clear()
+        elif self._last_invoke:
+            self._gaps_s.append(gap_s)
         self._last_invoke = now
 
     def exported(self, now: Instant) -> None:
@@ -77,9 +83,16 @@ class FlushPolicy:
         """Learn that a hold waited for nothing: the next ones would too."""
         self._missed = True
 
-    def heard(self) -> None:
-        """Learn that the end of an invocation was told after all."""
+    def heard(self, duration_ms: float | None = None) -> None:
+        """Learn that the end of an invocation was told, and how long it took."""
         self._missed = False
+        if duration_ms is not None:
+            self._durations_s.append(duration_ms / 1000)
+
+    @property
+    def durations_s(self) -> Sequence[float]:
+        """How long the last invocations took."""
+        return self._durations_s
 
     @property
     def holds(self) -> bool:
@@ -94,23 +107,7 @@ class FlushPolicy:
         return known == REMEMBERED_GAPS and sum(self._gaps_s) / known < FREQUENT_GAP_S
 
     def is_due(self, now: Instant, *, fullness: float) -> bool:
-        """Tell whether `periodic` exports at the beginning of this invocation."""
+        """Tell whether what waits is exported beside this invocation, as it begins."""
         if self._last_export is None or fullness >= HALF_FULL:
             return True
         return now.since(self._last_export) >= PERIOD_S
-
-
-class Hold:
-    """How long /next is held back for the runtimeDone of one request."""
-
-    def __init__(self, *, deadline_ms: int, began: Instant, started: bool = False) -> None:
-        self._deadline_ms = deadline_ms
-        self._began = began
-        self.started = started
-
-    def left_s(self, now: Instant) -> float:
-        """Return the seconds to go on waiting; not positive: let go."""
-        until_deadline = now.until_ms(self._deadline_ms) - DEADLINE_RESERVE_S
-        if self.started:
-            return until_deadline
-        return min(until_deadline, START_PATIENCE_S - now.since(self._began))

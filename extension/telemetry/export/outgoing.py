@@ -1,18 +1,42 @@
-"""PURE: one item on its way to the endpoint."""
+"""PURE: what waits for export: OTLP request bytes of one signal, with the number of their items.
+
+Serialized `Export…ServiceRequest`s of one signal joined byte by byte are the merged request, for
+their only field is repeated; the events of the JSON format are joined by commas. So everything is
+encoded once, when it is finished, its size is exact, and a batch is a join.
+Source: https://protobuf.dev/programming-guides/encoding/#last-one-wins
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from extension.frozen import Frozen
 
 Signal = Literal["traces", "logs", "metrics", "events"]
-"""What kind of item it is; `events` are the platform's own, for the JSON format."""
+"""What kind of items these are; `events` are the platform's own, for the JSON format."""
+
+REQUEST_BYTES = 65_536
+"""What many records are cut into: an endpoint that takes no more at once still gets them all."""
 
 
 class Outgoing(Frozen):
-    """An item as the encoder of its signal takes it; `size` is its estimated bytes on the wire."""
+    """A small request of its own: `count` spans, log records, data points or events."""
 
     signal: Signal
-    item: Any
-    size: int
+    body: bytes
+    count: int = 1
+
+
+def split(texts: Iterable[bytes], *, max_bytes: int) -> Iterator[list[bytes]]:
+    """Yield the texts in groups of `max_bytes` together, at most; a larger one is alone."""
+    group: list[bytes] = []
+    room = max_bytes
+    for text in texts:
+        if group and len(text) > room:
+            yield group
+            group, room = [], max_bytes
+        group.append(text)
+        room -= len(text)
+    if group:
+        yield group

@@ -15,12 +15,16 @@ from functools import partial
 
 import aiohttp
 
+from extension.budget import Budget
 from extension.frozen import Frozen
 from extension.telemetry.export.outcome import Outcome, judge_status
 from extension.telemetry.export.outgoing import Signal
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer is not read: it only counts rejected items."""
+
+LARGE_BYTES = 65_536
+"""From here on compressing is left to a thread: the event loop has GETs to answer."""
 
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
     # Level 6 takes half of level 9's time for one percent more bytes.
@@ -55,7 +59,17 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
         if not chunk:
             break
         content += chunk
+    if answer.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip"):
+        return _gunzip(content)
     return content
+
+
+def _gunzip(content: bytes) -> bytes:
+    """Return what was compressed, as far as the bound goes; nothing if it was damaged."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(content, MAX_ANSWER_BYTES)
+    except zlib.error:
+        return b""
 
 
 async def _try_twice(post: Callable[[], Awaitable[Outcome]]) -> Outcome:
@@ -71,11 +85,23 @@ class Post:
 
     def __init__(self, targets: Mapping[Signal, Target]) -> None:
         self._targets = dict(targets)
-        self._session = aiohttp.ClientSession(trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+        self._session = aiohttp.ClientSession(
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # What the answer is encoded in must not decide whether the batch has arrived.
+            auto_decompress=False,
+            # Its own timers would count a freeze; the budget does not.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        )
 
     def use(self, targets: Mapping[Signal, Target]) -> None:
         """Send there from now on."""
         self._targets = dict(targets)
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether it is known where to send."""
+        return bool(self._targets)
 
     async def send(
         self,
@@ -83,25 +109,43 @@ class Post:
         body: bytes,
         *,
         content_type: str,
-        budget_s: float,
+        budget: Budget,
         count_rejected: Callable[[bytes], int] = nothing_rejected,
     ) -> Outcome:
-        """Send within `budget_s` seconds; whatever the endpoint does is an outcome."""
+        """Send within the budget; whatever the endpoint does is an outcome."""
         target = self._targets.get(signal)
         if target is None:
             return Outcome(kind="unauthenticated", cause="credentials not resolved")
-        headers = {**target.headers, "Content-Type": content_type}
+        headers = {
+            **target.headers,
+            "Accept-Encoding": "identity",
+            "Content-Type": content_type,
+        }
         if target.compression != "none":
             headers["Content-Encoding"] = target.compression
-        compressed = COMPRESSORS[target.compression](body)
-        post = partial(self._post, target, compressed, headers, count_rejected)
         try:
-            async with asyncio.timeout(min(budget_s, target.timeout_s)):
-                return await _try_twice(post)
+            return await budget.wait(
+                self._compress_and_post(target, body, headers, count_rejected),
+                at_most_s=target.timeout_s,
+            )
         except TimeoutError:
-            return Outcome(kind="kept", cause="timeout")
+            return Outcome(kind="kept", cause="timeout", timed_out=True)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Outcome(kind="kept", cause=type(error).__name__)
+
+    async def _compress_and_post(
+        self,
+        target: Target,
+        body: bytes,
+        headers: Mapping[str, str],
+        count_rejected: Callable[[bytes], int],
+    ) -> Outcome:
+        compress = COMPRESSORS[target.compression]
+        if len(body) >= LARGE_BYTES and target.compression != "none":
+            compressed = await asyncio.to_thread(compress, body)
+        else:
+            compressed = compress(body)
+        return await _try_twice(partial(self._post, target, compressed, headers, count_rejected))
 
     async def _post(
         self,

@@ -11,6 +11,7 @@ from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
+from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.decode import Batch
@@ -31,18 +32,27 @@ class OtlpEncoder:
         signals: Sequence[str],
         max_events: int,
         meter: Meter | None,
+        health: Health,
     ) -> None:
         self._sender = sender
+        self._health = health
         self._with_spans = "traces" in signals
         self._meter = meter
         self._logs = _open_logs() if "logs" in signals else None
         self._spans = SpanBuilder(
-            ids=ids, sender=sender, max_events=max_events, with_records=self._logs is None
+            ids=ids,
+            sender=sender,
+            max_events=max_events,
+            with_records=self._logs is None,
+            dropped=health.dropped,
         )
+        self._resource = build_resource(sender)
+        self._requests = Requests(self._resource, health=health, with_logs=self._logs is not None)
 
     def learn_instance(self, instance_id: str) -> None:
         """Take the log stream's name, by which the sandbox is known."""
-        self._spans.resource = build_resource(self._sender, instance_id=instance_id)
+        self._resource = build_resource(self._sender, instance_id=instance_id)
+        self._requests.use(self._resource)
 
     def take_events(self, batch: Batch) -> list[Outgoing]:
         """Return nothing: OTLP sends what is finished, not the events."""
@@ -50,21 +60,17 @@ class OtlpEncoder:
         return []
 
     def build(self, finished: Finished) -> list[Outgoing]:
-        """Return the items of one finished thing, ids and times included."""
-        items: list[Outgoing] = []
+        """Return the requests of one finished thing, ids and times included."""
+        requests: list[Outgoing] = []
         if self._with_spans:
-            items += [
-                Outgoing(signal="traces", item=span, size=self._spans.size(span))
-                for span in self._spans.build(finished)
-            ]
+            requests += self._requests.spans(self._spans.build(finished))
         if self._logs:
-            items += [
-                Outgoing(signal="logs", item=record, size=self._logs.size(record))
-                for record in self._logs.build_logs(finished, resource=self._spans.resource)
-            ]
+            requests += self._requests.logs(self._logs.build_logs(finished))
+        if finished.dropped_records and (self._with_spans or self._logs):
+            self._health.dropped["held_lines"] += finished.dropped_records
         if self._meter:
             self._meter.record(finished)
-        return items
+        return requests
 
     def count_answer(self, answer: CacheAnswer) -> None:
         """Measure one GET of the cache."""
@@ -80,7 +86,7 @@ class OtlpEncoder:
         """Return the metrics gathered since the last call."""
         if self._meter is None:
             return []
-        return self._meter.collect(health, resource=self._spans.resource, now_ns=now_ns)
+        return self._meter.collect(health, resource=self._resource, now_ns=now_ns)
 
 
 def _open_logs() -> ModuleType:

@@ -5,23 +5,20 @@ from __future__ import annotations
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.requests import NO_RESOURCE
 from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_contexts import own_context
-from extension.telemetry.otlp.span_events import attribute_values, text_size
+from extension.telemetry.otlp.span_events import attribute_values
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
-RECORD_BYTES = 64
-"""Ids, times and framing of a record, besides its texts."""
 
-
-def build_logs(finished: Finished, *, resource: Resource) -> list[ReadableLogRecord]:
+def build_logs(finished: Finished) -> list[ReadableLogRecord]:
     """Return the records that something finished carries, in their order."""
     if not finished.records:
         return []
@@ -30,17 +27,11 @@ def build_logs(finished: Finished, *, resource: Resource) -> list[ReadableLogRec
     return [
         ReadableLogRecord(
             log_record=_log_record(record, request_id=request_id, context=context),
-            resource=resource,
+            resource=NO_RESOURCE,
             instrumentation_scope=SCOPE,
         )
         for record in finished.records
     ]
-
-
-def size(record: ReadableLogRecord) -> int:
-    """Estimate the bytes of a record on the wire."""
-    body = record.log_record.body
-    return RECORD_BYTES + len(str(body or "")) + text_size(record.log_record.attributes)
 
 
 def _context(of: TraceContext) -> Context:

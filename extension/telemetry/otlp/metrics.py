@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Literal
 
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Histogram,
@@ -40,9 +41,6 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 """Bucket bounds that the conventions advise for durations."""
 BYTES = tuple(float(2**power * BYTES_PER_MIB) for power in range(5, 14))
 """From 32 MiB to 8 GiB: Lambda's memory sizes."""
-
-POINT_BYTES = 192
-"""A data point on the wire, about."""
 
 TRIGGER = {names.FAAS_TRIGGER: "other"}
 
@@ -100,8 +98,12 @@ class Meter:
         if call.throttles:
             self._counters["lambda_dispatch.cache.throttles", call.service] += call.throttles
 
+    def record_added(self, seconds: float) -> None:
+        """Measure how long one invocation was held after its response."""
+        self._add("lambda_dispatch.added_after_response", seconds)
+
     def collect(self, health: Health, *, resource: Resource, now_ns: int) -> list[Outgoing]:
-        """Return what was gathered since the last call as one item, or nothing."""
+        """Return what was gathered since the last call as one request, or nothing."""
         self._health(health)
         metrics = [*self._sums(now_ns), *self._histograms(now_ns)]
         if not self._cumulative:
@@ -112,7 +114,9 @@ class Meter:
             return []
         scope = ScopeMetrics(scope=SCOPE, metrics=metrics, schema_url="")
         data = MetricsData([ResourceMetrics(resource, scope_metrics=[scope], schema_url="")])
-        return [Outgoing(signal="metrics", item=data, size=POINT_BYTES * len(metrics))]
+        body = encode_metrics(data).SerializePartialToString()
+        points = sum(len(metric.data.data_points) for metric in metrics)
+        return [Outgoing(signal="metrics", body=body, count=points)]
 
     def _invocation(self, invocation: Invocation) -> None:
         done = invocation.done
@@ -145,8 +149,6 @@ class Meter:
         now["lambda_dispatch.secret_leaks", ""] = health.leaks
         self._counters.update(now - self._told)
         self._told = now
-        for seconds in health.take_added():
-            self._add("lambda_dispatch.added_after_response", seconds)
 
     def _add(self, name: str, value: float) -> None:
         bounds = BYTES if UNITS[name] == "By" else SECONDS

@@ -47,11 +47,3 @@ def _attribute(value: Any) -> str | bool | int | float:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= LARGEST_INTEGER:
         return str(value)
     return value if isinstance(value, str | bool | int | float) else json.dumps(value)
-
-
-def text_size(attributes: Any) -> int:
-    """Estimate the bytes of attributes on the wire."""
-    return sum(
-        len(name) + (len(value) if isinstance(value, str) else 8)
-        for name, value in (attributes or {}).items()
-    )

@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-otel-spans.html
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,8 @@ from extension.telemetry.assembly.finished import (
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.verdict import Verdict, judge
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.otlp.resource import SCOPE, build_resource
+from extension.telemetry.otlp.requests import NO_RESOURCE
+from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_attributes import (
     call_attributes,
     initialization_attributes,
@@ -38,7 +40,7 @@ from extension.telemetry.otlp.span_attributes import (
     overhead_attributes,
 )
 from extension.telemetry.otlp.span_contexts import below, links, own_context, parent_context
-from extension.telemetry.otlp.span_events import exception_event, log_event, text_size
+from extension.telemetry.otlp.span_events import exception_event, log_event
 from extension.telemetry.reading.events import PhaseSpan, phases
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
@@ -47,12 +49,12 @@ from extension.telemetry.sender import Sender
 MAX_EVENTS = 128
 """Events of one span; the default of OTEL_SPAN_EVENT_COUNT_LIMIT."""
 
-SPAN_BYTES = 96
-"""Ids, times and framing of a span or an event, besides its texts."""
-
 
 class SpanBuilder:
-    """Builds the spans of one sandbox; `with_records`: the log lines become span events."""
+    """Builds the spans of one sandbox; `with_records`: the log lines become span events.
+
+    Lines beyond `max_events` of a span are counted in `dropped`.
+    """
 
     def __init__(
         self,
@@ -61,18 +63,13 @@ class SpanBuilder:
         sender: Sender,
         max_events: int = MAX_EVENTS,
         with_records: bool = True,
+        dropped: Counter[str] | None = None,
     ) -> None:
         self._ids = ids
         self._sender = sender
         self._max_events = max_events
         self._with_records = with_records
-        self.resource = build_resource(sender)
-
-    @staticmethod
-    def size(span: ReadableSpan) -> int:
-        """Estimate the bytes of a span on the wire from its texts."""
-        texts = sum(text_size(event.attributes) for event in span.events)
-        return SPAN_BYTES + texts + text_size(span.attributes) + SPAN_BYTES * len(span.events)
+        self._dropped: Counter[str] = Counter() if dropped is None else dropped
 
     def build(self, finished: Finished) -> list[ReadableSpan]:
         """Return the span of what is finished and its children."""
@@ -114,7 +111,7 @@ class SpanBuilder:
             start_ns=overhead.start_ns,
             end_ns=overhead.end_ns,
             attributes=overhead_attributes(overhead),
-            events=self._events(overhead.records),
+            events=self._events(overhead.records, dropped=overhead.dropped_records),
         )
         return [span, *self._children(overhead.context, overhead.report.spans)]
 
@@ -135,7 +132,7 @@ class SpanBuilder:
 
     def _loose_records(self, loose: LooseRecords) -> list[ReadableSpan]:
         """Carry records whose span has left; without a request they get a trace of their own."""
-        if not self._with_records:
+        if not self._with_records or not loose.records:
             return []
         times = [record.time_ns for record in loose.records]
         return [
@@ -145,7 +142,7 @@ class SpanBuilder:
                 start_ns=min(times),
                 end_ns=max(times),
                 attributes={names.FAAS_INVOCATION_ID: loose.request_id},
-                events=self._events(loose.records),
+                events=self._events(loose.records, dropped=loose.dropped_records),
             )
         ]
 
@@ -181,7 +178,9 @@ class SpanBuilder:
         events = [exception_event(error)] if error else []
         if self._with_records:
             events += [log_event(record) for record in records[: self._max_events]]
-            dropped += max(len(records) - self._max_events, 0)
+            if (beyond := len(records) - self._max_events) > 0:
+                self._dropped["event_limit"] += beyond
+                dropped += beyond
         bounded = BoundedList.from_seq(self._max_events + 1, events)
         bounded.dropped += dropped
         return bounded
@@ -204,7 +203,7 @@ class SpanBuilder:
             name=name,
             context=own_context(context),
             parent=parent_context(context, is_remote=kind is SpanKind.SERVER),
-            resource=self.resource,
+            resource=NO_RESOURCE,
             attributes={key: value for key, value in attributes.items() if value not in ("", None)},
             events=events,
             links=links(context),

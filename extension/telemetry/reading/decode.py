@@ -35,6 +35,7 @@ from extension.telemetry.reading.events import (
     Unknown,
 )
 from extension.telemetry.reading.read_json import read_json
+from extension.telemetry.reading.split_record import is_first_part
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -55,30 +56,47 @@ class Batch(Frozen):
     bad: int = 0
     items: tuple[Any, ...] = ()
     """The JSON objects that the events were read from, for who sends them on as they are."""
+    first_part: bytes = b""
+    """An element at its end that the next delivery may continue; not in `bad`."""
 
 
-def parse(body: bytes) -> Batch:
-    """Read one delivery: a JSON array of events."""
+def parse(body: bytes, *, received_ns: int = 0) -> Batch:
+    """Read one delivery: a JSON array of events.
+
+    An event whose time cannot be read happened when it was received, if that is given: an end
+    without a time is still an end.
+    """
+    first_part = b""
     try:
         whole: Any = read_json(body)
         items, unreadable = (whole if isinstance(whole, list) else [whole]), 0
     except ValueError:
-        items, unreadable = _each(body)
-    read = [_event(item) for item in items]
+        items, unreadable, first_part = _each(body)
+    read = [_event(item, received_ns) for item in items]
     good = tuple(event for event in read if event is not None)
-    return Batch(events=good, bad=len(read) - len(good) + unreadable, items=tuple(items))
+    return Batch(
+        events=good,
+        bad=len(read) - len(good) + unreadable,
+        items=tuple(items),
+        first_part=first_part,
+    )
 
 
-def _each(body: bytes) -> tuple[list[Any], int]:
-    """Read the elements one by one; return them and how many, at least one, cannot be read."""
+def _each(body: bytes) -> tuple[list[Any], int, bytes]:
+    """Read the elements one by one; return them, how many cannot be read, and a first part.
+
+    Something is unreadable, else the whole would have been read.
+    """
     items: list[Any] = []
-    unreadable = 0
+    unreadable: list[bytes] = []
     for element in elements(body):
         try:
             items.append(read_json(element))
         except ValueError:
-            unreadable += 1
-    return items, max(unreadable, 1)
+            unreadable.append(element)
+    if unreadable and is_first_part(unreadable[-1]) and body.endswith(unreadable[-1]):
+        return items, len(unreadable) - 1, unreadable[-1]
+    return items, max(len(unreadable), 1), b""
 
 
 def parse_time(text: str) -> int:
@@ -96,9 +114,10 @@ def parse_time(text: str) -> int:
     return time_ns
 
 
-def _event(item: Any) -> Event | None:
+def _event(item: Any, received_ns: int) -> Event | None:
     try:
-        kind, time_ns, record = item["type"], parse_time(item["time"]), item.get("record")
+        kind, record = item["type"], item.get("record")
+        time_ns = _time(item, received_ns)
         if kind in ("function", "extension"):
             return _log_line(kind, time_ns, record)
         if kind not in LAYOUTS:
@@ -109,6 +128,15 @@ def _event(item: Any) -> Event | None:
         return event
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
+
+
+def _time(item: Any, otherwise_ns: int) -> int:
+    try:
+        return parse_time(item["time"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        if otherwise_ns:
+            return otherwise_ns
+        raise
 
 
 def _log_line(stream: Stream, time_ns: int, record: Any) -> LogLine:

@@ -11,7 +11,10 @@ is never closed is one token to the end, else each quote in it would be searched
 
 
 def elements(body: bytes) -> Iterator[bytes]:
-    """Yield the text of each element, unread: one that is broken costs none of the others."""
+    """Yield the text of each element, unread: one that is broken costs none of the others.
+
+    What is left where the array has no end comes last.
+    """
     depth, begin = 0, 0
     for token in TOKEN.finditer(body):
         match token[0]:
@@ -26,3 +29,5 @@ def elements(body: bytes) -> Iterator[bytes]:
             case b"," if depth == 1:
                 yield body[begin : token.start()]
                 begin = token.end()
+    if depth:
+        yield body[begin:]

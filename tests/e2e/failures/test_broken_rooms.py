@@ -20,14 +20,18 @@ from tests.fake_aws import FakeAws
 from tests.launchers import sabotaged
 from tests.sabotage import SECRET
 
-LITTLE_PATIENCE = "replace('extension.telemetry.export.flush:START_PATIENCE_S', 0.3)"
+LITTLE_PATIENCE = "replace('extension.telemetry.assembly.hold:START_PATIENCE_S', 0.3)"
 """So that a test need not sit out the two seconds of a hold that nothing will end."""
 
 TELEMETRY_ROOMS = [
     "extension.telemetry.listener:Listener.start",
     "extension.telemetry.opening:open_telemetry",
     "extension.telemetry.pipeline:Pipeline.receive",
-    "extension.telemetry.pipeline:parse",
+    "extension.telemetry.reading.deliveries:parse",
+    "extension.telemetry.reading.deliveries:Deliveries.is_repeated",
+    "extension.telemetry.pipeline:gather",
+    "extension.telemetry.assembly.hold:Hold.left_s",
+    "extension.telemetry.added_time:AddedTime.next_called",
     "extension.telemetry.pipeline:read_record",
     "extension.telemetry.assembly.invocations:Assembler.invoke",
     "extension.telemetry.assembly.invocations:Assembler.feed",

@@ -10,7 +10,7 @@ from tests.doubles import ManualClock
 
 ACCEPTED = Outcome(kind="accepted")
 REFUSED = Outcome(kind="kept", cause="ClientConnectorError")
-TIMEOUT = Outcome(kind="kept", cause="timeout")
+TIMEOUT = Outcome(kind="kept", cause="timeout", timed_out=True)
 
 
 def pause_after(circuit: Circuit, clock: ManualClock) -> float:

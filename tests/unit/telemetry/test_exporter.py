@@ -11,11 +11,16 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 
+from extension.budget import Budget
+from extension.clock import SystemClock
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.endpoint import parse_headers, signal_url
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post, Target
+from extension.telemetry.health import Health
 from extension.telemetry.otlp.exporter import OtlpExporter
+from extension.telemetry.otlp.requests import Requests
+from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.sender import Sender
 from simulator.intake import Intake
@@ -24,6 +29,7 @@ from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
 
+RESOURCE = build_resource(Sender(function_name="f", region="eu-central-1"), instance_id="log")
 HEADERS = "authorization=Basic%20c2hvcDp4,x-team=shop"
 
 
@@ -41,6 +47,19 @@ def spans() -> list[ReadableSpan]:
     return [span for each in assemble(assembler, [events]) for span in builder.build(each)]
 
 
+def bodies() -> list[bytes]:
+    """Return them as they wait for export."""
+    requests = Requests(RESOURCE, health=Health())
+    return [outgoing.body for outgoing in requests.spans(spans())]
+
+
+def with_resource(spans: list[ReadableSpan]) -> list[ReadableSpan]:
+    """Give the spans the resource that our requests get as a whole."""
+    for span in spans:
+        span._resource = RESOURCE
+    return spans
+
+
 @pytest.fixture
 async def intake() -> AsyncIterator[Intake]:
     """An endpoint on loopback."""
@@ -56,8 +75,8 @@ async def export(url: str, *, compression: str = "gzip", budget_s: float = 10) -
     )
     post = Post({"traces": target})
     try:
-        exporter = OtlpExporter(post, signals=("traces",))
-        return await exporter.export("traces", spans(), budget_s=budget_s)
+        budget = Budget(budget_s, clock=SystemClock())
+        return await OtlpExporter(post).export("traces", bodies(), budget=budget)
     finally:
         await post.close()
 
@@ -72,7 +91,7 @@ async def test_same_request_as_the_official_exporter(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", compression)
     await export(intake.url, compression=compression)
     official = OTLPSpanExporter()
-    await asyncio.to_thread(official.export, spans())
+    await asyncio.to_thread(official.export, with_resource(spans()))
     official.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
     ours, theirs = intake.requests
     transport = {"user-agent", "accept", "accept-encoding", "connection", "content-length", "host"}
@@ -143,3 +162,12 @@ async def test_nobody_there_keeps_the_batch() -> None:
         port = taken.getsockname()[1]
     outcome = await export(f"http://127.0.0.1:{port}")
     assert outcome.kind == "kept"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+async def test_an_answer_in_any_encoding_is_an_answer(intake: Intake, encoding: str) -> None:
+    """The batch has arrived, whatever the answer looks like: it must not be sent for ever."""
+    intake.respond = [Reply(status=200, headers={"Content-Encoding": encoding}, body=b"?")]
+    outcome = await export(intake.url)
+    assert outcome.kind == "accepted"
+    assert len(intake.requests) == 1

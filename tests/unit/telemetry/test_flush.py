@@ -1,4 +1,4 @@
-"""How long an invocation may be held, and how long an export may take."""
+"""When to export, and how long an export may take."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import pytest
 from extension.telemetry.export.flush import (
     FlushMode,
     FlushPolicy,
-    Hold,
     invocation_budget_s,
     shutdown_budget_s,
 )
-from tests.doubles import NOON_NS, ManualClock
-
-NOON_MS = NOON_NS // 1_000_000
+from tests.doubles import ManualClock
 
 
 @pytest.mark.parametrize(
@@ -28,33 +25,6 @@ def test_an_export_inside_an_invocation(timeout_s: float, left_s: float, budget_
 def test_the_last_export() -> None:
     """At SHUTDOWN an export gets what is left, less a reserve to get out."""
     assert shutdown_budget_s(left_s=2.0) == pytest.approx(1.65)
-
-
-def test_a_hold_ends_half_a_second_before_the_deadline() -> None:
-    """The function's own timeout is never brought about by us."""
-    clock = ManualClock()
-    hold = Hold(deadline_ms=NOON_MS + 3000, began=clock.now(), started=True)
-    assert hold.left_s(clock.now()) == pytest.approx(2.5)
-    clock.advance(2.5)
-    assert hold.left_s(clock.now()) <= 0
-
-
-def test_a_hold_gives_up_when_no_telemetry_comes() -> None:
-    """Without a word of the request for two seconds nothing is waited for."""
-    clock = ManualClock()
-    hold = Hold(deadline_ms=NOON_MS + 900_000, began=clock.now())
-    clock.advance(1.9)
-    assert hold.left_s(clock.now()) > 0
-    clock.advance(0.2)
-    assert hold.left_s(clock.now()) <= 0
-
-
-def test_a_hold_stays_once_the_platform_has_spoken() -> None:
-    """A long invocation that has started is waited for up to its deadline."""
-    clock = ManualClock()
-    hold = Hold(deadline_ms=NOON_MS + 900_000, began=clock.now(), started=True)
-    clock.advance(600)
-    assert hold.left_s(clock.now()) == pytest.approx(299.5)
 
 
 def invoked(policy: FlushPolicy, clock: ManualClock, *, times: int, gap_s: float) -> None:
@@ -110,3 +80,22 @@ def test_periodic_exports_every_twenty_seconds_or_when_half_full() -> None:
     assert not policy.is_due(clock.now(), fullness=0.0)
     clock.freeze(0.2)
     assert policy.is_due(clock.now(), fullness=0.0)
+
+
+def test_a_long_pause_ends_a_burst() -> None:
+    """Gaps from before it say nothing: the first invocations after it are held again."""
+    policy, clock = FlushPolicy("auto"), ManualClock()
+    invoked(policy, clock, times=30, gap_s=1)
+    assert policy.holds is False
+    invoked(policy, clock, times=2, gap_s=301)
+    invoked(policy, clock, times=5, gap_s=1)
+    assert policy.holds is True
+
+
+def test_the_last_durations_are_remembered() -> None:
+    """As many as say something of the next one; an end without a duration adds none."""
+    policy = FlushPolicy("auto")
+    for number in range(30):
+        policy.heard(1000.0 * number)
+    policy.heard()
+    assert list(policy.durations_s) == [float(number) for number in range(10, 30)]

@@ -259,12 +259,12 @@ def test_what_the_life_cycle_asks() -> None:
     """Whether a request has started and whether it is done is known from the events alone."""
     into = assembler()
     into.invoke("r", tracing="", invoked_arn="", now_ns=ns(0))
-    assert (into.requests.has_started("r"), into.requests.is_done("r")) == (False, False)
+    assert into.requests.awaited_of("r") == "start"
     feed(into, [given.start("r", 1)])
-    assert (into.requests.has_started("r"), into.requests.is_done("r")) == (True, False)
+    assert into.requests.awaited_of("r") == "end"
     feed(into, [given.done("r", 2)])
-    assert (into.requests.has_started("r"), into.requests.is_done("r")) == (True, True)
-    assert into.requests.is_done("unheard of") is False
+    assert into.requests.awaited_of("r") == "report"
+    assert into.requests.awaited_of("unheard of") == "start"
 
 
 def test_an_exit_waits_for_the_report_that_tells_why() -> None:
@@ -275,7 +275,7 @@ def test_an_exit_waits_for_the_report_that_tells_why() -> None:
         given.exited("r", 2),
     ]
     assert feed(into, events) == []
-    assert into.requests.is_done("r") is True
+    assert into.requests.awaited_of("r") not in ("start", "end")
     report = given.report("r", 2.1, status="error", maxMemoryUsedMB=128)
     invocation, overhead = feed(into, [report])
     assert isinstance(invocation, Invocation)
@@ -347,8 +347,8 @@ def test_closed_requests_are_forgotten() -> None:
     for number in range(MAX_CLOSED + 50):
         name, at = f"r{number}", number * 10
         feed(into, [given.start(name, at), given.done(name, at + 1), given.report(name, at + 2)])
-    assert into.requests.is_done("r0") is False
-    assert into.requests.is_done(f"r{MAX_CLOSED + 49}") is True
+    assert into.requests.awaited_of("r0") == "start"
+    assert into.requests.awaited_of(f"r{MAX_CLOSED + 49}") == "nothing"
 
 
 def test_late_lines_of_one_delivery_travel_together() -> None:

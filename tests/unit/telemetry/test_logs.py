@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from opentelemetry.sdk.resources import Resource
-
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.logs import build_logs
 from tests import platform_events as given
@@ -16,11 +14,7 @@ from tests.doubles import SequentialIds
 def logs(*events: given.JsonEvent) -> list[dict[str, Any]]:
     """Return what the log records of one delivery say."""
     into = Assembler(ids=SequentialIds(), stream_records=True)
-    built = [
-        record.log_record
-        for each in assemble(into, [events])
-        for record in build_logs(each, resource=Resource({}))
-    ]
+    built = [record.log_record for each in assemble(into, [events]) for record in build_logs(each)]
     return [
         {
             "at": record.timestamp,
@@ -76,5 +70,5 @@ def test_a_line_of_nobody_has_no_ids() -> None:
     finished = assemble(
         into, [[given.start("r", 1), given.report("r", 2), given.line("anonymous", 3)]]
     )
-    [record] = build_logs(finished[-1], resource=Resource({}))
+    [record] = build_logs(finished[-1])
     assert (record.log_record.trace_id, record.log_record.span_id) == (0, 0)

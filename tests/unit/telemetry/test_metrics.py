@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
-from opentelemetry.sdk.metrics.export import Histogram, Sum
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.sdk.resources import Resource
 
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.metrics import UNITS, Meter
 from tests import platform_events as given
@@ -37,22 +40,43 @@ def record(into: Meter, *events: given.JsonEvent) -> None:
 def collect(from_: Meter, *, at: float = 60, health: Health | None = None) -> dict[str, Any]:
     """Return each metric's value: a count, or sum and buckets of a histogram."""
     values: dict[str, Any] = {}
-    outgoing = from_.collect(health or Health(), resource=Resource({}), now_ns=given.ns(at))
-    for item in outgoing:
-        [resource_metrics] = item.item.resource_metrics
-        for metric in resource_metrics.scope_metrics[0].metrics:
-            assert metric.unit == UNITS[metric.name]
-            values[metric.name] = _value(metric.data)
+    for metric in collected(from_, at=at, health=health):
+        assert metric.unit == UNITS[metric.name]
+        values[metric.name] = _value(metric)
     return values
 
 
-def _value(data: Sum | Histogram) -> Any:
-    if isinstance(data, Sum):
-        points = {point.attributes.get("reason", ""): point.value for point in data.data_points}  # type: ignore[union-attr]
+def collected(from_: Meter, *, at: float = 60, health: Health | None = None) -> list[Any]:
+    """Return the metrics of one collection as they leave, and check the count of their points."""
+    outgoing = from_.collect(health or Health(), resource=Resource({}), now_ns=given.ns(at))
+    metrics = [metric for each in outgoing for metric in _metrics(each)]
+    points = [point for metric in metrics for point in _points(metric)]
+    assert sum(each.count for each in outgoing) == len(points)
+    return metrics
+
+
+def _metrics(outgoing: Outgoing) -> list[Any]:
+    [resource_metrics] = ExportMetricsServiceRequest.FromString(outgoing.body).resource_metrics
+    return list(resource_metrics.scope_metrics[0].metrics)
+
+
+def _points(metric: Any) -> list[Any]:
+    return list(getattr(metric, metric.WhichOneof("data")).data_points)
+
+
+def _value(metric: Any) -> Any:
+    if metric.WhichOneof("data") == "sum":
+        points = {_label(point): point.as_int for point in _points(metric)}
         return points.get("", points)
-    [point] = data.data_points
+    [point] = _points(metric)
     assert sum(point.bucket_counts) == point.count
     return point.sum
+
+
+def _label(point: Any) -> str:
+    """Return the reason that a point counts, nothing if it has none."""
+    labels = {each.key: each.value.string_value for each in point.attributes}
+    return str(labels.get("reason", ""))
 
 
 def test_a_cold_invocation() -> None:
@@ -116,13 +140,8 @@ def test_buckets() -> None:
     into = meter()
     for name, seconds in (("a", 0.1), ("b", 0.11), ("c", 100)):
         record(into, given.start(name, 1), given.done(name, 1 + seconds))
-    [outgoing] = into.collect(Health(), resource=Resource({}), now_ns=given.ns(60))
-    [metric] = [
-        each
-        for each in outgoing.item.resource_metrics[0].scope_metrics[0].metrics
-        if each.name == "faas.invoke_duration"
-    ]
-    [point] = metric.data.data_points
+    [metric] = [each for each in collected(into) if each.name == "faas.invoke_duration"]
+    [point] = _points(metric)
     filled = {
         bound: count
         for bound, count in zip((*point.explicit_bounds, None), point.bucket_counts, strict=True)
@@ -137,6 +156,7 @@ def test_own_health_is_told_as_what_came_since() -> None:
     into, health = meter(), Health()
     health.dropped.update({"buffer_full": 3, "rejected": 1})
     health.failed_exports = 2
+    health.on_added = into.record_added
     health.add_after_response(0.03)
     assert collect(into, health=health) == {
         "lambda_dispatch.dropped": {"buffer_full": 3, "rejected": 1},
@@ -151,11 +171,10 @@ def test_no_request_id_is_ever_an_attribute() -> None:
     """One time series a request would ruin any back end."""
     into = meter()
     record(into, *COLD)
-    [outgoing] = into.collect(Health(), resource=Resource({}), now_ns=given.ns(60))
     attributes = {
-        name
-        for metric in outgoing.item.resource_metrics[0].scope_metrics[0].metrics
-        for point in metric.data.data_points
-        for name in point.attributes
+        each.key
+        for metric in collected(into)
+        for point in _points(metric)
+        for each in point.attributes
     }
     assert attributes == {"faas.trigger"}

@@ -19,7 +19,7 @@ def test_what_may_pass_is_kept(status: int) -> None:
     assert judge_status(status).kind == "kept"
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 404, 413, 500, 501])
+@pytest.mark.parametrize("status", [301, 307, 400, 404, 500, 501])
 def test_everything_else_is_rejected(status: int) -> None:
     """What the specification forbids to send again is dropped, redirects too."""
     outcome = judge_status(status)
@@ -37,3 +37,8 @@ def test_retry_after(text: str, seconds: float) -> None:
 def test_refused_credentials_may_be_renewed(status: int) -> None:
     """The batch is not at fault."""
     assert judge_status(status).kind == "unauthenticated"
+
+
+def test_a_body_that_is_too_large_is_an_outcome_of_its_own() -> None:
+    """Less of it may be sent at once."""
+    assert judge_status(413).kind == "too_large"

@@ -1,0 +1,92 @@
+"""Spans, log records and metrics to small OTLP requests, by the official encoders.
+
+The encoders group by resource, and hash it for each item; ours is one for all of them, so it is
+encoded once and put into each request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
+
+from extension.telemetry.export.outgoing import REQUEST_BYTES, Outgoing, Signal
+from extension.telemetry.health import Health
+
+NO_RESOURCE = Resource({})
+"""What items carry until their request gets the real one."""
+
+NOBODY = SpanContext(trace_id=1, span_id=1, is_remote=False)
+"""Of the span by which the resource is encoded."""
+
+Encode = Callable[[Sequence[Any]], Any]
+
+
+class Requests:
+    """Encodes items of one sandbox; what cannot be encoded is counted."""
+
+    def __init__(self, resource: Resource, *, health: Health, with_logs: bool = False) -> None:
+        self._health = health
+        self._encode_logs = _logs_encoder() if with_logs else None
+        self.use(resource)
+
+    def use(self, resource: Resource) -> None:
+        """Put this resource into every later request."""
+        anything = ReadableSpan(name="", context=NOBODY, resource=resource)
+        self._resource = encode_spans([anything]).resource_spans[0].resource
+
+    def spans(self, spans: Sequence[ReadableSpan]) -> Iterator[Outgoing]:
+        """Yield requests with these spans."""
+        return self._requests("traces", spans, self._encode_spans)
+
+    def logs(self, records: Sequence[Any]) -> Iterator[Outgoing]:
+        """Yield requests with these log records."""
+        return self._requests("logs", records, self._encode_records)
+
+    def _requests(
+        self, signal: Signal, items: Sequence[Any], encode: Callable[[Sequence[Any]], bytes]
+    ) -> Iterator[Outgoing]:
+        """Encode items together, or in halves where they are too many or one cannot be encoded."""
+        if not items:
+            return
+        try:
+            body = encode(items)
+        except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
+            self._health.faults[type(error).__name__] += 1
+            if len(items) == 1:
+                self._health.dropped["unencodable"] += 1
+                return
+        else:
+            if len(body) <= REQUEST_BYTES or len(items) == 1:
+                yield Outgoing(signal=signal, body=body, count=len(items))
+                return
+        middle = len(items) // 2
+        yield from self._requests(signal, items[:middle], encode)
+        yield from self._requests(signal, items[middle:], encode)
+
+    def _encode_spans(self, spans: Sequence[ReadableSpan]) -> bytes:
+        request = encode_spans(spans)
+        for each in request.resource_spans:
+            each.resource.CopyFrom(self._resource)
+        encoded: bytes = request.SerializePartialToString()
+        return encoded
+
+    def _encode_records(self, records: Sequence[Any]) -> bytes:
+        assert self._encode_logs is not None
+        request = self._encode_logs(records)
+        for each in request.resource_logs:
+            each.resource.CopyFrom(self._resource)
+        encoded: bytes = request.SerializePartialToString()
+        return encoded
+
+
+def _logs_encoder() -> Encode:
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import (  # noqa: PLC0415  # heavy
+        encode_logs,
+    )
+
+    return encode_logs

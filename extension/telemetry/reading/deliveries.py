@@ -1,0 +1,63 @@
+"""PURE: deliveries in the order they come: each taken once, what was cut in two joined."""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import blake2b
+
+from extension.telemetry.reading.decode import Batch, parse
+from extension.telemetry.reading.split_record import join
+
+REMEMBERED = 32
+"""Deliveries that are known by their content: the platform repeats the one it got no answer for."""
+
+LONGEST_PART_BYTES = 4 * 1_048_576
+"""Of a record that never ends: no delivery is larger."""
+
+
+class Deliveries:
+    """Reads the bodies of one subscription."""
+
+    def __init__(self) -> None:
+        self._seen: deque[bytes] = deque(maxlen=REMEMBERED)
+        self._first_part = b""
+
+    def is_repeated(self, body: bytes) -> bool:
+        """Tell whether this very delivery came before; each holds times, so none is twice."""
+        digest = blake2b(body, digest_size=16).digest()
+        if digest in self._seen:
+            return True
+        self._seen.append(digest)
+        return False
+
+    @property
+    def waits_for_more(self) -> bool:
+        """Whether a record has begun whose end is to come."""
+        return bool(self._first_part)
+
+    def read(self, body: bytes, *, received_ns: int) -> Batch:
+        """Return the events of a delivery; the parts that found no other are among its bad ones."""
+        batch = self._read(body, received_ns)
+        self._first_part = batch.first_part[:LONGEST_PART_BYTES]
+        return batch
+
+    def _read(self, body: bytes, received_ns: int) -> Batch:
+        first, self._first_part = self._first_part, b""
+        if first and (joined := join(first, body)):
+            batch = parse(joined, received_ns=received_ns)
+            if not batch.bad:
+                return batch
+        batch = parse(body, received_ns=received_ns)
+        if not first:
+            return batch
+        return Batch(
+            events=batch.events,
+            bad=batch.bad + 1,
+            items=batch.items,
+            first_part=batch.first_part,
+        )
+
+    def end(self) -> int:
+        """Return how many records have begun and will not end."""
+        waiting, self._first_part = bool(self._first_part), b""
+        return int(waiting)
