@@ -45,6 +45,8 @@ def run(booted: Boot, environ: Mapping[str, str]) -> int:
         log.error("switched off", cause=cause)
     for problem in problems:
         log.warning("configuration", cause=str(problem))
+    for name in config.withheld:
+        log.info("configuration", cause=f"{name} is not used: an OTEL endpoint is elsewhere")
     if not config.process.enabled and booted.api:
         survive.answer_events(booted, environ)
         return 0

@@ -9,6 +9,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from extension.frozen import Frozen
+from extension.sdk_variables import (
+    CLIENT_CERTIFICATE,
+    CLIENT_KEY,
+    ENDPOINT,
+    HEADERS,
+    SIGNALS,
+    read_signal,
+)
 from extension.variable import (
     Problem,
     choice,
@@ -24,9 +32,6 @@ from extension.variable import (
     variables,
     whole,
 )
-
-SIGNALS = ("traces", "logs", "metrics")
-OTLP_PREFIX = "OTEL_EXPORTER_OTLP_"
 
 
 class ProcessConfig(Frozen):
@@ -89,12 +94,6 @@ class TelemetryConfig(Frozen):
         choices(*SIGNALS),
         default=("traces",),
         meaning="what is made of the events; without `logs`, lines are events of their span",
-    )
-    otel_endpoint: str = variable(
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        http_url(),
-        default="",
-        meaning="the function's own SDK's, never posted to; see `OTEL_EXPORTER_OTLP_HEADERS`",
     )
     events: tuple[str, ...] = variable(
         "DISPATCH_EVENTS",
@@ -177,12 +176,18 @@ class TelemetryConfig(Frozen):
 class OtlpConfig(Frozen):
     """How exports are posted; each also for one signal: `OTEL_EXPORTER_OTLP_TRACES_…` etc."""
 
+    endpoint: str = variable(
+        ENDPOINT,
+        credential("an http:// or https:// URL"),
+        default="",
+        meaning="the function's own SDK's, never posted to: where one names another origin than "
+        "`DISPATCH_POST_URI`, the SDK's headers and client certificate are not used",
+    )
     headers: str = variable(
-        "OTEL_EXPORTER_OTLP_HEADERS",
+        HEADERS,
         credential("key=value pairs, comma-separated, URL-encoded"),
         default="",
-        meaning="headers, if `DISPATCH_POST_HEADERS` is unset and no OTEL endpoint of another "
-        "origin is set: one vendor's key must not reach another",
+        meaning="headers, if `DISPATCH_POST_HEADERS` is unset and they are meant for our endpoint",
     )
     timeout_ms: int = variable(
         "OTEL_EXPORTER_OTLP_TIMEOUT",
@@ -204,13 +209,13 @@ class OtlpConfig(Frozen):
         meaning="authorities trusted for https; unset: the system's",
     )
     client_certificate: str = variable(
-        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        CLIENT_CERTIFICATE,
         text("a PEM file"),
         default="",
-        meaning="our certificate, where the endpoint asks for one",
+        meaning="our certificate, where the endpoint asks for one and it is meant for it",
     )
     client_key: str = variable(
-        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        CLIENT_KEY,
         text("a PEM file"),
         default="",
         meaning="its key, if it is not in the same file",
@@ -351,6 +356,8 @@ class Config(Frozen):
     telemetry: TelemetryConfig = TelemetryConfig()
     otlp: Mapping[str, OtlpConfig] = MappingProxyType(dict.fromkeys(SIGNALS, OtlpConfig()))
     """By signal."""
+    withheld: tuple[str, ...] = ()
+    """Variables that are not used because the SDK's endpoint, not ours, is what they are for."""
     redaction: RedactionConfig = RedactionConfig()
     parameters: ParametersConfig = ParametersConfig()
     sandbox: LambdaConfig = LambdaConfig()
@@ -364,7 +371,7 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
     """Read every variable; what cannot be used is replaced by its default and told."""
     process, in_process = read(ProcessConfig, environ)
     telemetry, in_telemetry = read(TelemetryConfig, environ)
-    otlp, in_otlp = _read_otlp(environ)
+    otlp, in_otlp, withheld = _read_otlp(environ, ours=telemetry.post_uri)
     redaction, in_redaction = read(RedactionConfig, environ)
     parameters, in_parameters = read(ParametersConfig, environ)
     sandbox, in_sandbox = read(LambdaConfig, environ)
@@ -372,6 +379,7 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
         process=process,
         telemetry=telemetry,
         otlp=otlp,
+        withheld=_missed(telemetry, withheld),
         redaction=redaction,
         parameters=parameters,
         sandbox=sandbox,
@@ -380,15 +388,25 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
     return config, problems
 
 
-def _read_otlp(environ: Mapping[str, str]) -> tuple[dict[str, OtlpConfig], tuple[Problem, ...]]:
-    """Read the variables of each signal, which win over those for all of them."""
+def _read_otlp(
+    environ: Mapping[str, str], *, ours: str
+) -> tuple[dict[str, OtlpConfig], tuple[Problem, ...], dict[str, tuple[str, ...]]]:
+    """Read the variables of each signal; the last of the three are those withheld, by signal."""
+    names = [row.name for row in variables(OtlpConfig)]
     sections: dict[str, OtlpConfig] = {}
     problems: dict[Problem, None] = {}
+    withheld: dict[str, tuple[str, ...]] = {}
     for signal in SIGNALS:
-        own = OTLP_PREFIX + signal.upper() + "_"
-        names = [row.name for row in variables(OtlpConfig)]
-        chosen = {name: environ.get(own + name.removeprefix(OTLP_PREFIX), "") for name in names}
-        aliased = {name: value or environ.get(name, "") for name, value in chosen.items()}
-        sections[signal], found = read(OtlpConfig, aliased)
+        values, withheld[signal] = read_signal(environ, names, signal=signal, ours=ours)
+        sections[signal], found = read(OtlpConfig, values)
         problems.update(dict.fromkeys(found))
-    return sections, tuple(problems)
+    return sections, tuple(problems), withheld
+
+
+def _missed(telemetry: TelemetryConfig, withheld: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return those of the withheld variables that would have been used."""
+    signals = ("traces",) if telemetry.format == "json" else telemetry.signals
+    names = dict.fromkeys(name for signal in signals for name in withheld[signal])
+    if telemetry.post_headers:
+        names = {name: None for name in names if not name.endswith("_HEADERS")}
+    return tuple(names) if telemetry.post_uri else ()

@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from extension.telemetry.export.outgoing import Signal
 
 SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
-PORTS = {"http": 80, "https": 443}
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -27,16 +26,6 @@ def signal_url(post_uri: str, signal: Signal) -> str:
     parts = urlsplit(post_uri)
     base = SIGNAL_PATH.sub("", parts.path).rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, f"{base}/v1/{signal}", parts.query, ""))
-
-
-def same_origin(one: str, other: str) -> bool:
-    """Tell whether two URLs have scheme, host and port in common."""
-    a, b = urlsplit(one), urlsplit(other)
-    return (a.scheme, a.hostname, a.port or PORTS.get(a.scheme)) == (
-        b.scheme,
-        b.hostname,
-        b.port or PORTS.get(b.scheme),
-    )
 
 
 def is_loopback(url: str) -> bool:

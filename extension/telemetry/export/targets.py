@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from extension.config import OtlpConfig, TelemetryConfig
 from extension.log import Log
-from extension.telemetry.export.endpoint import parse_headers, same_origin, signal_url
+from extension.telemetry.export.endpoint import parse_headers, signal_url
 from extension.telemetry.export.outgoing import Signal
 from extension.telemetry.export.post import Target
 from extension.telemetry.export.proxy import proxy_for
@@ -54,10 +54,9 @@ def _target(
 
 
 def _headers(config: TelemetryConfig, otlp: OtlpConfig, *, log: Log) -> dict[str, str]:
-    """Choose our own headers, or the SDK's where they were meant for the same endpoint."""
-    elsewhere = config.otel_endpoint and not same_origin(config.otel_endpoint, config.post_uri)
+    """Choose our own headers, else the SDK's, of which the configuration has those meant for us."""
     variable, text = "DISPATCH_POST_HEADERS", config.post_headers
-    if not text and not elsewhere:
+    if not text:
         variable, text = "OTEL_EXPORTER_OTLP_HEADERS", otlp.headers
     headers, malformed = parse_headers(text)
     if malformed:

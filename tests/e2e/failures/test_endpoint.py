@@ -46,6 +46,24 @@ async def test_down(run: Run, intake: Intake) -> None:
     assert set(stage.causes) == {"ClientConnectorError"}
 
 
+async def test_key_is_another_vendors(run: Run, intake: Intake) -> None:
+    """The SDK posts its traces elsewhere: its key is not sent to ours, and a line says so."""
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://vendor-a.example/v1/traces",
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=hunter2-hunter2",
+    }
+    async with run(environment=environment) as stage:
+        answers = await stage.invoke({})
+    assert_unharmed(stage, answers)
+    assert_arrived(stage, intake)
+    assert intake.requests
+    assert not any("api-key" in each.headers for each in intake.requests)
+    [line] = [each for each in stage.own_lines if each["message"] == "configuration"]
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in line["cause"]
+    assert_no_line_says(stage, "hunter2")
+
+
 async def test_hangs(run_broken: Run) -> None:
     """The first export waits out its budget; the circuit then spares all later invocations."""
     hang = Hang()

@@ -62,32 +62,142 @@ def test_the_json_format_has_one_target() -> None:
     }
 
 
+OURS, OTHER = "http://collector:4318", "https://vendor-a.example"
+GENERAL, TRACES = "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"
+KEYS = {f"{GENERAL}HEADERS": "k=all", f"{TRACES}HEADERS": "k=traces"}
+
+Combination = tuple[dict[str, str], str, str]
+"""OTEL endpoints by the middle of their variables' names; the keys that traces and logs get."""
+
+COMBINATIONS: list[Combination] = [
+    ({}, "traces", "all"),
+    ({"": OURS}, "traces", "all"),
+    ({"": f"{OURS}/"}, "traces", "all"),
+    ({"TRACES_": f"{OURS}/v1/traces"}, "traces", "all"),
+    ({"": OTHER}, "", ""),
+    ({"TRACES_": f"{OTHER}/v1/traces"}, "", ""),
+    ({"LOGS_": f"{OTHER}/v1/logs"}, "", ""),
+    ({"METRICS_": f"{OTHER}/v1/metrics"}, "", ""),
+    ({"": OTHER, "TRACES_": OURS}, "traces", ""),
+    ({"": OURS, "TRACES_": OTHER}, "", ""),
+    ({"": OURS, "LOGS_": OTHER}, "traces", ""),
+    ({"TRACES_": OURS, "LOGS_": OTHER}, "traces", ""),
+    ({"TRACES_": OURS, "METRICS_": OTHER}, "traces", ""),
+    ({"": OTHER, "TRACES_": OURS, "LOGS_": OURS, "METRICS_": OURS}, "traces", ""),
+    ({"": "https://collector:4318"}, "", ""),
+    ({"": "http://collector:4317"}, "", ""),
+    ({"": "vendor-a.example:4317"}, "", ""),
+    ({"": "collector:4318"}, "", ""),
+    ({"TRACES_": "http://[vendor"}, "", ""),
+    ({"TRACES_": "http://vendor-a.example:port"}, "", ""),
+    ({"": " ", "TRACES_": ""}, "traces", "all"),
+]
+
+
+def keyed(endpoints: Mapping[str, str], **further: str) -> Mapping[Signal, Target]:
+    """Return the targets of an SDK with these endpoints, a key for all and one for traces."""
+    named = {f"{GENERAL}{middle}ENDPOINT": url for middle, url in endpoints.items()}
+    return targets({"DISPATCH_SIGNALS": "traces,logs", **KEYS, **named, **further})
+
+
+@pytest.mark.parametrize(("endpoints", "traces", "logs"), COMBINATIONS)
+def test_one_vendors_key_does_not_reach_another(
+    endpoints: dict[str, str], traces: str, logs: str
+) -> None:
+    """A key of the SDK is ours only where its endpoint is, or where the SDK has no endpoint."""
+    seen = keyed(endpoints)
+    assert seen["traces"].headers.get("k", "") == traces
+    assert seen["logs"].headers.get("k", "") == logs
+
+
+@pytest.mark.parametrize(("endpoints", "traces", "logs"), COMBINATIONS)
+def test_the_json_format_counts_as_traces(
+    endpoints: dict[str, str], traces: str, logs: str
+) -> None:
+    """Its one target gets what the spans would get."""
+    del logs
+    assert keyed(endpoints, DISPATCH_FORMAT="json")["events"].headers.get("k", "") == traces
+
+
+@pytest.mark.parametrize(("endpoints", "traces", "logs"), COMBINATIONS)
+def test_our_own_headers_are_always_used(endpoints: dict[str, str], traces: str, logs: str) -> None:
+    """`DISPATCH_POST_HEADERS` wins over the SDK's, wherever these belong."""
+    del traces, logs
+    seen = keyed(endpoints, DISPATCH_POST_HEADERS="k=own")
+    assert [each.headers for each in seen.values()] == [{"k": "own"}] * 2
+
+
+@pytest.mark.parametrize(("endpoints", "traces", "logs"), COMBINATIONS)
+def test_a_client_certificate_goes_where_a_key_would(
+    endpoints: dict[str, str], traces: str, logs: str
+) -> None:
+    """One vendor's certificate is not shown to another; a key file follows its certificate."""
+    named = {f"{GENERAL}{middle}ENDPOINT": url for middle, url in endpoints.items()}
+    files = {
+        f"{GENERAL}CLIENT_CERTIFICATE": "all.pem",
+        f"{GENERAL}CLIENT_KEY": "all.key",
+        f"{TRACES}CLIENT_CERTIFICATE": "traces.pem",
+        f"{TRACES}CLIENT_KEY": "traces.key",
+    }
+    config, problems = read_config({"DISPATCH_POST_URI": OURS, **files, **named})
+    assert problems == ()
+    for signal, owner in (("traces", traces), ("logs", logs)):
+        seen = config.otlp[signal]
+        expected = (f"{owner}.pem", f"{owner}.key") if owner else ("", "")
+        assert (seen.client_certificate, seen.client_key) == expected
+
+
+def test_a_certificate_is_not_shown_without_its_key() -> None:
+    """Where the general key is not for us, the signal's own certificate does not go alone."""
+    config, _ = read_config(
+        {
+            "DISPATCH_POST_URI": OURS,
+            f"{GENERAL}ENDPOINT": OTHER,
+            f"{TRACES}ENDPOINT": OURS,
+            f"{GENERAL}CLIENT_KEY": "all.key",
+            f"{TRACES}CLIENT_CERTIFICATE": "traces.pem",
+        }
+    )
+    assert config.otlp["traces"].client_certificate == ""
+    assert config.otlp["traces"].client_key == ""
+
+
+def test_authorities_are_trusted_whatever_the_sdk_posts_to() -> None:
+    """They are no secret, and no other variable names those of our endpoint."""
+    config, _ = read_config(
+        {
+            "DISPATCH_POST_URI": OURS,
+            f"{GENERAL}ENDPOINT": OTHER,
+            f"{GENERAL}CERTIFICATE": "all.pem",
+            f"{TRACES}CERTIFICATE": "traces.pem",
+        }
+    )
+    assert config.otlp["traces"].certificate == "traces.pem"
+    assert config.otlp["logs"].certificate == "all.pem"
+
+
 @pytest.mark.parametrize(
-    ("environ", "headers"),
+    ("environ", "withheld"),
     [
-        ({"OTEL_EXPORTER_OTLP_HEADERS": "k=sdk"}, {"k": "sdk"}),
-        ({"OTEL_EXPORTER_OTLP_HEADERS": "k=sdk", "DISPATCH_POST_HEADERS": "k=own"}, {"k": "own"}),
+        (KEYS, ()),
+        ({**KEYS, f"{GENERAL}ENDPOINT": OTHER}, (f"{TRACES}HEADERS",)),
         (
-            {
-                "OTEL_EXPORTER_OTLP_HEADERS": "k=sdk",
-                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
-            },
-            {"k": "sdk"},
+            {**KEYS, f"{GENERAL}ENDPOINT": OTHER, "DISPATCH_SIGNALS": "traces,logs"},
+            (f"{TRACES}HEADERS", f"{GENERAL}HEADERS"),
         ),
+        ({**KEYS, f"{GENERAL}ENDPOINT": OTHER, "DISPATCH_POST_HEADERS": "k=own"}, ()),
+        ({**KEYS, f"{GENERAL}ENDPOINT": OTHER, "DISPATCH_POST_URI": ""}, ()),
         (
-            {
-                "OTEL_EXPORTER_OTLP_HEADERS": "k=sdk",
-                "OTEL_EXPORTER_OTLP_ENDPOINT": "https://other.example",
-            },
-            {},
+            {f"{GENERAL}CLIENT_CERTIFICATE": "all.pem", f"{TRACES}ENDPOINT": OTHER},
+            (f"{GENERAL}CLIENT_CERTIFICATE",),
         ),
     ],
 )
-def test_one_vendors_key_does_not_reach_another(
-    environ: dict[str, str], headers: dict[str, str]
-) -> None:
-    """The SDK's headers are ours only where its endpoint is, or none is set."""
-    assert targets(environ)["traces"].headers == headers
+def test_what_is_not_used_is_named(environ: dict[str, str], withheld: tuple[str, ...]) -> None:
+    """A variable that would have been used but belongs elsewhere is named, its value never."""
+    config, problems = read_config({"DISPATCH_POST_URI": OURS, **environ})
+    assert problems == ()
+    assert config.withheld == withheld
 
 
 def test_malformed_headers_are_named_and_not_printed() -> None:
