@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.rows import Row, bounded, take_turns
-from extension.clock import SystemClock
 from extension.redaction.redactor import Redactor
 
 TURNS = 9
@@ -22,9 +21,9 @@ AT_MOST_US = 20
 
 def rows() -> Iterator[Row]:
     """Measure a line without secrets, which nearly all are, beside searching for one word."""
-    redactor, now = Redactor(), SystemClock().now()
+    redactor = Redactor()
     for number in range(VALUES):
-        redactor.learn(f"secret-{number}", secrets.token_urlsafe(24), now=now)
+        redactor.learn(f"secret-{number}", secrets.token_urlsafe(24))
     turns = take_turns(
         {
             "ours": lambda: _us_a_line(redactor.redact),

@@ -148,9 +148,7 @@ class App:
             self._open_source,
         )
         if self._config.redaction.redact:
-            redact_what_is_served(
-                parameters, redactor=self._redactor, clock=self._clock, log=self._log
-            )
+            redact_what_is_served(parameters, redactor=self._redactor, log=self._log)
         self._parameters = parameters
         await parameters.start()
         self._jobs.append(parameters)

@@ -6,29 +6,35 @@ shows what the cache did, and gets the endpoint's credentials from it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from extension.clock import Clock
 from extension.log import Log
 from extension.redaction.redactor import Redactor
 
 if TYPE_CHECKING:  # who has one job alone, or one that is broken, imports nothing of the other
-    from extension.parameters.answer import Result
+    from extension.parameters.answer import Result, Value
     from extension.parameters.hooks import UpstreamCall
+    from extension.parameters.keys import Key
     from extension.parameters.parameters import Parameters
     from extension.telemetry.pipeline import Pipeline
 
 
-def redact_what_is_served(
-    parameters: Parameters, *, redactor: Redactor, clock: Clock, log: Log
-) -> None:
-    """Let the redactor know each secret as it arrives, and take them out of our own lines."""
+def redact_what_is_served(parameters: Parameters, *, redactor: Redactor, log: Log) -> None:
+    """Let the redactor know each secret that arrives, and take them out of our own lines.
+
+    It learns at once what AWS answers, whether it is cached or not, and holds what the cache keeps.
+    """
 
     def learn(name: str, value: str | bytes, *, secure: bool) -> None:
         if secure:
-            redactor.learn(name, value, now=clock.now())
+            redactor.learn(name, value)
+
+    def hold(key: Key, values: Sequence[Value]) -> None:
+        redactor.hold(key, [(each.name, each.value) for each in values if each.secure])
 
     parameters.hooks.on_value = learn
+    parameters.hooks.on_kept = hold
     log.redact = lambda line: redactor.redact(line).text
 
 

@@ -110,6 +110,20 @@ def secret_values(answer: Answer) -> Iterator[Value]:
             yield Value(answer.get("Name", ""), answer[field], secure=True)
 
 
+def values_in(body: bytes, *, decrypted: bool) -> Iterator[Value]:
+    """List the values in a body, each as it was listed in the answer that the body was made of."""
+    answer = _present(json.loads(body))
+    for each in answer.get("Parameters", [answer.get("Parameter", {})]):
+        yield from parameter_values(_present(each), decrypted=decrypted)
+    if "SecretBinary" in answer:
+        answer["SecretBinary"] = base64.b64decode(answer["SecretBinary"])
+    yield from secret_values(answer)
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def bare(body: bytes) -> str | bytes | None:
     """Return the value inside a body: text, the bytes of a binary secret, or None."""
     answer = json.loads(body)

@@ -6,7 +6,8 @@ delete what has expired, and with it the value to serve while AWS is down.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
@@ -36,11 +37,28 @@ class Found(NamedTuple):
     fresh: bool
 
 
-class Cache:
-    """At most `size` entries; the one that was not read for longest makes room."""
+class _Entries(LRUCache[Key, Entry]):
+    """Says which key is gone, whatever removed it."""
 
-    def __init__(self, *, size: int, max_stale_s: float) -> None:
-        self._entries: LRUCache[Key, Entry] = LRUCache(maxsize=size)
+    def __init__(self, *, size: int, gone: Callable[[Key], None]) -> None:
+        super().__init__(maxsize=size)
+        self._gone = gone
+
+    def __delitem__(self, key: Key, *defaults: Any) -> None:
+        super().__delitem__(key, *defaults)
+        self._gone(key)
+
+
+class Cache:
+    """At most `size` entries; the one that was not read for longest makes room.
+
+    `gone` is called with the key of each entry that is removed, not of one that is replaced.
+    """
+
+    def __init__(
+        self, *, size: int, max_stale_s: float, gone: Callable[[Key], None] = lambda _: None
+    ) -> None:
+        self._entries = _Entries(size=size, gone=gone)
         self._max_stale_s = max_stale_s
 
     def __len__(self) -> int:

@@ -6,14 +6,14 @@ reaches the caller of the cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from extension.clock import Instant
 from extension.frozen import Frozen
 from extension.log import Log
-from extension.parameters.answer import Result, Value
-from extension.parameters.keys import Service
+from extension.parameters.answer import Result, Value, values_in
+from extension.parameters.keys import Key, SecretKey, Service
 
 
 class UpstreamCall(Frozen):
@@ -54,6 +54,8 @@ class Hooks:
 
     def __init__(self) -> None:
         self.on_value: OnValue | None = None
+        self.on_kept: Callable[[Key, Sequence[Value]], None] | None = None
+        """What an entry of the cache holds from now on: nothing once it is gone."""
         self.on_upstream_call: Callable[[UpstreamCall], None] | None = None
         self.on_answer: OnAnswer | None = None
 
@@ -69,6 +71,17 @@ class GuardedHooks:
         """Hand over one value."""
         if (hook := self._hooks.on_value) is not None:
             self._call(lambda: hook(value.name, value.value, secure=value.secure))
+
+    def kept(self, key: Key, body: bytes) -> None:
+        """Hand over the values in a body that the cache has taken."""
+        if (hook := self._hooks.on_kept) is not None:
+            decrypted = isinstance(key, SecretKey) or key.decrypt
+            self._call(lambda: hook(key, list(values_in(body, decrypted=decrypted))))
+
+    def gone(self, key: Key) -> None:
+        """Say that the cache has no entry for a key any more."""
+        if (hook := self._hooks.on_kept) is not None:
+            self._call(lambda: hook(key, ()))
 
     def upstream_call(self, call: UpstreamCall) -> None:
         """Hand over one call."""

@@ -47,13 +47,22 @@ class Policy(Frozen):
 
 
 class Lookup:
-    """Answers queries."""
+    """Answers queries; `kept` is called when the cache takes a body, `gone` when it has none."""
 
     def __init__(
-        self, *, policy: Policy, fetch: Fetch, clock: Clock, draw: Callable[[], float], log: Log
+        self,
+        *,
+        policy: Policy,
+        fetch: Fetch,
+        clock: Clock,
+        draw: Callable[[], float],
+        log: Log,
+        kept: Callable[[Key, bytes], None] = lambda *_: None,
+        gone: Callable[[Key], None] = lambda _: None,
     ) -> None:
         self._policy = policy
-        self._cache = Cache(size=policy.size, max_stale_s=policy.max_stale_s)
+        self._cache = Cache(size=policy.size, max_stale_s=policy.max_stale_s, gone=gone)
+        self._kept = kept
         self._fetch = fetch
         self._clock = clock
         self._draw = draw
@@ -104,6 +113,7 @@ class Lookup:
         lifetime_s = self._policy.lifetime_s(key, draw=self._draw())
         entry = Entry(body=body, fetched_at=now, ttl_s=lifetime_s, refreshed=refresh)
         self._cache.store(key, entry)
+        self._kept(key, body)
 
     def _instead(self, key: Key, error: UpstreamError) -> Served:
         """Return the stale value where that is allowed; a definite no ends an expired one."""

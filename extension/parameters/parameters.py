@@ -59,7 +59,13 @@ class Parameters:
         self._clients = Clients(open_source, config=config, clock=clock, hooks=hooks, log=log)
         self._policy = _policy(config, log)
         self._lookup = Lookup(
-            policy=self._policy, fetch=self._clients.fetch, clock=clock, draw=_draw, log=log
+            policy=self._policy,
+            fetch=self._clients.fetch,
+            clock=clock,
+            draw=_draw,
+            log=log,
+            kept=hooks.kept,
+            gone=hooks.gone,
         )
         exchange = Exchange(
             tokens=Tokens(environ, renew=self._clients.session_tokens, clock=clock),

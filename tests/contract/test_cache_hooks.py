@@ -107,6 +107,7 @@ async def test_hook_that_fails_harms_nobody(aws: FakeAws, cache: RunningCache) -
         raise RuntimeError("secret words")
 
     cache.parameters.hooks.on_value = fail
+    cache.parameters.hooks.on_kept = fail
     cache.parameters.hooks.on_answer = fail
     cache.parameters.hooks.on_upstream_call = fail
     assert (await cache.secret("secretId=n")).status == 200

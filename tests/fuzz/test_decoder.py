@@ -8,7 +8,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from extension.clock import Instant
 from extension.lambda_events import Invoke, Shutdown
 from extension.log import Log
 from extension.redaction.redactor import Redactor
@@ -56,7 +55,7 @@ class Accepting(Post):
 def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
     """Put job 1 together as the app does, in front of an endpoint that takes everything."""
     clock, ids, redactor = ManualClock(), SequentialIds(), Redactor()
-    redactor.learn("key", SECRET, now=Instant(wall_ns=0, monotonic_ns=0))
+    redactor.learn("key", SECRET)
     log = Log(clock=clock, sink=LogLines())
     buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
     meter = Meter(temporality="delta", now_ns=clock.now().wall_ns)

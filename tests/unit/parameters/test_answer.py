@@ -11,6 +11,7 @@ from extension.parameters.answer import (
     path_body,
     secret_body,
     secret_values,
+    values_in,
 )
 from extension.parameters.errors import UNUSABLE, UpstreamError
 
@@ -53,6 +54,21 @@ def test_values_of_a_secret() -> None:
     assert [each.value for each in secret_values({"Name": "n", "SecretString": "s"})] == ["s"]
     assert [each.value for each in secret_values({"Name": "n", "SecretBinary": b"b"})] == [b"b"]
     assert list(secret_values({"Name": "n", "SecretString": ""})) == []
+
+
+@pytest.mark.parametrize("value", ["v", "<&> \u2028 ä", '{"a": 1}'])
+@pytest.mark.parametrize("name", ["n", None])
+def test_values_in_a_body_are_those_of_the_answer(name: str | None, value: str) -> None:
+    """What the cache holds is listed as it was when it arrived."""
+    named = {} if name is None else {"Name": name}
+    parameter = {**named, "Type": "SecureString", "Value": value, "SourceResult": "r"}
+    from_answer = list(parameter_values(parameter, decrypted=True))
+    body = parameter_body({"Parameter": parameter})
+    assert list(values_in(body, decrypted=True)) == from_answer
+    assert list(values_in(path_body([parameter] * 2), decrypted=True)) == from_answer * 2
+    for told in ({"SecretString": value}, {"SecretBinary": value.encode()}):
+        secret = {**named, "ARN": "a", **told}
+        assert list(values_in(secret_body(secret), decrypted=False)) == list(secret_values(secret))
 
 
 def test_bare_values() -> None:

@@ -11,7 +11,7 @@ from extension.telemetry.reading.redact import redact_json, redact_record
 from extension.telemetry.sender import Sender
 from tests import platform_events as given
 from tests.assembly import assemble
-from tests.doubles import ManualClock, SequentialIds
+from tests.doubles import SequentialIds
 
 SECRET = "hunter2-hunter2"
 
@@ -19,7 +19,7 @@ SECRET = "hunter2-hunter2"
 def redactor() -> Redactor:
     """Return a redactor that knows one secret."""
     knowing = Redactor()
-    knowing.learn("shop/key", SECRET, now=ManualClock().now())
+    knowing.learn("shop/key", SECRET)
     return knowing
 
 
