@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from extension.clock import Clock, Instant
 
@@ -37,8 +37,12 @@ def write_to_stdout(line: str) -> None:
 
 def describe(error: BaseException) -> str:
     """Name an error for a line; the text of ours is safe, that of a library may hold anything."""
-    ours = type(error).__module__.startswith("extension.")
-    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
+    detail = None
+    if type(error).__module__.startswith("extension."):
+        detail = str(error)
+    elif isinstance(error, ImportError):
+        detail = error.name
+    return f"{type(error).__name__}: {detail}" if detail else type(error).__name__
 
 
 def silence_libraries() -> None:
@@ -65,7 +69,7 @@ class Log:
         self._threshold = LEVELS.index(level)
         self._sink = sink
         self.redact: Callable[[str], str] = str
-        """Taken over every line; set once somebody knows secrets."""
+        """Applied to every text in a line; set once there is something that knows secrets."""
         self._windows: dict[str, _Window] = {}
 
     def debug(self, message: str, **fields: object) -> None:
@@ -92,9 +96,21 @@ class Log:
             return
         if suppressed:
             fields = {**fields, "suppressed": suppressed}
-        line = {"extension": MARKER, "level": level, "message": message, **fields}
+        # Redacted before it is JSON: whatever a secret looks like, the form of the line stays.
+        told = self._clean({"message": message, **fields})
         # In ASCII: no control character of a name forges a line, or reaches a terminal.
-        self._sink(self.redact(json.dumps(line, default=str)))
+        self._sink(json.dumps({"extension": MARKER, "level": level, **told}))
+
+    def _clean(self, value: Any) -> Any:
+        """Return a value as JSON has it, without secrets."""
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case dict():
+                return {self._clean(str(key)): self._clean(each) for key, each in value.items()}
+            case list() | tuple():
+                return [self._clean(each) for each in value]
+        return self.redact(str(value))
 
     def _suppressed(self, message: str) -> int | None:
         """Return how many lines like it were held back before this one, None to hold it back."""
