@@ -47,8 +47,11 @@ def run(booted: Boot, environ: Mapping[str, str]) -> int:
         log.warning("configuration", cause=str(problem))
     for name in config.withheld:
         log.info("configuration", cause=f"{name} is not used: an OTEL endpoint is elsewhere")
-    if not config.process.enabled and booted.api:
-        survive.answer_events(booted, environ)
+    if not config.process.enabled:
+        if booted.api:
+            survive.answer_events(booted, environ)
+        else:
+            log.info("switched off", cause="DISPATCH_ENABLED is false")
         return 0
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: _tell_stray(context, log))
@@ -180,6 +183,8 @@ class App:
     async def _open_telemetry(self, api: LambdaApi, sockets: list[socket.socket]) -> None:
         if not sockets or not self._config.telemetry.post_uri:
             self._log.debug("no telemetry", cause="DISPATCH_POST_URI is not set")
+            for each in sockets:
+                self._refuse(each)  # bound before anything could tell that the URL is none
             return
         from extension.bridge import show_the_cache  # noqa: PLC0415  # heavy
         from extension.telemetry.export.credentials import Settings  # noqa: PLC0415  # heavy
@@ -207,6 +212,7 @@ class App:
             undo.push_async_callback(telemetry.close)
             if not await api.subscribe(self._config.telemetry.events, port=listener.port):
                 self._log.warning("no telemetry", cause="this platform has no Telemetry API")
+                self._refuse(sockets[0])
                 return
             undo.pop_all()
         self._jobs.append(telemetry)

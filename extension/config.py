@@ -25,6 +25,7 @@ from extension.variable import (
     fraction,
     http_url,
     pattern,
+    port,
     read,
     switch,
     text,
@@ -240,7 +241,7 @@ class ParametersConfig(Frozen):
     )
     http_port: int = variable(
         "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
-        whole(1, 65_535),
+        port(),
         default=2773,
         meaning="port of the cache on localhost",
     )

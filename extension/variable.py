@@ -138,6 +138,17 @@ def whole(low: int, high: int | None = None, *, clamp: bool = False) -> Kind[int
     return Kind(parse=parse, allowed=f"whole numbers {limit}")
 
 
+def port() -> Kind[int]:
+    """A TCP port as `bootstrap` reads it, before this module can be imported."""
+
+    def parse(given: str) -> int:
+        if not re.fullmatch("[0-9]{1,5}", given) or not 1 <= int(given) <= 65_535:
+            raise BadValueError(given)
+        return int(given)
+
+    return Kind(parse=parse, allowed="whole numbers 1 to 65535")
+
+
 def fraction(low: float, high: float) -> Kind[float]:
     """A decimal number."""
 

@@ -9,10 +9,12 @@ import signal
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from simulator.launcher import write_launcher
 from tests.fake_aws import FakeAws
 from tests.sandbox import free_port
+from tests.waiting import PATIENCE_S
 
 SECRET = "/secretsmanager/get?secretId=shop%2Fkey"
 
@@ -42,4 +44,23 @@ async def test_the_cache_without_a_lambda(tmp_path: Path) -> None:
         await process.communicate()
     assert line["message"] == "no Lambda here: serving the cache alone"
     assert (answer.status, found) == (200, "hunter2-hunter2")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("value", ["false", " OFF "])
+async def test_switched_off_without_a_lambda(tmp_path: Path, value: str) -> None:
+    """There is nothing to serve and nobody to answer: it says so, and ends with status 0."""
+    process = await asyncio.create_subprocess_exec(
+        write_launcher(tmp_path),
+        stdout=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "DISPATCH_ENABLED": value},
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    [line] = map(json.loads, output.splitlines())
+    assert line["message"] == "switched off"
+    assert "DISPATCH_ENABLED" in line["cause"]
     assert process.returncode == 0

@@ -14,6 +14,7 @@ import pytest
 
 from extension import plain_http
 from extension.bootstrap import Boot, boot
+from extension.config import read_config
 from extension.survive import answer_events
 from tests.sandbox import free_port
 from tests.waiting import PATIENCE_S
@@ -130,6 +131,43 @@ def test_a_bad_port_falls_back(value: str) -> None:
     with booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}) as done:
         ports = {each.getsockname()[1] for each in done.cache_sockets}
         assert ports == {2773} or "port 2773" in done.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "port"),
+    [
+        ("28731", 28731),
+        (" 28731 ", 28731),
+        ("1", 1),
+        ("00080", 80),
+        ("65535", 65535),
+        ("", 2773),
+        ("  ", 2773),
+        ("0", None),
+        ("65536", None),
+        ("99999", None),
+        ("+28731", None),
+        ("-28731", None),
+        ("000028731", None),
+        ("28731.0", None),
+        ("2_8731", None),
+        ("٢٧٧٣", None),
+        ("²", None),
+        ("2 773", None),
+        ("port", None),
+        ("9" * 30, None),
+    ],
+)
+def test_the_port_that_is_bound_is_the_port_that_is_read(value: str, port: int | None) -> None:
+    """Bootstrap and configuration have one rule; None: it is the default, and a line says so."""
+    environ = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}
+    config, problems = read_config(environ)
+    assert config.parameters.http_port == (port or 2773)
+    assert [each.variable for each in problems] == ([] if port else list(environ))
+    with booted(environ) as done:
+        bound = {each.getsockname()[1] for each in done.cache_sockets}
+        # A port that is taken, or not ours to bind, is named instead.
+        assert bound == {port or 2773} or f"port {port or 2773} on" in done.problems[0]
 
 
 def test_a_port_in_use_is_told() -> None:

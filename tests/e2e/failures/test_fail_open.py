@@ -54,6 +54,40 @@ async def test_the_endpoints_url_is_none(run: Run, aws: FakeAws, url: str) -> No
     assert cause.startswith("DISPATCH_POST_URI = (not shown) is ignored")
 
 
+@pytest.mark.parametrize("url", ["localhost:4318", "ftp://host/"])
+async def test_the_endpoints_url_is_none_so_nobody_listens(run_broken: Run, url: str) -> None:
+    """Without telemetry there is no port that a neighbour could connect to and wait at."""
+    launch = sabotaged("tell_the_telemetry_port()")
+    async with run_broken(environment={"DISPATCH_POST_URI": url}, launch=launch) as stage:
+        answers = await stage.invoke({})
+        [port] = [line["port"] for line in stage.own_lines if line["message"] == "bound"]
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            pass
+    assert_unharmed(stage, answers)
+
+
+NO_TELEMETRY_API = (
+    "from extension.lambda_api import LambdaApi",
+    "from asyncio import sleep",
+    "LambdaApi.subscribe = lambda *_, **__: sleep(0, result=False)",
+)
+
+
+async def test_the_platform_has_no_telemetry_so_nobody_listens(
+    run_broken: Run, intake: Intake
+) -> None:
+    """Likewise where the platform would never deliver anything."""
+    launch = sabotaged("tell_the_telemetry_port()", *NO_TELEMETRY_API)
+    environment = {"DISPATCH_POST_URI": intake.url}
+    async with run_broken(environment=environment, launch=launch) as stage:
+        answers = await stage.invoke({})
+        [port] = [line["port"] for line in stage.own_lines if line["message"] == "bound"]
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            pass
+    assert_unharmed(stage, answers)
+    assert stage.complaints == ["no telemetry"]
+
+
 @pytest.mark.parametrize("url", [f"http://{'a' * 64}.invalid", "http://127.0.0.1:1/a b"])
 async def test_the_endpoints_url_leads_nowhere(run: Run, intake: Intake, url: str) -> None:
     """A name that cannot be resolved, or a path that is none, is an endpoint that is down."""
