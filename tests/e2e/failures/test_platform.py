@@ -17,8 +17,8 @@ from tests.e2e.failures.expectations import (
 from tests.launchers import sabotaged
 
 INCOMPLETE = "lambda_dispatch.incomplete"
-RESERVE = "extension.telemetry.export.flush:DEADLINE_RESERVE_S"
-PATIENCE = "extension.telemetry.export.flush:START_PATIENCE_S"
+RESERVE = "extension.telemetry.assembly.hold:DEADLINE_RESERVE_S"
+PATIENCE = "extension.telemetry.assembly.hold:START_PATIENCE_S"
 TIMEOUT_S, SILENCE_S = 60.0, 6.0
 """How long a hold waits for a word; invocations without a hold take less than half of it."""
 
