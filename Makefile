@@ -1,14 +1,15 @@
 # Every target does its own set-up: Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 VENV   := .venv
+FAST   := tests/unit tests/property tests/contract
 RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench layer fidelity soak fuzz lock clean
+.PHONY: help demo test test-fast pythons ci ready check format bench layer fidelity soak fuzz lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The hashes make an installation repeatable; a changed requirements file installs what changed.
 $(READY): requirements/dev.txt
@@ -24,6 +25,17 @@ demo: $(READY) ## Run the example function in a local Lambda, show its traces an
 
 test: $(READY) ## Run every test (ARGS="-k name" chooses)
 	@$(RUN) -m pytest $(ARGS)
+
+test-fast: $(READY) ## Run the fast tests only (PYTHON=python3.13 VENV=.venv-3.13 with another Python)
+	@$(RUN) -m pytest $(FAST) $(ARGS)
+
+pythons: ## Run the fast tests with every other Python from 3.11 on that is found here
+	@$(PYTHON) -m tests.suites --venv $(VENV) --fast $(FAST) --others-only
+
+ci: check ## Run what CI runs: check, test, pythons; and once more what failed
+	@$(PYTHON) -m tests.suites --venv $(VENV) --fast $(FAST)
+
+ready: $(READY) ## Set up what the other targets need
 
 check: $(READY) ## Format, lint, types, import rules: report, change nothing
 	@$(VENV)/bin/ruff format --check .
@@ -48,7 +60,7 @@ soak: $(READY) ## Run 10 000 invocations with random faults; nothing may be lost
 	@$(RUN) -m tests.soak $(ARGS)
 
 fuzz: $(READY) ## Fuzz the decoder and both servers (FUZZ_SECONDS=60 for each of five targets)
-	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(RUN) -m pytest tests/fuzz
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(RUN) -m pytest --timeout 0 -o faulthandler_timeout=0 tests/fuzz
 
 lock: ## Pin the requirements anew, with hashes (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -59,4 +71,4 @@ lock: ## Pin the requirements anew, with hashes (needs uv)
 	  --no-emit-index-url --custom-compile-command "make lock" - -o requirements/rotel.txt
 
 clean: ## Remove what the targets made
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache demo.html
+	@rm -rf $(VENV) .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache demo.html

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from extension.parameters import prefetch
+from extension.parameters import parameters, prefetch
 from tests.contract.conftest import Serve
 from tests.fake_aws import (
     ARN_OF_PARAMETER,
@@ -21,7 +21,8 @@ from tests.waiting import PATIENCE_S, until
 
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prefetch is left behind when AWS hangs, and not when the machine does."""
+    """A prefetch is given up when AWS hangs, and not when the machine does."""
+    monkeypatch.setattr(parameters, "INIT_S", PATIENCE_S)
     if "hangs" not in request.node.name:
         monkeypatch.setattr(prefetch, "PREFETCH_S", PATIENCE_S)
 

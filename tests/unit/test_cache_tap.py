@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -91,14 +92,16 @@ async def test_open_connections_end_with_the_tap() -> None:
         await reader.read()
         writer.close()
 
-    async with CacheTap(port=0) as tap:
-        silent = await asyncio.start_server(say_nothing, "127.0.0.1", tap.cache_port)
-        async with silent:
+    async with AsyncExitStack() as after_the_tap:
+        async with CacheTap(port=0) as tap:
+            silent = await asyncio.start_server(say_nothing, "127.0.0.1", tap.cache_port)
+            # Since Python 3.12 the end of a server waits for its connections, which the tap ends.
+            await after_the_tap.enter_async_context(silent)
             reader, writer = await asyncio.open_connection("127.0.0.1", tap.port)
             writer.write(REQUEST)
             await asyncio.wait_for(heard.wait(), 10)
-    assert await asyncio.wait_for(reader.read(), 10) == b""
-    writer.close()
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
 
 
 async def test_port_that_is_taken_is_avoided() -> None:
