@@ -6,10 +6,10 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast pythons ci ready check format bench layer fidelity soak fuzz lock clean
+.PHONY: help demo test test-fast pythons ci ready check format bench layer fidelity soak soak-deliveries fuzz lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The hashes make an installation repeatable; a changed requirements file installs what changed.
 $(READY): requirements/dev.txt
@@ -58,6 +58,9 @@ fidelity: $(READY) ## Hold the simulator against AWS's own emulator, call by cal
 
 soak: $(READY) ## Run 10 000 invocations with random faults; nothing may be lost uncounted (ARGS="--seed 7" repeats one)
 	@$(RUN) -m tests.soak $(ARGS)
+
+soak-deliveries: $(READY) ## Run 1 000 invocations in each flush mode, with split, repeated, late and lost deliveries (ARGS="--seed 7")
+	@$(RUN) -m tests.soak.deliveries $(ARGS)
 
 fuzz: $(READY) ## Fuzz the decoder and both servers (FUZZ_SECONDS=60 for each of five targets)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(RUN) -m pytest --timeout 0 -o faulthandler_timeout=0 tests/fuzz
