@@ -8,6 +8,7 @@ import json
 import pytest
 
 from benchmarks import ramp, traffic
+from benchmarks.after_response import Window, window_rows
 from benchmarks.cache_in_time import CountingSource, Sandbox
 from benchmarks.rows import Row, bounded, compare, fail, skip, take_turns
 from benchmarks.share import share_of
@@ -177,3 +178,19 @@ def test_rows_cannot_be_changed() -> None:
     """A figure that was measured stays what it is."""
     with pytest.raises(AttributeError):
         Row(what="x").ours = 1.0  # type: ignore[misc]
+
+
+def test_window_shows_the_median_and_the_worst() -> None:
+    """One invocation in fifty that is held for an export does not move the median."""
+    ours = Window(added_ms=[1.0, 2.0, 201.0], exports=2)
+    rows = list(window_rows("auto", ours, Window(added_ms=[25.0, 26.0, 30.0], exports=0)))
+    assert [(row.ours, row.theirs) for row in rows] == [(2.0, 26.0), (201.0, 30.0)]
+    assert ["median of 3, 2 exports" in row.what for row in rows] == [True, False]
+
+
+def test_window_without_exports_is_no_measurement() -> None:
+    """What is added after responses cannot be seen where nothing is exported."""
+    [row] = window_rows(
+        "auto", Window(added_ms=[1.0], exports=1), Window(added_ms=[1.0], exports=0)
+    )
+    assert row.failed == "1 exports among 1 invocations"
