@@ -16,7 +16,7 @@ An invocation that is let go too early loses nothing: what comes later is export
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from extension.clock import Instant
 from extension.lambda_events import DEADLINE_RESERVE_S
@@ -28,8 +28,11 @@ START_PATIENCE_S = 2.0
 LOSS_PATIENCE_S = 1.5
 """After a sign of loss: deliveries come every 25 ms, and once more after a failed attempt."""
 
-LEAST_QUIET_S = 10.0
+UNKNOWN_QUIET_S = 10.0
 """A silent function is given so long before any of its durations is known."""
+
+LEAST_QUIET_S = 2.0
+"""However short the function usually takes: one that is slow is likelier than a lost end."""
 
 LONGEST_QUIET_S = 60.0
 """No silence is borne for longer, however long the function usually takes."""
@@ -38,10 +41,11 @@ QUIET_TIMES = 1.5
 """So many times the longest duration seen: most invocations are like those before them."""
 
 
-def quiet_patience_s(durations_s: Iterable[float]) -> float:
+def quiet_patience_s(durations_s: Collection[float]) -> float:
     """Return the longest silence to bear, by the durations of the last invocations."""
-    usual_s = max(durations_s, default=0.0) * QUIET_TIMES
-    return min(max(usual_s, LEAST_QUIET_S), LONGEST_QUIET_S)
+    if not durations_s:
+        return UNKNOWN_QUIET_S
+    return min(max(max(durations_s) * QUIET_TIMES, LEAST_QUIET_S), LONGEST_QUIET_S)
 
 
 class Hold:

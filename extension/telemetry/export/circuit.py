@@ -27,6 +27,11 @@ class Circuit:
         self._failed_at: Instant | None = None
         self._pause_s = 0.0
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last try succeeded, or none was made."""
+        return self._failed_at is None
+
     def allows(self, now: Instant) -> bool:
         """Tell whether to try: always after success, else when the pause has passed."""
         return self._failed_at is None or now.since(self._failed_at) >= self._pause_s

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from extension.budget import Budget
@@ -50,7 +51,7 @@ def do_nothing() -> None:
 
 
 class Delivery:
-    """Empties the buffer batch by batch, signal by signal; `on_settled` follows each batch."""
+    """Empties the buffer batch by batch; `on_settled` follows each of them."""
 
     def __init__(
         self,
@@ -74,7 +75,6 @@ class Delivery:
         self._one_at_a_time = asyncio.Lock()
         self._batch_bytes: dict[Signal, int] = {}
         """What the endpoint takes at once, where it has refused more."""
-        self._last_took_s = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -102,15 +102,43 @@ class Delivery:
             self._on_settled()
 
     async def _flush(self, before: int, budget: Budget, *, whatever_the_circuit: bool) -> bool:
+        """Export signal by signal; all at once where the endpoint is known to be well."""
+        flushes = [
+            partial(self._flush_signal, signal, before, whatever_the_circuit=whatever_the_circuit)
+            for signal in self._buffer.signals
+        ]
+        if self._circuit.is_closed:
+            return await self._side_by_side(flushes, budget)
+        for flush in flushes:
+            if not await flush(budget):
+                return False
+        return True
+
+    async def _side_by_side(
+        self, flushes: Sequence[Callable[[Budget], Awaitable[bool]]], budget: Budget
+    ) -> bool:
+        """Run flushes at once, each within the whole budget; the slowest is what they cost."""
+        budgets = [Budget(budget.left_s, clock=self._clock) for _ in flushes]
+        running = (flush(own) for flush, own in zip(flushes, budgets, strict=True))
+        done = await asyncio.gather(*running, return_exceptions=True)
+        budget.left_s = min((own.left_s for own in budgets), default=budget.left_s)
+        for each in done:
+            if isinstance(each, BaseException):
+                raise each
+        return all(done)
+
+    async def _flush_signal(
+        self, signal: Signal, before: int, budget: Budget, *, whatever_the_circuit: bool
+    ) -> bool:
         least_s = 0.0
-        for signal in self._buffer.signals:
-            while batch := self._next_batch(signal, before):
-                may_try = whatever_the_circuit or self.may_try
-                if budget.left_s <= least_s or not may_try:
-                    return False
-                if not await self._send(signal, batch, budget):
-                    return False
-                least_s = self._last_took_s * USUAL_TIMES
+        while batch := self._next_batch(signal, before):
+            may_try = whatever_the_circuit or self.may_try
+            if budget.left_s <= least_s or not may_try:
+                return False
+            left_s = budget.left_s
+            if not await self._send(signal, batch, budget):
+                return False
+            least_s = (left_s - budget.left_s) * USUAL_TIMES
         return True
 
     def _next_batch(self, signal: Signal, before: int) -> list[Entry]:
@@ -120,9 +148,7 @@ class Delivery:
     async def _send(self, signal: Signal, batch: list[Entry], budget: Budget) -> bool:
         """Send one batch; return whether the endpoint is worth the next one."""
         bodies = [entry.outgoing.body for entry in batch]
-        left_s = budget.left_s
         outcome = await self._exporter.export(signal, bodies, budget=budget)
-        self._last_took_s = left_s - budget.left_s
         if outcome.kind == "unauthenticated" and budget.left_s > 0:
             outcome = await self._try_renewed(signal, bodies, outcome, budget)
         self._circuit.learn(outcome, self._clock.now())

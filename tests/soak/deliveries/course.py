@@ -12,8 +12,7 @@ from random import Random  # noqa: TID251  # repeatable from a seed, which os.ur
 from typing import Any
 
 from extension.clock import SystemClock
-from tests.soak.deliveries.endpoint import Post, SlowEndpoint
-from tests.soak.deliveries.events import (
+from tests.scripted.deliveries import (
     Identity,
     Line,
     delivery,
@@ -24,8 +23,9 @@ from tests.soak.deliveries.events import (
     split_delivery,
     start_event,
 )
+from tests.scripted.platform import Platform
+from tests.soak.deliveries.endpoint import Post, SlowEndpoint
 from tests.soak.deliveries.plan import Step, draw_latency_s, draw_steps
-from tests.soak.deliveries.platform import Platform
 from tests.waiting import until
 
 BUFFERED_S = 0.025

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from extension.budget import Budget
@@ -30,6 +30,7 @@ class ScriptedExporter:
     takes_s: float = 0.0
     sent: list[tuple[str, list[str]]] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
+    answered: Callable[[], Awaitable[object]] | None = None
 
     async def export(self, signal: Signal, bodies: Sequence[bytes], *, budget: Budget) -> Outcome:
         """Take a batch."""
@@ -41,6 +42,8 @@ class ScriptedExporter:
 
     async def _answer(self) -> None:
         self.clock.advance(self.takes_s)
+        if self.answered:
+            await self.answered()
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Stage:
 
 
 async def test_all_that_waits_goes_out() -> None:
-    """Signals go one after the other, each in its order, and leave the buffer."""
+    """Each signal goes in its order, and leaves the buffer."""
     stage = Stage()
     stage.add("a", "b")
     stage.add("x", signal="logs")
@@ -118,13 +121,26 @@ async def test_what_was_not_acknowledged_comes_again() -> None:
     assert stage.buffer.count == 0
 
 
-async def test_after_a_failure_the_other_signals_are_not_tried() -> None:
-    """They go to the same endpoint."""
-    stage = Stage([KEPT])
+async def test_signals_leave_side_by_side() -> None:
+    """An invocation that is held waits for the slowest of them, not for their sum."""
+    stage = Stage()
+    both = asyncio.Barrier(2)
+    stage.exporter.answered = both.wait
     stage.add("a")
     stage.add("x", signal="logs")
     await stage.flush()
-    assert [signal for signal, _ in stage.exporter.sent] == ["traces"]
+    assert stage.health.accepted == {"traces": 1, "logs": 1}
+
+
+async def test_a_failing_endpoint_is_tried_with_one_signal() -> None:
+    """They go to the same endpoint: the others would fail, too."""
+    stage = Stage([KEPT, KEPT])
+    stage.add("a")
+    await stage.flush()
+    stage.clock.advance(1)
+    stage.add("x", signal="logs")
+    await stage.flush()
+    assert [signal for signal, _ in stage.exporter.sent] == ["traces", "traces"]
 
 
 async def test_during_a_pause_nothing_is_tried() -> None:

@@ -8,6 +8,7 @@ from extension.telemetry.assembly.hold import (
     LEAST_QUIET_S,
     LONGEST_QUIET_S,
     LOSS_PATIENCE_S,
+    UNKNOWN_QUIET_S,
     Hold,
     quiet_patience_s,
 )
@@ -97,6 +98,7 @@ def test_what_is_over_is_not_held(state: State) -> None:
 
 def test_the_silence_that_is_borne_grows_with_the_durations_seen() -> None:
     """Generous to functions that take long, bounded for all of them."""
-    assert quiet_patience_s([]) == LEAST_QUIET_S
+    assert quiet_patience_s([]) == UNKNOWN_QUIET_S
+    assert quiet_patience_s([0.02]) == LEAST_QUIET_S == 2.0
     assert quiet_patience_s([0.1, 20.0, 0.2]) == 30.0
     assert quiet_patience_s([600.0]) == LONGEST_QUIET_S

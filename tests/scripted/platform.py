@@ -21,7 +21,7 @@ from aiohttp import web
 from tests.sandbox import FAREWELL, free_port
 from tests.waiting import until
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 IDENTIFIER = "11111111-2222-4333-8444-555555555555"
 EXTENSION = "/2020-01-01/extension"
 ANSWER_S = 60.0
@@ -29,9 +29,12 @@ ANSWER_S = 60.0
 
 
 class Platform:
-    """One sandbox with the extension alone in it: the function is whoever calls `invoke`."""
+    """One sandbox with the extension alone in it: whoever sends events is the function.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    `setup` are statements that the process runs first, with the names of `tests.sabotage`.
+    """
+
+    def __init__(self, environment: dict[str, str], *, setup: str = "") -> None:
         self.asked_next = 0
         """How often the extension has asked for the next event."""
         self.asked_next_s = 0.0
@@ -44,6 +47,7 @@ class Platform:
         self.max_bytes = 0
         """`maxBytes` of its subscription."""
         self._environment = environment
+        self._setup = setup
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._deliveries: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         self._destination = ""
@@ -60,7 +64,7 @@ class Platform:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-c", _program()),
+            *(sys.executable, "-I", "-c", _program(self._setup)),
             env=self._environment | _sandbox(self._runner.addresses[0][1]),
             stdout=asyncio.subprocess.PIPE,
             limit=1024 * 1024,
@@ -175,9 +179,10 @@ class Platform:
             self.lines.append(json.loads(line))
 
 
-def _program() -> str:
+def _program(setup: str) -> str:
     path = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
-    return f"{path}; from extension.__main__ import main; main()"
+    sabotage = f"from tests.sabotage import *; {setup}; " if setup else ""
+    return f"{path}; {sabotage}from extension.__main__ import main; main()"
 
 
 def _sandbox(port: int) -> dict[str, str]:

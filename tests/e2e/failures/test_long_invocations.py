@@ -1,0 +1,101 @@
+"""An invocation runs long or says much: what it says leaves meanwhile, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.intake import Intake
+from simulator.intake.replies import Reply
+from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.expectations import invocations
+from tests.waiting import until
+
+SHORT_PERIOD = "replace('extension.telemetry.telemetry:PERIOD_S', 0.2)"
+LINES, LINES_A_DELIVERY = 100_000, 2_000
+FLUSHES = pytest.mark.parametrize("flush", ["auto", "end", "periodic"])
+
+
+@FLUSHES
+async def test_data_leaves_when_the_period_is_over(intake: Intake, flush: str) -> None:
+    """Long before the end of a long invocation its lines are at the endpoint."""
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": flush,
+        "DISPATCH_SIGNALS": "traces,logs",
+    }
+    async with sandbox(SHORT_PERIOD, **environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        for text in ("first", "second"):
+            deliver(platform, told.start, told.line(text))
+            await until(lambda: text in [record.body for record in intake.logs])  # noqa: B023
+        assert invocations(intake) == []
+        deliver(platform, told.done)
+        await next_is_asked(platform, 2)
+    assert [record.body for record in intake.logs] == ["first", "second"]
+    assert len(invocations(intake)) == 1
+    assert lost(platform) == {}
+
+
+@FLUSHES
+async def test_data_leaves_when_the_buffer_is_half_full(intake: Intake, flush: str) -> None:
+    """No period needs to be over for it."""
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": flush,
+        "DISPATCH_SIGNALS": "traces,logs",
+        "DISPATCH_BUFFER_MAX_BYTES": "65536",
+    }
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, *(told.line(f"{n} {'x' * 400}") for n in range(100)))
+        await until(lambda: intake.logs)
+        assert invocations(intake) == []
+        deliver(platform, told.done)
+        await next_is_asked(platform, 2)
+    assert len(intake.logs) == 100
+    assert lost(platform) == {}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("short", [True, False], ids=["25 bytes", "95 bytes"])
+async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
+    """With a healthy endpoint all of them arrive, however much more they are than the buffer."""
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_SIGNALS": "logs",
+    }
+    padding = "x" * (10 if short else 80)
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start)
+        for first in range(0, LINES, LINES_A_DELIVERY):
+            numbers = range(first, first + LINES_A_DELIVERY)
+            deliver(platform, *(told.line(f"line {n} {padding}") for n in numbers))
+        deliver(platform, told.done)
+        await platform.delivered()
+        await until(lambda: platform.asked_next >= 2, deadline_s=240)
+    expected = [f"line {n} {padding}" for n in range(LINES)]
+    assert [record.body for record in intake.logs] == expected
+    assert platform.farewell["logs_accepted"] == LINES
+    assert lost(platform) == {}
+
+
+async def test_an_endpoint_that_takes_little_at_once(intake: Intake) -> None:
+    """413 costs nothing: the batch comes again in parts."""
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": "end",
+        "DISPATCH_SIGNALS": "logs",
+    }
+    intake.respond = [Reply(status=413), Reply(status=413)]
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        lines = [told.line(f"line {n} {'x' * 1000}") for n in range(400)]
+        deliver(platform, told.start, *lines, told.done)
+        await next_is_asked(platform, 2)
+    assert len({record.body for record in intake.logs}) == 400
+    assert lost(platform) == {}

@@ -1,0 +1,139 @@
+"""The end of an invocation is lost, cut or unreadable: /next is asked long before the timeout."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.intake import Intake
+from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.expectations import invocations
+from tests.scripted.deliveries import dropped_event, split_delivery
+from tests.waiting import until
+
+LOGS = {"DISPATCH_SIGNALS": "traces,logs"}
+MODES = pytest.mark.parametrize("flush", ["auto", "end"])
+
+
+@MODES
+@pytest.mark.parametrize("at", [0.001, 0.5, 0.999])
+async def test_a_record_is_cut_over_two_deliveries(intake: Intake, flush: str, at: float) -> None:
+    """The line arrives whole, and the end behind it is heard."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
+    text = 'a "long" line of {braces}, [brackets] and \\ ' * 8_000
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        for part in split_delivery([told.start], told.line(text), [told.done], at=at):
+            platform.deliver(part, after_s=0)
+        await next_is_asked(platform, 2)
+        [span] = invocations(intake)
+        assert span.attributes["lambda_dispatch.status"] == "success"
+        assert [record.body for record in intake.logs] == [text]
+    assert lost(platform) == {}
+
+
+@MODES
+async def test_a_record_is_cut_over_three_deliveries(intake: Intake, flush: str) -> None:
+    """However often it is cut, it is joined."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        line = told.line("x" * 3000)
+        platform.send(told.invoke())
+        first, rest = split_delivery([told.start], line, [told.done], at=0.3)
+        envelope = rest[: rest.index(b'"record":') + len(b'"record":')]
+        place = len(envelope) + 1000
+        second, third = rest[:place] + b"}]", envelope + rest[place:]
+        for part in (first, second, third):
+            platform.deliver(part, after_s=0)
+        await next_is_asked(platform, 2)
+        assert [record.body for record in intake.logs] == ["x" * 3000]
+    assert lost(platform) == {}
+
+
+@MODES
+async def test_the_second_part_never_comes(intake: Intake, flush: str) -> None:
+    """The record is lost and counted; what came before it in its delivery is not."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        before = [told.start, told.line("whole")]
+        first, _ = split_delivery(before, told.line("x" * 3000), [], at=0.5)
+        platform.deliver(first, after_s=0)
+        await next_is_asked(platform, 2)
+        again = Told(2)
+        platform.send(again.invoke())
+        deliver(platform, again.start, again.done)
+        await next_is_asked(platform, 3)
+    assert [record.body for record in intake.logs] == ["whole"]
+    assert len(invocations(intake)) == 2
+    assert lost(platform) == {"dropped.bad_event": 1}
+
+
+@MODES
+async def test_the_platform_dropped_the_end(intake: Intake, flush: str) -> None:
+    """`platform.logsDropped` in its place: the end may have been among what was dropped."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, dropped_event(told.began_ns))
+        await next_is_asked(platform, 2)
+    assert platform.farewell["platform_dropped"] == 1
+
+
+@MODES
+async def test_the_end_cannot_be_read(intake: Intake, flush: str) -> None:
+    """Bytes that are no event may have been the end."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start)
+        platform.deliver(b'[{"time":', after_s=0)
+        await next_is_asked(platform, 2)
+    assert lost(platform) == {"dropped.bad_event": 1}
+
+
+@MODES
+@pytest.mark.parametrize("time", ["soon", "", None, "9999-99-99T00:00:00Z", 17])
+async def test_the_time_of_the_end_cannot_be_read(intake: Intake, flush: str, time: object) -> None:
+    """An end without a time is an end: it was when it was received."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, {**told.done, "time": time})
+        await next_is_asked(platform, 2)
+        [span] = invocations(intake)
+        assert span.attributes["lambda_dispatch.status"] == "success"
+        assert span.end_ns >= told.began_ns
+    assert lost(platform) == {}
+
+
+@MODES
+async def test_the_end_is_lost_without_a_sign(intake: Intake, flush: str) -> None:
+    """Silence is borne for some seconds, not for the quarter of an hour that the function has."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start)
+        await next_is_asked(platform, 2)
+    assert platform.farewell["added_ms"] > 1000
+
+
+async def test_an_invocation_given_up_ends_later(intake: Intake) -> None:
+    """It went on without being held; its end is exported when it comes, not at SHUTDOWN."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, dropped_event(told.began_ns))
+        await next_is_asked(platform, 2)
+        deliver(platform, told.done)
+        await platform.delivered()
+        await until(lambda: invocations(intake))
+        assert invocations(intake)[0].attributes["lambda_dispatch.status"] == "success"
+    assert platform.farewell["added_ms"] == 0

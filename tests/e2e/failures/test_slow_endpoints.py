@@ -1,0 +1,123 @@
+"""The endpoint takes its time: who waits for it, what is sent twice, what a freeze does to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from simulator.intake import Intake
+from simulator.intake.replies import Hang, Reply
+from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.expectations import invocations
+from tests.waiting import until
+
+
+async def test_periodic_never_waits_for_an_export(intake: Intake) -> None:
+    """/next is asked while the POST is unanswered, and the POST is not given up for it."""
+    answer = Hang()
+    intake.respond = [answer]
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
+    async with sandbox(**environment) as platform:
+        for number in range(1, 6):
+            told = Told(number)
+            platform.send(told.invoke())
+            await next_is_asked(platform, number + 1)
+            deliver(platform, told.start, told.done)
+            await platform.delivered()
+        await until(lambda: intake.requests)
+        assert len(intake.requests) == 1
+        answer.released.set()
+    assert {span.span_id for span in invocations(intake)} == {
+        span.span_id for span in intake.spans if span.kind == "SERVER"
+    }
+    assert len(invocations(intake)) == 5
+    assert platform.farewell.get("failed_exports", 0) == 0
+    assert lost(platform) == {}
+
+
+async def test_a_freeze_cuts_an_export(intake: Intake) -> None:
+    """Time in which the process stood still is no time that the endpoint took: one POST, once."""
+    answer = Hang()
+    intake.respond = [answer]
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": "periodic",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "2500",
+    }
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, told.done)
+        await platform.delivered()
+        again = Told(2)
+        platform.send(again.invoke())
+        await until(lambda: intake.requests)
+        platform.freeze()
+        frozen_at = asyncio.get_running_loop().time()
+        answer.released.set()
+        await until(lambda: asyncio.get_running_loop().time() > frozen_at + 4)
+        platform.thaw()
+        deliver(platform, again.start, again.done)
+        await platform.delivered()
+    assert len(invocations(intake)) == 2
+    assert platform.farewell.get("failed_exports", 0) == 0
+    assert lost(platform) == {}
+
+
+async def test_a_held_export_takes_what_waited_when_it_began(intake: Intake) -> None:
+    """What comes in during its POST waits for the next one: one export a hold, not a chain."""
+    answer = Hang()
+    intake.respond = [answer]
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, told.done)
+        await until(lambda: intake.requests)
+        deliver(platform, told.report)
+        await platform.delivered()
+        answer.released.set()
+        await next_is_asked(platform, 2)
+        assert len(intake.requests) == 1
+    assert len(intake.requests) == 2
+    assert lost(platform) == {}
+
+
+@pytest.mark.parametrize("flush", ["auto", "end"])
+async def test_what_a_slow_export_adds_is_told(intake: Intake, flush: str) -> None:
+    """`added_ms` is what an outside clock saw between the end and /next."""
+    answer = Hang()
+    intake.respond = [answer]
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, told.done)
+        ended_at = asyncio.get_running_loop().time()
+        await until(lambda: intake.requests)
+        held_from = asyncio.get_running_loop().time()
+        await until(lambda: asyncio.get_running_loop().time() > held_from + 0.5)
+        answer.released.set()
+        await next_is_asked(platform, 2)
+        most_ms = (platform.asked_next_s - ended_at) * 1000
+    assert 500 <= platform.farewell["added_ms"] <= most_ms + 5
+
+
+async def test_shutdown_comes_during_an_export(intake: Intake) -> None:
+    """What is under way may end, and nothing of it is sent a second time."""
+    answer = Hang(then=Reply())
+    intake.respond = [answer]
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
+    setup = "replace('extension.telemetry.telemetry:LAST_PATIENCE_S', 60.0)"
+    async with sandbox(setup, **environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, told.done)
+        await platform.delivered()
+        platform.send(Told(2).invoke())
+        await until(lambda: intake.requests)
+        asyncio.get_running_loop().call_later(0.2, answer.released.set)
+    ended = [span for span in invocations(intake) if "lambda_dispatch.status" in span.attributes]
+    assert len(ended) == 1
+    assert lost(platform) == {}
