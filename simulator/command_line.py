@@ -72,6 +72,7 @@ def parse_arguments(arguments: list[str] | None = None) -> Request:
             log_format=options.log_format,
             initialization_type=options.initialization,
             port=options.port,
+            cpu_share=options.cpu_share,
             freeze=not options.no_freeze,
             time_compression=options.compress,
         ),
@@ -164,6 +165,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="divides gaps and timeouts",
     )
+    add("--cpu-share", action="store_true", help="only the CPU of this memory size, after init")
     add("--no-freeze", action="store_true", help="let processes run between invocations")
     add("--trace-header", type=read.header, metavar="HEADER", help="the caller's X-Amzn-Trace-Id")
     add("--port", type=read.number(0, 65535), default=0, help="of the Runtime API; 0: any free one")

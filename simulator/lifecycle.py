@@ -6,6 +6,7 @@ that needs it (phase "invoke", the suppressed init), within the function's timeo
 
 from __future__ import annotations
 
+import asyncio
 import os
 import uuid
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from simulator.errors import SandboxLostError, SimulatorError
 from simulator.preflight import setup_problem
 from simulator.sandbox.environment import Host
 from simulator.sandbox.initialization import Initialization
+from simulator.sandbox.micro_vm import MicroVm
 from simulator.sandbox.sandbox import Sandbox
 from simulator.sandbox.shutdown import shut_down
 from simulator.telemetry import records
@@ -55,6 +57,7 @@ class Lifecycle:
         self._on_event = on_event
         self._on_exit = on_exit
         self._on_line = on_line
+        self._vm: MicroVm | None = None
         self._token = str(uuid.uuid4())
         self._init_ns = 0
         self._is_frozen = False
@@ -85,13 +88,16 @@ class Lifecycle:
         except SandboxLostError as error:
             await self._refuse_broken_setup(self.sandbox, error.failure)
             return error.failure
+        finally:
+            if self._vm is not None:
+                self._vm.end_boost()
         self._init_ns = monotonic_ns() - began_ns if phase == "init" else 0
         if self._settings.is_snap_start:
             self._freeze()
         return None
 
     async def end(self, reason: Reason) -> None:
-        """End the current sandbox, if there is one; idempotent."""
+        """End the processes of the current sandbox, if there is one; idempotent."""
         sandbox = self.sandbox
         if sandbox is not None:
             self._is_frozen = False
@@ -99,6 +105,15 @@ class Lifecycle:
                 await shut_down(sandbox, reason)
             finally:
                 self.sandbox = None
+
+    async def close(self) -> None:
+        """End the current sandbox as Lambda does in the end, and what outlived its resets."""
+        try:
+            await self.end("spindown")
+        finally:
+            vm, self._vm = self._vm, None
+            if vm is not None:
+                await asyncio.shield(vm.close())
 
     async def reset(self, failure: Failure) -> None:
         """End a sandbox that is lost; raises SimulatorError when another would be lost, too."""
@@ -158,11 +173,14 @@ class Lifecycle:
 
     def _new_sandbox(self) -> Sandbox:
         self.sandboxes += 1
+        if self._vm is None:
+            self._vm = MicroVm(self._settings)
         hub = TelemetryHub(self._settings, clock=self._clock, on_event=self._on_event)
         return Sandbox(
             self._settings,
             number=self.sandboxes,
             host=self._new_host(),
+            vm=self._vm,
             clock=self._clock,
             hub=hub,
             on_exit=self._on_exit,

@@ -127,7 +127,7 @@ class LocalLambda:
     async def shutdown(self) -> None:
         """End the sandbox as Lambda does after a while without invocations; idempotent."""
         try:
-            await self._lifecycle.end("spindown")
+            await self._lifecycle.close()
         finally:
             if self._is_serving:
                 self._is_serving = False

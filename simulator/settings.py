@@ -58,6 +58,8 @@ class FunctionSettings:
         init_timeout_s: After it the init is broken off and repeated inside the first invocation;
             without it 10 s on demand, else the function's timeout, but at least 130 s.
         shutdown_timeout_s: What external extensions get from SHUTDOWN to SIGKILL.
+        cpu_share: Give all processes together the CPU that Lambda gives this memory size (128 MB:
+            1/14 of a core), except in the first init, which has more, and on Managed Instances.
         host: Loopback address of the Runtime, Extensions and Telemetry API.
         port: Their port; 0 takes a free one.
         freeze: Stop all processes between invocations (SIGSTOP), as Lambda does.
@@ -89,6 +91,7 @@ class FunctionSettings:
     tracing: Tracing = "active"
     log_format: LogFormat = "Text"
     initialization_type: InitializationType = "on-demand"
+    cpu_share: bool = False
     host: str = "127.0.0.1"
     port: int = 0
     freeze: bool = True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.sandbox.environment import Host
+    from simulator.sandbox.micro_vm import MicroVm
     from simulator.sandbox.output import OutputLine
     from simulator.settings import FunctionSettings
 
@@ -33,6 +34,7 @@ class Fleet:
         *,
         number: int,
         host: Host,
+        vm: MicroVm,
         on_line: Callable[[OutputLine], None],
         on_exit: Callable[[ProcessExit], None],
     ) -> None:
@@ -40,6 +42,7 @@ class Fleet:
         self._settings = settings
         self._number = number
         self._host = host
+        self._vm = vm
         self._on_line = on_line
         self._on_exit = on_exit
         self._watchers: list[asyncio.Task[None]] = []
@@ -59,19 +62,19 @@ class Fleet:
         """The external extensions that were started."""
         return [process for process in self.processes if process.kind == "extension"]
 
-    async def launch_extension(self, path: Path) -> None:
+    def launch_extension(self, path: Path) -> None:
         """Start an external extension; raises OSError when the file cannot be executed."""
         process = SandboxProcess(path.name, kind="extension", on_line=self._on_line)
         environment = extension_environment(self._settings, self._host)
-        await process.start((str(path),), environment=environment, folder=path.parent)
+        process.start((str(path),), vm=self._vm, environment=environment, folder=path.parent)
         self._watch(process)
 
-    async def launch_runtime(self) -> None:
+    def launch_runtime(self) -> None:
         """Start the function's runtime; raises OSError when the command cannot be executed."""
         process = SandboxProcess("runtime", kind="function", on_line=self._on_line)
         environment = runtime_environment(self._settings, self._host, log_fd=process.log_fd)
         command = runtime_command(self._settings)
-        await process.start(command, environment=environment, folder=self._settings.code)
+        process.start(command, vm=self._vm, environment=environment, folder=self._settings.code)
         self._watch(process)
 
     def drain(self) -> None:

@@ -61,9 +61,9 @@ class Initialization:
     async def _start_all(self) -> None:
         sandbox = self._sandbox
         extensions = sandbox.registry.extensions
-        await self._launch_extensions()
+        self._launch_extensions()
         await sandbox.reach(lambda: all(each.state != "Started" for each in extensions))
-        await self._launch_runtime()
+        self._launch_runtime()
         await sandbox.reach(lambda: sandbox.runtime.has_asked)
         sandbox.registry.is_open = False
         if sandbox.settings.is_managed:
@@ -103,7 +103,7 @@ class Initialization:
         message = f"{problem} within {self._limit_s:g} s"
         return Failure(error_type=TIMED_OUT, message=message, culprit=silent)
 
-    async def _launch_extensions(self) -> None:
+    def _launch_extensions(self) -> None:
         registry = self._sandbox.registry
         paths = list_extensions(self._sandbox.settings.extensions)
         expected = [(path, registry.launch(path.name)) for path in paths[: EXTENSION_LIMIT + 1]]
@@ -112,19 +112,19 @@ class Initialization:
             message = f"more than {EXTENSION_LIMIT} extensions"
             raise _launch_error(surplus, "TooManyExtensions", message)
         for path, extension in expected:
-            await self._launch_extension(path, extension)
+            self._launch_extension(path, extension)
 
-    async def _launch_extension(self, path: Path, extension: RegisteredExtension) -> None:
+    def _launch_extension(self, path: Path, extension: RegisteredExtension) -> None:
         try:
-            await self._sandbox.fleet.launch_extension(path)
+            self._sandbox.fleet.launch_extension(path)
         except OSError as error:
             kind = "PermissionDenied" if isinstance(error, PermissionError) else "UnknownError"
             message = f"fork/exec /opt/extensions/{path.name}: {error.strerror}".lower()
             raise _launch_error(extension, kind, message) from None
 
-    async def _launch_runtime(self) -> None:
+    def _launch_runtime(self) -> None:
         try:
-            await self._sandbox.fleet.launch_runtime()
+            self._sandbox.fleet.launch_runtime()
         except OSError as error:
             command = runtime_command(self._sandbox.settings)[0]
             message = f"fork/exec {command}: {error.strerror}".lower()

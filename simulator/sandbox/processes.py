@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from simulator.sandbox.output import FrameDecoder, LineDecoder, OutputLine, OutputPipe
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Mapping
+
+    from simulator.sandbox.micro_vm import MicroVm
 
 _RECORD_OVERHEAD_BYTES = 26  # what CloudWatch Logs counts for each event besides its text
 
@@ -53,7 +58,8 @@ class SandboxProcess:
         self.was_killed = False
         self.printed_bytes = 0
         self._on_line = on_line
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._pipes = [OutputPipe(LineDecoder(), self._record) for _ in ("stdout", "stderr")]
         self._frames = OutputPipe(FrameDecoder(), self._record) if kind == "function" else None
 
@@ -72,32 +78,31 @@ class SandboxProcess:
         """Exit status or minus the signal's number; None while it runs."""
         return self._process.returncode if self._process else None
 
-    async def start(
-        self, command: tuple[str, ...], *, environment: Mapping[str, str], folder: Path
+    def start(
+        self, command: tuple[str, ...], *, vm: MicroVm, environment: Mapping[str, str], folder: Path
     ) -> None:
         """Start it; raises OSError when the file cannot be executed."""
         stdout, stderr = self._pipes
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
+            self._process = vm.start(
+                command,
+                environment=environment,
+                folder=folder,
                 stdout=stdout.write_fd,
                 stderr=stderr.write_fd,
                 pass_fds=(self.log_fd,) if self._frames else (),
-                env=dict(environment),
-                cwd=folder,
-                start_new_session=True,
             )
         except BaseException:
             self.close()
             raise
         for pipe in self._all_pipes():
             pipe.close_write_end()
+        wait = partial(_wait, self._process, asyncio.get_running_loop(), self._ended)
+        threading.Thread(target=wait, name=f"wait for {self.name}", daemon=True).start()
 
     async def wait(self) -> int:
         """Return the exit status once it has ended; its children may live on."""
-        assert self._process is not None
-        return await self._process.wait()
+        return await asyncio.shield(self._ended)
 
     def drain(self) -> None:
         """Take what it has printed by now."""
@@ -116,7 +121,7 @@ class SandboxProcess:
             return
         self.was_killed = self.was_killed or self.returncode is None
         self.signal_group(signal.SIGKILL)
-        await self._process.wait()
+        await self.wait()
 
     def close(self) -> None:
         """Take the last output and close the pipes."""
@@ -132,6 +137,15 @@ class SandboxProcess:
         self._on_line(line)
 
 
+def _wait(
+    process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop, ended: asyncio.Future[int]
+) -> None:
+    """Wait in a thread of its own: asyncio only waits for processes that it has started."""
+    returncode = process.wait()
+    with suppress(RuntimeError):  # the loop has ended, and everybody who waited with it
+        loop.call_soon_threadsafe(ended.set_result, returncode)
+
+
 def peak_memory_mb(pids: list[int]) -> int:
     """Return the most memory these processes have held, summed, in MB; 0 where unknown."""
     kilobytes = 0
@@ -140,3 +154,13 @@ def peak_memory_mb(pids: list[int]) -> int:
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()
             kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     return kilobytes // 1024
+
+
+def with_descendants(pids: list[int]) -> list[int]:
+    """Return these processes and all that they have started and that still run; needs /proc."""
+    found = list(pids)
+    for pid in found:  # grows meanwhile
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            with suppress(OSError):
+                found += map(int, children.read_text().split())
+    return found

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.clock import PlatformClock
     from simulator.invocation import Invocation, Shutdown
     from simulator.sandbox.environment import Host
+    from simulator.sandbox.micro_vm import MicroVm
     from simulator.sandbox.output import OutputLine
     from simulator.sandbox.processes import ProcessExit
     from simulator.settings import FunctionSettings
@@ -41,6 +42,7 @@ class Sandbox:
         *,
         number: int,
         host: Host,
+        vm: MicroVm,
         clock: PlatformClock,
         hub: TelemetryHub,
         on_exit: Callable[[ProcessExit], None],
@@ -48,13 +50,19 @@ class Sandbox:
     ) -> None:
         self.settings = settings
         self.host = host
+        self.vm = vm
         self.hub = hub
         self.clock = clock
         self.changes = Changes()
         self.registry = Registry(self.changes, is_managed=settings.is_managed)
         self.runtime = (ManagedRuntime if settings.is_managed else Runtime)(self.changes)
         self.fleet = Fleet(
-            settings, number=number, host=host, on_line=self._note_line, on_exit=self._note_exit
+            settings,
+            number=number,
+            host=host,
+            vm=vm,
+            on_line=self._note_line,
+            on_exit=self._note_exit,
         )
         self.invocation: Invocation | None = None
         self.shutdown_event: Shutdown | None = None
@@ -125,10 +133,12 @@ class Sandbox:
         """Stop all processes and all delivery."""
         self.fleet.drain()
         self.hub.freeze()
+        self.vm.freeze()
         self.fleet.signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let all processes and the delivery go on."""
+        self.vm.thaw()
         self.fleet.signal_all(signal.SIGCONT)
         self.hub.thaw()
 
