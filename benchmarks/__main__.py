@@ -21,6 +21,7 @@ MODULES = (
     "start",
     "layer",
     "throttled",
+    "repeated_start",
     "emulator",
     "after_response",
     "events",

@@ -84,8 +84,10 @@ class Api:
         self.exported = SimpleQueue()
 
     def forget(self) -> None:
-        """Forget the subscriber: its process has ended."""
+        """Forget the subscriber and the /next that waits: their process has ended."""
         self._listener, self._delivery = "", None
+        self._answers.put(b"")  # for the one that waits, which must not take the next process's
+        self._answers = SimpleQueue()
 
     def answer(self, seen: Seen) -> tuple[bytes, bytes]:
         """Return further headers and the body for one request."""
@@ -134,6 +136,8 @@ class _Connection(socketserver.StreamRequestHandler):
             more, content = self.server.api.answer(seen)
             length = b"Content-Length: %d\r\n\r\n" % len(content)
             self.wfile.write(b"HTTP/1.1 200 OK\r\n" + more + length + content)
+            if headers.get(b"connection") == b"close":
+                return
 
 
 def _read_headers(rfile: Any) -> dict[bytes, bytes]:

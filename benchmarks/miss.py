@@ -37,7 +37,7 @@ TOKEN = {"X-Aws-Parameters-Secrets-Token": SANDBOX["AWS_SESSION_TOKEN"]}
 def rows() -> Iterator[Row]:
     """Measure single GETs, one after the other, over a connection that is kept."""
     with ExitStack() as stack:
-        endpoint = f"http://127.0.0.1:{stack.enter_context(_Endpoint()).server_address[1]}"
+        endpoint = f"http://127.0.0.1:{stack.enter_context(Endpoint()).server_address[1]}"
         turns = take_turns(
             {
                 "boto3": _repeat(_boto3_call(endpoint)),
@@ -51,7 +51,7 @@ def rows() -> Iterator[Row]:
     yield compare("hit: one GET", turns["hit"], turns["boto3"], unit="ms", reference=same)
 
 
-class _Endpoint(ThreadingHTTPServer):
+class Endpoint(ThreadingHTTPServer):
     """Parameter Store with one parameter."""
 
     daemon_threads = True

@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from benchmarks import traffic
 from benchmarks.api import DEADLINE_S, Api, Seen
@@ -27,6 +28,8 @@ CPUCLOCK_SCHED = 2
 
 FREE_WITHIN_S = 20.0
 """How long a port may be somebody else's: tests that run beside the measurement give it back."""
+
+Spawn = Callable[..., "subprocess.Popen[Any]"]
 
 TROUBLE = ("switched off", '"ERROR"', "Traceback", "export failed")
 """What an extension prints when it does less than it should."""
@@ -99,16 +102,18 @@ def register_ms(contender: Contender, api: Api) -> float:
 class Process:
     """One extension, from its start to its first /next; killed on the way out, if need be."""
 
-    def __init__(self, contender: Contender, api: Api) -> None:
+    def __init__(self, contender: Contender, api: Api, *, spawn: Spawn = subprocess.Popen) -> None:
+        """`spawn` starts the process, as `subprocess.Popen` does."""
         self._contender = contender
         self._api = api
+        self._spawn = spawn
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill
 
     def start(self) -> None:
         """Start it and wait until it registers."""
         _wait_until_free(self._contender.port)
         began_ns = time.perf_counter_ns()
-        self._child = subprocess.Popen(
+        self._child = self._spawn(
             self._contender.command,
             env=self._contender.environ,
             stdout=self._output,
@@ -139,15 +144,17 @@ class Process:
         self._api.forget()
         self._output.close()
 
-    def invoke(self, number: int, *, also: bytes = b"") -> Invocation:
+    def invoke(
+        self, number: int, *, also: bytes = b"", timeout_s: float = DEADLINE_S
+    ) -> Invocation:
         """Give it one invocation with its telemetry, up to its next /next.
 
-        `also` is a delivery that comes with it.
+        `also` is a delivery that comes with it, `timeout_s` the function's timeout.
         """
         api = self._api
         api.forget_exports()
         cpu_ms, began_ns = self.cpu_ms(), time.perf_counter_ns()
-        api.invoke(traffic.request_id(number))
+        api.invoke(traffic.request_id(number), timeout_s=timeout_s)
         api.deliver(traffic.during(number))
         if also:
             api.deliver(also)
