@@ -43,18 +43,21 @@ class Deliveries:
 
     def _read(self, body: bytes, received_ns: int) -> Batch:
         first, self._first_part = self._first_part, b""
-        if first and (joined := join(first, body)):
-            batch = parse(joined, received_ns=received_ns)
-            if not batch.bad:
-                return batch
-        batch = parse(body, received_ns=received_ns)
+        alone = parse(body, received_ns=received_ns)
         if not first:
-            return batch
+            return alone
+        joined = join(first, body)
+        if joined:
+            batch = parse(joined, received_ns=received_ns)
+            # A third part may follow, but not where the second is whole by itself.
+            is_second_part = not batch.first_part or alone.bad or alone.first_part
+            if not batch.bad and is_second_part:
+                return batch
         return Batch(
-            events=batch.events,
-            bad=batch.bad + 1,
-            items=batch.items,
-            first_part=batch.first_part,
+            events=alone.events,
+            bad=alone.bad + 1,
+            items=alone.items,
+            first_part=alone.first_part,
         )
 
     def end(self) -> int:

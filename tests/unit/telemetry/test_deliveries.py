@@ -1,0 +1,96 @@
+"""Deliveries: each taken once, a record that was cut over two of them joined."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from extension.telemetry.reading.deliveries import REMEMBERED, Deliveries
+from extension.telemetry.reading.events import LogLine, RuntimeDone
+from tests import platform_events as given
+from tests.scripted.deliveries import delivery, split_delivery
+
+NOW_NS = given.ns(99)
+
+
+def test_the_same_bytes_are_taken_once() -> None:
+    """The platform repeats a delivery when it got no answer; equal lines of another one stay."""
+    deliveries = Deliveries()
+    body = delivery([given.line("x", 1)])
+    other = delivery([given.line("x", 1.001)])
+    assert [deliveries.is_repeated(each) for each in (body, body, other)] == [False, True, False]
+
+
+def test_only_the_last_deliveries_are_remembered() -> None:
+    """Digests of all of them would grow for ever."""
+    deliveries = Deliveries()
+    for number in range(REMEMBERED + 1):
+        deliveries.is_repeated(str(number).encode())
+    assert deliveries.is_repeated(b"1") is True
+    assert deliveries.is_repeated(b"0") is False
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+
+
+@drawn(
+    value=st.one_of(texts, st.dictionaries(texts, st.one_of(texts, st.integers()), min_size=1)),
+    at=st.floats(0, 1),
+)
+def test_a_record_cut_anywhere_is_joined(value: object, at: float) -> None:
+    """Wherever the cut falls, all events come out as if there were none."""
+    events = [given.start("r", 1), given.event("function", 2, value), given.done("r", 3)]
+    parts = split_delivery(events[:1], events[1], events[2:], at=at)
+    deliveries = Deliveries()
+    batches = [deliveries.read(part, received_ns=NOW_NS) for part in parts]
+    whole = Deliveries().read(delivery(events), received_ns=NOW_NS)
+    assert tuple(event for batch in batches for event in batch.events) == whole.events
+    assert [batch.bad for batch in batches] == [0, 0]
+    assert deliveries.waits_for_more is False
+
+
+def test_the_events_of_the_first_part_do_not_wait() -> None:
+    """A start in it is known at once."""
+    first, _ = split_delivery([given.start("r", 1)], given.line("x" * 99, 2), [], at=0.5)
+    deliveries = Deliveries()
+    assert len(deliveries.read(first, received_ns=NOW_NS).events) == 1
+    assert deliveries.waits_for_more is True
+
+
+def test_a_first_part_without_a_second_is_counted() -> None:
+    """Another delivery follows: it is whole, and the record is lost."""
+    first, _ = split_delivery([], given.line("x" * 99, 2), [], at=0.5)
+    deliveries = Deliveries()
+    deliveries.read(first, received_ns=NOW_NS)
+    batch = deliveries.read(delivery([given.done("r", 3)]), received_ns=NOW_NS)
+    assert (batch.bad, len(batch.events)) == (1, 1)
+    assert deliveries.end() == 0
+
+
+def test_a_delivery_that_only_looks_like_a_second_part_is_read_by_itself() -> None:
+    """It begins with a record of the same kind and time: joining would cost both."""
+    first, _ = split_delivery([], given.line("x" * 99, 2), [], at=0.5)
+    deliveries = Deliveries()
+    deliveries.read(first, received_ns=NOW_NS)
+    batch = deliveries.read(delivery([given.line("whole", 2)]), received_ns=NOW_NS)
+    assert batch.bad == 1
+    assert [event.record for event in batch.events if isinstance(event, LogLine)] == ["whole"]
+
+
+def test_a_first_part_at_the_end_is_counted_once() -> None:
+    """The sandbox ends before the second comes."""
+    first, _ = split_delivery([], given.line("x" * 99, 2), [], at=0.5)
+    deliveries = Deliveries()
+    deliveries.read(first, received_ns=NOW_NS)
+    assert (deliveries.end(), deliveries.end()) == (1, 0)
+
+
+def test_an_event_without_a_readable_time_happened_when_it_was_received() -> None:
+    """An end is an end, and a line is a line."""
+    events = [{**given.done("r", 3), "time": "soon"}, {"type": "function", "record": "x"}]
+    batch = Deliveries().read(json.dumps(events).encode(), received_ns=NOW_NS)
+    done, line = batch.events
+    assert isinstance(done, RuntimeDone)
+    assert (done.time_ns, line.time_ns, batch.bad) == (NOW_NS, NOW_NS, 0)
