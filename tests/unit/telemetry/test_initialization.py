@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.assembly.finished import Finished, Invocation
+from extension.telemetry.assembly.cache_use import CacheCall
+from extension.telemetry.assembly.finished import (
+    CallSpan,
+    Finished,
+    Invocation,
+    LooseRecords,
+)
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.reading.xray import SpanLink
@@ -114,3 +120,29 @@ def test_an_init_that_failed_is_told_at_the_end() -> None:
     assert isinstance(initialization, Initialization)
     assert (initialization.status, initialization.end_ns) == ("timeout", ns(10))
     assert into.end(reason="failure", now_ns=ns(11)) == []
+
+
+def test_what_came_before_the_first_invocation_is_kept_without_an_init_start() -> None:
+    """The event may be lost: lines and calls of the cache still leave, in the first one's trace."""
+    into = Assembler(ids=SequentialIds())
+    early = assemble(into, [[given.line("while importing", 0.5)]])
+    early += into.feed_call(call(0.6))
+    finished = assemble(into, [[given.start("a", 1), given.done("a", 2)]])
+    assert early == []
+    [loose] = [each for each in finished if isinstance(each, LooseRecords)]
+    [called] = [each for each in finished if isinstance(each, CallSpan)]
+    assert [record.body for record in loose.records] == ["while importing"]
+    assert loose.context is not None
+    assert called.context is not None
+    assert loose.context.trace_id == called.context.trace_id == given.TRACE_ID
+
+
+def call(seconds: float) -> CacheCall:
+    """Return a call of the cache to AWS."""
+    return CacheCall(
+        service="ssm",
+        operation="GetParameter",
+        entry="/a",
+        start_ns=given.ns(seconds),
+        end_ns=given.ns(seconds + 0.1),
+    )

@@ -359,3 +359,57 @@ def test_late_lines_of_one_delivery_travel_together() -> None:
     [late] = gather(feed(into, events))
     assert isinstance(late, LooseRecords)
     assert len(late.records) == 200
+
+
+def test_lines_that_overtake_their_start_go_to_their_own_invocation() -> None:
+    """They come after the end of the one before, which holds them until the start is here."""
+    into = Assembler(ids=SequentialIds(), stream_records=True)
+    first = assemble(into, [[given.start("a", 1), given.line("of a", 1.5), given.done("a", 2)]])
+    early = assemble(into, [[given.line("of b", 11.5)]])
+    late = assemble(into, [[given.start("b", 11), given.done("b", 12)]])
+    assert early == []
+    owners = {
+        record.body: each.request_id
+        for each in (*first, *late)
+        if isinstance(each, LooseRecords)
+        for record in each.records
+    }
+    assert owners == {"of a": "a", "of b": "b"}
+
+
+def test_lines_after_the_end_of_the_last_invocation_stay_with_it() -> None:
+    """No other invocation took them: they leave with its report."""
+    into = Assembler(ids=SequentialIds(), stream_records=True)
+    finished = assemble(
+        into,
+        [
+            [given.start("a", 1), given.done("a", 2)],
+            [given.line("after", 2.01)],
+            [given.start("b", 11), given.report("a", 2.1)],
+        ],
+    )
+    [overhead] = [each for each in finished if isinstance(each, Overhead)]
+    assert [record.body for record in overhead.records] == ["after"]
+
+
+def test_lines_beyond_what_is_held_are_counted_after_the_end_too() -> None:
+    """Whatever leaves says how many it does not carry."""
+    into = Assembler(ids=SequentialIds())
+    late = [given.line(f"after {n}", 2.001) for n in range(MAX_RECORDS + 5)]
+    finished = assemble(
+        into, [[given.start("a", 1), given.done("a", 2)], late, [given.report("a", 2.1)]]
+    )
+    [overhead] = [each for each in finished if isinstance(each, Overhead)]
+    assert (len(overhead.records), overhead.dropped_records) == (MAX_RECORDS, 5)
+
+
+def test_streamed_lines_are_never_dropped_for_want_of_room() -> None:
+    """Where each line is a record of its own, those beyond the bound travel at once."""
+    into = Assembler(ids=SequentialIds(), stream_records=True)
+    late = [given.line(f"after {n}", 2.001) for n in range(MAX_RECORDS + 5)]
+    finished = assemble(
+        into,
+        [[given.start("a", 1), given.done("a", 2)], late, [given.report("a", 2.1)]],
+    )
+    assert sum(len(each.records) for each in finished) == MAX_RECORDS + 5
+    assert sum(each.dropped_records for each in finished) == 0

@@ -1,0 +1,62 @@
+"""The endpoint's key is in a secret store that does not answer: nothing waits for it for long."""
+
+from __future__ import annotations
+
+from simulator.intake import Intake
+from simulator.intake.replies import Reply
+from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.expectations import invocations
+from tests.fake_aws import FakeAws
+
+HOURS = "replace('extension.parameters.clients:DEADLINE_S', 7200.0)"
+"""What a call to AWS may take in these tests: whoever waits for it waits longer than they do."""
+
+
+async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
+    """Init and invocations go on without the key, and the data goes out when it comes."""
+    environment = {
+        **aws.environment,
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": "end",
+        "DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:shop/key}",
+    }
+    aws.hold()
+    async with sandbox(HOURS, **environment) as platform:
+        for number in (1, 2, 3):
+            told = Told(number)
+            platform.send(told.invoke())
+            deliver(platform, told.start, told.done)
+            await next_is_asked(platform, number + 1)
+        assert intake.requests == []
+        assert "credentials not resolved" in [line["message"] for line in platform.lines]
+        aws.release()
+    assert len(invocations(intake)) == 3
+    assert {seen.headers["authorization"] for seen in intake.requests} == {"Bearer open sesame"}
+    assert lost(platform) == {}
+
+
+async def test_the_endpoint_refuses_a_key_and_the_store_does_not_answer(
+    intake: Intake, aws: FakeAws
+) -> None:
+    """A renewal costs an invocation no more than an export does."""
+    environment = {
+        **aws.environment,
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": "end",
+        "DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:shop/key}",
+    }
+    intake.respond = lambda request: Reply(
+        status=200 if request.headers["authorization"] == "Bearer new" else 401
+    )
+    async with sandbox(HOURS, **environment) as platform:
+        aws.hold()
+        for number in (1, 2):
+            told = Told(number)
+            platform.send(told.invoke())
+            deliver(platform, told.start, told.done)
+            await next_is_asked(platform, number + 1)
+        assert invocations(intake) == []
+        aws.put_secret("shop/key", "new")
+        aws.release()
+    assert len(invocations(intake)) == 2
+    assert lost(platform) == {}
