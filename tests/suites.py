@@ -84,9 +84,11 @@ def run_suite(
 
 
 def closing_line(output: str) -> str:
-    """Return what pytest's last line says, or that there is none."""
-    lines = re.findall(r"^=+ (.* in [0-9.]+s.*?) =+$", output, re.MULTILINE)
-    return str(lines[-1]) if lines else "ended without a closing line"
+    """Return what pytest's last line says, or that there is none and which file was the last."""
+    if lines := re.findall(r"^=+ (.* in [0-9.]+s.*?) =+$", output, re.MULTILINE):
+        return str(lines[-1])
+    files = re.findall(r"^(\S+\.py)\b", output, re.MULTILINE)
+    return f"ended without a closing line in {files[-1] if files else 'no file'}"
 
 
 def lacks_wheel(output: str) -> str:

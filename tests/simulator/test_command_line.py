@@ -101,7 +101,7 @@ async def test_a_failed_invocation_is_exit_code_1(tmp_path: Path) -> None:
         ([*HERE, "--port", "70000"], "--port: 70000 should be from 0 to 65535"),
         ([*HERE, "--event", "{"], "--event: is not JSON"),
         ([*HERE, "--event", "[NaN]"], "--event: is not JSON: NaN is Python's"),
-        ([*HERE, "--event", "[" * 5000], "--event: is nested too deeply"),
+        ([*HERE, "--event", "[" * 100_000], "--event: is nested too deeply"),
         ([*HERE, "--event", "@no"], "--event: @no cannot be read: No such file"),
         ([*HERE, "--event", "@README.md"], "--event: @README.md is not JSON"),
         ([*HERE, "--env", "X"], "--env: X should be NAME=VALUE"),
@@ -134,14 +134,14 @@ async def test_a_syntax_error_is_one_line_and_exit_code_2(tmp_path: Path) -> Non
 
 async def test_a_record_beyond_all_depth_is_text(tmp_path: Path) -> None:
     """A JSON line that is nested too deeply to be read is wrapped, as one that is malformed."""
-    source = "def handler(event, context):\n    print('{\"a\":' * 3000 + '1' + '}' * 3000)\n"
+    source = "def handler(event, context):\n    print('{\"a\":' * 40_000 + '1' + '}' * 40_000)\n"
     stage = Stage.build(tmp_path, source=source)
     function = f"{stage.function}:handler.handler"
     result = await run("--function", function, "--log-format", "JSON", "--print-events")
 
     assert (result.code, result.errors) == (0, "")
     [event] = [line for line in result.output.splitlines() if '"type":"function"' in line]
-    assert json.loads(event)["record"]["message"] == '{"a":' * 3000 + "1" + "}" * 3000
+    assert json.loads(event)["record"]["message"] == '{"a":' * 40_000 + "1" + "}" * 40_000
 
 
 async def test_a_locale_without_unicode_is_no_trouble(

@@ -22,7 +22,7 @@ def test_an_object_is_passed_on() -> None:
     assert event('{"a": [1]}')["record"] == {"a": [1]}
 
 
-@pytest.mark.parametrize("line", ["text", "[1]", "{", '{"a":' * 3000 + "1" + "}" * 3000])
+@pytest.mark.parametrize("line", ["text", "[1]", "{", '{"a":' * 100_000 + "1" + "}" * 100_000])
 def test_what_is_no_object_is_wrapped(line: str) -> None:
     """So is an object that is nested too deeply to be read."""
     assert event(f"{line}\n")["record"] == {
@@ -35,9 +35,9 @@ def test_what_is_no_object_is_wrapped(line: str) -> None:
 
 def test_an_object_that_can_just_be_read_comes_as_text() -> None:
     """Where the stack is deeper than it was at reading, the line stands for the record."""
-    line = '{"a":' * 5000 + "1" + "}" * 5000
+    line = '{"a":' * 100_000 + "1" + "}" * 100_000
     record: object = 1
-    for _ in range(5000):
+    for _ in range(100_000):
         record = {"a": record}
     assert isinstance(record, dict)
     told = Event(time_ns=0, type="function", record=record, text=line).to_json("2025-01-29")

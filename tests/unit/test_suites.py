@@ -83,7 +83,8 @@ def test_run_that_ends_early_is_a_failure(tmp_path: Path) -> None:
     test.write_text("import os\ndef test_it():\n    pass\ndef test_end():\n    os._exit(1)\n")
     outcome = run_suite("name", Path(sys.prefix), [str(tmp_path)], cache=cache)
     assert not outcome.passed
-    assert outcome.closing.startswith("ended without a closing line")
+    assert outcome.closing.startswith("ended without a closing line in ")
+    assert "test_it.py" in outcome.closing
 
 
 @pytest.mark.parametrize(
