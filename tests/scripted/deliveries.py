@@ -111,7 +111,8 @@ def split_delivery(
     """Return the two POSTs over which a record larger than `maxBytes` is spread.
 
     It is cut inside its value, at a share `at` of it; the first part is closed as if it were
-    whole, and the second repeats the envelope. Neither is JSON.
+    whole, and the second repeats the envelope. Neither is JSON, except that the second is by chance
+    when the cut falls between a backslash and its quotation mark.
     """
     value = _text(cut["record"])
     place = min(max(round(len(value) * at), 2), len(value) - 2)

@@ -122,7 +122,7 @@ class _Balance:
             which = ", ".join(f"{count} {what}" for what, count in missing.items())
             yield f"{missing.total()} missing, {max(counted, 0)} counted: {which}"
         for reason, count in self._told.items():
-            if reason.startswith(("dropped.", "faults.")) and reason not in COUNTED:
+            if count and reason.startswith(("dropped.", "faults.")) and reason not in COUNTED:
                 yield f"the closing line says {reason} {count}, and nothing was to be dropped"
 
     def copies(self) -> Iterator[str]:

@@ -75,7 +75,7 @@ def draw_steps(invocations: int, *, seed: int) -> list[Step]:
 
 def draw_latency_s(random: Random) -> float:
     """Draw what the endpoint takes for an answer: mostly little, at most 1.5 s."""
-    return SLOWEST_ENDPOINT_S * random.random() ** 2
+    return SLOWEST_ENDPOINT_S * random.random() ** 3
 
 
 def _draw(random: Random, number: int, trouble: Trouble) -> Step:
