@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from simulator.intake.otlp import LogRecord, Span
+from tests.scripted.deliveries import Identity, Line, delivery, done_event, split_delivery
 from tests.soak.deliveries.balance import OVERHEAD, judge
 from tests.soak.deliveries.course import Invocation, Record
 from tests.soak.deliveries.endpoint import Post
-from tests.soak.deliveries.events import Identity, Line, delivery, done_event, split_delivery
 from tests.soak.deliveries.plan import SHARES, Step, draw_steps
 
 WHO = Identity.numbered(1, seed=1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.soak.deliveries.__main__ import run_all
 
 SEED = 7
@@ -11,7 +9,6 @@ WITHIN_S = 150.0
 """No invocation begins later; with what the extension promises, all are over long before."""
 
 
-@pytest.mark.xfail(reason="split, repeated and lost deliveries, and holds, are yet to be handled")
 async def test_everything_arrives_once_or_is_counted() -> None:
     """Whatever is cut, repeated, late, lost or frozen: one span, one line, and true figures."""
     verdicts = await run_all(40, seed=SEED, within_s=WITHIN_S)
