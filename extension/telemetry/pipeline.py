@@ -105,6 +105,7 @@ class Pipeline:
         self._waiting_bytes = 0
         self._events: deque[Event] = deque()
         self._reader: asyncio.Task[None] | None = None
+        self._steps = 0
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
@@ -157,8 +158,12 @@ class Pipeline:
 
     async def wait_for_progress(self, seconds: float) -> None:
         """Wait until events were read, for so long at most."""
-        self._progress.clear()
-        await self._wait(self._progress, seconds, until=self._progress.is_set)
+        seen = self._steps
+        await self._wait(self._progress, seconds, until=lambda: self._steps > seen)
+
+    async def wait_until_read(self, seconds: float) -> None:
+        """Wait until all that was received is read, for so long at most."""
+        await self._wait(self._progress, seconds, until=lambda: not (self._waiting or self._events))
 
     def collect(self) -> None:
         """Put what was measured since the last call into the buffer."""
@@ -175,6 +180,7 @@ class Pipeline:
 
     async def _read_waiting(self) -> None:
         while self._read_some():
+            self._steps += 1
             self._progress.set()
             await asyncio.sleep(0)
             if self._buffer.fullness >= CONGESTED:

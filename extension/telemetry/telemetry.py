@@ -127,6 +127,7 @@ class Telemetry:
                 budget = self._last_budget(shutdown)
                 is_up = await self._delivery.flush(budget, whatever_the_circuit=True)
             await self._wait_for_the_last()
+            await self.pipeline.wait_until_read(self._last_budget(shutdown).left_s / 2)
             self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
             await self._delivery.flush(self._last_budget(shutdown), whatever_the_circuit=is_up)
         finally:
