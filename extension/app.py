@@ -90,6 +90,7 @@ class App:
         await self._guarded("parameters", self._open_parameters(cache), cache)
         await self._guarded("telemetry", self._open_telemetry(api, telemetry), telemetry)
         await self._guarded("AWS clients", self._open_clients(), [])
+        await lifecycle.settle(self._parameters, clock=self._clock, log=self._log)
         resume_garbage_collection()
         await lifecycle.run(api, jobs=self._jobs, clock=self._clock, log=self._log)
         # The process ends: the kernel closes what is open, and complaints about it are only noise.

@@ -25,7 +25,7 @@ REGISTER_TIMEOUT_S = 5.0
 """Registering is a loopback call of a millisecond; half of the 10 s that Lambda gives init."""
 
 DEFAULT_CACHE_PORT = 2773
-BACKLOG = 1024
+BACKLOG = 4096
 """Connections that may wait in the kernel while the rooms open; the kernel caps it itself."""
 
 MANAGED_INSTANCES = "lambda-managed-instances"

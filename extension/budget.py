@@ -1,29 +1,18 @@
-"""Seconds that may be spent waiting; the time in which the sandbox was frozen is not counted.
-
-A timer that is set before a freeze has run out when the sandbox thaws, although nothing had a
-chance to happen. So a wait is made of short slices, and a slice that took much longer than it
-should have was a freeze, which costs the budget nothing.
-"""
+"""Seconds that may be spent waiting, over several waits; frozen time is not counted."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from extension.clock import Clock
+from extension.time_limit import TimeLimit
 
 T = TypeVar("T")
 
-SLICE_S = 0.25
-"""How often a wait looks at the clock."""
-
-FROZEN_S = 1.0
-"""A slice that is late by more was a freeze; a starved process is late by less."""
-
 
 class Budget:
-    """What is left of some seconds of waiting, over several waits."""
+    """What is left of some seconds of waiting; `left_s` may be looked at and set at any time."""
 
     def __init__(self, seconds: float, *, clock: Clock) -> None:
         self.left_s = seconds
@@ -35,22 +24,10 @@ class Budget:
         Raises:
             TimeoutError: it took longer, and was cancelled.
         """
-        task = asyncio.ensure_future(awaitable)
-        end_s = max(self.left_s - at_most_s, 0.0)
+        seconds = max(min(self.left_s, at_most_s), 0.0)
+        limit = TimeLimit(seconds, clock=self._clock)
         try:
-            while not task.done():
-                if self.left_s <= end_s:
-                    raise TimeoutError
-                await self._spend(task, min(self.left_s - end_s, SLICE_S))
+            async with limit:
+                return await awaitable
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-        return task.result()
-
-    async def _spend(self, task: asyncio.Future[T], slice_s: float) -> None:
-        began = self._clock.now()
-        await asyncio.wait({task}, timeout=slice_s)
-        took_s = self._clock.now().since(began)
-        if took_s <= slice_s + FROZEN_S:
-            self.left_s -= took_s
+            self.left_s -= seconds - limit.left_s

@@ -1,8 +1,10 @@
 """HTTP/1.1 for the cache and the telemetry listener, over sockets that are bound already.
 
-Not aiohttp's server: with it who wants parameters alone would wait a quarter longer for the first
+Not aiohttp's server: with it a parameters-only function would wait a quarter longer for the first
 /next, and a cached GET would take twice the CPU. `http_messages` judges what HTTP is; this room
 bounds what a caller can make us keep, and answers the requests of a connection one after the other.
+While callers wait for a place, answers ask their callers to connect again (`Connection: close`),
+so that a place becomes free without a connection being cut.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from extension.acceptor import LOOK_S, Acceptor
 from extension.connections import Connections
 from extension.http_messages import (
     END_OF_HEAD,
@@ -49,23 +52,55 @@ class HttpServer:
     freeze can tear any request in two: until it is whole its connection is idle, and makes room.
     """
 
-    def __init__(self, handler: Handler, *, max_connections: int, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        max_connections: int,
+        max_body_bytes: int,
+        patience: bool = True,
+        look_s: float = LOOK_S,
+    ) -> None:
         self.handler = handler
         self.max_body_bytes = max_body_bytes
-        self.connections: Connections[_Connection] = Connections(at_most=max_connections)
-        self._accepting: list[asyncio.Server] = []
+        self.connections: Connections[_Connection] = Connections(
+            at_most=max_connections, patience=patience
+        )
+        self._look_s = look_s
+        self._acceptor: Acceptor | None = None
+        self._opening: set[asyncio.Task[None]] = set()
 
     async def start(self, sockets: Sequence[socket.socket], *, backlog: int) -> None:
-        """Accept connections; asyncio accepts up to `backlog` of them in one go."""
-        loop = asyncio.get_running_loop()
+        """Accept connections; the kernel keeps up to `backlog` more of them waiting."""
         for each in sockets:
-            accepting = loop.create_server(lambda: _Connection(self), sock=each, backlog=backlog)
-            self._accepting.append(await accepting)
+            each.settimeout(0)
+            each.listen(backlog)
+        self._acceptor = Acceptor(
+            sockets,
+            has_place=lambda: not self.connections.is_full,
+            make_place=self._make_place,
+            take=self._take,
+            look=self.connections.look,
+            look_s=self._look_s,
+        )
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether callers wait for a place."""
+        if self._acceptor is None or not self.connections.is_full:
+            return False
+        return self._acceptor.callers_wait
+
+    def place_is_free(self) -> None:
+        """Learn that a connection ended, or may be closed."""
+        if self._acceptor is not None:
+            self._acceptor.resume()
 
     async def close(self, *, patience_s: float) -> None:
         """Stop; requests under way get a moment, then their connections are closed."""
-        for accepting in self._accepting:
-            accepting.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
         for idle in self.connections.idle:
             idle.close()
         under_way = [each.answering for each in self.connections.busy if each.answering]
@@ -74,13 +109,42 @@ class HttpServer:
         for each in (*self.connections.idle, *self.connections.busy):
             each.close()
 
+    def _make_place(self) -> bool:
+        return self.connections.make_room(now=asyncio.get_running_loop().time())
+
+    def _take(self, accepted: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        connection = _Connection(self, accepted)
+        self.connections.admit(connection, now=loop.time())
+        opening = loop.create_task(self._open(connection, accepted))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: _Connection, accepted: socket.socket) -> None:
+        try:
+            accepted.settimeout(0)
+            # asyncio does it only for sockets that were made with the protocol's number.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted)
+        except OSError:  # its caller has gone already
+            accepted.close()
+            self.connections.forget(connection)
+            self.place_is_free()
+
 
 class _Connection(asyncio.Protocol):
     """One connection: bytes to requests, one after the other, each to a reply."""
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: HttpServer, accepted: socket.socket) -> None:
         self.answering: asyncio.Task[None] | None = None
         self._server = server
+        self._socket = accepted
+        self._is_open = False
+        """It has a transport, for it is another moment from accepting to that."""
+        self._was_answered = False
+        """At least one request of it."""
+        self._is_lost = False
+        """Its caller has gone, or was cut off."""
         self._received = bytearray()
         """What has not been read yet, also because earlier requests are still being answered."""
         self._head: Head | None = None
@@ -98,10 +162,9 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        # asyncio does it only for sockets that were made with the protocol's number.
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self._server.connections.admit(self):
-            transport.close()
+        self._is_open = True
+        if self._is_lost:  # cut off before it was open
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._is_last:
@@ -123,14 +186,37 @@ class _Connection(asyncio.Protocol):
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
         self._forget_the_rest()
         self._writable.set()
-        self._server.connections.forget(self)
+        if self.answering is None:  # else the place is taken until its handler has ended
+            self._leave()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every request of it was answered, of which there was at least one."""
+        if not self._was_answered or self.answering or self.is_torn:
+            return False
+        return self._transport.get_write_buffer_size() == 0
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether half a request has arrived."""
+        return self.answering is None and bool(self._received or self._head)
+
+    def has_sent_more(self) -> bool:
+        """Whether bytes have arrived that were not read yet."""
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except OSError:
+            return False
 
     def close(self) -> None:
         """End it at once."""
+        self._is_lost = True
         self._forget_the_rest()
-        self._transport.abort()
+        if self._is_open:
+            self._transport.abort()
 
     def _begin(self) -> None:
         request = self._next()
@@ -149,18 +235,34 @@ class _Connection(asyncio.Protocol):
             raise
         finally:
             self.answering = None
+            if self._is_lost:
+                self._leave()
         self._transport.resume_reading()
-        self._server.connections.answered(self)
+        self._rest()
         if self._is_last or self._has_ended:
             self._say_goodbye()
+        elif not self._is_lost:
+            self._server.place_is_free()
 
     async def _reply(self, head: Head | None, body: bytes) -> None:
         reply = BAD_REQUEST if head is None else await self._server.handler(head, body)
         if not self._writable.is_set():  # who does not read what it asked for counts as idle
-            self._server.connections.answered(self)
+            self._rest()
             await self._writable.wait()
             self._server.connections.answering(self)
+        if self._server.has_waiting and not self._received and not self.has_sent_more():
+            self._is_last = True
         self._transport.write(encode(reply, to=head, close=self._is_last))
+        self._was_answered = True
+
+    def _rest(self) -> None:
+        """Wait for its caller from now on."""
+        self._server.connections.answered(self, now=asyncio.get_running_loop().time())
+
+    def _leave(self) -> None:
+        """Make its place free."""
+        self._server.connections.forget(self)
+        self._server.place_is_free()
 
     def _next(self) -> _Request | None:
         """Read the next request; None if it is not whole, or not wanted any more."""

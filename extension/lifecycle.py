@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from math import inf
+from typing import Protocol, runtime_checkable
 
 from extension.clock import Clock
 from extension.lambda_events import Invoke, LambdaEvent, Shutdown, plausible_shutdown_s
@@ -36,6 +37,14 @@ class Job(Protocol):
         """Do what must be done before the end."""
 
 
+@runtime_checkable
+class Calling(Protocol):
+    """A job that calls other services, and waits for them before /next: a freeze cuts calls."""
+
+    async def settle_calls(self, within_s: float) -> float:
+        """Wait for the calls under way, for a moment and at most `within_s`; return how long."""
+
+
 class Events(Protocol):
     """Where events come from."""
 
@@ -51,8 +60,20 @@ async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) ->
         await asyncio.gather(*(_step(job, event, within_s=within_s, log=log) for job in jobs))
         if isinstance(event, Shutdown):
             return event
+        await asyncio.gather(*(settle(job, event, clock=clock, log=log) for job in jobs))
         for job in jobs:
             _take_note(job, event, log)
+
+
+async def settle(job: object, invoke: Invoke | None = None, *, clock: Clock, log: Log) -> None:
+    """Let a job's calls to other services land before /next, never beyond a deadline."""
+    left_s = clock.now().until_ms(invoke.deadline_ms) - SAFETY_S if invoke else inf
+    if not isinstance(job, Calling) or left_s <= 0:
+        return
+    try:
+        await job.settle_calls(left_s)
+    except Exception as error:  # noqa: BLE001  # see `_step`
+        log.error("a job failed", job=type(job).__name__, cause=describe(error))
 
 
 def _time_for(event: LambdaEvent, clock: Clock) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from aiohttp import web
@@ -20,6 +20,8 @@ class CredentialsEndpoint:
     status: int = 200
     requests: int = 0
     url: str = ""
+    more: dict[str, object] = field(default_factory=dict)
+    """Fields that it has otherwise."""
 
     async def __aenter__(self) -> Self:
         server = web.Server(self._handle, access_log=None)
@@ -41,6 +43,7 @@ class CredentialsEndpoint:
             "SecretAccessKey": "secret",
             "Token": self.token,
             "Expiration": self.expires,
+            **self.more,
         }
         if self.status == 0:
             return web.json_response({"AccessKeyId": "alone"})

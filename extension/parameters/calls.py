@@ -65,7 +65,7 @@ class Calls:
         self, source: Source, *, threads: int, clock: Clock, hooks: GuardedHooks, log: Log
     ) -> None:
         self._source = source
-        self._clock = clock
+        self.clock = clock
         self._hooks = hooks
         self._log = log
         self._threads = {
@@ -75,7 +75,7 @@ class Calls:
 
     async def run(self, call: Call, *, traceparent: str | None) -> Answer:
         """Return the parsed answer of one call; raises UpstreamError."""
-        started_at = self._clock.now()
+        started_at = self.clock.now()
         code = TIMEOUT  # of a call that is cancelled: only its deadline does that
         try:
             threads = self._threads[call.service]
@@ -98,7 +98,7 @@ class Calls:
                     operation=call.operation,
                     name=call.name,
                     started_at=started_at,
-                    ended_at=self._clock.now(),
+                    ended_at=self.clock.now(),
                     attempts=call.attempts,
                     throttles=call.throttles,
                     code=code,

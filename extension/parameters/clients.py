@@ -17,7 +17,9 @@ from extension.parameters.errors import NOT_OPEN, UpstreamError
 from extension.parameters.flights import Flights
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.keys import Key, ParameterKey, Service
+from extension.parameters.under_way import UnderWay
 from extension.parameters.upstream import Upstream
+from extension.time_limit import TimeLimit
 
 T = TypeVar("T")
 
@@ -66,6 +68,7 @@ class Clients:
         self._clock = clock
         self._hooks = hooks
         self._log = log
+        self.under_way = UnderWay(clock=clock)
         self._opened: _Opened | None = None
         self._openings: Flights[_Opened] = Flights()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clients")
@@ -74,20 +77,21 @@ class Clients:
         """Return the clients, building them if need be; raises UpstreamError when that fails."""
         if self._opened is not None:
             return self._opened
-        return await _within(within_s, self._openings.join("clients", self._build))
+        return await self._within(within_s, self._openings.join("clients", self._build))
 
     async def fetch(self, key: Key, *, traceparent: str | None, batchable: bool) -> bytes:
         """Return the body for one key; raises UpstreamError."""
-        opened = await self.open()
-        if batchable and self._config.batch and isinstance(key, ParameterKey):
-            return await opened.batch.fetch(key, traceparent=traceparent)
-        return await opened.upstream.fetch(key, traceparent=traceparent)
+        with self.under_way.one():
+            opened = await self.open()
+            if batchable and self._config.batch and isinstance(key, ParameterKey):
+                return await opened.batch.fetch(key, traceparent=traceparent)
+            return await opened.upstream.fetch(key, traceparent=traceparent)
 
     async def session_tokens(self) -> tuple[str, ...]:
         """Renew the credentials and return their tokens, newest last; never raises."""
         try:
             opened = await self.open()
-            return await _within(TOKENS_WAIT_S, self._in_thread(opened.source.session_tokens))
+            return await self._within(TOKENS_WAIT_S, self._in_thread(opened.source.session_tokens))
         except UpstreamError as error:
             self._log.warning("credentials could not be renewed", code=error.code)
             return ()
@@ -117,6 +121,14 @@ class Clients:
         self._opened = _Opened(source=source, calls=calls, upstream=upstream, batch=batch)
         return self._opened
 
+    async def _within(self, seconds: float, awaitable: Awaitable[T]) -> T:
+        try:
+            async with TimeLimit(seconds, clock=self._clock):
+                return await awaitable
+        except TimeoutError:
+            message = f"not ready within {seconds:g} s"
+            raise UpstreamError(NOT_OPEN, message=message, transient=True) from None
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -135,12 +147,3 @@ def deadlines_s(config: ParametersConfig) -> Mapping[Service, float]:
 def threads(config: ParametersConfig) -> int:
     """Return how many calls to each service may be under way."""
     return min(config.max_connections, MOST_THREADS)
-
-
-async def _within(seconds: float, awaitable: Awaitable[T]) -> T:
-    try:
-        async with asyncio.timeout(seconds):
-            return await awaitable
-    except TimeoutError:
-        message = f"not ready within {seconds:g} s"
-        raise UpstreamError(NOT_OPEN, message=message, transient=True) from None

@@ -6,6 +6,7 @@ call, so that a SnapStart snapshot holds none. botocore renews them before they 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -37,25 +38,65 @@ FIELDS = {
 """What botocore calls the fields of the endpoint's answer."""
 
 
+class _ContainerCredentials(DeferredRefreshableCredentials):  # type: ignore[misc]  # botocore is without types
+    """Credentials that are also fetched again when AWS says that they have expired."""
+
+    has_expired = False
+
+    def refresh_needed(self, refresh_in: int | None = None) -> bool:
+        """Whether to fetch them before the next request is signed."""
+        return self.has_expired or bool(super().refresh_needed(refresh_in))
+
+
 class SandboxCredentials:
-    """Finds credentials; the shape of botocore's credential resolver."""
+    """Finds credentials; the shape of botocore's credential resolver.
+
+    Every method may be called in any thread.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._lock = threading.Lock()
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
+        self._renewable: _ContainerCredentials | None = None
+        self.renewals = 0
+        """How often the clients' credentials were fetched."""
 
     def load_credentials(self) -> Credentials | None:
         """Return the credentials, or None when the environment names none."""
         credentials = EnvProvider(environ=dict(self._environ)).load()
         if credentials is None and self._uri() is not None:
-            return DeferredRefreshableCredentials(refresh_using=self._fetch, method=METHOD)
+            with self._lock:
+                if self._renewable is None:
+                    self._renewable = _ContainerCredentials(self._renew, METHOD)
+            return self._renewable
         return credentials
 
+    @property
+    def are_renewable(self) -> bool:
+        """Whether they come from a container endpoint."""
+        return self._renewable is not None
+
+    def expire(self, *, since: int) -> None:
+        """Have them fetched before the next request, unless they have been after `since`."""
+        with self._lock:
+            if self._renewable is not None and self.renewals == since:
+                self._renewable.has_expired = True
+
     def renewed_tokens(self) -> tuple[str, ...]:
-        """Ask the container endpoint anew; return the tokens it gave, newest last."""
+        """Ask the container endpoint; return the tokens it gave, newest last."""
         if self._uri() is not None:
             self._fetch()
-        return tuple(self._tokens)
+        with self._lock:
+            return tuple(self._tokens)
+
+    def _renew(self) -> dict[str, Any]:
+        fetched = self._fetch()
+        with self._lock:
+            self.renewals += 1
+            if self._renewable is not None:
+                self._renewable.has_expired = False
+        return fetched
 
     def _uri(self) -> str | None:
         if full := self._environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
@@ -72,10 +113,12 @@ class SandboxCredentials:
             fetched = {name: answer[field] for name, field in FIELDS.items()}
         except (MetadataRetrievalError, ValueError, LookupError, TypeError) as error:
             raise CredentialRetrievalError(provider=METHOD, error_msg="no answer") from error
-        self._note(fetched["token"])
+        if isinstance(fetched["token"], str) and fetched["token"]:
+            self._note(fetched["token"])
         return fetched
 
     def _note(self, token: str) -> None:
-        if token in self._tokens:
-            self._tokens.remove(token)
-        self._tokens.append(token)
+        with self._lock:
+            if token in self._tokens:
+                self._tokens.remove(token)
+            self._tokens.append(token)

@@ -5,11 +5,17 @@ PURE: values and their classification; `response` alone turns them into HTTP.
 
 from __future__ import annotations
 
+import re
+
 from extension.frozen import Frozen
 
 THROTTLING = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
         "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
@@ -18,20 +24,42 @@ THROTTLING = frozenset(
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionInProgressException",
     }
 )
-"""Codes that botocore treats as throttling."""
+"""Codes that botocore treats as throttling; a test compares the two lists."""
 
 BROKEN = frozenset(
     {
         "InternalFailure",
         "InternalServerError",
         "InternalServiceError",
+        "RequestTimeout",
+        "RequestTimeoutException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
     }
 )
-"""Codes by which AWS says that the fault is its own, whatever the status."""
+"""Codes by which AWS says that the fault is its own or the network's, whatever the status."""
+
+OUTDATED = frozenset(
+    {
+        "InvalidSignatureException",
+        "RequestExpired",
+        "RequestInTheFuture",
+        "RequestTimeTooSkewed",
+    }
+)
+"""Codes that judge the signature or its time, not the caller's rights: a freeze between signing
+and sending is enough for them."""
+
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
+"""The credentials are too old. Those of a container endpoint can be fetched again."""
+
+_TIMED = "SignatureDoesNotMatch"
+_ABOUT_TIME = re.compile(
+    r"signature (expired|not yet current)|is now earlier than|is still later than|too skewed", re.I
+)
 
 TIMEOUT = "RequestTimeout"
 UNUSABLE = "InvalidResponse"
@@ -56,7 +84,7 @@ class UpstreamError(Exception):
     """AWS, or the way to it, failed.
 
     `transient`: another try may succeed (throttling, a fault of the service, a timeout, a broken
-    connection); false means that AWS understood and said no.
+    connection, an outdated signature); false means that AWS understood and said no.
     """
 
     def __init__(
@@ -76,6 +104,13 @@ class UpstreamError(Exception):
         self.transient = transient
 
 
-def is_transient(code: str, *, status: int) -> bool:
-    """Judge an answer of AWS by its error code and HTTP status."""
-    return code in THROTTLING or code in BROKEN or status == 429 or status >= 500
+def is_transient(code: str, *, status: int, message: str = "") -> bool:
+    """Judge an answer of AWS by its error code, its text and the HTTP status."""
+    if code in THROTTLING or code in BROKEN or is_outdated(code, message=message):
+        return True
+    return status == 429 or status >= 500
+
+
+def is_outdated(code: str, *, message: str) -> bool:
+    """Whether AWS refused the signature of a request: signed again, it may be accepted."""
+    return code in OUTDATED or (code == _TIMED and bool(_ABOUT_TIME.search(message)))

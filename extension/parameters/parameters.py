@@ -33,6 +33,9 @@ from extension.parameters.tokens import Tokens
 INIT_S = 5.0
 """Most that init waits for the AWS clients, of the 10 s that Lambda gives it; GETs wait longer."""
 
+HOLD_S = 1.0
+"""Most that /next waits for calls to AWS: by then it is not worth the function's time."""
+
 SNAP_START = "snap-start"
 
 
@@ -55,7 +58,7 @@ class Parameters:
         self._log = log
         self._invoked = False
         self._prefetching: asyncio.Task[None] | None = None
-        hooks = GuardedHooks(self.hooks, log=log)
+        self._guarded = hooks = GuardedHooks(self.hooks, log=log)
         self._clients = Clients(open_source, config=config, clock=clock, hooks=hooks, log=log)
         self._policy = _policy(config, log)
         self._lookup = Lookup(
@@ -104,6 +107,15 @@ class Parameters:
         self._invoked = True
         if self._initialization_type == SNAP_START:
             self._prefetching = asyncio.create_task(self._prefetch())
+
+    async def settle_calls(self, within_s: float = HOLD_S) -> float:
+        """Wait before /next for the calls to AWS under way: a freeze would cut them.
+
+        At most HOLD_S, and for no call twice; return the seconds that it took.
+        """
+        if self._initialization_type == MANAGED_INSTANCES:  # never frozen
+            return 0.0
+        return await self._clients.under_way.settle(within_s=min(within_s, HOLD_S))
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Go on serving: the function may still be saying goodbye."""

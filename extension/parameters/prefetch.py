@@ -49,8 +49,9 @@ async def prefetch(
     for task in late:
         task.cancel()  # the flight itself goes on and fills the cache
     for task in done:
-        error = task.exception()
-        if isinstance(error, UpstreamError):
-            log.warning("prefetch failed", name=fetched[task].name, code=error.code)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            code = error.code if isinstance(error, UpstreamError) else type(error).__name__
+            log.warning("prefetch failed", name=fetched[task].name, code=code)
     if late:
         log.warning("prefetch goes on behind init", unfinished=len(late), after_s=PREFETCH_S)

@@ -13,8 +13,8 @@ from extension.log import Log
 from extension.parameters.errors import UpstreamError
 from extension.parameters.response import failure
 
-BACKLOG_SHARE = 4
-"""A quarter of the room may wait in the kernel: asyncio accepts all of it before any is bounded."""
+BACKLOG = 4096
+"""Callers that may wait in the kernel for a place; it takes no more than net.core.somaxconn."""
 
 STOP_S = 0.2
 """How long stopping waits for requests under way: Lambda leaves two seconds for everything."""
@@ -33,12 +33,13 @@ class Server:
         self._sockets = sockets
         self._clock = clock
         self._log = log
-        self._room = room_for_connections()
-        self._server = HttpServer(self._handle, max_connections=self._room, max_body_bytes=0)
+        self._server = HttpServer(
+            self._handle, max_connections=room_for_connections(), max_body_bytes=0
+        )
 
     async def start(self) -> None:
         """Accept connections; they are kept, for the function's are still good after a thaw."""
-        await self._server.start(self._sockets, backlog=max(1, self._room // BACKLOG_SHARE))
+        await self._server.start(self._sockets, backlog=BACKLOG)
 
     async def close(self) -> None:
         """Stop; requests under way get a moment, then their connections are closed."""

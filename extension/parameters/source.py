@@ -29,7 +29,15 @@ from extension.parameters.answer import Answer
 from extension.parameters.calls import Call
 from extension.parameters.clients import deadlines_s, threads
 from extension.parameters.credentials import SandboxCredentials
-from extension.parameters.errors import THROTTLING, TIMEOUT, UNUSABLE, UpstreamError, is_transient
+from extension.parameters.errors import (
+    EXPIRED,
+    THROTTLING,
+    TIMEOUT,
+    UNUSABLE,
+    UpstreamError,
+    is_outdated,
+    is_transient,
+)
 from extension.parameters.keys import Service
 
 ATTEMPTS = 3
@@ -87,14 +95,28 @@ class AwsSource:
         }
 
     def call(self, call: Call) -> Answer:
-        """Return the parsed answer, or raise UpstreamError; blocks."""
+        """Return the parsed answer, or raise UpstreamError; blocks.
+
+        What was signed before a freeze is refused after it: it is signed again, and sent once more.
+        """
         self._current.call = call
+        renewals = self._credentials.renewals
+        try:
+            return self._ask(call)
+        except UpstreamError as error:
+            if error.code in EXPIRED and self._credentials.are_renewable:
+                self._credentials.expire(since=renewals)
+            elif not is_outdated(error.code, message=error.message):
+                raise
+        return self._ask(call)
+
+    def _ask(self, call: Call) -> Answer:
         try:
             answer: Answer = getattr(self._clients[call.service], _METHODS[call.operation])(
                 **call.arguments
             )
         except ClientError as error:
-            raise _refused(call, error) from error
+            raise self._refused(call, error) from error
         except (BotoCoreError, HTTPClientError, ResponseParserError) as error:
             raise _failed(call, error) from error
         call.request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
@@ -143,24 +165,25 @@ class AwsSource:
             call: Call = self._current.call
             call.throttles += 1
 
+    def _refused(self, call: Call, error: ClientError) -> UpstreamError:
+        """Translate an answer of AWS that is an error."""
+        told, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+        call.request_id = metadata.get("RequestId", "")
+        code, message = str(told.get("Code", "")) or UNUSABLE, str(told.get("Message", ""))
+        can_renew = code in EXPIRED and self._credentials.are_renewable
+        return UpstreamError(
+            code,
+            message=message,
+            service=call.service,
+            request_id=call.request_id,
+            transient=can_renew
+            or is_transient(code, message=message, status=metadata.get("HTTPStatusCode", 0)),
+        )
+
 
 def open_source(config: ParametersConfig, environ: Mapping[str, str]) -> AwsSource:
     """Build the clients; takes a tenth of a second of CPU."""
     return AwsSource(config, environ)
-
-
-def _refused(call: Call, error: ClientError) -> UpstreamError:
-    """Translate an answer of AWS that is an error."""
-    told, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    call.request_id = metadata.get("RequestId", "")
-    code = str(told.get("Code", "")) or UNUSABLE
-    return UpstreamError(
-        code,
-        message=str(told.get("Message", "")),
-        service=call.service,
-        request_id=call.request_id,
-        transient=is_transient(code, status=metadata.get("HTTPStatusCode", 0)),
-    )
 
 
 def _failed(call: Call, error: Exception) -> UpstreamError:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from extension.parameters.answer import (
     Answer,
@@ -19,16 +18,27 @@ from extension.parameters.calls import Call, Calls
 from extension.parameters.errors import TIMEOUT, UNUSABLE, UpstreamError
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey, Service
+from extension.time_limit import TimeLimit
+
+T = TypeVar("T")
 
 MAX_PAGES = 100
 """Pages of 10 parameters that one getByPath reads: as many parameters as the cache has entries."""
 
 
 class Upstream:
-    """Fetches keys; every fetch ends at the latest at the deadline of its service."""
+    """Fetches keys; every fetch ends at the latest at the deadline of its service.
+
+    A fetch that a freeze cut is begun again, once, with the whole time: its connections are dead,
+    and its attempts used up by the thaw.
+    """
 
     def __init__(
-        self, calls: Calls, *, deadline_s: Mapping[Service, float], hooks: GuardedHooks
+        self,
+        calls: Calls,
+        *,
+        deadline_s: Mapping[Service, float],
+        hooks: GuardedHooks,
     ) -> None:
         self._calls = calls
         self._deadline_s = deadline_s
@@ -36,29 +46,41 @@ class Upstream:
 
     async def fetch(self, key: Key, *, traceparent: str | None = None) -> bytes:
         """Return the body for one key; raises UpstreamError."""
-        async with self._deadline(key.service):
-            match key:
-                case ParameterKey():
-                    return await self._parameter(key, traceparent)
-                case SecretKey():
-                    return await self._secret(key, traceparent)
-                case PathKey():
-                    return await self._path(key, traceparent)
+        return await self._in_time(key.service, lambda: self._body(key, traceparent))
 
     async def fetch_parameters(
         self, names: list[str], *, decrypt: bool, traceparent: str | None = None
     ) -> Answer:
         """Return the GetParameters answer for up to ten names; raises UpstreamError."""
-        async with self._deadline(Service.SSM):
-            call = Call(
-                service=Service.SSM,
-                operation="GetParameters",
-                name=",".join(names),
-                arguments={"Names": names, "WithDecryption": decrypt},
-            )
-            answer = await self._calls.run(call, traceparent=traceparent)
-            self._tell_values(parameters_of(answer), decrypted=decrypt)
-            return answer
+        return await self._in_time(
+            Service.SSM, lambda: self._parameters(names, decrypt=decrypt, traceparent=traceparent)
+        )
+
+    async def _body(self, key: Key, traceparent: str | None) -> bytes:
+        match key:
+            case ParameterKey():
+                return await self._parameter(key, traceparent)
+            case SecretKey():
+                return await self._secret(key, traceparent)
+            case PathKey():
+                return await self._path(key, traceparent)
+
+    async def _parameters(
+        self,
+        names: list[str],
+        *,
+        decrypt: bool,
+        traceparent: str | None,
+    ) -> Answer:
+        call = Call(
+            service=Service.SSM,
+            operation="GetParameters",
+            name=",".join(names),
+            arguments={"Names": names, "WithDecryption": decrypt},
+        )
+        answer = await self._calls.run(call, traceparent=traceparent)
+        self._tell_values(parameters_of(answer), decrypted=decrypt)
+        return answer
 
     async def _parameter(self, key: ParameterKey, traceparent: str | None) -> bytes:
         call = Call(
@@ -119,12 +141,22 @@ class Upstream:
             for value in parameter_values(parameter, decrypted=decrypted):
                 self._hooks.value(value)
 
-    @asynccontextmanager
-    async def _deadline(self, service: Service) -> AsyncIterator[None]:
-        seconds = self._deadline_s[service]
+    async def _in_time(self, service: Service, ask: Callable[[], Awaitable[T]]) -> T:
+        limit = TimeLimit(self._deadline_s[service], clock=self._calls.clock)
         try:
-            async with asyncio.timeout(seconds):
-                yield
+            return await self._within(limit, service, ask)
+        except UpstreamError as error:
+            if not (limit.was_frozen and error.transient):
+                raise
+        again = TimeLimit(self._deadline_s[service], clock=self._calls.clock)
+        return await self._within(again, service, ask)
+
+    async def _within(
+        self, limit: TimeLimit, service: Service, ask: Callable[[], Awaitable[T]]
+    ) -> T:
+        try:
+            async with limit:
+                return await ask()
         except TimeoutError:
-            message = f"no answer within {seconds:g} s"
+            message = f"no answer within {self._deadline_s[service]:g} s"
             raise UpstreamError(TIMEOUT, message=message, service=service, transient=True) from None

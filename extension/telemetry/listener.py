@@ -38,7 +38,10 @@ class Listener:
         self._receive = receive
         self._on_fault = on_fault
         self._server = HttpServer(
-            self._handle, max_connections=MAX_CONNECTIONS, max_body_bytes=MAX_DELIVERY_BYTES
+            self._handle,
+            max_connections=MAX_CONNECTIONS,
+            max_body_bytes=MAX_DELIVERY_BYTES,
+            patience=False,  # the platform's one connection must get in whatever others hold
         )
 
     @property

@@ -10,7 +10,7 @@ import pytest
 from extension.clock import NS_PER_S, SystemClock
 from tests.contract.conftest import Serve
 from tests.credentials_endpoint import FAR_FUTURE, CredentialsEndpoint
-from tests.fake_aws import FakeAws
+from tests.fake_aws import FakeAws, Fault
 from tests.running_cache import GET_SECRET, TOKEN_HEADER, RunningCache
 
 UNAUTHORIZED = b"bad session token or header key"
@@ -152,6 +152,17 @@ async def test_container_endpoint_in_trouble(serve: Serve, trouble: int) -> None
         assert (await cache.secret("secretId=n", token="t")).status == 200
 
 
+@pytest.mark.parametrize("token", [None, 5, ""])
+async def test_container_endpoint_without_a_token(serve: Serve, token: object) -> None:
+    """401 for a wrong token as ever; credentials without a session token are good for AWS."""
+    async with CredentialsEndpoint(token="t", authorization="container-authorization") as end:
+        end.more["Token"] = token
+        cache = await serve(**_container(end))
+        answer = await cache.secret("secretId=n", token="wrong")
+        assert (answer.status, answer.body) == (401, UNAUTHORIZED)
+        assert cache.log.messages == []
+
+
 async def test_credentials_are_renewed_before_they_expire(serve: Serve) -> None:
     """Nothing is fetched before the first call, then anew when five minutes are left."""
     soon = datetime.fromtimestamp(SystemClock().now().wall_ns / NS_PER_S + 300, UTC)
@@ -180,3 +191,34 @@ async def test_expired_credentials_are_an_error_until_they_are_renewed(serve: Se
         assert (await cache.secret("secretId=n", token=token)).status == 400
         end.expires = FAR_FUTURE
         assert (await cache.secret("secretId=n", token=token)).status == 200
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "ExpiredToken"])
+async def test_expired_credentials_of_the_container_endpoint_are_fetched_again(
+    aws: FakeAws, serve: Serve, code: str
+) -> None:
+    """A sandbox that slept for hours holds old ones, whatever they say of their end."""
+    async with CredentialsEndpoint(token="t", authorization="container-authorization") as end:
+        cache = await serve(**_container(end))
+        token = "container-authorization"
+        assert (await cache.secret("secretId=n", token=token)).status == 200
+        assert end.requests == 1
+        aws.faults.append(Fault(code=code, message="The security token has expired"))
+        assert (await cache.secret("secretId=n&refresh=true", token=token)).cache == "REFRESH"
+        assert (end.requests, len(aws.requests)) == (2, 3)
+
+
+async def test_expired_credentials_that_cannot_be_renewed_leave_the_value(
+    aws: FakeAws, serve: Serve
+) -> None:
+    """It is trouble with our credentials, not AWS's word on who may read the secret."""
+    async with CredentialsEndpoint(token="t", authorization="container-authorization") as end:
+        cache = await serve(**_container(end))
+        token = "container-authorization"
+        await cache.secret("secretId=n", token=token)
+        cache.clock.advance(400)
+        aws.fault = lambda _: Fault(code="ExpiredTokenException")
+        assert (await cache.secret("secretId=n", token=token)).cache == "STALE"
+        cache.clock.advance(10)
+        end.status = 500
+        assert (await cache.secret("secretId=n", token=token)).cache == "STALE"

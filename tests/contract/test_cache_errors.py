@@ -17,7 +17,7 @@ REFUSALS = [
     (f"{GET_SECRET}?secretId=nope&versionStage=NOPE", None, "ResourceNotFoundException"),
     (f"{GET_PARAMETER}?name=/a/b", DENIED, "AccessDeniedException"),
     (f"{GET_SECRET}?secretId=n", Fault(code="AccessDeniedException", message="KMS"), None),
-    (f"{GET_SECRET}?secretId=n", Fault(status=403, code="InvalidSignatureException"), None),
+    (f"{GET_SECRET}?secretId=n", Fault(status=403, code="SignatureDoesNotMatch"), None),
     (f"{GET_SECRET}?secretId=n", Fault(code="InvalidRequestException"), None),
     (f"{GET_SECRET}?secretId=n", Fault(code="DecryptionFailure"), None),
 ]

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from extension.budget import FROZEN_S, SLICE_S, Budget
+from extension.budget import Budget
+from extension.time_limit import FREEZE_S, STEP_S
 from tests.doubles import ManualClock
 
 
@@ -23,7 +24,7 @@ class Slow:
         try:
             for seconds in self._steps_s:
                 self._clock.advance(seconds)
-                await asyncio.sleep(SLICE_S * 1.2)  # until the budget has looked
+                await asyncio.sleep(STEP_S * 1.2)  # until the budget has looked
         except asyncio.CancelledError:
             self.was_cancelled = True
             raise
@@ -74,7 +75,7 @@ async def test_a_freeze_costs_nothing() -> None:
     """A slice that took far too long was one, and what was waited for gets its time after it."""
     clock = ManualClock()
     budget = Budget(1.0, clock=clock)
-    frozen_s = SLICE_S + FROZEN_S + 600
+    frozen_s = STEP_S + FREEZE_S + 600
     assert await budget.wait(Slow(clock, steps_s=[frozen_s, 0.5]).finish()) == "done"
     assert budget.left_s == pytest.approx(0.5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator
 
@@ -20,6 +21,7 @@ LARGE_BYTES = 16 * 1_048_576
 """More than the kernel keeps for a caller who does not read."""
 
 ROOM = 3
+LOOK_S = 0.05
 MAX_BODY_BYTES = 1000
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -33,7 +35,9 @@ class Serving:
         self.may_answer.set()
         self.asked: list[tuple[str, bytes]] = []
         self.fault: BaseException | None = None
-        self.server = HttpServer(self._handle, max_connections=ROOM, max_body_bytes=max_body_bytes)
+        self.server = HttpServer(
+            self._handle, max_connections=ROOM, max_body_bytes=max_body_bytes, look_s=LOOK_S
+        )
         self.faults: list[BaseException] = []
         """What the event loop was told of."""
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -50,7 +54,7 @@ class Serving:
     async def __aenter__(self) -> Serving:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, told: self.faults.append(told["exception"]))
-        await self.server.start([self._socket], backlog=10)
+        await self.server.start([self._socket], backlog=100)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -126,17 +130,93 @@ async def test_half_sent_request_is_idle(serving: Serving) -> None:
 
 
 async def test_a_request_under_way_is_never_cut_off(serving: Serving) -> None:
-    """With every connection busy the newcomer is closed, and served when there is room."""
+    """With every connection busy the newcomer waits, and is served when there is room."""
     busy = [await serving.connect() for _ in range(ROOM)]
     serving.may_answer.clear()
     serving.asked.clear()
     waiting = [asyncio.create_task(answered(pair)) for pair in busy]
     await until(lambda: len(serving.asked) == ROOM)
-    refused = await serving.open()
-    assert await whole(refused[0]) == b""
+    late = asyncio.create_task(serving.connect())
+    await until(lambda: serving.server.has_waiting)
+    assert len(serving.asked) == ROOM
     serving.may_answer.set()
     assert all(await asyncio.gather(*waiting))
+    await late
+
+
+async def test_handlers_of_callers_that_vanished_take_a_place(serving: Serving) -> None:
+    """What a caller makes us do is bounded also if it does not stay for the answer."""
+    serving.may_answer.clear()
+    writers = [(await serving.open())[1] for _ in range(ROOM)]
+    for writer in writers:
+        writer.write(GET)
+    await until(lambda: len(serving.asked) == ROOM)
+    for writer in writers:
+        writer.transport.abort()
+    late = asyncio.create_task(serving.connect())
+    await until(lambda: serving.server.has_waiting or len(serving.asked) > ROOM)
+    assert len(serving.asked) == ROOM
+    serving.may_answer.set()
+    await late
+
+
+async def test_many_more_than_there_are_places_are_all_answered(serving: Serving) -> None:
+    """They wait for each other, whoever keeps its connection."""
+    serving.may_answer.clear()
+    callers = [asyncio.create_task(serving.connect()) for _ in range(20 * ROOM)]
+    await until(lambda: serving.server.has_waiting or len(serving.asked) > ROOM)
+    assert len(serving.asked) <= ROOM
+    serving.may_answer.set()
+    await asyncio.gather(*callers)
+
+
+async def test_new_connection_is_not_idle(serving: Serving) -> None:
+    """Those that have not asked yet are not cut off for others that come at the same time."""
+    quiet = [await serving.open() for _ in range(ROOM)]
+    await until(lambda: len(serving.server.connections) == ROOM)
+    late = asyncio.create_task(serving.connect())
+    await until(lambda: serving.server.has_waiting)
+    assert all(await asyncio.gather(*(answered(pair) for pair in quiet)))
+    await late
+
+
+async def test_silent_connections_make_room_in_the_end(serving: Serving) -> None:
+    """They may hold up others for a while, not for good."""
+    quiet = [await serving.open() for _ in range(ROOM)]
     await serving.connect()
+    assert await whole(quiet[0][0]) == b""
+
+
+async def test_while_others_wait_connections_are_not_kept(serving: Serving) -> None:
+    """The answer says so, and its caller will not use a connection that is about to be closed."""
+    pairs = [await serving.open() for _ in range(ROOM)]
+    serving.may_answer.clear()
+    for _, writer in pairs:
+        writer.write(GET)
+    await until(lambda: len(serving.asked) == ROOM)
+    late = asyncio.create_task(serving.connect())
+    await until(lambda: serving.server.has_waiting)
+    serving.may_answer.set()
+    assert all([b"Connection: close" in await whole(reader) for reader, _ in pairs])
+    await late
+
+
+async def test_without_descriptors_callers_wait(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is told, nobody is refused; the next look finds out that there are some again."""
+    tried = []
+
+    def accept(_: socket.socket) -> object:
+        tried.append(True)
+        if len(tried) < 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accepts(serving._socket)
+
+    accepts = socket.socket.accept
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    await serving.connect()
+    assert serving.faults == []
 
 
 async def test_callers_that_vanish_leave_room(serving: Serving) -> None:

@@ -145,3 +145,39 @@ async def test_next_is_asked_again_after_a_failure() -> None:
     lines = await run(Script([*failures, invoke("a"), shutdown()]), diary)
     assert diary.entries == ["a", "a is let go", "spindown"]
     assert [line["cause"] for line in lines.parsed] == ["ConnectionRefusedError", "ValueError"]
+
+
+class Asking(Diary):
+    """A job with a call under way whenever /next is due."""
+
+    async def settle_calls(self, within_s: float) -> float:
+        """Write down how it goes on."""
+        self.entries.append(f"settled within {within_s:.0f}")
+        return 0.0
+
+
+async def test_calls_settle_after_all_jobs_and_before_next() -> None:
+    """Within the invocation's deadline; nothing is waited for at SHUTDOWN."""
+    asking = Asking()
+    await run(Script([invoke("a", left_ms=3000), shutdown()]), asking, Diary())
+    assert asking.entries[0::2] == ["a", "a is let go"]
+    assert asking.entries[3] == "spindown"
+    assert asking.entries[1] in {"settled within 3", "settled within 2"}
+
+
+async def test_calls_do_not_settle_beyond_the_deadline() -> None:
+    """A job that used up the invocation leaves no time for it."""
+    asking = Asking()
+    await run(Script([invoke("a", left_ms=200), shutdown()]), asking)
+    assert asking.entries == ["a", "a is let go", "spindown"]
+
+
+async def test_settling_that_fails_costs_one_line() -> None:
+    """As everything that a job does."""
+
+    class Failing(Diary):
+        async def settle_calls(self, within_s: float) -> None:
+            raise ZeroDivisionError(within_s)
+
+    lines = await run(Script([invoke("a"), shutdown()]), Failing())
+    assert [line["cause"] for line in lines.parsed] == ["ZeroDivisionError"]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from extension.log import Log
+from extension.parameters.answer import Served
+from extension.parameters.errors import UpstreamError
 from extension.parameters.keys import ParameterKey, SecretKey
-from extension.parameters.prefetch import SHOWN_CHARACTERS, read_list
+from extension.parameters.prefetch import SHOWN_CHARACTERS, prefetch, read_list
+from extension.parameters.request import Query
+from tests.doubles import LogLines, ManualClock
 
 
 def test_list() -> None:
@@ -26,3 +31,16 @@ def test_unusable_entries() -> None:
     assert keys == [ParameterKey("/b")]
     assert unusable == ["/a", "ssm:", ":x", long[:SHOWN_CHARACTERS]]
     assert read_list("") == ([], [])
+
+
+async def test_every_failure_is_told() -> None:
+    """Also one that is a bug of ours, by its type alone."""
+    lines = LogLines()
+
+    async def get(query: Query) -> Served:
+        raise UpstreamError("AccessDeniedException") if query.key.name == "a" else KeyError("text")
+
+    keys = [ParameterKey("a"), ParameterKey("b")]
+    await prefetch(keys, get=get, log=Log(clock=ManualClock(), sink=lines))
+    told = {line["name"]: line["code"] for line in lines.parsed}
+    assert told == {"a": "AccessDeniedException", "b": "KeyError"}
