@@ -1,7 +1,7 @@
-"""Accepts connections while there is a place for them; the others wait in the kernel's queue.
+"""Accepts connections up to a bound; callers beyond it wait in the kernel's queue.
 
-asyncio's own server accepts without a bound, so that a caller beyond it could only be reset. A
-caller in the queue has connected and sent its request already; it notices nothing but the wait.
+asyncio's own server accepts every connection at once, so one too many could only be reset. A caller
+in the queue is connected and can send its request: all it notices is the wait.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ AT_ONCE = 64
 """Connections accepted in one go, before those that are open get their turn."""
 
 LOOK_S = 0.5
-"""How often is looked for a place while callers wait, if none becomes free by itself."""
+"""Seconds between two searches for a connection to close, while callers wait."""
 
 
 class Acceptor:
-    """Hands each connection to `take` while `has_place`, or after `make_place` has made one.
+    """Passes each connection to `take`, if `has_place()` or `make_place()` is true.
 
     While callers wait, `look` is called every `look_s` seconds.
     """
@@ -49,18 +49,18 @@ class Acceptor:
         self._listen()
 
     def resume(self) -> None:
-        """Go on accepting: there may be a place."""
+        """Accept again, because a connection may have ended."""
         if self._is_paused:
             self._is_paused = False
             self._listen()
 
     @property
     def callers_wait(self) -> bool:
-        """Whether there is somebody in the kernel's queue now."""
+        """Whether the kernel's queue holds a connection now."""
         return bool(self._queues.poll(0))
 
     def close(self) -> None:
-        """Stop listening; those that wait are refused."""
+        """Stop listening; the connections in the queue are reset."""
         self._ignore()
         self._is_paused = False
         if self._next_look is not None:
@@ -79,7 +79,7 @@ class Acceptor:
                 self._loop.remove_reader(each)
 
     def _accept(self, listening: socket.socket) -> None:
-        """Accept what waits: there is one, or this would not have been called."""
+        """Accept connections; the event loop calls this only when at least one is in the queue."""
         if not self._has_place() and not self._make_place():
             return self._pause()
         for _ in range(AT_ONCE):
@@ -87,7 +87,7 @@ class Acceptor:
                 accepted, _ = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return None
-            except OSError:  # no descriptor is left, or nobody listens any more
+            except OSError:  # no file descriptor is left, or the socket was shut down
                 return self._pause()
             self._take(accepted)
             if not self._has_place():

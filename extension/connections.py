@@ -1,8 +1,7 @@
-"""A bound on the connections of a server: which ones may be closed when others wait for a place.
+"""A bound on the connections of a server, and which of them may be closed while callers wait.
 
-Both servers, the cache and the telemetry listener, can be reached by everything that runs in the
-sandbox. A caller beyond the bound waits in the kernel's queue. A place is free again when a
-connection ends, or when one that nothing is owed to is closed: the one that waits longest first.
+Everything in the sandbox can reach both servers, the cache and the telemetry listener. A connection
+that is being answered is never closed; of the others, the one that has waited longest goes first.
 """
 
 from __future__ import annotations
@@ -14,16 +13,15 @@ MAX_CONNECTIONS = 512
 """Connections at once, where the process may have 1024 file descriptors, as in Lambda."""
 
 IDLE_S = 1.0
-"""An answered connection that was quiet for so long is idle; before that its caller may be about
-to use it again."""
+"""Seconds without a request after which an answered connection is idle; before that, its caller may
+be about to use it again."""
 
 TORN_LOOKS = 2
-"""How often half a request is seen, while others wait, before it counts as stalled. Looks and not
-seconds: a freeze is none."""
+"""Looks, made only while callers wait, after which half a request or an unread answer has stalled.
+Looks and not seconds, because a freeze makes seconds pass but no looks."""
 
 SILENT_LOOKS = 6
-"""Likewise for one that has sent nothing yet: its caller may be busy connecting a thousand more.
-And for one that does not read its answer."""
+"""Likewise for a connection that has sent nothing yet: its caller may be busy opening more."""
 
 
 def room_for_connections(*, descriptors: int | None = None) -> int:
@@ -40,11 +38,11 @@ class Closable(Protocol):
 
     @property
     def is_settled(self) -> bool:
-        """Whether every request of it was answered, of which there was at least one."""
+        """Whether it has had at least one request, and all were answered."""
 
     @property
     def is_torn(self) -> bool:
-        """Whether half a request has arrived."""
+        """Whether half a request has arrived, or an answer is not being read."""
 
     def has_sent_more(self) -> bool:
         """Whether bytes have arrived that were not read yet."""
@@ -64,10 +62,10 @@ class _Since(NamedTuple):
 
 
 class Connections(Generic[C]):
-    """Knows which connections are being answered, and since when the others wait for a request.
+    """Which connections are being answered, and since when the others wait for a request.
 
-    With `patience` only those are closed that are idle or stalled; without it, whichever waits
-    longest. Times are seconds of the event loop.
+    With `patience`, only idle and stalled ones are closed; without it, the one that waits longest.
+    Times are seconds of the event loop.
     """
 
     def __init__(self, *, at_most: int, patience: bool = False) -> None:
@@ -87,12 +85,12 @@ class Connections(Generic[C]):
 
     @property
     def busy(self) -> tuple[C, ...]:
-        """Those that are being answered; also if the caller has gone meanwhile."""
+        """Those that are being answered, including those whose caller has gone."""
         return tuple(self._busy)
 
     @property
     def is_full(self) -> bool:
-        """Whether the next one must wait."""
+        """Whether the next connection must wait."""
         return len(self) >= self._at_most
 
     def admit(self, connection: C, *, now: float) -> None:
@@ -116,7 +114,7 @@ class Connections(Generic[C]):
         self._busy.discard(connection)
 
     def look(self) -> None:
-        """Learn that others still wait for a place."""
+        """Learn that callers still wait."""
         self._looks += 1
 
     def make_room(self, *, now: float) -> bool:

@@ -3,8 +3,8 @@
 Not aiohttp's server: with it a parameters-only function would wait a quarter longer for the first
 /next, and a cached GET would take twice the CPU. `http_messages` judges what HTTP is; this room
 bounds what a caller can make us keep, and answers the requests of a connection one after the other.
-While callers wait for a place, answers ask their callers to connect again (`Connection: close`),
-so that a place becomes free without a connection being cut.
+While callers wait in the queue, answers carry `Connection: close`, so that connections end without
+being cut.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ class HttpServer:
     """Serves a handler.
 
     A body that is longer than `max_body_bytes` is not waited for: its request is handled without
-    one, and is the last of its connection. Half a request may wait as long as it likes, for a
-    freeze can tear any request in two: until it is whole its connection is idle, and makes room.
+    one, and is the last of its connection. Half a request may wait as long as it likes, because a
+    freeze can tear any request in two; its connection is closed only while callers wait.
+
+    A request whose caller has gone counts as a connection until its handler ends.
     """
 
     def __init__(
@@ -86,13 +88,13 @@ class HttpServer:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether callers wait for a place."""
+        """Whether callers wait because there are too many connections."""
         if self._acceptor is None or not self.connections.is_full:
             return False
         return self._acceptor.callers_wait
 
     def place_is_free(self) -> None:
-        """Learn that a connection ended, or may be closed."""
+        """Learn that a connection ended, or may be closed now."""
         if self._acceptor is not None:
             self._acceptor.resume()
 
@@ -140,9 +142,9 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._socket = accepted
         self._is_open = False
-        """It has a transport, for it is another moment from accepting to that."""
+        """It has a transport; asyncio makes it a moment after the connection is accepted."""
         self._was_answered = False
-        """At least one request of it."""
+        """At least one request was."""
         self._is_lost = False
         """Its caller has gone, or was cut off."""
         self._received = bytearray()
@@ -189,20 +191,22 @@ class _Connection(asyncio.Protocol):
         self._is_lost = True
         self._forget_the_rest()
         self._writable.set()
-        if self.answering is None:  # else the place is taken until its handler has ended
+        if self.answering is None:  # else it counts until its handler ends
             self._leave()
 
     @property
     def is_settled(self) -> bool:
-        """Whether every request of it was answered, of which there was at least one."""
+        """Whether it has had at least one request, and all were answered."""
         if not self._was_answered or self.answering or self.is_torn:
             return False
         return self._transport.get_write_buffer_size() == 0
 
     @property
     def is_torn(self) -> bool:
-        """Whether half a request has arrived."""
-        return self.answering is None and bool(self._received or self._head)
+        """Whether half a request has arrived, or an answer is not being read."""
+        if self.answering:
+            return not self._writable.is_set()
+        return bool(self._received or self._head)
 
     def has_sent_more(self) -> bool:
         """Whether bytes have arrived that were not read yet."""
@@ -256,11 +260,11 @@ class _Connection(asyncio.Protocol):
         self._was_answered = True
 
     def _rest(self) -> None:
-        """Wait for its caller from now on."""
+        """Count as waiting for the caller from now on."""
         self._server.connections.answered(self, now=asyncio.get_running_loop().time())
 
     def _leave(self) -> None:
-        """Make its place free."""
+        """Stop counting, so that another connection can be accepted."""
         self._server.connections.forget(self)
         self._server.place_is_free()
 

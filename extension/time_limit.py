@@ -1,8 +1,8 @@
 """A time limit that a freeze does not use up.
 
-Lambda may freeze the sandbox at any moment, and the clock behind asyncio's timeouts may run on
-meanwhile. So the time is counted in short steps: one that ends far too late was a freeze, and what
-has arrived by the thaw is still in time.
+Lambda can freeze the sandbox at any moment, and the clock behind asyncio's timeouts may keep
+running. So the time is counted in short steps: one that ends far too late saw a freeze, and an
+answer that arrived meanwhile is in time.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from extension.clock import Clock
 STEP_S = 0.25
 
 FREEZE_S = 1.0
-"""A step that ends this much too late was frozen; or the machine stood still, which is the same."""
+"""A step that ends this many seconds late saw a freeze, or a machine that stalled as long."""
 
 
 class TimeLimit:
     """`async with TimeLimit(seconds, clock=clock) as limit`: raises TimeoutError after `seconds`.
 
-    The step in which a first freeze is seen is not counted: whatever woke up with us goes first.
+    The step of the first freeze is not counted, so that answers are read before the time is up.
     `left_s` is what is left, at any time.
     """
 

@@ -40,7 +40,7 @@ BROKEN = frozenset(
         "ServiceUnavailableException",
     }
 )
-"""Codes by which AWS says that the fault is its own or the network's, whatever the status."""
+"""Codes by which AWS blames itself or the network, whatever the status."""
 
 OUTDATED = frozenset(
     {
@@ -50,8 +50,8 @@ OUTDATED = frozenset(
         "RequestTimeTooSkewed",
     }
 )
-"""Codes that judge the signature or its time, not the caller's rights: a freeze between signing
-and sending is enough for them."""
+"""Codes that judge a signature or its time, not the caller's rights: a freeze between signing and
+sending is enough to get one."""
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 """The credentials are too old. Those of a container endpoint can be fetched again."""

@@ -34,7 +34,7 @@ INIT_S = 5.0
 """Most that init waits for the AWS clients, of the 10 s that Lambda gives it; GETs wait longer."""
 
 HOLD_S = 1.0
-"""Most that /next waits for calls to AWS: by then it is not worth the function's time."""
+"""Longest that /next waits for calls to AWS; a call that takes longer is made again if need be."""
 
 SNAP_START = "snap-start"
 
@@ -111,7 +111,7 @@ class Parameters:
     async def settle_calls(self, within_s: float = HOLD_S) -> float:
         """Wait before /next for the calls to AWS under way: a freeze would cut them.
 
-        At most HOLD_S, and for no call twice; return the seconds that it took.
+        At most HOLD_S, and never twice for one call; return the seconds that it took.
         """
         if self._initialization_type == MANAGED_INSTANCES:  # never frozen
             return 0.0

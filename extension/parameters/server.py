@@ -14,7 +14,7 @@ from extension.parameters.errors import UpstreamError
 from extension.parameters.response import failure
 
 BACKLOG = 4096
-"""Callers that may wait in the kernel for a place; it takes no more than net.core.somaxconn."""
+"""Callers that may wait in the kernel's queue; the kernel caps it at net.core.somaxconn."""
 
 STOP_S = 0.2
 """How long stopping waits for requests under way: Lambda leaves two seconds for everything."""

@@ -97,7 +97,7 @@ class AwsSource:
     def call(self, call: Call) -> Answer:
         """Return the parsed answer, or raise UpstreamError; blocks.
 
-        What was signed before a freeze is refused after it: it is signed again, and sent once more.
+        What was signed before a freeze and refused after it is signed and sent again, once.
         """
         self._current.call = call
         renewals = self._credentials.renewals

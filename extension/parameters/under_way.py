@@ -1,4 +1,4 @@
-"""What is being asked of AWS: a freeze would cut it, so /next waits for it, for a moment."""
+"""The calls to AWS under way, which a freeze would cut: /next waits for them, for a moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from extension.clock import Clock
 
 
 class UnderWay:
-    """The fetches that have not ended yet; each is waited for once, however long it takes."""
+    """The fetches that have not ended yet; none of them holds back /next twice."""
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock

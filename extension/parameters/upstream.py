@@ -29,8 +29,8 @@ MAX_PAGES = 100
 class Upstream:
     """Fetches keys; every fetch ends at the latest at the deadline of its service.
 
-    A fetch that a freeze cut is begun again, once, with the whole time: its connections are dead,
-    and its attempts used up by the thaw.
+    A fetch that fails after a freeze is made again, once and with all its time: its connections may
+    have died, and its attempts may be used up.
     """
 
     def __init__(

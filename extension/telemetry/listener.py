@@ -41,7 +41,7 @@ class Listener:
             self._handle,
             max_connections=MAX_CONNECTIONS,
             max_body_bytes=MAX_DELIVERY_BYTES,
-            patience=False,  # the platform's one connection must get in whatever others hold
+            patience=False,  # strangers must not keep the platform out
         )
 
     @property

@@ -28,7 +28,7 @@ func get(client *http.Client) string {
 func main() {
 	count, _ := strconv.Atoi(os.Args[1])
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	told, lock, all := map[string]int{}, sync.Mutex{}, sync.WaitGroup{}
+	counts, lock, all := map[string]int{}, sync.Mutex{}, sync.WaitGroup{}
 	for range count {
 		all.Add(1)
 		go func() {
@@ -36,10 +36,10 @@ func main() {
 			name := get(client)
 			lock.Lock()
 			defer lock.Unlock()
-			told[name]++
+			counts[name]++
 		}()
 	}
 	all.Wait()
-	out, _ := json.Marshal(told)
+	out, _ := json.Marshal(counts)
 	fmt.Println(string(out))
 }

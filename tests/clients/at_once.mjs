@@ -26,11 +26,11 @@ let axios;
 if (kind === 'axios') axios = createRequire(`${process.env.NODE_MODULES}/`)('axios');
 
 const answers = await Promise.allSettled(Array.from({length: count}, clients[kind]));
-const told = {};
+const counts = {};
 for (const answer of answers) {
   const error = answer.reason;
   const name = answer.value ?? error.cause?.code ?? error.code ?? error.response?.status ?? String(error);
-  told[name] = (told[name] ?? 0) + 1;
+  counts[name] = (counts[name] ?? 0) + 1;
 }
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(counts));
 process.exit(0);

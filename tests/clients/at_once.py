@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 
-told: Counter[str] = Counter()
+counts: Counter[str] = Counter()
 
 
 def get() -> None:
@@ -20,9 +20,9 @@ def get() -> None:
     try:
         with urllib.request.urlopen(request) as answer:
             answer.read()
-            told[str(answer.status)] += 1
+            counts[str(answer.status)] += 1
     except OSError as error:
-        told[str(getattr(error, "code", error))] += 1
+        counts[str(getattr(error, "code", error))] += 1
 
 
 threading.stack_size(256 * 1024)
@@ -31,4 +31,4 @@ for each in threads:
     each.start()
 for each in threads:
     each.join()
-sys.stdout.write(json.dumps(told))
+sys.stdout.write(json.dumps(counts))

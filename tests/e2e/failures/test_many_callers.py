@@ -81,15 +81,15 @@ async def test_all_are_answered(tmp_path: Path, aws: FakeAws, client: str) -> No
         Alone(tmp_path / "x", aws, launch=launch, SECRETS_MANAGER_TIMEOUT_MILLIS="60000") as alone,
     ):
         aws.hold()
-        cold = asyncio.create_task(told(command, alone.url(SECRET_PATH)))
+        cold = asyncio.create_task(counts_of(command, alone.url(SECRET_PATH)))
         await until(lambda: aws.waiting == 1 or cold.done())
         await asyncio.wait({cold}, timeout=1)  # the others come meanwhile
         aws.release()
         assert await cold == {"200": CALLERS}
-        assert await told(command, alone.url(SECRET_PATH)) == {"200": CALLERS}
+        assert await counts_of(command, alone.url(SECRET_PATH)) == {"200": CALLERS}
 
 
-async def told(command: list[str], url: str) -> dict[str, int]:
+async def counts_of(command: list[str], url: str) -> dict[str, int]:
     """Return what a client says of its callers: how many got which status."""
     process = await asyncio.create_subprocess_exec(
         *command,
