@@ -2,7 +2,16 @@
 # Builds the Lambda layer into dist/; ./build_layer.sh --help tells the options.
 # Needs Python 3.11 or newer with pip; PYTHON names another than python3.
 set -eu
-root=$(cd "$(dirname "$0")" && pwd)
+# From wherever it is called, also through a link; CDPATH would lead `cd` elsewhere, and print.
+script=$0
+while [ -h "$script" ]; do
+    target=$(readlink "$script")
+    case $target in
+    /*) script=$target ;;
+    *) script=$(dirname "$script")/$target ;;
+    esac
+done
+root=$(CDPATH='' cd -P "$(dirname "$script")" >/dev/null && pwd -P)
 python=${PYTHON:-python3}
 if ! "$python" -c "import sys, zlib; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then
     echo "build_layer.sh: needs Python 3.11 or newer with zlib; $python is not that. Try: PYTHON=python3.12 $0" >&2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from layer.order import ROOT
-from layer.wheels import explain
+from layer.wheels import explain, index_settings
 from tests.layer.built import VERSION
 
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_CACHE_DIR": "1", "PIP_CONFIG_FILE": os.devnull}
@@ -134,6 +135,89 @@ def test_a_python_that_cannot_build_is_named(tmp_path: Path) -> None:
     assert refusal(done, folder=tmp_path).startswith(
         "needs Python 3.11 or newer with zlib; /nowhere"
     )
+
+
+INSTALL_SETTINGS = "user = true\nrequire-virtualenv = true\nprefix = /nowhere\nroot = /nowhere\n"
+
+
+@pytest.mark.parametrize("settings", ["file", "variables"])
+def test_the_users_settings_for_installing_do_not_matter(settings: str, tmp_path: Path) -> None:
+    """Those of the index do: the wheel is found, and put where the build wants it."""
+    wheel = make_wheel(tmp_path, name="innocent")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"innocent==1.0 --hash=sha256:{digest}\n")
+    file = tmp_path / "pip.conf"
+    index = f"[global]\nno-index = true\nfind-links = {tmp_path}\n"
+    file.write_text(f"{index}[install]\ndry-run = true\n{INSTALL_SETTINGS}")
+    in_file = {"PIP_CONFIG_FILE": str(file), "PIP_FIND_LINKS": ""}
+    in_variables = {
+        **OFFLINE,
+        "PIP_FIND_LINKS": str(tmp_path),
+        **dict.fromkeys(("PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_DRY_RUN"), "1"),
+        **dict.fromkeys(("PIP_PREFIX", "PIP_ROOT", "PIP_TARGET"), "/nowhere"),
+    }
+    done = run(
+        *("--python", VERSION, "--requirements", requirements, "--no-comparison"),
+        folder=tmp_path,
+        environment=in_file if settings == "file" else in_variables,
+    )
+    assert refusal(done, folder=tmp_path) == "botocore has no model of ssm in service-2.json.gz"
+    assert Path("/nowhere").exists() is False
+
+
+def test_settings_of_the_index_are_read_from_pips_list() -> None:
+    """Also those of several lines; those for `pip install` win over those for every command."""
+    listed = (
+        "download.index-url='https://download'\n"
+        "global.extra-index-url='https://a\\nhttps://b'\n"
+        "global.index-url='https://global'\n"
+        "global.user='true'\n"
+        "install.index-url='https://install'\n"
+    )
+    assert index_settings(listed) == {
+        "PIP_EXTRA_INDEX_URL": "https://a\nhttps://b",
+        "PIP_INDEX_URL": "https://install",
+    }
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "cd {root} && ./build_layer.sh",
+        "cd {root} && sh build_layer.sh",
+        "cd {root}/.. && sh -c '{name}/build_layer.sh \"$@\"' sh",
+        "CDPATH={root}:/ && export CDPATH && cd {root}/.. && {name}/build_layer.sh",
+        "{link}",
+        "cd {link_folder} && ./link",
+        "PATH={root}:$PATH && build_layer.sh",
+    ],
+)
+def test_it_may_be_called_from_anywhere(call: str, tmp_path: Path) -> None:
+    """By any path, through links, and with CDPATH set."""
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "direct").symlink_to(os.path.relpath(ROOT / "build_layer.sh", tmp_path))
+    (tmp_path / "a b/link").symlink_to("../direct")
+    places = {
+        "root": shlex.quote(str(ROOT)),
+        "name": shlex.quote(ROOT.name),
+        "link": shlex.quote(str(tmp_path / "a b/link")),
+        "link_folder": shlex.quote(str(tmp_path / "a b")),
+    }
+    done = subprocess.run(
+        ["/bin/sh", "-c", call.format(**places) + " --frobnicate"],
+        env={**os.environ, "PYTHON": sys.executable},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == "build_layer.sh: unrecognized arguments: --frobnicate\n"
+
+
+def test_scripts_are_checked_out_with_line_ends_that_a_kernel_understands() -> None:
+    """Whatever git is set to on Windows."""
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text().splitlines()
 
 
 def test_help_names_every_option(tmp_path: Path) -> None:
