@@ -1,1 +1,1 @@
-"""Builds the Lambda layer; runs on the developer's machine, and only start.py is shipped."""
+"""Builds and checks the Lambda layer on the developer's machine; only the launcher and start.py are shipped."""

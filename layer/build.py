@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from layer.compiled import load_compiled
 from layer.errors import LayerError
 from layer.interpreters import find_interpreter
 from layer.licences import gather_licences
+from layer.manifest import digest_of, write_manifest
 from layer.naive import measure_naive
 from layer.order import ROOT, Order
 from layer.packages import install_all, merge_pruned
@@ -66,6 +66,7 @@ class _Build:
         self._say(f"lambda-dispatch for {self._order.architecture.name}, Python {versions}")
         self._add_packages()
         self._add_own_files()
+        self._name_library()
         self._compile()
         self._try_out()
         return self._finish()
@@ -102,15 +103,20 @@ class _Build:
         self._check(self._library)
 
     def _add_own_files(self) -> None:
-        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-        shutil.copytree(ROOT / "extension", self._library / "extension", ignore=ignored)
-        for name in ("start.py", "stand-in.sh"):
-            shutil.copyfile(ROOT / "layer" / name, self._home / name)
+        own = [path.relative_to(ROOT) for path in (ROOT / "extension").rglob("*.py")]
+        for path in own:
+            _copy_text(ROOT / path, self._library / path)
+        _copy_text(ROOT / "layer/start.py", self._home / "start.py")
         launcher = self._tree / "extensions/lambda-dispatch"
-        launcher.parent.mkdir()
-        shutil.copyfile(ROOT / "layer/extensions/lambda-dispatch", launcher)
+        _copy_text(ROOT / "layer/extensions/lambda-dispatch", launcher)
         for program in (launcher, *self._home.glob("python/bin/*")):
             program.chmod(0o755)
+
+    def _name_library(self) -> None:
+        """Give the library a name of its own: two builds unpacked into one tree never mix."""
+        build = digest_of(self._tree)[:12]
+        (self._home / "build").write_text(f"{build}\n", "utf-8")
+        self._library = self._library.rename(self._home / f"lib-{build}")
 
     def _check(self, folder: Path) -> None:
         """Refuse what the image could not load, as soon as it is there."""
@@ -129,7 +135,7 @@ class _Build:
             list(pool.map(self._compile_for, filter(None, self._interpreters.values())))
 
     def _compile_for(self, interpreter: Path) -> None:
-        for folder in ("lib", "python/lib"):
+        for folder in (self._library.name, "python/lib"):
             if (self._home / folder).exists():
                 compile_with(interpreter, folder=self._home / folder, home=f"{_OPT}/{folder}")
 
@@ -146,6 +152,7 @@ class _Build:
             self._say(f"tried out with Python {version}{kind}")
 
     def _finish(self) -> Path:
+        write_manifest(self._tree)
         destination = self._order.destination
         digest = write_zip(self._tree, destination=destination)
         checksum = destination.with_suffix(".zip.sha256")
@@ -154,6 +161,12 @@ class _Build:
         self._say(f"this layer: {zipped:.1f} MB zipped, {unzipped:.1f} MB unzipped")
         self._say(f"{destination}\nsha256 {digest}")
         return destination
+
+
+def _copy_text(source: Path, copy: Path) -> None:
+    """Copy with the line ends that a kernel understands, whatever the checkout has."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(source.read_bytes().replace(b"\r\n", b"\n"))
 
 
 def _prepare(output: Path) -> None:

@@ -20,7 +20,7 @@ _ENTRY = struct.Struct("<qQ")
 _NO_SECTIONS = (40, struct.pack("<Q", 0)), (58, struct.pack("<HHH", 64, 0, 0))
 """Where e_shoff and e_shentsize, e_shnum, e_shstrndx lie, and their values without sections."""
 
-_LOAD, _DYNAMIC = 1, 2
+_LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
 _NEEDED, _STRTAB, _STRSZ = 1, 5, 10
 _GLIBC = re.compile(rb"\x00GLIBC_(\d+)\.(\d+)(?:\.\d+)?(?=\x00)")
 
@@ -36,12 +36,14 @@ class Elf:
         needed: File names of the libraries it is linked to.
         glibc: Highest version of a glibc symbol it uses, (0, 0) for none.
         loaded_bytes: Length of the part of the file that is ever loaded.
+        loader: Path of the dynamic loader that a program names, "" for a library.
     """
 
     machine: int
     needed: tuple[str, ...]
     glibc: tuple[int, int]
     loaded_bytes: int
+    loader: str = ""
 
 
 def read_elf(path: Path) -> Elf | None:
@@ -49,7 +51,13 @@ def read_elf(path: Path) -> Elf | None:
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             return None
-    content = path.read_bytes()
+    return parse_elf(path.read_bytes())
+
+
+def parse_elf(content: bytes) -> Elf | None:
+    """Return what the loader sees of a file's content, or None when it is none of its files."""
+    if not content.startswith(_MAGIC):
+        return None
     _, machine, _, _, offset, _, _, _, size, count, *_ = _HEADER.unpack_from(content)
     segments = [_SEGMENT.unpack_from(content, offset + size * i) for i in range(count)]
     needed, strings = _dynamic(content, segments)
@@ -61,6 +69,7 @@ def read_elf(path: Path) -> Elf | None:
         loaded_bytes=max(
             (start + length for _, _, start, _, _, length, _, _ in segments), default=len(content)
         ),
+        loader=_loader(content, segments),
     )
 
 
@@ -88,6 +97,14 @@ def _dynamic(content: bytes, segments: list[Segment]) -> tuple[tuple[str, ...], 
     names = [strings[v : strings.index(b"\0", v)] for tag, v in entries if tag == _NEEDED]
     # python-build-standalone names its libpython by a path from $ORIGIN.
     return tuple(name.decode().rpartition("/")[2] for name in names), strings
+
+
+def _loader(content: bytes, segments: list[Segment]) -> str:
+    found = next((segment for segment in segments if segment[0] == _INTERPRETER), None)
+    if found is None:
+        return ""
+    _, _, start, _, _, length, _, _ = found
+    return content[start : start + length].rstrip(b"\0").decode()
 
 
 def _offset(address: int, segments: list[Segment]) -> int:

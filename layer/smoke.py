@@ -87,7 +87,7 @@ def _invoke(sandbox: Sandbox) -> None:
 
 
 def _judge(sandbox: Sandbox, *, status: int, output: bytes) -> None:
-    if status != 0 or b'"ERROR"' in output:
+    if status != 0 or b'"ERROR"' in output or b"started by another Python" in output:
         raise LayerError(f"it ended with status {status}")
     for signal in SIGNALS:
         if not any(FUNCTION.encode() in body for body in sandbox.exported[signal]):

@@ -67,15 +67,20 @@ def version_of(tree: Path) -> str:
 def copy_interpreter(tree: Path, *, folder: Path) -> None:
     """Copy program, standard library and needed libraries of `tree` into `folder`, pruned.
 
+    The file `loader` names the program's dynamic loader, by which the launcher finds out whether
+    the program starts in this image.
+
     Raises:
         LayerError: `tree` is not an interpreter.
     """
     version = version_of(tree)
     program = tree / f"bin/python{version}"
-    if read_elf(program) is None:
+    elf = read_elf(program)
+    if elf is None:
         raise LayerError(f"{program} is not a program")
     (folder / "bin").mkdir(parents=True)
     shutil.copyfile(program, folder / "bin/python3")
+    (folder / "loader").write_text(f"{elf.loader}\n", "utf-8")
     library = folder / f"lib/python{version}"
     bulky = shutil.ignore_patterns("site-packages", "dist-packages", "test", "__pycache__")
     shutil.copytree(tree / f"lib/python{version}", library, ignore=bulky)

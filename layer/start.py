@@ -1,52 +1,104 @@
-"""What the launcher runs: the extension or, where it cannot even be imported, its stand-in.
+"""What the launcher runs: the extension or, where it cannot be imported, the launcher once more.
 
+Arguments: the launcher's path and this interpreter's, by which the launcher knows what has failed.
 Understood by every Python 3, because the one that is found may be older than the extension's.
 """
 # An old Python does not know the __future__ import, and importing pathlib takes 10 ms.
-# ruff: noqa: I002, PTH100, PTH110, PTH120
+# ruff: noqa: I002, PTH100, PTH110, PTH112, PTH120, PTH123, PTH208
 
 import os
 import sys
 
 HOME = os.path.dirname(os.path.abspath(__file__))
-CERTIFICATES = (
+LAUNCHER = sys.argv[1] if len(sys.argv) > 1 else HOME + "/../extensions/lambda-dispatch"
+PYTHON = sys.argv[2] if len(sys.argv) > 2 else sys.executable
+
+AUTHORITIES = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/certs/ca-certificates.crt",
-    HOME + "/lib/botocore/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
 )
+"""Where the images of this world keep the certificate authorities that they trust."""
+
+AUTHORITY_FOLDERS = ("/etc/ssl/certs", "/etc/pki/tls/certs")
+"""The same as single files."""
 
 
-def find_certificates() -> None:
-    """Tell a bundled OpenSSL where this image has its certificates: it was built elsewhere."""
-    if not sys.prefix.startswith(HOME):
-        return
-    for path in CERTIFICATES:
-        if os.path.exists(path):
-            os.environ.setdefault("SSL_CERT_FILE", path)
+def plain(text: str) -> str:
+    """Return a text that JSON can hold as it is."""
+    return " ".join(text.replace('"', "'").replace("\\", "/").split())
+
+
+def say(level: str, message: str, cause: str) -> None:
+    """Write a line of our log."""
+    line = '{{"extension": "lambda-dispatch", "level": "{}", "message": "{}", "cause": "{}"}}\n'
+    sys.stdout.write(line.format(level, message, plain(cause)))
+    sys.stdout.flush()
+
+
+def find_library() -> str:
+    """Return the folder of our modules and packages.
+
+    Its name holds the build, so that two releases in one tree never share bytecode or sources;
+    the file `build` is that of the release that was unpacked last, as this file is.
+    """
+    found = sorted(name for name in os.listdir(HOME) if name.startswith("lib-"))
+    if not found:
+        raise ImportError("no folder lib-* in " + HOME)
+    if len(found) == 1:
+        return HOME + "/" + found[0]
+    with open(HOME + "/build") as file:
+        chosen = "lib-" + file.read().strip()
+    say("WARN", "two releases attached", f"{chosen} runs; in {HOME} are {found}")
+    return HOME + "/" + chosen
+
+
+def find_authorities(library: str) -> None:
+    """Tell OpenSSL whom to trust where it would not know.
+
+    The layer's own interpreter was built elsewhere, so it is told where this image has its
+    authorities. An image without any gets those that botocore brings, whoever's Python runs.
+    """
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if os.environ.get(name):
             return
+        os.environ.pop(name, None)  # an empty variable is an unset one
+    own = sys.prefix.startswith(HOME)
+    found = [path for path in AUTHORITIES if os.path.exists(path)]
+    if not own and (found or any(os.path.isdir(it) and os.listdir(it) for it in AUTHORITY_FOLDERS)):
+        return
+    bundle = library + "/botocore/cacert.pem"
+    chosen = found[0] if found else bundle
+    if os.path.exists(chosen):
+        os.environ["SSL_CERT_FILE"] = chosen
+    else:
+        looked = ", ".join(AUTHORITIES + (bundle,))  # noqa: RUF005  # Python 3.4 and older
+        say("WARN", "no certificate authorities found", "https will fail; looked for " + looked)
 
 
-def stand_in(error: BaseException) -> None:
-    """Become the stand-in, which says why in its one line."""
+def step_aside(error: BaseException) -> None:
+    """Have the launcher try the next interpreter, or else stand in; its line says why."""
     cause = "Python {}.{}: {}".format(*sys.version_info[:2], error)
-    cause = " ".join(cause.replace('"', "'").replace("\\", "/").split())  # goes into JSON
-    os.execv("/bin/sh", ["/bin/sh", HOME + "/stand-in.sh", cause])
+    os.execv("/bin/sh", ["/bin/sh", LAUNCHER, "--after", PYTHON, plain(cause)])
 
 
 def load():  # type: ignore[no-untyped-def]  # the types to name are not imported yet
     """Return the extension's entry point."""
     if sys.version_info < (3, 11):  # noqa: UP036  # any Python may have been found
         raise ImportError("the extension needs 3.11 or newer")
+    library = find_library()
+    find_authorities(library)
+    sys.path.insert(0, library)
     from extension.__main__ import main  # noqa: PLC0415  # not with an older Python
 
     return main
 
 
-find_certificates()
-sys.path.insert(0, HOME + "/lib")
 try:
     main = load()  # type: ignore[no-untyped-call]  # see above
 except BaseException as error:  # noqa: BLE001  # whatever it is, the function must live
-    stand_in(error)
+    step_aside(error)
 else:
     main()

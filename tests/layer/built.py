@@ -49,7 +49,8 @@ class LayerTree:
     @property
     def library(self) -> Path:
         """The folder of our modules and packages."""
-        return self.root / "lambda-dispatch/lib"
+        [found] = (self.root / "lambda-dispatch").glob("lib-*")
+        return found
 
     @property
     def environment(self) -> Mapping[str, str]:

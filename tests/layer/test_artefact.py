@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from layer.build import build
+from layer.build import _copy_text, build
 from layer.errors import LayerError
 from layer.smoke import smoke_test
 from tests.layer.built import INTERPRETER, VERSION, LayerTree, order
@@ -52,6 +52,28 @@ def test_it_lies_where_it_is_in_nobodys_way(layer_tree: LayerTree) -> None:
     ]
     assert modes["extensions/lambda-dispatch"] & 0o111 == 0o111
     assert all(mode & 0o444 == 0o444 for mode in modes.values())
+
+
+def test_line_ends_of_windows_are_not_shipped(tmp_path: Path) -> None:
+    """A checkout that has them is built as any other."""
+    (tmp_path / "launcher").write_bytes(b"#!/bin/sh\r\necho\r\n")
+    _copy_text(tmp_path / "launcher", tmp_path / "opt/extensions/launcher")
+    assert (tmp_path / "opt/extensions/launcher").read_bytes() == b"#!/bin/sh\necho\n"
+
+
+def test_two_releases_in_one_tree_run_one_of_them(layer_tree: LayerTree, tmp_path: Path) -> None:
+    """The library of each has a name of its own, and a line says which one runs."""
+    tree = tmp_path / "opt"
+    shutil.copytree(layer_tree.root, tree)
+    home = tree / "lambda-dispatch"
+    shutil.copytree(layer_tree.library, home / "lib-of-another-release")
+    broken = home / "lib-of-another-release/extension"
+    shutil.rmtree(broken / "__pycache__")
+    (broken / "__main__.py").write_text("raise SystemExit(9)")
+    smoke_test(tree, interpreter=INTERPRETER / "python3")
+    (home / "build").write_text("of-another-release")
+    with pytest.raises(LayerError, match=r"two releases attached.*lib-of-another-release runs"):
+        smoke_test(tree, interpreter=INTERPRETER / "python3")
 
 
 def test_it_is_small(layer_tree: LayerTree) -> None:
@@ -120,7 +142,7 @@ def test_a_tree_that_lacks_something_is_not_shipped(
     """The trial at the end of the build finds out, and says what the extension said."""
     tree = tmp_path / "opt"
     shutil.copytree(layer_tree.root, tree)
-    victim = tree / "lambda-dispatch/lib" / lost
+    victim = tree / layer_tree.library.relative_to(layer_tree.root) / lost
     shutil.rmtree(victim) if victim.is_dir() else victim.unlink()
     for cached in (victim.parent / "__pycache__").glob(f"{victim.stem}.*"):
         cached.unlink()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from layer.modules import NEEDED
 from layer.order import ROOT
 from layer.prune import SERVICES
 from layer.smoke import smoke_test
@@ -30,6 +31,52 @@ def block(language: str) -> str:
     text = (ROOT / "layer/README.md").read_text()
     [found] = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return str(found)
+
+
+def table(heading: str) -> list[list[str]]:
+    """Return the cells of the table below a heading of the layer's README."""
+    text = (ROOT / "layer/README.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def test_the_variables_that_get_through_are_those_of_the_launcher() -> None:
+    """Every pattern of its allow list is in the table, and no other."""
+    launcher = (ROOT / "layer/extensions/lambda-dispatch").read_text()
+    branches = launcher.split("case $name in", 1)[1].split("esac", 1)[0]
+    allowed = set(re.findall(r"\b[A-Z][A-Z_]+\*?[A-Z_]*", re.sub(r"#.*|command.*", "", branches)))
+    listed = {
+        name for row in table("Which variables reach the extension") for name in row[0].split(", ")
+    }
+    listed = {name.strip("`") for name in listed if name.startswith("`")}
+    assert {name for name in allowed if len(name) > 1} - {"A", "Z"} == {
+        name.split("`")[0] for name in listed
+    }
+
+
+def test_the_modules_that_a_part_needs_are_those_that_are_checked() -> None:
+    """The table says what `layer.check` looks for."""
+    rows = table("Which modules Python needs")
+    assert {part: tuple(re.findall(r"`(\w+)`", names)) for part, names in rows} == NEEDED
+
+
+IMPORTS = {
+    "the process": "extension.app",
+    "telemetry": "extension.telemetry.opening, extension.telemetry.listener, "
+    "extension.telemetry.otlp.exporter",
+    "telemetry with metrics": "extension.telemetry.otlp.metrics",
+    "parameters": "extension.parameters.parameters, extension.parameters.source",
+}
+
+
+@pytest.mark.parametrize("part", NEEDED)
+def test_a_part_imports_the_modules_that_it_is_said_to_need(part: str) -> None:
+    """What it no longer imports has to leave the table."""
+    program = f"import sys, json, {IMPORTS[part]}; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert set(NEEDED[part]) <= set(json.loads(done.stdout))
 
 
 def test_the_template_passes_the_linter() -> None:

@@ -56,6 +56,14 @@ def test_libraries_and_glibc_are_those_that_binutils_finds() -> None:
         assert (elf.machine, list(elf.needed), elf.glibc) == (MACHINE.elf, needed, highest), path
 
 
+def test_the_loader_of_a_program_is_read() -> None:
+    """Which libraries do not name."""
+    loader = described(Path(sys.executable).resolve()).loader
+    assert loader.startswith("/lib")
+    assert Path(loader).exists()
+    assert {described(path).loader for path in compiled_modules()[:5]} == {""}
+
+
 def test_other_files_are_no_libraries(tmp_path: Path) -> None:
     """Text and an empty file are told apart, and stripping leaves them alone."""
     for content in (b"", b"#!/bin/sh\n"):

@@ -80,9 +80,9 @@ def test_tls_trusts_what_the_image_or_the_user_trusts(
 ) -> None:
     """The interpreter was built elsewhere, so it is told where certificates lie here."""
     home = tmp_path / "lambda-dispatch"
-    (home / "lib/extension").mkdir(parents=True)
+    (home / "lib-1/extension").mkdir(parents=True)
     told = "import os\ndef main():\n    print(os.environ['SSL_CERT_FILE'])\n"
-    (home / "lib/extension/__main__.py").write_text(told)
+    (home / "lib-1/extension/__main__.py").write_text(told)
     shutil.copy(standalone_tree.root / "lambda-dispatch/start.py", home)
     (home / "python").symlink_to(standalone_tree.root / "lambda-dispatch/python")
     done = subprocess.run(
