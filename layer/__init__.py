@@ -1,1 +1,1 @@
-"""Builds and checks the Lambda layer on the developer's machine; only the launcher and start.py are shipped."""
+"""Builds and checks the Lambda layer; of it only the launcher and start.py are shipped."""
