@@ -43,7 +43,7 @@ def rows() -> Iterator[Row]:
             NAME,
             command=(f"{folder}/{LAUNCHER}",),
             flags=FLAGS,
-            path=str(Path(sys.executable).parent),
+            path=str(Path(sys.base_prefix) / "bin"),
         )
 
 
