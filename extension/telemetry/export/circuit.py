@@ -1,4 +1,4 @@
-"""PURE: whether the endpoint is worth a try now, so that a dead one costs an invocation nothing.
+"""PURE: whether one signal is worth a try now: a dead endpoint costs an invocation nothing.
 
 A retry never sleeps: it is the next invocation that may try, when the pause has passed. The pause
 grows with each failure in a row.
@@ -20,17 +20,12 @@ LONGEST_RETRY_AFTER_S = 3600.0
 
 
 class Circuit:
-    """What is known of the endpoint's health."""
+    """What is known of the endpoint's health, by the answers to one signal."""
 
     def __init__(self) -> None:
         self._failures = 0
         self._failed_at: Instant | None = None
         self._pause_s = 0.0
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the last try succeeded, or none was made."""
-        return self._failed_at is None
 
     def allows(self, now: Instant) -> bool:
         """Tell whether to try: always after success, else when the pause has passed."""

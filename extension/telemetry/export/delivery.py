@@ -2,14 +2,15 @@
 
 At least once and with the same ids: an item leaves the buffer when it was acknowledged, so only a
 lost acknowledgement can make a duplicate. One flush runs at a time, and it exports what waited when
-it was asked for: what comes in meanwhile is the next one's.
+it was asked for: what comes in meanwhile is the next one's. Each signal has a circuit of its own:
+an endpoint may refuse logs for hours and take traces all the time.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 from extension.budget import Budget
@@ -71,20 +72,23 @@ class Delivery:
         self._log = log
         self._renew_credentials = renew_credentials
         self._on_settled = on_settled
-        self._circuit = Circuit()
-        self._one_at_a_time = asyncio.Lock()
+        self._circuits: defaultdict[Signal, Circuit] = defaultdict(Circuit)
+        # Not a lock: a waiter that is cancelled just after it got the lock would never release it.
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._batch_bytes: dict[Signal, int] = {}
         """What the endpoint takes at once, where it has refused more."""
 
     @property
     def is_busy(self) -> bool:
         """Whether a flush is under way."""
-        return self._one_at_a_time.locked()
+        return not self._idle.is_set()
 
     @property
     def may_try(self) -> bool:
-        """Whether the endpoint is worth a try now."""
-        return self._circuit.allows(self._clock.now())
+        """Whether the endpoint is worth a try now, at least for some signal that waits."""
+        signals = self._buffer.signals
+        return any(map(self._allows, signals)) if signals else True
 
     async def flush(self, budget: Budget, *, whatever_the_circuit: bool = False) -> bool:
         """Export what waits now; return whether all of it was settled within the budget."""
@@ -92,35 +96,26 @@ class Delivery:
         if budget.left_s <= 0:
             return False
         try:
-            await budget.wait(self._one_at_a_time.acquire())
+            while self.is_busy:
+                await budget.wait(self._idle.wait())
         except TimeoutError:
             return False
+        self._idle.clear()
         try:
             return await self._flush(before, budget, whatever_the_circuit=whatever_the_circuit)
         finally:
-            self._one_at_a_time.release()
+            self._idle.set()
             self._on_settled()
 
     async def _flush(self, before: int, budget: Budget, *, whatever_the_circuit: bool) -> bool:
-        """Export signal by signal; all at once where the endpoint is known to be well."""
-        flushes = [
-            partial(self._flush_signal, signal, before, whatever_the_circuit=whatever_the_circuit)
-            for signal in self._buffer.signals
-        ]
-        if self._circuit.is_closed:
-            return await self._side_by_side(flushes, budget)
-        for flush in flushes:
-            if not await flush(budget):
-                return False
-        return True
-
-    async def _side_by_side(
-        self, flushes: Sequence[Callable[[Budget], Awaitable[bool]]], budget: Budget
-    ) -> bool:
-        """Run flushes at once, each within the whole budget; the slowest is what they cost."""
-        budgets = [Budget(budget.left_s, clock=self._clock) for _ in flushes]
-        running = (flush(own) for flush, own in zip(flushes, budgets, strict=True))
-        done = await asyncio.gather(*running, return_exceptions=True)
+        """Export all signals at once; the slowest decides what they cost."""
+        signals = self._buffer.signals
+        budgets = [Budget(budget.left_s, clock=self._clock) for _ in signals]
+        flushes = (
+            self._flush_signal(signal, before, own, whatever_the_circuit=whatever_the_circuit)
+            for signal, own in zip(signals, budgets, strict=True)
+        )
+        done = await asyncio.gather(*flushes, return_exceptions=True)
         budget.left_s = min((own.left_s for own in budgets), default=budget.left_s)
         for each in done:
             if isinstance(each, BaseException):
@@ -132,7 +127,7 @@ class Delivery:
     ) -> bool:
         least_s = 0.0
         while batch := self._next_batch(signal, before):
-            may_try = whatever_the_circuit or self.may_try
+            may_try = whatever_the_circuit or self._allows(signal)
             if budget.left_s <= least_s or not may_try:
                 return False
             left_s = budget.left_s
@@ -140,6 +135,9 @@ class Delivery:
                 return False
             least_s = (left_s - budget.left_s) * USUAL_TIMES
         return True
+
+    def _allows(self, signal: Signal) -> bool:
+        return self._circuits[signal].allows(self._clock.now())
 
     def _next_batch(self, signal: Signal, before: int) -> list[Entry]:
         max_bytes = self._batch_bytes.get(signal, BATCH_BYTES)
@@ -151,7 +149,7 @@ class Delivery:
         outcome = await self._exporter.export(signal, bodies, budget=budget)
         if outcome.kind == "unauthenticated" and budget.left_s > 0:
             outcome = await self._try_renewed(signal, bodies, outcome, budget)
-        self._circuit.learn(outcome, self._clock.now())
+        self._circuits[signal].learn(outcome, self._clock.now())
         self._settle(signal, batch, outcome)
         self._on_settled()
         return outcome.kind in ("accepted", "rejected", "too_large")

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+import pytest
+
 from extension.budget import Budget
 from extension.log import Log
 from extension.telemetry.export.buffer import Buffer
@@ -132,15 +134,46 @@ async def test_signals_leave_side_by_side() -> None:
     assert stage.health.accepted == {"traces": 1, "logs": 1}
 
 
-async def test_a_failing_endpoint_is_tried_with_one_signal() -> None:
-    """They go to the same endpoint: the others would fail, too."""
-    stage = Stage([KEPT, KEPT])
-    stage.add("a")
-    await stage.flush()
-    stage.clock.advance(1)
+async def test_a_signal_that_fails_does_not_hold_up_the_others() -> None:
+    """The endpoint may be short of logs alone: the pauses are theirs."""
+    stage = Stage([KEPT])
     stage.add("x", signal="logs")
     await stage.flush()
-    assert [signal for signal, _ in stage.exporter.sent] == ["traces", "traces"]
+    stage.add("a")
+    assert stage.delivery.may_try is True
+    await stage.flush()
+    assert stage.health.accepted == {"traces": 1}
+    assert stage.delivery.may_try is False
+
+
+async def test_a_signal_that_fails_at_the_end_costs_no_other() -> None:
+    """SHUTDOWN sends what waits of each signal, although the oldest is refused again."""
+    stage = Stage([KEPT, KEPT])
+    stage.add("x", signal="logs")
+    await stage.flush()
+    stage.add("a")
+    await stage.flush(whatever_the_circuit=True)
+    assert stage.health.accepted == {"traces": 1}
+
+
+@pytest.mark.parametrize("ticks", range(12))
+async def test_a_flush_that_is_cancelled_while_it_waits_blocks_no_other(ticks: int) -> None:
+    """At whatever moment: the next one gets its turn."""
+    stage, answered = Stage(), asyncio.Event()
+    stage.exporter.answered = answered.wait
+    stage.add("a")
+    first = asyncio.ensure_future(stage.flush())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    second = asyncio.ensure_future(stage.flush())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    answered.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)
+    assert stage.delivery.is_busy is False
 
 
 async def test_during_a_pause_nothing_is_tried() -> None:
