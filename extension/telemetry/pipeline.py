@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from extension.clock import Clock, Instant
+from extension.lambda_events import Invoke
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
@@ -141,6 +142,17 @@ class Pipeline:
     def settled(self) -> None:
         """Learn that an export has made room, or has given up."""
         self._room.set()
+
+    def announced(self, invoke: Invoke) -> None:
+        """Learn from the INVOKE event that a request begins."""
+        self._take(
+            self._assembler.invoke(
+                invoke.request_id,
+                tracing=invoke.tracing,
+                invoked_arn=invoke.function_arn,
+                now_ns=self._clock.now().wall_ns,
+            )
+        )
 
     def cache_answered(self, answer: CacheAnswer) -> None:
         """Learn how the cache answered a GET."""

@@ -98,12 +98,7 @@ class Telemetry:
         now = self._clock.now()
         self._health.invocations += 1
         self._policy.invoked(now)
-        self._assembler.invoke(
-            invoke.request_id,
-            tracing=invoke.tracing,
-            invoked_arn=invoke.function_arn,
-            now_ns=now.wall_ns,
-        )
+        self.pipeline.announced(invoke)
         self._start_timer()
         if self._policy.holds:
             await self._hold(invoke)

@@ -67,11 +67,18 @@ class Assembler:
         self._early_answers: deque[CacheAnswer] = deque(maxlen=MAX_EARLY_ANSWERS)
         self._cold_start = ColdStart()
 
-    def invoke(self, request_id: str, *, tracing: str, invoked_arn: str, now_ns: int) -> None:
-        """Learn from the INVOKE event what the platform's events may not tell."""
+    def invoke(
+        self, request_id: str, *, tracing: str, invoked_arn: str, now_ns: int
+    ) -> list[Finished]:
+        """Learn from the INVOKE event what the platform's events may not tell.
+
+        Return what this ends: requests of which nothing else would ever tell the end.
+        """
         known = self._get(request_id, heard_ns=now_ns)
         known.invoke_header = known.invoke_header or tracing
         known.invoked_arn = known.invoked_arn or invoked_arn
+        before = () if self._with_platform else self.requests.open_besides(known)
+        return self._let_go([*before, *self.requests.forget_oldest()])
 
     def feed(self, event: Event) -> list[Finished]:
         """Take one event; return what it finished, in the order to be exported."""
@@ -138,13 +145,15 @@ class Assembler:
     def end(self, *, reason: str, now_ns: int) -> list[Finished]:
         """End everything that is open, for the sandbox ends: `reason` is that of SHUTDOWN.
 
-        Where requests run one after the other, the reason is that of the last one alone: those
-        before it were answered, though nobody told us.
+        Where requests run one after the other, reason and time are those of the last one alone:
+        the requests before it were answered, though no event said so.
         """
         finished: list[Finished] = []
         for known in self.requests:
-            told = reason if self.requests.is_running(known) else ""
-            finished += self._advance(known, Fact.GONE, reason=told, now_ns=now_ns)
+            if self.requests.is_running(known):
+                finished += self._advance(known, Fact.GONE, reason=reason, now_ns=now_ns)
+            else:
+                finished += self._advance(known, Fact.GONE)
         finished += self._cold_start.finish_alone(self._ids)
         return [*finished, *self._without_init(None)]
 

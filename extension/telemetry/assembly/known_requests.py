@@ -53,6 +53,10 @@ class KnownRequests:
             if not each.is_out and each.begun_ns < began_ns and each is not later
         ]
 
+    def open_besides(self, latest: Known) -> list[Known]:
+        """Find what is still open besides the latest request."""
+        return [each for each in self if not each.is_out and each is not latest]
+
     def is_running(self, known: Known) -> bool:
         """Tell whether it may be running still, if nobody told its end: the last one, or any."""
         return self._concurrent or known.request_id == next(reversed(self._known))

@@ -124,6 +124,7 @@ def test_the_sandboxs_failure_is_the_last_invocations_alone() -> None:
     before, last = into.end(reason="timeout", now_ns=ns(4))
     assert isinstance(before, Invocation)
     assert (before.request_id, before.status, before.incomplete) == ("a", "", True)
+    assert before.end_ns < ns(2)
     assert isinstance(last, Invocation)
     assert (last.request_id, last.status) == ("b", "timeout")
 
@@ -253,6 +254,28 @@ def test_memory_is_bounded_when_nothing_ever_ends() -> None:
     [oldest] = feed(into, [given.start("one more", 5000)])
     assert isinstance(oldest, Invocation)
     assert (oldest.request_id, oldest.incomplete) == ("r0", True)
+
+
+def test_requests_that_are_only_announced_are_bounded() -> None:
+    """The platform tells nothing at all: each request is remembered for a while, and comes out."""
+    into = assembler()
+    out = []
+    for number in range(MAX_KNOWN + 50):
+        out += into.invoke(f"r{number}", tracing="", invoked_arn="", now_ns=ns(number))
+    assert [each.request_id for each in out if isinstance(each, Invocation)] == [
+        f"r{number}" for number in range(50)
+    ]
+    assert len(list(into.requests)) == MAX_KNOWN
+
+
+def test_without_platform_events_a_request_ends_when_the_next_is_announced() -> None:
+    """Nothing else would tell, and what was held for SHUTDOWN would grow without bound."""
+    into = Assembler(ids=SequentialIds(), with_platform=False)
+    for number in range(MAX_CLOSED * 2):
+        out = into.invoke(f"r{number}", tracing="", invoked_arn="", now_ns=ns(number))
+        told = [each.request_id for each in out if isinstance(each, Invocation)]
+        assert told == ([f"r{number - 1}"] if number else [])
+    assert len(list(into.requests)) <= MAX_CLOSED + 1
 
 
 def test_what_the_life_cycle_asks() -> None:
