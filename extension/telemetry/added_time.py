@@ -23,9 +23,11 @@ class AddedTime:
         self._health = health
         self._called: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._done: OrderedDict[str, int] = OrderedDict()
+        self._latest = ""
 
     def next_called(self, request_id: str, *, at_ns: int, heard_ns: int) -> None:
         """Learn when /next was called; `heard_ns`: the last event before, 0 if it did not wait."""
+        self._latest = request_id
         if request_id in self._done:
             self._count(at_ns - self._done.pop(request_id))
             return
@@ -43,8 +45,13 @@ class AddedTime:
         if len(self._done) > MAX_OPEN:
             self._done.popitem(last=False)
 
-    def close(self) -> None:
-        """Count what is still open: its end will not be told any more."""
+    def close(self, *, timed_out: bool = False) -> None:
+        """Count what is still open: its end will not be told any more.
+
+        If the latest invocation has timed out, it ran to its end and nothing was added to it.
+        """
+        if timed_out:
+            self._called.pop(self._latest, None)
         for request_id in tuple(self._called):
             self._close(request_id)
 

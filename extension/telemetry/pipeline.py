@@ -188,7 +188,6 @@ class Pipeline:
         if unfinished := self._deliveries.end():
             self._health.dropped["bad_event"] += unfinished
         self._guarded(self._end, reason, now_ns)
-        self._guarded(self._collect)
 
     async def _read_waiting(self) -> None:
         while self._read_some():

@@ -39,6 +39,23 @@ LAST_PATIENCE_S = 0.5
 """At SHUTDOWN: for an export under way; its connection may have died in a freeze."""
 
 
+SETTLING_S = 0.25
+"""At SHUTDOWN: for the last events to come and to be read, however slow the endpoint is."""
+
+
+class Ending(NamedTuple):
+    """The time from SHUTDOWN to the end: one for all that is done in it."""
+
+    began: Instant
+    lasts_s: float
+    clock: Clock
+
+    def budget(self, *, less_s: float = 0.0) -> Budget:
+        """Return what is left of it now."""
+        spent_s = self.clock.now().since(self.began)
+        return Budget(self.lasts_s - spent_s - less_s, clock=self.clock)
+
+
 class GivenUp(NamedTuple):
     """An invocation whose end was not waited for any longer, and when it was heard of last."""
 
@@ -115,19 +132,30 @@ class Telemetry:
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Export everything, for there is no later, and tell how it went."""
         self._stop_timer()
+        began = self._clock.now()
+        left_s = plausible_shutdown_s(began.until_ms(shutdown.deadline_ms))
+        end = Ending(began=began, lasts_s=shutdown_budget_s(left_s=left_s), clock=self._clock)
         try:
-            await self._finish_beside(self._last_budget(shutdown))
+            is_up = await self._settle_everything(shutdown, end)
+            await self._delivery.flush(end.budget(), whatever_the_circuit=is_up)
+        finally:
+            self._log.info("telemetry", **self._health.summary(), unsent=self._buffer.count)
+
+    async def _settle_everything(self, shutdown: Shutdown, end: Ending) -> bool:
+        """Put everything into the buffer, even if it is cut off; return whether to try a POST."""
+        try:
+            await self._finish_beside(end.budget())
             is_up = True
             if self._sends_at_once and self._buffer.count:
-                budget = self._last_budget(shutdown)
+                budget = end.budget(less_s=SETTLING_S)
                 is_up = await self._delivery.flush(budget, whatever_the_circuit=True)
             await self._wait_for_the_last()
-            await self.pipeline.wait_until_read(self._last_budget(shutdown).left_s / 2)
-            self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
-            await self._delivery.flush(self._last_budget(shutdown), whatever_the_circuit=is_up)
+            await self.pipeline.wait_until_read(end.budget().left_s / 2)
         finally:
-            self._added.close()
-            self._log.info("telemetry", **self._health.summary(), unsent=self._buffer.count)
+            self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
+            self._added.close(timed_out=shutdown.reason == "timeout")
+            self.pipeline.collect()  # last: it measures what the others count
+        return is_up
 
     async def export_regularly(self) -> None:
         """Export for ever, where no invocation would cause it (Managed Instances)."""
@@ -177,10 +205,6 @@ class Telemetry:
         left_s = self._clock.now().until_ms(invoke.deadline_ms)
         seconds = invocation_budget_s(timeout_s=self._timeout_s, left_s=left_s)
         await self._export(Budget(seconds, clock=self._clock))
-
-    def _last_budget(self, shutdown: Shutdown) -> Budget:
-        left_s = plausible_shutdown_s(self._clock.now().until_ms(shutdown.deadline_ms))
-        return Budget(shutdown_budget_s(left_s=left_s), clock=self._clock)
 
     async def _export(self, budget: Budget) -> bool:
         """Export what waits; return whether all of it is out."""

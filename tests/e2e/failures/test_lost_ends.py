@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.intake import Intake
-from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox, shut_down
 from tests.e2e.failures.expectations import invocations
 from tests.scripted.deliveries import dropped_event, split_delivery
 from tests.waiting import until
@@ -122,6 +122,38 @@ async def test_the_end_is_lost_without_a_sign(intake: Intake, flush: str) -> Non
         deliver(platform, told.start)
         await next_is_asked(platform, 2)
     assert platform.farewell["added_ms"] > 1000
+
+
+@MODES
+async def test_an_invocation_times_out(intake: Intake, flush: str) -> None:
+    """SHUTDOWN says so, though no end is told: /next came before it, so nothing was added."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke(timeout_s=1.5))
+        deliver(platform, told.start)
+        await next_is_asked(platform, 2)
+        shut_down(platform, reason="timeout")
+        await platform.exited(within_s=60)
+    assert platform.farewell["added_ms"] == 0
+    assert invocations(intake)[0].attributes["error.type"] == "timeout"
+
+
+async def test_metrics_measure_a_hold_whose_end_is_lost(intake: Intake) -> None:
+    """What the closing line counts in the end is among the last metrics, too."""
+    environment = {
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": "end",
+        "DISPATCH_SIGNALS": "metrics",
+    }
+    async with sandbox(**environment) as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        deliver(platform, told.start, dropped_event(told.began_ns))
+        await next_is_asked(platform, 2)
+    assert platform.farewell["added_ms"] > 0
+    names = {metric.name for metric in intake.metrics}
+    assert "lambda_dispatch.added_after_response" in names
 
 
 async def test_an_invocation_given_up_ends_later(intake: Intake) -> None:

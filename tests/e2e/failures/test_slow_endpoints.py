@@ -8,7 +8,7 @@ import pytest
 
 from simulator.intake import Intake
 from simulator.intake.replies import Hang, Reply
-from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox, shut_down
 from tests.e2e.failures.expectations import invocations
 from tests.waiting import until
 
@@ -121,3 +121,23 @@ async def test_shutdown_comes_during_an_export(intake: Intake) -> None:
     ended = [span for span in invocations(intake) if "lambda_dispatch.status" in span.attributes]
     assert len(ended) == 1
     assert lost(platform) == {}
+
+
+@pytest.mark.parametrize("ahead_ms", [0, 3_600_000])
+async def test_the_endpoint_hangs_at_the_end(ahead_ms: int) -> None:
+    """What was open is counted as unsent with the rest, whatever the deadline says."""
+    hang = Hang()
+    async with Intake(respond=lambda _: hang) as intake:
+        environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
+        async with sandbox(**environment) as platform:
+            done, open_still = Told(1), Told(2)
+            platform.send(done.invoke())
+            deliver(platform, done.start, done.done)
+            await platform.delivered()
+            platform.send(open_still.invoke())
+            deliver(platform, open_still.start)
+            await until(lambda: intake.requests)
+            shut_down(platform, ahead_ms=ahead_ms)
+            await platform.exited(within_s=60)
+        hang.released.set()
+    assert platform.farewell["unsent"] == 2

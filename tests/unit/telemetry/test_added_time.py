@@ -42,6 +42,15 @@ def test_next_before_the_end_adds_nothing() -> None:
     assert holds == []
 
 
+def test_an_invocation_that_timed_out_was_not_held() -> None:
+    """It ran until the sandbox ended; those before it may have been held."""
+    time, holds = added()
+    time.next_called("lost", at_ns=ns(12), heard_ns=ns(10))
+    time.next_called("timed out", at_ns=ns(25), heard_ns=ns(20))
+    time.close(timed_out=True)
+    assert holds == [2.0]
+
+
 def test_an_end_that_is_never_told_counts_from_what_was_heard_last() -> None:
     """More than that cannot have been added; where nothing was waited for, nothing was."""
     time, holds = added()
