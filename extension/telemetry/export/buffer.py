@@ -74,10 +74,12 @@ class Buffer:
             chosen.append(entry)
         return chosen
 
-    def forget(self, batch: Iterable[Entry]) -> None:
-        """Let go what was settled; entries dropped meanwhile are gone already."""
-        for entry in batch:
-            self._remove(entry.outgoing.signal, entry.number)
+    def forget(self, batch: Iterable[Entry]) -> int:
+        """Let go what was settled; return how many of its items had been dropped meanwhile."""
+        return sum(
+            entry.outgoing.count - self._remove(entry.outgoing.signal, entry.number)
+            for entry in batch
+        )
 
     def _oldest(self, signal: Signal) -> int:
         return next(iter(self._waiting[signal]))

@@ -19,7 +19,7 @@ from extension.log import Log
 from extension.telemetry.export.buffer import Buffer, Entry
 from extension.telemetry.export.circuit import Circuit
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.outgoing import Signal
+from extension.telemetry.export.outgoing import REQUEST_BYTES, Signal
 from extension.telemetry.health import Health
 
 BATCH_BYTES = 1_048_576
@@ -76,7 +76,7 @@ class Delivery:
         # Not a lock: a waiter that is cancelled just after it got the lock would never release it.
         self._idle = asyncio.Event()
         self._idle.set()
-        self._batch_bytes: dict[Signal, int] = {}
+        self._batch_bytes: defaultdict[Signal, int] = defaultdict(lambda: BATCH_BYTES)
         """What the endpoint takes at once, where it has refused more."""
 
     @property
@@ -125,6 +125,8 @@ class Delivery:
     async def _flush_signal(
         self, signal: Signal, before: int, budget: Budget, *, whatever_the_circuit: bool
     ) -> bool:
+        # What was refused though it was less than a usual request may be taken now.
+        self._batch_bytes[signal] = max(self._batch_bytes[signal], REQUEST_BYTES)
         least_s = 0.0
         while batch := self._next_batch(signal, before):
             may_try = whatever_the_circuit or self._allows(signal)
@@ -140,8 +142,7 @@ class Delivery:
         return self._circuits[signal].allows(self._clock.now())
 
     def _next_batch(self, signal: Signal, before: int) -> list[Entry]:
-        max_bytes = self._batch_bytes.get(signal, BATCH_BYTES)
-        return self._buffer.batch(signal, max_bytes=max_bytes, before=before)
+        return self._buffer.batch(signal, max_bytes=self._batch_bytes[signal], before=before)
 
     async def _send(self, signal: Signal, batch: list[Entry], budget: Budget) -> bool:
         """Send one batch; return whether the endpoint is worth the next one."""
@@ -170,7 +171,8 @@ class Delivery:
         count = sum(entry.outgoing.count for entry in batch)
         match outcome.kind:
             case "accepted":
-                self._buffer.forget(batch)
+                # What was dropped while it was under way has arrived after all.
+                self._count_drops("buffer_full", -self._buffer.forget(batch))
                 refused = min(outcome.rejected_items, count)  # the endpoint may say anything
                 self._health.accepted[signal] += count - refused
                 self._count_drops("partial_success", refused)
@@ -178,8 +180,7 @@ class Delivery:
                 # The same entries come again, in two batches.
                 self._batch_bytes[signal] = sum(len(entry.outgoing.body) for entry in batch) // 2
             case "rejected" | "too_large":
-                self._buffer.forget(batch)
-                self._count_drops("rejected", count)
+                self._count_drops("rejected", count - self._buffer.forget(batch))
                 self._log.warning("export rejected", cause=outcome.cause, items=count)
             case "kept" | "unauthenticated":
                 self._health.failed_exports += 1

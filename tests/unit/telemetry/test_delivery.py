@@ -244,6 +244,38 @@ async def test_a_batch_too_large_for_the_endpoint_goes_in_halves() -> None:
     assert stage.health.dropped == {}
 
 
+async def test_an_endpoint_that_refused_all_sizes_for_a_while_gets_whole_batches_again() -> None:
+    """What was learned from less than a usual request is not remembered."""
+    stage = Stage([TOO_LARGE] * 4)
+    stage.add(*"abcdefgh")
+    await stage.flush()
+    stage.exporter.sent.clear()
+    stage.add(*"abcdefgh")
+    await stage.flush()
+    assert stage.exporter.sent == [("traces", list("abcdefgh"))]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "accepted", "dropped"),
+    [
+        (ACCEPTED, {"traces": 10}, {}),
+        (Outcome(kind="rejected"), {}, {"buffer_full": 4, "rejected": 6}),
+        (KEPT, {}, {"buffer_full": 4}),
+    ],
+)
+async def test_what_is_dropped_under_way_is_counted_once(
+    outcome: Outcome, accepted: dict[str, int], dropped: dict[str, int]
+) -> None:
+    """The buffer overflows during a POST: what the endpoint took after all was not lost."""
+    stage = Stage([outcome])
+    stage.exporter.meanwhile = lambda: stage.add("x", size=10 * BATCH_BYTES - 1100)
+    stage.add("a", count=4, size=500)
+    stage.add("b", count=6, size=500)
+    await stage.flush()
+    assert stage.health.accepted == accepted
+    assert +stage.health.dropped == dropped
+
+
 async def test_a_single_item_that_is_too_large_is_dropped_and_counted() -> None:
     """Nothing less can be sent, and it would stand before all others for ever."""
     stage = Stage([TOO_LARGE])
