@@ -30,6 +30,10 @@ USUAL_TIMES = 1.5
 is cut off may have arrived, and would arrive twice."""
 
 
+WAITED_IN_VAIN = Outcome(kind="kept", cause="timeout", timed_out=True)
+"""What an export that does not end within the budget of another one says of the endpoint."""
+
+
 class Exporter(Protocol):
     """Sends one batch of one signal."""
 
@@ -93,12 +97,15 @@ class Delivery:
     async def flush(self, budget: Budget, *, whatever_the_circuit: bool = False) -> bool:
         """Export what waits now; return whether all of it was settled within the budget."""
         before = self._buffer.next_number
-        if budget.left_s <= 0:
+        if budget.left_s <= 0 or not (whatever_the_circuit or self.may_try):
             return False
         try:
             while self.is_busy:
                 await budget.wait(self._idle.wait())
         except TimeoutError:
+            # The next invocation would wait for the same POST, and the one after it.
+            for signal in self._buffer.signals:
+                self._circuits[signal].learn(WAITED_IN_VAIN, self._clock.now())
             return False
         self._idle.clear()
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from extension.budget import Budget
+from extension.clock import SystemClock
 from extension.log import Log
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import BATCH_BYTES, Delivery
@@ -154,6 +155,22 @@ async def test_a_signal_that_fails_at_the_end_costs_no_other() -> None:
     stage.add("a")
     await stage.flush(whatever_the_circuit=True)
     assert stage.health.accepted == {"traces": 1}
+
+
+async def test_a_flush_under_way_is_waited_for_in_vain_once() -> None:
+    """An export that hangs costs one invocation its budget, and those after it nothing."""
+    stage, hangs = Stage(), asyncio.Event()
+    stage.exporter.answered = hangs.wait
+    stage.add("a")
+    beside = asyncio.ensure_future(stage.flush())
+    await asyncio.sleep(0)
+    assert await stage.delivery.flush(Budget(0.05, clock=SystemClock())) is False
+    unspent = Budget(0.5, clock=SystemClock())
+    assert await stage.delivery.flush(unspent) is False
+    assert unspent.left_s == 0.5
+    hangs.set()
+    await beside
+    assert stage.delivery.may_try is True
 
 
 @pytest.mark.parametrize("ticks", range(12))
