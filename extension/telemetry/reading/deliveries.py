@@ -51,7 +51,7 @@ class Deliveries:
             batch = parse(joined, received_ns=received_ns)
             # A third part may follow, but not where the second is whole by itself.
             is_second_part = not batch.first_part or alone.bad or alone.first_part
-            if not batch.bad and is_second_part:
+            if is_second_part and _reads_as_much(batch, as_=alone):
                 return batch
         return Batch(
             events=alone.events,
@@ -64,3 +64,12 @@ class Deliveries:
         """Return how many records have begun and will not end."""
         waiting, self._first_part = bool(self._first_part), b""
         return int(waiting)
+
+
+def _reads_as_much(batch: Batch, *, as_: Batch) -> bool:
+    """Tell whether a join made nothing worse: what else is unreadable has nothing to do with it."""
+    return _unread(batch) <= _unread(as_) and len(batch.events) >= len(as_.events)
+
+
+def _unread(batch: Batch) -> int:
+    return batch.bad + bool(batch.first_part)

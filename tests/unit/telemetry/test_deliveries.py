@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -49,6 +50,18 @@ def test_a_record_cut_anywhere_is_joined(value: object, at: float) -> None:
     assert tuple(event for batch in batches for event in batch.events) == whole.events
     assert [batch.bad for batch in batches] == [0, 0]
     assert deliveries.waits_for_more is False
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
+def test_another_event_that_cannot_be_read_does_not_keep_parts_apart(at: float) -> None:
+    """It is lost alone: neither the record that was cut nor the end behind it is."""
+    value = {"message": 'a "long" line'}
+    after = [{"time": 1}, given.done("r", 3)]
+    parts = split_delivery([], given.event("function", 2, value), after, at=at)
+    deliveries = Deliveries()
+    first, second = (deliveries.read(part, received_ns=NOW_NS) for part in parts)
+    assert (first.events, first.bad, second.bad) == ((), 0, 1)
+    assert [type(event) for event in second.events] == [LogLine, RuntimeDone]
 
 
 def test_the_events_of_the_first_part_do_not_wait() -> None:
