@@ -72,6 +72,12 @@ class RedactionConfig(Frozen):
 class TelemetryConfig(Frozen):
     """Job 1: what is exported, where to, and when."""
 
+    enabled: bool = variable(
+        "DISPATCH_TELEMETRY",
+        switch(),
+        default=True,
+        meaning="false: no telemetry, whatever else is set",
+    )
     post_uri: str = variable(
         "DISPATCH_POST_URI",
         http_url(),
@@ -226,6 +232,18 @@ class OtlpConfig(Frozen):
 class ParametersConfig(Frozen):
     """Job 2: the localhost cache; those without `DISPATCH_` are AWS's own extension's."""
 
+    enabled: bool = variable(
+        "DISPATCH_CACHE",
+        switch(),
+        default=True,
+        meaning="false: no cache and no port, for instance beside AWS's extension",
+    )
+    own_port: int = variable(
+        "DISPATCH_CACHE_PORT",
+        port(),
+        default=2773,
+        meaning="port of the cache, before `PARAMETERS_SECRETS_EXTENSION_HTTP_PORT`",
+    )
     cache_enabled: bool = variable(
         "PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED",
         switch(),
@@ -243,7 +261,7 @@ class ParametersConfig(Frozen):
         "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
         port(),
         default=2773,
-        meaning="port of the cache on localhost",
+        meaning="port of the cache on localhost; AWS's extension reads it, too",
     )
     max_connections: int = variable(
         "PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS",

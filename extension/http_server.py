@@ -105,11 +105,15 @@ class HttpServer:
             self._acceptor = None
         for idle in self.connections.idle:
             idle.close()
-        under_way = [each.answering for each in self.connections.busy if each.answering]
-        if under_way:
-            await asyncio.wait(under_way, timeout=patience_s)
+        await self.settled(within_s=patience_s)
         for each in (*self.connections.idle, *self.connections.busy):
             each.close()
+
+    async def settled(self, *, within_s: float) -> None:
+        """Wait until the requests under way are answered."""
+        under_way = [each.answering for each in self.connections.busy if each.answering]
+        if under_way:
+            await asyncio.wait(under_way, timeout=within_s)
 
     def _make_place(self) -> bool:
         return self.connections.make_room(now=asyncio.get_running_loop().time())

@@ -1,10 +1,9 @@
-"""Client of the Extensions API and the Telemetry API; the first call, /register, is bootstrap's.
+"""Client of the Extensions API once the loop runs; the calls before that are the bootstrap's.
 
 Never through a proxy, whatever HTTP_PROXY says, and /next never with a timeout: it is a long
 poll that spans the freeze between two invocations.
 
-Sources: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html,
-https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from extension import plain_http
+from extension.bootstrap import FINAL, NEXT_PATH, Boot
 from extension.frozen import Frozen
 from extension.http_messages import (
     END_OF_HEAD,
@@ -27,15 +27,6 @@ from extension.http_messages import (
 from extension.lambda_events import LambdaEvent, parse_event
 
 READ_BYTES = 65_536
-CALL_TIMEOUT_S = 5.0
-"""For calls on loopback other than /next."""
-
-SCHEMA_VERSIONS = ("2025-01-29", "2022-12-13", "2022-07-01")
-"""Newest first; an older platform refuses what it does not know with 400."""
-
-BUFFERING = {"maxItems": 1000, "maxBytes": 1_048_576, "timeoutMs": 25}
-"""The smallest delay that the platform allows, for the last invocation's data waits for it, and the
-largest delivery: a record that is larger comes in two parts."""
 
 
 class Registration(Frozen):
@@ -50,6 +41,11 @@ class Registration(Frozen):
 class ApiError(Exception):
     """A refusal or an answer that is not in the protocol; says the status and the error type."""
 
+    def __init__(self, text: str, *, status: int = 0) -> None:
+        super().__init__(text)
+        self.is_final = status in FINAL
+        """Whether asking again changes nothing."""
+
 
 class Answer(NamedTuple):
     """Status and body."""
@@ -59,13 +55,18 @@ class Answer(NamedTuple):
 
 
 class LambdaApi:
-    """The calls of one registered extension."""
+    """The events of one registered extension.
 
-    def __init__(self, address: str, *, identifier: str) -> None:
-        self._address = address
-        self._identifier = identifier
+    The connection over which /next was asked for is kept in `Boot`, as long as its answer is to
+    come: should the loop die, `survive` reads it there, for asking twice is refused.
+    """
+
+    def __init__(self, booted: Boot) -> None:
+        self._booted = booted
         self._kept: socket.socket | None = None
         """A connection that is kept, also because there may be no descriptor left for another."""
+        if booted.asked is not None:
+            booted.asked.settimeout(0)  # as asyncio wants it
 
     async def next_event(self) -> LambdaEvent:
         """Say that the last event is done with and wait for the next one, however long.
@@ -75,85 +76,69 @@ class LambdaApi:
             NotAnEventError: the event is of no known type.
             OSError: the API could not be reached.
         """
-        answer = await self._call("GET", "/2020-01-01/extension/event/next", timeout_s=None)
+        answer = await self._next()
         if answer.status != 200:
-            raise ApiError(f"/next answered {answer.status} {_error_type(answer.body)}")
+            text = f"/next answered {answer.status} {_error_type(answer.body)}"
+            raise ApiError(text, status=answer.status)
         return parse_event(answer.body)
-
-    async def subscribe(self, types: Sequence[str], *, port: int) -> bool:
-        """Ask for telemetry on `port`; False where this platform has none (202 or 404).
-
-        Raises:
-            ApiError: the subscription was refused in every schema version.
-            OSError: the API could not be reached.
-        """
-        refusal = ""
-        for version in SCHEMA_VERSIONS:
-            answer = await self._put_subscription(version, types, port)
-            if answer.status == 200:
-                return True
-            if answer.status in {202, 404}:
-                return False
-            refusal = f"subscribing answered {answer.status} {_error_type(answer.body)}"
-            if answer.status != 400:
-                break
-        raise ApiError(refusal)
 
     def close(self) -> None:
         """Close the connection that is kept."""
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            kept.close()
+        for each in (self._kept, self._booted.asked):
+            if each is not None:
+                each.close()
+        self._kept = self._booted.asked = None
 
-    async def _put_subscription(self, version: str, types: Sequence[str], port: int) -> Answer:
-        wanted = {
-            "schemaVersion": version,
-            "types": list(types),
-            "buffering": BUFFERING,
-            "destination": {"protocol": "HTTP", "URI": f"http://sandbox.localdomain:{port}"},
-        }
-        body = json.dumps(wanted).encode()
-        return await self._call("PUT", "/2022-07-01/telemetry", body, timeout_s=CALL_TIMEOUT_S)
-
-    async def _call(
-        self, method: str, path: str, body: bytes = b"", *, timeout_s: float | None
-    ) -> Answer:
-        """Make one call, over the connection of the last one if that is still good."""
-        lines = [
-            f"{method} {path} HTTP/1.1",
-            f"Host: {self._address}",
-            f"Lambda-Extension-Identifier: {self._identifier}",
-            f"Content-Length: {len(body)}",
-        ]
-        request = "\r\n".join([*lines, "", ""]).encode() + body
-        async with asyncio.timeout(timeout_s):
-            kept, self._kept = self._kept, None
-            if kept is not None:
-                try:
-                    return await self._exchange(kept, request)
-                except (OSError, ApiError, BadMessageError):
-                    pass  # it died in a freeze
-            return await self._exchange(await self._connect(), request)
+    async def _next(self) -> Answer:
+        """Read the answer to /next, asked for over the last connection if that is still good."""
+        try:
+            if self._booted.asked is None and self._kept is not None:
+                await self._ask(self._kept)
+            if self._booted.asked is not None:
+                return await self._answer(self._booted.asked)
+        except (OSError, ApiError, BadMessageError):
+            pass  # it died in a freeze
+        await self._ask(await self._connect())
+        assert self._booted.asked is not None
+        return await self._answer(self._booted.asked)
 
     async def _connect(self) -> socket.socket:
-        host, _, port = self._address.rpartition(":")
-        connection = socket.socket()
-        try:
-            connection.settimeout(0)  # as asyncio wants it
-            await asyncio.get_running_loop().sock_connect(connection, (host, int(port)))
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        failure = OSError("the name of the API has no address")
+        for family, kind, protocol, place in self._booted.address.places():
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(0)  # as asyncio wants it
+                await asyncio.get_running_loop().sock_connect(connection, place)
+                return connection
+            except BaseException as error:
+                connection.close()
+                if not isinstance(error, OSError):
+                    raise
+                failure = error
+        raise failure
 
-    async def _exchange(self, connection: socket.socket, request: bytes) -> Answer:
-        """Send a request and read its answer; whatever goes wrong, the connection is closed."""
+    async def _ask(self, connection: socket.socket) -> None:
+        """Send the request; from here on its answer is to come over this connection."""
+        self._kept = None
+        asked = plain_http.request(
+            self._booted.address, method="GET", path=NEXT_PATH, headers=self._booted.identity
+        )
         try:
-            await asyncio.get_running_loop().sock_sendall(connection, request)
-            answer, stays_open = await _receive(connection)
+            await asyncio.get_running_loop().sock_sendall(connection, asked)
         except BaseException:
             connection.close()
             raise
+        self._booted.asked = connection
+
+    async def _answer(self, connection: Any) -> Answer:
+        """Read the answer; if that fails, the connection is closed."""
+        try:
+            answer, stays_open = await _receive(connection)
+        except Exception:
+            self._booted.asked = None
+            connection.close()
+            raise
+        self._booted.asked = None
         if stays_open:
             self._kept = connection
         else:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Protocol, runtime_checkable
 
-from extension.clock import Clock
+from extension.clock import NS_PER_MS, Clock
 from extension.lambda_events import Invoke, LambdaEvent, Shutdown, plausible_shutdown_s
 from extension.log import Log, describe
 
@@ -22,6 +22,12 @@ SAFETY_S = 0.25
 PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 """Between two failed calls of /next; the sandbox is being torn down, or is no Lambda."""
+
+GONE_S = 10.0
+"""After so many seconds of these pauses, all for failures that last, the sandbox is gone."""
+
+GONE = "gone"
+"""Reason of the SHUTDOWN that nothing was left to announce; no verdict on any invocation."""
 
 
 class Job(Protocol):
@@ -53,11 +59,10 @@ class Events(Protocol):
 
 
 async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) -> Shutdown:
-    """Serve events until SHUTDOWN and return it."""
+    """Serve events until SHUTDOWN and return it; `jobs` may change between two events."""
     while True:
-        event = await _next(events, log)
-        within_s = _time_for(event, clock)
-        await asyncio.gather(*(_step(job, event, within_s=within_s, log=log) for job in jobs))
+        event = await _next(events, clock, log)
+        await hand_over(event, jobs=jobs, clock=clock, log=log)
         if isinstance(event, Shutdown):
             return event
         await asyncio.gather(*(settle(job, event, clock=clock, log=log) for job in jobs))
@@ -76,6 +81,22 @@ async def settle(job: object, invoke: Invoke | None = None, *, clock: Clock, log
         log.error("a job failed", job=type(job).__name__, cause=describe(error))
 
 
+async def hand_over(event: LambdaEvent, *, jobs: Sequence[Job], clock: Clock, log: Log) -> None:
+    """Let every job do its part of an event."""
+    within_s = _time_for(event, clock)
+    await asyncio.gather(*(_step(job, event, within_s=within_s, log=log) for job in jobs))
+
+
+def end(reason: str, clock: Clock) -> Shutdown:
+    """Return a SHUTDOWN of our own, with the time that Lambda gives."""
+    return Shutdown(reason=reason, deadline_ms=clock.now().wall_ns // NS_PER_MS + 2000)
+
+
+def is_lasting(error: Exception) -> bool:
+    """Tell a failure that asking again does not change: nobody listens, or we are refused."""
+    return isinstance(error, ConnectionRefusedError) or bool(getattr(error, "is_final", False))
+
+
 def _time_for(event: LambdaEvent, clock: Clock) -> float:
     """Return how long jobs may take; a deadline that makes no sense tells of another clock."""
     left_s = clock.now().until_ms(event.deadline_ms)
@@ -84,16 +105,20 @@ def _time_for(event: LambdaEvent, clock: Clock) -> float:
     return max(left_s - SAFETY_S, SAFETY_S)
 
 
-async def _next(events: Events, log: Log) -> LambdaEvent:
-    """Ask until there is an answer: an exit would take the function down."""
-    pause_s = PAUSE_S
-    while True:
+async def _next(events: Events, clock: Clock, log: Log) -> LambdaEvent:
+    """Ask until there is an answer: an exit would take the function down, if there still is one."""
+    pause_s, paused_s = PAUSE_S, 0.0
+    while paused_s < GONE_S:
         try:
             return await events.next_event()
         except Exception as error:  # noqa: BLE001  # whatever it is, the only cure is to ask again
             log.error("/next failed", cause=describe(error))
+            # Pauses are added up, not read off a clock: a freeze is no time without an API.
+            paused_s = paused_s + pause_s if is_lasting(error) else 0.0
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+    log.error("the sandbox is gone", cause="the Extensions API is not there, or refuses us")
+    return end(GONE, clock)
 
 
 def _take_note(job: Job, event: Invoke, log: Log) -> None:

@@ -13,6 +13,10 @@ import json
 import os
 import resource
 import sys
+import threading
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
 from itertools import count
 from typing import Any
 
@@ -35,6 +39,7 @@ __all__ = [
     "follow_clock",
     "forbid_import",
     "forbid_writing",
+    "hang_import",
     "limit_descriptors",
     "replace",
     "take_all_descriptors",
@@ -79,6 +84,19 @@ def replace(place: str, value: object) -> None:
 def forbid_import(name: str) -> None:
     """Let the import of a library fail as if it were not there."""
     sys.modules[name] = None  # type: ignore[assignment]  # how the import system spells it
+
+
+def hang_import(name: str) -> None:
+    """Let the import of a module never end, as on a CPU that is shared too thinly."""
+
+    class Hangs(MetaPathFinder, Loader):
+        def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+            return spec_from_loader(name, self) if fullname == name else None
+
+        def exec_module(self, module: object) -> None:
+            threading.Event().wait()
+
+    sys.meta_path.insert(0, Hangs())
 
 
 def forbid_writing() -> None:

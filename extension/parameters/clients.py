@@ -24,7 +24,7 @@ from extension.time_limit import TimeLimit
 T = TypeVar("T")
 
 OPEN_WAIT_S = 15.0
-"""How long a request waits for the clients: building them takes 7 s of a 128 MB function."""
+"""Longest that a request waits for the clients: building them takes 7 s of a 128 MB function."""
 
 TOKENS_WAIT_S = 3.0
 """How long a request with an unknown token waits for the container endpoint."""
@@ -68,15 +68,19 @@ class Clients:
         self._clock = clock
         self._hooks = hooks
         self._log = log
+        self.patience_s: Callable[[], float] = lambda: OPEN_WAIT_S
+        """How long a request may wait for the clients now."""
         self.under_way = UnderWay(clock=clock)
         self._opened: _Opened | None = None
         self._openings: Flights[_Opened] = Flights()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clients")
 
-    async def open(self, *, within_s: float = OPEN_WAIT_S) -> _Opened:
+    async def open(self, *, within_s: float | None = None) -> _Opened:
         """Return the clients, building them if need be; raises UpstreamError when that fails."""
         if self._opened is not None:
             return self._opened
+        if within_s is None:
+            within_s = self.patience_s()
         return await self._within(within_s, self._openings.join("clients", self._build))
 
     async def fetch(self, key: Key, *, traceparent: str | None, batchable: bool) -> bytes:

@@ -19,7 +19,7 @@ from extension.lambda_events import Invoke, Shutdown
 from extension.log import Log
 from extension.parameters import response
 from extension.parameters.calls import Source
-from extension.parameters.clients import Clients
+from extension.parameters.clients import OPEN_WAIT_S, Clients
 from extension.parameters.errors import UpstreamError
 from extension.parameters.exchange import Exchange
 from extension.parameters.hooks import GuardedHooks, Hooks
@@ -30,8 +30,8 @@ from extension.parameters.reference import UnusableValueError, read_reference
 from extension.parameters.server import Server
 from extension.parameters.tokens import Tokens
 
-INIT_S = 5.0
-"""Most that init waits for the AWS clients, of the 10 s that Lambda gives it; GETs wait longer."""
+WAIT_SHARE = 0.75
+"""Of what is left of an invocation, for which a GET waits for the AWS clients at most."""
 
 HOLD_S = 1.0
 """Longest that /next waits for calls to AWS; a call that takes longer is made again if need be."""
@@ -57,9 +57,14 @@ class Parameters:
         self._initialization_type = sandbox.initialization_type
         self._log = log
         self._invoked = False
+        self._deadline_ms = 0
+        self.start_left_s: Callable[[], float] = lambda: OPEN_WAIT_S
+        """How long a start may still take, as far as that is known; asked before INVOKE."""
         self._prefetching: asyncio.Task[None] | None = None
         self._guarded = hooks = GuardedHooks(self.hooks, log=log)
         self._clients = Clients(open_source, config=config, clock=clock, hooks=hooks, log=log)
+        self._clients.patience_s = self._patience_s
+        self._clock = clock
         self._policy = _policy(config, log)
         self._lookup = Lookup(
             policy=self._policy,
@@ -89,7 +94,7 @@ class Parameters:
     async def open(self) -> None:
         """Build the AWS clients and prefetch; never raises: a failure is logged."""
         try:
-            await self._clients.open(within_s=INIT_S)
+            await self._clients.open(within_s=OPEN_WAIT_S)
         except UpstreamError as error:
             self._log.warning("AWS clients are not ready", reason=error.message)
             return
@@ -101,12 +106,16 @@ class Parameters:
 
     async def invoked(self, invoke: Invoke) -> None:
         """Take note of an invocation: the first one opens the gate, and ends a snapshot."""
-        del invoke
+        self._deadline_ms = invoke.deadline_ms
         if self._invoked:
             return
         self._invoked = True
         if self._initialization_type == SNAP_START:
             self._prefetching = asyncio.create_task(self._prefetch())
+
+    async def settled(self, *, within_s: float) -> None:
+        """Wait until the requests under way are answered."""
+        await self._server.settled(within_s=within_s)
 
     async def settle_calls(self, within_s: float = HOLD_S) -> float:
         """Wait before /next for the calls to AWS under way: a freeze would cut them.
@@ -141,6 +150,14 @@ class Parameters:
         self._lookup.close()
         self._clients.close()
         await self._server.close()
+
+    def _patience_s(self) -> float:
+        """Return how long a GET may wait for the clients: its caller must be able to say so."""
+        if self._invoked:
+            left_s = self._clock.now().until_ms(self._deadline_ms)
+        else:
+            left_s = self.start_left_s()
+        return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
 
     def _is_ready(self) -> bool:
         """Whether GETs are answered; Managed Instances have no INVOKE that could open the gate."""

@@ -41,6 +41,10 @@ class Server:
         """Accept connections; they are kept, for the function's are still good after a thaw."""
         await self._server.start(self._sockets, backlog=BACKLOG)
 
+    async def settled(self, *, within_s: float) -> None:
+        """Wait until the requests under way are answered."""
+        await self._server.settled(within_s=within_s)
+
     async def close(self) -> None:
         """Stop; requests under way get a moment, then their connections are closed."""
         await self._server.close(patience_s=STOP_S)

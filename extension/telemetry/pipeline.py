@@ -143,14 +143,14 @@ class Pipeline:
         """Learn that an export has made room, or has given up."""
         self._room.set()
 
-    def announced(self, invoke: Invoke) -> None:
+    def announced(self, invoke: Invoke, *, at_ns: int) -> None:
         """Learn from the INVOKE event that a request begins."""
         self._take(
             self._assembler.invoke(
                 invoke.request_id,
                 tracing=invoke.tracing,
                 invoked_arn=invoke.function_arn,
-                now_ns=self._clock.now().wall_ns,
+                now_ns=at_ns,
             )
         )
 

@@ -113,9 +113,8 @@ class Telemetry:
     async def invoked(self, invoke: Invoke) -> None:
         """Hold an invocation until its telemetry is here and out, or let it go at once."""
         now = self._clock.now()
-        self._health.invocations += 1
+        self.invoked_before(invoke, at_ns=now.wall_ns)
         self._policy.invoked(now)
-        self.pipeline.announced(invoke)
         self._start_timer()
         if self._policy.holds:
             await self._hold(invoke)
@@ -128,6 +127,11 @@ class Telemetry:
         self._added.next_called(
             invoke.request_id, at_ns=self._clock.now().wall_ns, heard_ns=self._heard_ns(invoke)
         )
+
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Learn of an invocation, which this may have been opened too late to hold."""
+        self._health.invocations += 1
+        self.pipeline.announced(invoke, at_ns=at_ns)
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Export everything, for there is no later, and tell how it went."""

@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE_S, until
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prefetch is given up when AWS hangs, and not when the machine does."""
-    monkeypatch.setattr(parameters, "INIT_S", PATIENCE_S)
+    monkeypatch.setattr(parameters, "OPEN_WAIT_S", PATIENCE_S)
     if "hangs" not in request.node.name:
         monkeypatch.setattr(prefetch, "PREFETCH_S", PATIENCE_S)
 

@@ -71,15 +71,19 @@ def test_memory_is_not_for_the_neighbours() -> None:
     assert done.stdout == b"1 0\n"
 
 
-async def test_no_file_is_written(tmp_path: Path, intake: Intake, aws: FakeAws) -> None:
-    """Neither a temporary file nor a cache on disk, from the start to SHUTDOWN."""
+async def test_no_file_but_the_mark_is_written(
+    tmp_path: Path, intake: Intake, aws: FakeAws
+) -> None:
+    """Neither a temporary file nor a cache on disk; the mark holds the function's timeout alone."""
     aws.put_secret("shop", "open sesame")
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
     told = tmp_path / "told"
     launch = partial(write_watched, told=told)
     async with running(tmp_path, environment=environment, launch=launch) as stage:
         await stage.invoke({"get": ["/secretsmanager/get?secretId=shop"]})
-    assert told.read_text().splitlines() == ["watching", "the end"]
+    begin, *written, end = told.read_text().splitlines()
+    assert (begin, end) == ("watching", "the end")
+    assert all(line.startswith("open /tmp/.lambda_dispatch-function-") for line in written)
 
 
 async def run_with_secrets(stage: Stage, value: str) -> None:

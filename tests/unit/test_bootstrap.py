@@ -9,12 +9,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from extension import plain_http
 from extension.bootstrap import Boot, boot
 from extension.config import read_config
+from extension.early_calls import event_types
+from extension.plain_http import Address
 from extension.survive import answer_events
 from tests.sandbox import free_port
 from tests.waiting import PATIENCE_S
@@ -56,6 +59,13 @@ def api(*answers: bytes) -> Iterator[Api]:
         thread.join()
 
 
+@pytest.fixture(autouse=True)
+def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for marks is the test's own."""
+    monkeypatch.setattr("extension.start_mark.FOLDER", str(tmp_path))
+    return tmp_path
+
+
 @contextmanager
 def booted(environ: dict[str, str]) -> Iterator[Boot]:
     """Boot with a free cache port and close the sockets afterwards."""
@@ -63,7 +73,7 @@ def booted(environ: dict[str, str]) -> Iterator[Boot]:
     try:
         yield done
     finally:
-        for each in [*done.cache_sockets, *([done.telemetry] if done.telemetry else [])]:
+        for each in filter(None, [*done.cache_sockets, done.telemetry, done.asked]):
             each.close()
 
 
@@ -130,7 +140,7 @@ def test_a_bad_port_falls_back(value: str) -> None:
     """A port that is none gives the default port, or a line that it is taken; never a crash."""
     with booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}) as done:
         ports = {each.getsockname()[1] for each in done.cache_sockets}
-        assert ports == {2773} or "port 2773" in done.problems[0]
+        assert ports == {2773} or "port 2773" in done.problems[0][1]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +177,7 @@ def test_the_port_that_is_bound_is_the_port_that_is_read(value: str, port: int |
     with booted(environ) as done:
         bound = {each.getsockname()[1] for each in done.cache_sockets}
         # A port that is taken, or not ours to bind, is named instead.
-        assert bound == {port or 2773} or f"port {port or 2773} on" in done.problems[0]
+        assert bound == {port or 2773} or f"port {port or 2773} on" in done.problems[0][1]
 
 
 def test_a_port_in_use_is_told() -> None:
@@ -181,7 +191,8 @@ def test_a_port_in_use_is_told() -> None:
         with booted(environ) as done:
             assert done.identifier == IDENTIFIER
             assert done.cache_sockets == []
-            assert done.problems == [f"no cache: port {port} on 127.0.0.1: Address already in use"]
+            cause = f"no cache: port {port} on 127.0.0.1: Address already in use"
+            assert done.problems == [("cache", cause)]
 
 
 @pytest.mark.parametrize(
@@ -197,14 +208,14 @@ def test_a_refusal_is_told(answer: bytes, problem: str) -> None:
     """Whatever is answered instead of an identifier is a problem, not an exception."""
     with api(answer) as served, booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
         assert done.identifier == ""
-        assert done.problems == [problem]
+        assert done.problems == [("registering", problem)]
 
 
 @pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:1"])
 def test_an_unreachable_api_is_told(address: str) -> None:
     """A wrong address, or nobody there, is a problem, not an exception."""
     with booted({"AWS_LAMBDA_RUNTIME_API": address}) as done:
-        assert done.problems[0].startswith("registering failed: ")
+        assert done.problems[0][1].startswith("registering failed: ")
 
 
 def test_a_plain_exchange_reads_to_the_announced_end() -> None:
@@ -221,7 +232,9 @@ def test_a_plain_exchange_reads_to_the_announced_end() -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         address = f"127.0.0.1:{listening.getsockname()[1]}"
-        answer = plain_http.exchange(address, method="GET", path="/", headers={}, timeout_s=10)
+        answer = plain_http.exchange(
+            Address(address), method="GET", path="/", headers={}, timeout_s=10
+        )
         thread.join()
     assert (answer.status, answer.body) == (200, b"hello")
 
@@ -249,3 +262,224 @@ def test_what_is_left_registers_if_nobody_has() -> None:
     with api(b"HTTP/1.1 500 Oops\r\n\r\n", REGISTERED, end) as served:
         answer_events(Boot(served.address), {})
     assert [request.split(b" ")[0] for request in served.requests] == [b"POST", b"POST", b"GET"]
+
+
+TELEMETRY = {"DISPATCH_POST_URI": "http://h"}
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"OK"'
+SECOND = {"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_VERSION": "1"}
+
+
+def calls(served: Api) -> list[bytes]:
+    """Return method and path of each request."""
+    return [b" ".join(each.split(b" ")[:2]) for each in served.requests]
+
+
+REGISTER, SUBSCRIBE = b"POST /2020-01-01/extension/register", b"PUT /2022-07-01/telemetry"
+NEXT = b"GET /2020-01-01/extension/event/next"
+
+
+def test_a_first_start_subscribes_and_does_not_ask_for_next() -> None:
+    """Opening comes first; the subscription is taken between registering and /next alone."""
+    with (
+        api(REGISTERED, OK) as served,
+        booted({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        assert (done.is_subscribed, done.asked) == (True, None)
+        assert done.telemetry is not None
+        port = done.telemetry.getsockname()[1]
+    assert calls(served) == [REGISTER, SUBSCRIBE]
+    wanted = json.loads(served.requests[1].partition(b"\r\n\r\n")[2])
+    assert wanted["types"] == ["platform", "function", "extension"]
+    assert wanted["destination"]["URI"] == f"http://sandbox.localdomain:{port}"
+    assert wanted["buffering"] == {"maxItems": 1000, "maxBytes": 1_048_576, "timeoutMs": 25}
+
+
+def test_a_repeated_start_asks_for_next_at_once() -> None:
+    """It is part of an invocation: nothing but the subscription comes before."""
+    with api(REGISTERED, OK, REGISTERED, OK, b"") as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}
+        with booted(environ) as first:
+            assert first.asked is None
+        with booted(environ) as second:
+            assert second.asked is not None
+            assert second.budget_s() == 0
+    assert calls(served) == [REGISTER, SUBSCRIBE, REGISTER, SUBSCRIBE, NEXT]
+    assert f"Lambda-Extension-Identifier: {IDENTIFIER}".encode() in served.requests[-1]
+
+
+@pytest.mark.parametrize(
+    ("value", "types"),
+    [
+        ("extension, platform", ["platform", "extension"]),
+        ("FUNCTION", ["function"]),
+        ("nonsense", ["platform", "function", "extension"]),
+        (" , ", ["platform", "function", "extension"]),
+    ],
+)
+def test_the_events_that_are_subscribed_are_those_that_are_read(
+    value: str, types: list[str]
+) -> None:
+    """Bootstrap and configuration have one rule."""
+    assert list(event_types({"DISPATCH_EVENTS": value})) == types
+    assert list(read_config({"DISPATCH_EVENTS": value})[0].telemetry.events) == types
+
+
+def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
+    """Newest schema first; 202 means that there is no Telemetry API."""
+    refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    for last, subscribed in ((b"200 OK", True), (b"202 Accepted", False)):
+        answers = (REGISTERED, refused, b"HTTP/1.1 " + last + b"\r\nContent-Length: 0\r\n\r\n")
+        with api(*answers) as served:
+            environ = {"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY, **SECOND}
+            with booted(environ) as done:
+                assert done.is_subscribed is subscribed
+        schemas = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in served.requests[1:]]
+        assert [each["schemaVersion"] for each in schemas] == ["2025-01-29", "2022-12-13"]
+
+
+def test_a_subscription_that_is_refused_is_told() -> None:
+    """With the platform's name for it; other schema versions would not help."""
+    refused = b'HTTP/1.1 403 Forbidden\r\n\r\n{"errorMessage":"m","errorType":"Telemetry.Closed"}'
+    with (
+        api(REGISTERED, refused) as served,
+        booted({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        told = ("telemetry", "subscribing failed: status 403 Telemetry.Closed")
+        assert done.problems == [told]
+
+
+def test_registers_under_the_name_of_the_launcher() -> None:
+    """Whatever the file in /opt/extensions is called, blanks and umlauts included."""
+    with api(REGISTERED) as served:
+        named = {"DISPATCH_EXTENSION_NAME": "10 größe"}
+        with booted({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
+            pass
+    assert "\r\nLambda-Extension-Name: 10 größe\r\n".encode() in served.requests[0]
+
+
+@pytest.mark.parametrize("name", ["", "a\r\nb: c", "a\nb"])
+def test_a_name_that_is_no_header_is_not_sent(name: str) -> None:
+    """A line break in it would be a header of its own."""
+    with api(REGISTERED) as served:
+        named = {"DISPATCH_EXTENSION_NAME": name}
+        with booted({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
+            pass
+    assert b"\r\nLambda-Extension-Name: lambda-dispatch\r\n" in served.requests[0]
+
+
+def test_where_invoke_is_refused_shutdown_alone_is_registered() -> None:
+    """The answer decides, not only the variable: a new kind of sandbox may refuse it, too."""
+    refused = b"HTTP/1.1 400 Bad Request\r\n\r\n{}"
+    with (
+        api(refused, REGISTERED) as served,
+        booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done,
+    ):
+        assert (done.identifier, done.knows_invoke, done.problems) == (IDENTIFIER, False, [])
+    bodies = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in served.requests]
+    assert bodies == [{"events": ["INVOKE", "SHUTDOWN"]}, {"events": ["SHUTDOWN"]}]
+
+
+def test_switched_off_it_registers_for_shutdown_alone() -> None:
+    """No invocation waits for it, and it leaves nothing behind."""
+    with api(REGISTERED) as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address, "DISPATCH_ENABLED": "off"}
+        with booted(environ) as done:
+            assert done.mark is None
+    assert json.loads(served.requests[0].partition(b"\r\n\r\n")[2]) == {"events": ["SHUTDOWN"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "prefix"),
+    [
+        ("127.0.0.1:9001", "127.0.0.1", 9001, ""),
+        ("127.0.0.1:9001/", "127.0.0.1", 9001, ""),
+        ("localhost:9001/fn", "localhost", 9001, "/fn"),
+        ("http://127.0.0.1:9001/a/b/", "127.0.0.1", 9001, "/a/b"),
+        ("[::1]:9001", "::1", 9001, ""),
+        ("http://[::1]", "::1", 80, ""),
+        ("HTTP://sandbox", "sandbox", 80, ""),
+        ("::1", "::1", 80, ""),
+    ],
+)
+def test_the_address_of_the_api(text: str, host: str, port: int, prefix: str) -> None:
+    """As Lambda sets it, and what local tools make of it."""
+    address = Address(text)
+    assert (address.host, address.port, address.prefix) == (host, port, prefix)
+
+
+@pytest.mark.parametrize("text", ["", ":9001", "host:x", "https://host:1", "[]:1", "[::1]x"])
+def test_what_is_no_address(text: str) -> None:
+    """It is refused, rather than read as something else."""
+    with pytest.raises(ValueError, match=r"address|https"):
+        Address(text)
+
+
+@pytest.mark.parametrize("form", ["http://127.0.0.1:{}/fn", "127.0.0.1:{}/fn/", "localhost:{}/fn"])
+def test_registers_wherever_the_api_is(form: str) -> None:
+    """The path in front of the API's own is kept."""
+    with api(REGISTERED) as served:
+        port = served.address.rpartition(":")[2]
+        with booted({"AWS_LAMBDA_RUNTIME_API": form.format(port)}) as done:
+            assert done.problems == []
+    assert calls(served) == [b"POST /fn/2020-01-01/extension/register"]
+
+
+def test_the_cache_has_a_switch_and_a_port_of_its_own() -> None:
+    """So that it can be attached beside AWS's extension, whose port has the same variable."""
+    theirs, ours = free_port(), free_port()
+    shared = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(theirs)}
+    with booted({**shared, "DISPATCH_CACHE_PORT": str(ours)}) as done:
+        assert {each.getsockname()[1] for each in done.cache_sockets} == {ours}
+    with booted({**shared, "DISPATCH_CACHE": "false"}) as done:
+        assert done.cache_sockets == []
+
+
+def test_telemetry_has_a_switch_of_its_own() -> None:
+    """Nothing is bound, whatever the endpoint is."""
+    environ = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_TELEMETRY": "0", **TELEMETRY}
+    with booted(environ) as done:
+        assert done.telemetry is None
+
+
+def test_what_is_left_reads_the_answer_that_is_still_to_come() -> None:
+    """/next was asked for before everything broke: asking again would be refused."""
+    end = b'HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{"eventType":"SHUTDOWN"}'
+    with api(REGISTERED, REGISTERED, end) as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
+        with booted(environ):
+            pass
+        with booted(environ) as second:
+            assert answer_events(second, environ)
+    assert calls(served) == [REGISTER, REGISTER, NEXT]
+
+
+def test_what_is_left_ends_where_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API that refuses connections for long is a sandbox that is gone."""
+    monkeypatch.setattr("extension.survive.GONE_S", 0.1)
+    registered = Boot(f"127.0.0.1:{free_port()}")
+    registered.identifier = IDENTIFIER
+    assert not answer_events(registered, {})
+
+
+def test_what_is_left_ends_where_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same final refusal again and again is an end, too."""
+    monkeypatch.setattr("extension.survive.GONE_S", 0.1)
+    refused = b"HTTP/1.1 403 Forbidden\r\n\r\n{}"
+    with api(refused, refused) as served:
+        registered = Boot(served.address)
+        registered.identifier = IDENTIFIER
+        assert not answer_events(registered, {})
+
+
+@pytest.mark.parametrize(
+    ("reason", "stays"), [("spindown", False), ("timeout", True), ("FAILURE", True)]
+)
+def test_the_mark_goes_with_the_sandbox(own_tmp: Path, reason: str, stays: bool) -> None:
+    """After a timeout or a failure the same sandbox starts again."""
+    told = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason}).encode()
+    with api(REGISTERED, b"HTTP/1.1 200 OK\r\n\r\n" + told) as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
+        with booted(environ) as done:
+            assert len(list(own_tmp.iterdir())) == 1
+            answer_events(done, environ)
+    assert bool(list(own_tmp.iterdir())) is stays

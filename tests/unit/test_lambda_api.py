@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from extension.bootstrap import Boot
+from extension.early_calls import ask
 from extension.http_messages import BadMessageError
 from extension.lambda_api import ApiError, LambdaApi
 from extension.lambda_events import Shutdown
+from tests.waiting import until
 
 GOODBYE = Shutdown(reason="spindown", deadline_ms=1)
 EVENT = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":1}'
@@ -42,11 +45,14 @@ class Platform:
         writer.close()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[LambdaApi]:
-        """Listen, and hand out a client."""
+    async def running(self, *, early: bool = False) -> AsyncIterator[LambdaApi]:
+        """Listen, and hand out a client; `early`: the bootstrap has asked for /next already."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        api = LambdaApi(f"127.0.0.1:{port}", identifier="the-identifier")
+        self.booted = Boot(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        self.booted.identifier = "the-identifier"
+        if early:
+            await asyncio.to_thread(ask, self.booted)
+        api = LambdaApi(self.booted)
         async with server:
             yield api
             api.close()
@@ -107,10 +113,41 @@ async def test_a_connection_that_the_platform_gives_up_is_not_used_again() -> No
     assert platform.connected == 2
 
 
-async def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
-    """Newest schema first; 202 means that there is no Telemetry API."""
-    refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
-    for last, subscribed in ((b"200 OK", True), (b"202 Accepted", False)):
-        platform = Platform([[refused, b"HTTP/1.1 " + last + b"\r\nContent-Length: 2\r\n\r\nOK"]])
-        async with platform.running() as api:
-            assert await api.subscribe(["platform"], port=1) is subscribed
+async def test_what_the_bootstrap_asked_for_is_read() -> None:
+    """One /next is one request: asking again while the first waits is refused."""
+    platform = Platform([[WHOLE, WHOLE]])
+    async with platform.running(early=True) as api:
+        assert await api.next_event() == GOODBYE
+        assert len(platform.requests) == 1
+        assert platform.booted.asked is None
+        assert await api.next_event() == GOODBYE
+    assert platform.connected == 1
+
+
+async def test_what_the_bootstrap_asked_for_may_be_lost() -> None:
+    """The platform has closed that connection: /next is asked for again."""
+    platform = Platform([[b""], [WHOLE]])
+    async with platform.running(early=True) as api:
+        assert await api.next_event() == GOODBYE
+    assert platform.connected == 2
+
+
+async def test_an_answer_that_is_still_to_come_can_be_read_by_others() -> None:
+    """Should the loop die while /next waits, the connection is where `survive` finds it."""
+    platform = Platform([[WHOLE]])
+    async with platform.running() as api:
+        waiting = asyncio.create_task(api.next_event())
+        await until(lambda: platform.booted.asked is not None or waiting.done())
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled() == (platform.booted.asked is not None)
+
+
+@pytest.mark.parametrize(("status", "is_final"), [(403, True), (429, False), (500, False)])
+async def test_a_refusal_says_whether_it_is_final(status: int, is_final: bool) -> None:
+    """Four hundred and something will not change, too many requests and the server's faults may."""
+    platform = Platform([[b"HTTP/1.1 %d No\r\nContent-Length: 2\r\n\r\n{}" % status]])
+    async with platform.running() as api:
+        with pytest.raises(ApiError) as refused:
+            await api.next_event()
+    assert refused.value.is_final is is_final

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import pytest
+
 from extension import lifecycle
 from extension.clock import NS_PER_MS, SystemClock
 from extension.lambda_events import Invoke, LambdaEvent, Shutdown
@@ -145,6 +147,72 @@ async def test_next_is_asked_again_after_a_failure() -> None:
     lines = await run(Script([*failures, invoke("a"), shutdown()]), diary)
     assert diary.entries == ["a", "a is let go", "spindown"]
     assert [line["cause"] for line in lines.parsed] == ["ConnectionRefusedError", "ValueError"]
+
+
+@dataclass
+class RefusedError(Exception):
+    """A failure that says whether it will last."""
+
+    is_final: bool = True
+
+
+@dataclass
+class Failing:
+    """Fails in the same way again and again, then gives the end."""
+
+    error: Exception
+    times: int
+    asked: int = 0
+
+    async def next_event(self) -> LambdaEvent:
+        """Fail, or give the end."""
+        self.asked += 1
+        if self.asked <= self.times:
+            raise self.error
+        return shutdown()
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), RefusedError()])
+async def test_an_api_that_is_gone_is_the_end(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Nobody there, or refused for good, for long: the jobs do what they do at SHUTDOWN."""
+    monkeypatch.setattr(lifecycle, "GONE_S", 0.1)
+    diary, lines, clock = Diary(), LogLines(), SystemClock()
+    events = Failing(error, times=1000)
+    log = Log(clock=clock, sink=lines)
+    ended = await lifecycle.run(events, jobs=[diary], clock=clock, log=log)
+    assert ended.reason == lifecycle.GONE
+    assert diary.entries == [lifecycle.GONE]
+    assert lines.messages[-1] == "the sandbox is gone"
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(), RefusedError(is_final=False), ValueError()]
+)
+async def test_other_failures_are_no_end(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """They may pass, so /next is asked for until there is an answer."""
+    monkeypatch.setattr(lifecycle, "GONE_S", 0.1)
+    diary, clock = Diary(), SystemClock()
+    log = Log(clock=clock, sink=LogLines())
+    await lifecycle.run(Failing(error, times=3), jobs=[diary], clock=clock, log=log)
+    assert diary.entries == ["spindown"]
+
+
+async def test_a_job_that_opens_later_gets_the_next_event() -> None:
+    """The jobs are looked at for each event."""
+    late = Diary()
+    jobs: list[lifecycle.Job] = []
+
+    class Opens(Diary):
+        async def invoked(self, invoke: Invoke) -> None:
+            jobs.append(late)
+
+    jobs.append(Opens())
+    clock = SystemClock()
+    events = Script([invoke("a"), shutdown()])
+    await lifecycle.run(events, jobs=jobs, clock=clock, log=Log(clock=clock, sink=LogLines()))
+    assert late.entries == ["a is let go", "spindown"]
 
 
 class Asking(Diary):

@@ -1,0 +1,139 @@
+"""Job 1 until it is open: takes what the platform delivers, and keeps it as bytes.
+
+A repeated start asks for /next before telemetry is open, and after it only runs while an invocation
+does. So an invocation lends some of its time: the function has answered meanwhile or goes on beside
+it, and at half of its timeout it is let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from extension.clock import Clock
+from extension.lambda_events import Invoke, Shutdown, plausible_shutdown_s
+from extension.log import Log
+
+MAX_KEPT_BYTES = 8 * 1_048_576
+"""Deliveries that wait for telemetry to open; those beyond it are lost, and reported."""
+
+MAX_KEPT_INVOCATIONS = 100
+
+MOST_LENT_S = 2.0
+"""Most that an invocation is held for opening, as for an export."""
+
+LENT_SHARE = 0.5
+"""Of what is left of an invocation, at its beginning."""
+
+LAST_SHARE = 0.5
+"""Of the time that SHUTDOWN leaves; the rest is for exporting."""
+
+
+class Intake(Protocol):
+    """What takes deliveries once job 1 is open."""
+
+    async def receive(self, body: bytes) -> None:
+        """Take one."""
+
+    def count_fault(self, error: Exception) -> None:
+        """Count an exception that taking one has raised."""
+
+
+class Open(Protocol):
+    """What the life cycle sees of job 1 once it is open."""
+
+    async def invoked(self, invoke: Invoke) -> None:
+        """Take part in an invocation."""
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Export everything."""
+
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Learn of an invocation that was let go at `at_ns`, before this was open."""
+
+
+class EarlyTelemetry:
+    """What the life cycle and the listener see of job 1 from the first moment on."""
+
+    def __init__(self, *, clock: Clock, log: Log) -> None:
+        self._clock = clock
+        self._log = log
+        self._bodies: deque[bytes] = deque()
+        self._bytes = 0
+        self._lost = 0
+        self._invokes: deque[tuple[Invoke, int]] = deque(maxlen=MAX_KEPT_INVOCATIONS)
+        self._settled = asyncio.Event()
+        """Open, or given up."""
+        self._open: Open | None = None
+        self._intake: Intake | None = None
+
+    async def receive(self, body: bytes) -> None:
+        """Take one delivery."""
+        if self._intake is not None:
+            await self._intake.receive(body)
+        elif self._settled.is_set():
+            return  # telemetry is switched off
+        elif self._bytes + len(body) > MAX_KEPT_BYTES:
+            self._lost += 1
+        else:
+            self._bodies.append(body)
+            self._bytes += len(body)
+
+    def count_fault(self, error: Exception) -> None:
+        """Count an exception of our own; each is a bug."""
+        if self._intake is not None:
+            self._intake.count_fault(error)
+        else:
+            self._lost += 1
+
+    async def opened(self, telemetry: Open, intake: Intake) -> None:
+        """Hand over all that was kept, in order, and everything that comes."""
+        for invoke, at_ns in self._invokes:
+            telemetry.invoked_before(invoke, at_ns=at_ns)
+        while self._bodies:  # grows meanwhile, if the platform is quick
+            try:
+                await intake.receive(self._bodies.popleft())
+            except Exception as error:  # noqa: BLE001  # a bug costs the delivery alone
+                intake.count_fault(error)
+        self._intake, self._open = intake, telemetry
+        self._invokes.clear()
+        self._settled.set()
+        if self._lost:
+            self._log.warning("deliveries lost before telemetry was open", count=self._lost)
+
+    def given_up(self) -> None:
+        """Forget what was kept: telemetry is switched off."""
+        self._bodies.clear()
+        self._invokes.clear()
+        self._settled.set()
+
+    async def invoked(self, invoke: Invoke) -> None:
+        """Lend some of an invocation to opening; then it is job 1's, or let go."""
+        now = self._clock.now()
+        left_s = now.until_ms(invoke.deadline_ms)
+        await self._wait(min(max(left_s, 0.0) * LENT_SHARE, MOST_LENT_S))
+        if self._open is not None:
+            await self._open.invoked(invoke)
+        elif not self._settled.is_set():
+            self._invokes.append((invoke, now.wall_ns))
+
+    def next_called(self, invoke: Invoke) -> None:
+        """Do nothing: what is not open has no figures."""
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Let opening come to its end if it can, for what was taken is lost otherwise."""
+        left_s = plausible_shutdown_s(self._clock.now().until_ms(shutdown.deadline_ms))
+        await self._wait(left_s * LAST_SHARE)
+        if self._open is not None:
+            await self._open.shut_down(shutdown)
+        elif not self._settled.is_set():
+            lost = self._lost + len(self._bodies)
+            self._log.error("the sandbox ended before telemetry was open", deliveries_lost=lost)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._settled.wait()
+        except TimeoutError:
+            return
