@@ -209,9 +209,10 @@ class Assembler:
 
     def _without_init(self, context: TraceContext | None) -> Iterable[Finished]:
         """Give what came before the first invocation and no span of an init has taken."""
-        records = self._cold_start.records.take()
-        if records:
-            yield LooseRecords(records=records, context=context)
+        held = self._cold_start.records
+        if records := held.take():
+            dropped = held.take_dropped()
+            yield LooseRecords(records=records, context=context, dropped_records=dropped)
         for call in self._cold_start.take_calls():
             yield CallSpan(call=call, context=context)
 

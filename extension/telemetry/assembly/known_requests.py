@@ -62,11 +62,13 @@ class KnownRequests:
         return self._concurrent or known.request_id == next(reversed(self._known))
 
     def forget_oldest(self) -> list[Known]:
-        """Forget what was closed long ago; return those that are let go without an end."""
-        while len(self._known) > MAX_CLOSED and self._oldest.state is State.CLOSED:
-            del self._known[self._oldest.request_id]
-        excess = range(len(self._known) - MAX_KNOWN)
-        return [self._known.pop(self._oldest.request_id) for _ in excess]
+        """Forget what was over long ago; return those that are let go without an end or report."""
+        gone: list[Known] = []
+        while len(self._known) > MAX_CLOSED and (
+            self._oldest.is_out or len(self._known) > MAX_KNOWN
+        ):
+            gone.append(self._known.pop(self._oldest.request_id))
+        return [each for each in gone if each.state is not State.CLOSED]
 
     @property
     def _oldest(self) -> Known:

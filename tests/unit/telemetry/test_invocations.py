@@ -374,6 +374,20 @@ def test_closed_requests_are_forgotten() -> None:
     assert into.requests.awaited_of(f"r{MAX_CLOSED + 49}") == "nothing"
 
 
+def test_a_lost_report_keeps_nothing_in_memory() -> None:
+    """It would be waited for as long as anything: the lines that it was to take leave alone."""
+    into = assembler()
+    feed(into, [given.start("lost", 1), given.done("lost", 2), given.line("late", 2.001)])
+    later: list[Finished] = []
+    for number in range(1, MAX_CLOSED + 2):
+        name, at = f"r{number}", number * 10
+        events = [given.start(name, at), given.done(name, at + 1), given.report(name, at + 2)]
+        later += feed(into, events)
+    [late] = [each for each in later if isinstance(each, LooseRecords)]
+    assert (late.request_id, [record.body for record in late.records]) == ("lost", ["late"])
+    assert len(list(into.requests)) == MAX_CLOSED
+
+
 def test_late_lines_of_one_delivery_travel_together() -> None:
     """Two hundred lines that missed their span need one carrier, not two hundred."""
     into = assembler()
