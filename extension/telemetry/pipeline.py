@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 from extension.clock import Clock, Instant
 from extension.lambda_events import Invoke
@@ -19,7 +19,6 @@ from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
-from extension.telemetry.reading.decode import Batch
 from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.events import (
     Event,
@@ -56,8 +55,8 @@ class Encoder(Protocol):
     def learn_instance(self, instance_id: str) -> None:
         """Take the sandbox's name, which every later item carries."""
 
-    def take_events(self, batch: Batch) -> list[Outgoing]:
-        """Return the items that the events themselves are."""
+    def take_events(self, events: Sequence[Any]) -> list[Outgoing]:
+        """Return the items that the events themselves are, JSON objects as they came."""
 
     def build(self, finished: Finished) -> list[Outgoing]:
         """Return the items of one finished thing, ids and times included."""
@@ -105,6 +104,7 @@ class Pipeline:
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._events: deque[Event] = deque()
+        self._items: deque[Any] = deque()
         self._reader: asyncio.Task[None] | None = None
         self._steps = 0
         self._progress = asyncio.Event()
@@ -175,7 +175,7 @@ class Pipeline:
 
     async def wait_until_read(self, seconds: float) -> None:
         """Wait until all that was received is read, for so long at most."""
-        await self._wait(self._progress, seconds, until=lambda: not (self._waiting or self._events))
+        await self._wait(self._progress, seconds, until=lambda: not self._has_unread)
 
     def collect(self) -> None:
         """Put what was measured since the last call into the buffer."""
@@ -218,18 +218,25 @@ class Pipeline:
         except TimeoutError:
             return
 
+    @property
+    def _has_unread(self) -> bool:
+        return bool(self._waiting or self._events or self._items)
+
     def _has_room(self, body: bytes) -> bool:
         return self._waiting_bytes + len(body) <= MAX_WAITING_BYTES
 
     def _read_some(self) -> bool:
         """Read a step's events; False when there is nothing left."""
-        if not self._events and not self._waiting:
+        if not self._has_unread:
             return False
-        if not self._events:
+        if not self._events and not self._items:
             body = self._waiting.popleft()
             self._waiting_bytes -= len(body)
             if not self._guarded(self._read, body):
                 self._health.dropped["delivery"] += 1
+        items = [self._items.popleft() for _ in range(min(STEP_EVENTS, len(self._items)))]
+        if not self._guarded(self._pass_on, items):
+            self._health.dropped["fault"] += len(items)
         finished: list[Finished] = []
         for _ in range(min(STEP_EVENTS, len(self._events))):
             self._guarded(self._feed, self._events.popleft(), finished)
@@ -249,8 +256,11 @@ class Pipeline:
             self.lost = now
         elif waited:
             self.lost = None  # it was only in two parts
-        self._add(self._encoder.take_events(batch))
+        self._items.extend(batch.items)
         self._events.extend(batch.events)
+
+    def _pass_on(self, items: Sequence[Any]) -> None:
+        self._add(self._encoder.take_events(items))
 
     def _guarded(self, step: Callable[..., None], *of: object) -> bool:
         """Take a step; a fault of ours costs that step alone, and is counted."""

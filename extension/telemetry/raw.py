@@ -17,7 +17,6 @@ from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.outgoing import REQUEST_BYTES, Outgoing, Signal, split
 from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
-from extension.telemetry.reading.decode import Batch
 from extension.telemetry.reading.records import has_marker
 from extension.telemetry.reading.redact import Redact, redact_json
 
@@ -33,9 +32,9 @@ class RawEncoder:
     def learn_instance(self, instance_id: str) -> None:
         """Do nothing: the events tell it themselves."""
 
-    def take_events(self, batch: Batch) -> list[Outgoing]:
+    def take_events(self, events: Sequence[Any]) -> list[Outgoing]:
         """Return each event, less our own lines."""
-        clean = (redact_json(item, self._redact) for item in batch.items if not _is_own(item))
+        clean = (redact_json(item, self._redact) for item in events if not _is_own(item))
         texts = [json.dumps(item, ensure_ascii=False).encode() for item in clean]
         return [
             Outgoing(signal="events", body=b",".join(part), count=len(part))

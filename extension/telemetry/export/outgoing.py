@@ -16,8 +16,9 @@ from extension.frozen import Frozen
 Signal = Literal["traces", "logs", "metrics", "events"]
 """What kind of items these are; `events` are the platform's own, for the JSON format."""
 
-REQUEST_BYTES = 65_536
-"""What many records are cut into: an endpoint that takes no more at once still gets them all."""
+REQUEST_BYTES = 32_768
+"""What many records are cut into: an endpoint that takes no more at once still gets them all, and
+the smallest buffer that may be set has a place for it."""
 
 
 class Outgoing(Frozen):
@@ -29,7 +30,7 @@ class Outgoing(Frozen):
 
 
 def split(texts: Iterable[bytes], *, max_bytes: int) -> Iterator[list[bytes]]:
-    """Yield the texts in groups of `max_bytes` together, at most; a larger one is alone."""
+    """Yield the texts in groups of `max_bytes` with commas, at most; a larger one is alone."""
     group: list[bytes] = []
     room = max_bytes
     for text in texts:
@@ -37,6 +38,6 @@ def split(texts: Iterable[bytes], *, max_bytes: int) -> Iterator[list[bytes]]:
             yield group
             group, room = [], max_bytes
         group.append(text)
-        room -= len(text)
+        room -= len(text) + 1  # the comma between two
     if group:
         yield group

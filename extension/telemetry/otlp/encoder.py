@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extension.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
@@ -14,7 +14,6 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.reading.decode import Batch
 from extension.telemetry.sender import Sender
 
 if TYPE_CHECKING:
@@ -54,9 +53,9 @@ class OtlpEncoder:
         self._resource = build_resource(self._sender, instance_id=instance_id)
         self._requests.use(self._resource)
 
-    def take_events(self, batch: Batch) -> list[Outgoing]:
+    def take_events(self, events: Sequence[Any]) -> list[Outgoing]:
         """Return nothing: OTLP sends what is finished, not the events."""
-        del batch
+        del events
         return []
 
     def build(self, finished: Finished) -> list[Outgoing]:

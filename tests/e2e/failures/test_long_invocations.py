@@ -99,3 +99,22 @@ async def test_an_endpoint_that_takes_little_at_once(intake: Intake) -> None:
         await next_is_asked(platform, 2)
     assert len({record.body for record in intake.logs}) == 400
     assert lost(platform) == {}
+
+
+async def test_events_as_they_came_leave_through_a_small_buffer() -> None:
+    """A delivery larger than the buffer is passed on step by step, as an export makes place."""
+    async with Intake(respond=lambda _: Reply()) as intake:
+        environment = {
+            "DISPATCH_POST_URI": f"{intake.url}/events",
+            "DISPATCH_FLUSH": "end",
+            "DISPATCH_FORMAT": "json",
+            "DISPATCH_BUFFER_MAX_BYTES": "65536",
+        }
+        async with sandbox(**environment) as platform:
+            told = Told(1)
+            platform.send(told.invoke())
+            deliver(platform, told.start, *(told.line(f"{n} {'x' * 60}") for n in range(3000)))
+            deliver(platform, told.done)
+            await next_is_asked(platform, 2)
+    assert platform.farewell["events_accepted"] == 3002
+    assert lost(platform) == {}

@@ -78,7 +78,8 @@ def test_a_record_that_cannot_be_encoded_costs_itself_alone() -> None:
 
 
 def test_groups_are_bounded_and_complete() -> None:
-    """Texts in their order, as many as fit; one that is too large is alone."""
+    """Texts in their order, as many as fit with commas between; one that is too large is alone."""
     texts = [b"aa", b"bb", b"c" * 9, b"d"]
-    assert list(split(texts, max_bytes=4)) == [[b"aa", b"bb"], [b"c" * 9], [b"d"]]
+    assert list(split(texts, max_bytes=5)) == [[b"aa", b"bb"], [b"c" * 9], [b"d"]]
+    assert list(split(texts[:2], max_bytes=4)) == [[b"aa"], [b"bb"]]
     assert list(split([], max_bytes=4)) == []
