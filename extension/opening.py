@@ -1,8 +1,8 @@
 """Opens both jobs, as far as each is wanted, beside a life cycle that runs already.
 
-Modules are imported in a thread, one after the other, so that deliveries are taken, events answered
-and GETs served meanwhile. Before each of telemetry's the GETs under way are answered, so that what
-a waiting GET needs opens first and alone.
+Modules are imported one after the other, behind /next in a thread, so that deliveries are taken,
+events answered and GETs served meanwhile. Before each of telemetry's the GETs under way are
+answered, so that what a waiting GET needs opens first and alone.
 
 What breaks here is switched off with one line that names the cause; the rest goes on.
 """
@@ -62,7 +62,7 @@ class Opening:
 
     async def everything(self) -> None:
         """Open everything that is wanted, what others may wait for first."""
-        if self._booted.asked is not None:
+        if not self._booted.budget_s() or not is_compiled(__spec__):
             self.importer.give_way()
         await self._guarded("parameters", self._open_parameters(), self._cache_sockets)
         await self.registered.wait()

@@ -44,37 +44,42 @@ def no_certificates(environ: MutableMapping[str, str] = os.environ) -> Iterator[
 
 
 class Importer:
-    """Imports modules in a thread of its own, one after the other, while the event loop runs."""
+    """Imports modules one after the other, with the event loop running in between.
+
+    Once it gives way it imports in a thread of its own, at a low priority, and the loop runs
+    meanwhile. Not from the beginning: what a thread allocates costs a tenth more, and where nothing
+    is slow the loop can wait for a module.
+    """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="imports")
-        self._thread_id = 0
-        self._gives_way = False
+        self._thread: ThreadPoolExecutor | None = None
 
     async def load(self, *names: str) -> None:
         """Import modules; the `import` statements that follow find them."""
         for name in names:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._import, name)
+            if self._thread is None:
+                _import(name)
+                await asyncio.sleep(0)
+            else:
+                await asyncio.get_running_loop().run_in_executor(self._thread, _import, name)
 
     def give_way(self) -> None:
-        """From now on import at a low priority, for the function runs, too."""
-        self._gives_way = True
-        if self._thread_id:
-            _lower_priority(self._thread_id)
-
-    def _import(self, name: str) -> None:
-        if not self._thread_id:
-            self._thread_id = threading.get_native_id()
-            if self._gives_way:
-                _lower_priority(self._thread_id)
-        with no_certificates():
-            import_module(name)
+        """From now on leave the CPU to the function, and the loop to whoever needs it."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(
+                1, thread_name_prefix="imports", initializer=_lower_priority
+            )
 
 
-def _lower_priority(thread_id: int) -> None:
-    """Lower the priority of one thread: on Linux that is possible, whatever POSIX says."""
+def _import(name: str) -> None:
+    with no_certificates():
+        import_module(name)
+
+
+def _lower_priority() -> None:
+    """Lower the priority of this thread: on Linux it has one, whatever POSIX says."""
     try:
-        os.setpriority(os.PRIO_PROCESS, thread_id, NICE)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     except OSError:
         return
 

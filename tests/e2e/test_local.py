@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 from pathlib import Path
 
 import aiohttp
@@ -64,3 +65,19 @@ async def test_switched_off_without_a_lambda(tmp_path: Path, value: str) -> None
     assert line["message"] == "switched off"
     assert "DISPATCH_ENABLED" in line["cause"]
     assert process.returncode == 0
+
+
+async def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
+    """There is no function to protect: it ends at once, and does not claim to serve."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = await asyncio.create_subprocess_exec(
+            write_launcher(tmp_path),
+            stdout=asyncio.subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "DISPATCH_CACHE_PORT": port},
+        )
+        output, _ = await process.communicate()
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert [line["message"] for line in lines] == ["switched off", "nothing to serve"]
+    assert {line["level"] for line in lines} == {"ERROR"}
+    assert process.returncode == 1

@@ -37,6 +37,15 @@ def test_before_registering_only_built_in_modules_are_imported() -> None:
     assert loaded - ours - built_in == {"__future__", "_socket"} - built_in
 
 
+def test_until_next_only_built_in_modules_are_imported() -> None:
+    """A repeated start subscribes and asks for /next before anything else is loaded."""
+    loaded = modules_after("import extension.__main__, extension.early_calls")
+    after = ("early_calls", "start_mark")
+    names = ("__main__", *BEFORE_REGISTERING, *after)
+    ours = {"extension", *(f"extension.{name}" for name in names)}
+    assert loaded - ours - set(sys.builtin_module_names) == {"__future__", "_socket"}
+
+
 @pytest.mark.parametrize(
     ("statement", "light_of"),
     [
@@ -44,6 +53,8 @@ def test_before_registering_only_built_in_modules_are_imported() -> None:
         ("import extension.telemetry.telemetry", {"aiohttp", "opentelemetry", "google.protobuf"}),
         ("import extension.lambda_api", AFTER_REGISTERING),
         ("import extension.telemetry.listener", AFTER_REGISTERING),
+        ("import extension.opening", AFTER_REGISTERING),
+        ("import extension.telemetry.early", AFTER_REGISTERING),
         ("import extension.parameters.parameters", AFTER_REGISTERING),
         ("import extension.parameters.source", {"aiohttp", "boto3", "s3transfer"}),
         ("import extension.telemetry.otlp.exporter", {"boto3", "botocore", "requests"}),

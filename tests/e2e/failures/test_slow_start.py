@@ -73,19 +73,22 @@ async def test_a_repeated_start_does_not_wait_for_what_opens(
             await until(lambda: api.asked == AT_ONCE)
 
 
-async def test_after_a_spindown_a_start_is_a_first_one(tmp_path: Path, own_marks: str) -> None:
-    """The mark goes with its sandbox: the next one has init to open in."""
-    launch = sabotaged(own_marks, NO_BUDGET, HANGS)
-    async with ExtensionsApi().running() as api:
-        async with started(sabotaged(own_marks), tmp_path, NOWHERE, api=address(api)) as first:
-            api.shut_down()
-            assert await first.end() == 0
-        api.asked.clear()
-        async with started(launch, tmp_path, NOWHERE, api=address(api)) as second:
-            await until(lambda: api.asked == [REGISTER, SUBSCRIBE])
-            assert await api.deliver(START) == 200  # the loop runs, and opening hangs
-            assert api.asked == [REGISTER, SUBSCRIBE]
-            assert not second.has_ended
+@pytest.mark.parametrize(
+    ("reason", "stays"), [("spindown", False), ("timeout", True), ("failure", True)]
+)
+async def test_the_mark_goes_with_its_sandbox(
+    tmp_path: Path, own_marks: str, reason: str, stays: bool
+) -> None:
+    """After a spindown the next start is a first one, which has init to open in."""
+    async with (
+        ExtensionsApi().running() as api,
+        started(sabotaged(own_marks), tmp_path, NOWHERE, api=address(api)) as extension,
+    ):
+        await until(lambda: NEXT in api.asked)
+        assert len(list((tmp_path / "marks").iterdir())) == 1
+        api.shut_down(reason)
+        assert await extension.end() == 0
+    assert bool(list((tmp_path / "marks").iterdir())) is stays
 
 
 async def test_the_subscription_is_never_answered(tmp_path: Path, own_marks: str) -> None:
