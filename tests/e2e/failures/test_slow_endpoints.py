@@ -10,6 +10,7 @@ from simulator.intake import Intake
 from simulator.intake.replies import Hang, Reply
 from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox, shut_down
 from tests.e2e.failures.expectations import invocations
+from tests.scripted.platform import Platform
 from tests.waiting import until
 
 
@@ -141,3 +142,24 @@ async def test_the_endpoint_hangs_at_the_end(ahead_ms: int) -> None:
             await platform.exited(within_s=60)
         hang.released.set()
     assert platform.farewell["unsent"] == 2
+
+
+async def test_an_endpoint_in_the_sandbox_ends_with_it(intake: Intake) -> None:
+    """What waits at SHUTDOWN leaves before what comes late, which follows it."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
+    setup = "replace('extension.telemetry.telemetry:LAST_WAIT_S', dict.fromkeys(LAST, 1.0))"
+    names = "LAST = ('nothing', 'report', 'end')"
+    async with Platform(environment, setup=f"{names}; {setup}") as platform:
+        told = Told(1)
+        platform.send(told.invoke())
+        await next_is_asked(platform, 2)
+        deliver(platform, told.start, told.done)
+        await platform.delivered()
+        seen = len(intake.requests)
+        shut_down(platform)
+        await until(lambda: len(intake.requests) > seen)
+        deliver(platform, told.report)
+        await platform.exited(within_s=60)
+    names_of_spans = [span.name for span in intake.spans]
+    assert names_of_spans.count("extension overhead") == 1
+    assert len(invocations(intake)) == 1
