@@ -94,6 +94,8 @@ class App:
         await asyncio.wait({opening}, timeout=self._booted.budget_s())
         if not opening.done():
             self._opening.importer.give_way()
+        await self._opening.subscribe_late()
+        self._tell_problems()
         api = LambdaApi(self._booted)
         ended = await lifecycle.run(api, jobs=self._opening.jobs, clock=self._clock, log=self._log)
         self._forget_the_start(ended)

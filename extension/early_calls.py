@@ -40,7 +40,8 @@ def follow(booted: Boot, environ: Mapping[str, str]) -> None:
     """Do what must follow registering; never raises, `booted.problems` says what failed."""
     booted.mark = StartMark(environ, name=booted.name)
     booted.mark.leave()
-    if booted.telemetry is not None:
+    # Managed Instances have no INVOKE that waits for us, and drop what we do not take at once.
+    if booted.telemetry is not None and booted.knows_invoke:
         try:
             booted.is_subscribed = subscribe(booted, event_types(environ))
         except (OSError, ValueError) as error:
@@ -60,7 +61,7 @@ def subscribe(booted: Boot, types: tuple[str, ...]) -> bool:
         ValueError: the subscription was refused in every schema version.
     """
     assert booted.telemetry is not None
-    refusal = ""
+    refusal, end_s = "", booted.elapsed_s + SUBSCRIBE_S
     for version in SCHEMA_VERSIONS:
         answer = plain_http.exchange(
             booted.address,
@@ -68,7 +69,7 @@ def subscribe(booted: Boot, types: tuple[str, ...]) -> bool:
             path=TELEMETRY_PATH,
             headers={**booted.identity, "Content-Type": "application/json"},
             body=_subscription(version, types, port=booted.telemetry.getsockname()[1]),
-            timeout_s=max(SUBSCRIBE_S - booted.elapsed_s, 0.05),
+            timeout_s=max(end_s - booted.elapsed_s, 0.05),
         )
         if answer.status == 200:
             return True

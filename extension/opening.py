@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from extension import lifecycle
+from extension import early_calls, lifecycle
 from extension.bootstrap import Boot
 from extension.clock import Clock
 from extension.config import Config, ParametersConfig
@@ -87,11 +87,31 @@ class Opening:
 
     async def take_deliveries(self) -> None:
         """Listen to the platform before telemetry is open; what comes is kept."""
-        if not self._booted.is_subscribed or not self._wants_telemetry():
+        awaited = self._booted.is_subscribed or self._subscribes_late
+        if not awaited or not self._wants_telemetry():
             self._log.debug("no telemetry")
             self._refuse(self._telemetry_sockets)
             return
         await self._guarded("telemetry", self._listen(), self._telemetry_sockets)
+
+    async def subscribe_late(self) -> None:
+        """Subscribe where `early_calls` did not: with the loop running, and before /next."""
+        if self._early is None or not self._subscribes_late:
+            return
+        types = early_calls.event_types(self._environ)
+        try:
+            self._booted.is_subscribed = await asyncio.to_thread(
+                early_calls.subscribe, self._booted, types
+            )
+        except (OSError, ValueError) as error:
+            self._booted.problems.append(("telemetry", f"subscribing failed: {error}"))
+        if not self._booted.is_subscribed:
+            self._early.given_up()
+            self._refuse(self._telemetry_sockets)
+
+    @property
+    def _subscribes_late(self) -> bool:
+        return self._booted.telemetry is not None and not self._booted.knows_invoke
 
     def wants_parameters(self) -> bool:
         """Tell whether the AWS clients are worth their time in init: not for telemetry alone."""
