@@ -19,12 +19,14 @@ from extension.sdk_variables import (
 )
 from extension.variable import (
     Problem,
+    aws_endpoint,
     choice,
     choices,
     credential,
     fraction,
     http_url,
     pattern,
+    pem_file,
     port,
     read,
     switch,
@@ -344,6 +346,68 @@ class ParametersConfig(Frozen):
     )
 
 
+class AwsConfig(Frozen):
+    """How AWS is reached; of the variables of AWS's SDKs these are used, and no others."""
+
+    region: str = variable(
+        "AWS_REGION", text(), default="", meaning="the region; Lambda sets it to the function's"
+    )
+    default_region: str = variable(
+        "AWS_DEFAULT_REGION", text(), default="", meaning="the region, if `AWS_REGION` is unset"
+    )
+    endpoint: str = variable(
+        "AWS_ENDPOINT_URL",
+        aws_endpoint(),
+        default="",
+        meaning="endpoint of both services in place of AWS's own",
+    )
+    ssm_endpoint: str = variable(
+        "AWS_ENDPOINT_URL_SSM",
+        aws_endpoint(),
+        default="",
+        meaning="endpoint of Parameter Store, before `AWS_ENDPOINT_URL`",
+    )
+    secrets_manager_endpoint: str = variable(
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        aws_endpoint(),
+        default="",
+        meaning="endpoint of Secrets Manager, before `AWS_ENDPOINT_URL`",
+    )
+    ignore_endpoints: bool = variable(
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        switch(),
+        default=False,
+        meaning="true: the three endpoints above are not used",
+    )
+    use_fips: bool = variable(
+        "AWS_USE_FIPS_ENDPOINT", switch(), default=False, meaning="true: AWS's FIPS endpoints"
+    )
+    use_dualstack: bool = variable(
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        switch(),
+        default=False,
+        meaning="true: AWS's endpoints for IPv4 and IPv6",
+    )
+    ca_bundle: str = variable(
+        "AWS_CA_BUNDLE",
+        pem_file(),
+        default="",
+        meaning="authorities trusted for AWS",
+    )
+    requests_ca_bundle: str = variable(
+        "REQUESTS_CA_BUNDLE",
+        pem_file(),
+        default="",
+        meaning="likewise, if `AWS_CA_BUNDLE` is unset",
+    )
+    ssl_cert_file: str = variable(
+        "SSL_CERT_FILE",
+        pem_file(),
+        default="",
+        meaning="likewise, if both are unset; for https exports, too",
+    )
+
+
 class LambdaConfig(Frozen):
     """What Lambda itself says in the environment; not for users to set."""
 
@@ -359,7 +423,6 @@ class LambdaConfig(Frozen):
     memory_mb: int = variable(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", whole(1), default=0, unit="MiB", meaning="its memory"
     )
-    region: str = variable("AWS_REGION", text(), default="", meaning="the region")
     initialization_type: str = variable(
         "AWS_LAMBDA_INITIALIZATION_TYPE",
         text(),
@@ -379,10 +442,18 @@ class Config(Frozen):
     """Variables that are not used because the SDK's endpoint, not ours, is what they are for."""
     redaction: RedactionConfig = RedactionConfig()
     parameters: ParametersConfig = ParametersConfig()
+    aws: AwsConfig = AwsConfig()
     sandbox: LambdaConfig = LambdaConfig()
 
 
-USER_SECTIONS = (ProcessConfig, TelemetryConfig, OtlpConfig, RedactionConfig, ParametersConfig)
+USER_SECTIONS = (
+    ProcessConfig,
+    TelemetryConfig,
+    OtlpConfig,
+    RedactionConfig,
+    ParametersConfig,
+    AwsConfig,
+)
 """What the README's table lists."""
 
 
@@ -393,6 +464,7 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
     otlp, in_otlp, withheld = _read_otlp(environ, ours=telemetry.post_uri)
     redaction, in_redaction = read(RedactionConfig, environ)
     parameters, in_parameters = read(ParametersConfig, environ)
+    aws, in_aws = read(AwsConfig, environ)
     sandbox, in_sandbox = read(LambdaConfig, environ)
     config = Config(
         process=process,
@@ -401,10 +473,11 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
         withheld=_missed(telemetry, withheld),
         redaction=redaction,
         parameters=parameters,
+        aws=aws,
         sandbox=sandbox,
     )
-    problems = in_process + in_telemetry + in_otlp + in_redaction + in_parameters + in_sandbox
-    return config, problems
+    problems = in_process + in_telemetry + in_otlp + in_redaction
+    return config, problems + in_parameters + in_aws + in_sandbox
 
 
 def _read_otlp(

@@ -115,7 +115,7 @@ class Opening:
 
     def wants_parameters(self) -> bool:
         """Tell whether the AWS clients are worth their time in init: not for telemetry alone."""
-        chosen = any(self._environ.get(row.name) for row in variables(ParametersConfig))
+        chosen = any(self._environ.get(row.name, "").strip() for row in variables(ParametersConfig))
         return chosen or not self._wants_telemetry()
 
     async def _guarded(
@@ -250,7 +250,7 @@ class Opening:
             function_name=registration.function_name or sandbox.function_name,
             function_version=registration.function_version or sandbox.function_version,
             account_id=registration.account_id,
-            region=sandbox.region,
+            region=self._config.aws.region or self._config.aws.default_region,
             memory_mb=sandbox.memory_mb,
             service_name=config.service_name,
             resource_attributes=config.resource_attributes,

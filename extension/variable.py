@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,12 +25,13 @@ class BadValueError(ValueError):
     """The text is not what the variable allows."""
 
 
-class OutOfRangeError(BadValueError):
-    """A number beyond a limit that is clamped rather than refused."""
+class ReplacedError(BadValueError):
+    """The text is not allowed, and something other than the default is used in its place."""
 
-    def __init__(self, clamped: float) -> None:
-        super().__init__("out of range")
-        self.clamped = clamped
+    def __init__(self, value: Any, *, consequence: str) -> None:
+        super().__init__(consequence)
+        self.value = value
+        self.consequence = consequence
 
 
 class Kind(Frozen, Generic[T]):
@@ -86,9 +88,9 @@ def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, t
             continue
         try:
             values[name] = row.kind.parse(text)
-        except OutOfRangeError as error:
-            values[name] = error.clamped
-            problems.append(_problem(row, text, f"is limited to {error.clamped:g}"))
+        except ReplacedError as error:
+            values[name] = error.value
+            problems.append(_problem(row, text, error.consequence))
         except ValueError:
             problems.append(_problem(row, text, f"is ignored, using {row.default!r}"))
     return section(**values), tuple(problems)
@@ -103,6 +105,21 @@ def _problem(row: Variable, text: str, consequence: str) -> Problem:
 def text(allowed: str = "any text") -> Kind[str]:
     """Any text."""
     return Kind(parse=str, allowed=allowed)
+
+
+def pem_file() -> Kind[str]:
+    """The path of a file that can be read and holds PEM."""
+
+    def parse(given: str) -> str:
+        try:
+            content = Path(given).read_bytes()
+        except OSError as error:
+            raise BadValueError(given) from error
+        if b"-----BEGIN " not in content:
+            raise BadValueError(given)
+        return given
+
+    return Kind(parse=parse, allowed="a PEM file that can be read")
 
 
 def credential(allowed: str) -> Kind[str]:
@@ -131,7 +148,9 @@ def whole(low: int, high: int | None = None, *, clamp: bool = False) -> Kind[int
         if not re.fullmatch(r"\+?[0-9]{1,18}", given) or (value := int(given)) < low:
             raise BadValueError(given)
         if high is not None and value > high:
-            raise OutOfRangeError(high) if clamp else BadValueError(given)
+            if clamp:
+                raise ReplacedError(high, consequence=f"is limited to {high}")
+            raise BadValueError(given)
         return value
 
     limit = f"{low} to {high}" if high is not None else f"{low} or more"
@@ -203,9 +222,30 @@ def http_url() -> Kind[str]:
     """An absolute http or https URL; not repeated in a message, for it may carry a key."""
 
     def parse(given: str) -> str:
-        parts = urlsplit(given)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        if not is_http_url(given):
             raise BadValueError(given)
         return given
 
     return Kind(parse=parse, allowed="an http:// or https:// URL", secret=True)
+
+
+def aws_endpoint() -> Kind[str]:
+    """A URL in place of AWS's own. A bad one is kept: AWS must not be asked in its place."""
+
+    def parse(given: str) -> str:
+        if not is_http_url(given):
+            raise ReplacedError(given, consequence="switches off what would be asked there")
+        return given
+
+    return Kind(parse=parse, allowed="an http:// or https:// URL")
+
+
+def is_http_url(text: str) -> bool:
+    """Tell whether a text is an absolute http or https URL with a host that can exist."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    is_one_word = text.isprintable() and " " not in parts.netloc
+    return is_one_word and parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0

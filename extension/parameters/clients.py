@@ -10,7 +10,7 @@ from typing import TypeVar
 from extension.clock import Clock
 from extension.config import ParametersConfig
 from extension.frozen import Frozen
-from extension.log import Log
+from extension.log import Log, describe
 from extension.parameters.batch import Batch
 from extension.parameters.calls import Calls, Source
 from extension.parameters.errors import NOT_OPEN, UpstreamError
@@ -111,7 +111,7 @@ class Clients:
         try:
             source = await self._in_thread(self._open_source)
         except Exception as error:
-            self._log.error("AWS clients could not be built", error=type(error).__name__)
+            self._log.error("AWS clients could not be built", error=describe(error))
             raise UpstreamError(NOT_OPEN, message="the AWS clients could not be built") from error
         calls = Calls(
             source,

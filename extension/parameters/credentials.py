@@ -14,7 +14,6 @@ from typing import Any
 from botocore.credentials import (
     Credentials,
     DeferredRefreshableCredentials,
-    EnvProvider,
 )
 from botocore.exceptions import (
     CredentialRetrievalError,
@@ -64,13 +63,28 @@ class SandboxCredentials:
 
     def load_credentials(self) -> Credentials | None:
         """Return the credentials, or None when the environment names none."""
-        credentials = EnvProvider(environ=dict(self._environ)).load()
-        if credentials is None and self._uri() is not None:
-            with self._lock:
-                if self._renewable is None:
-                    self._renewable = _ContainerCredentials(self._renew, METHOD)
-            return self._renewable
-        return credentials
+        if constant := self._constant():
+            return constant
+        if self._uri() is None:
+            return None
+        with self._lock:
+            if self._renewable is None:
+                self._renewable = _ContainerCredentials(self._renew, METHOD)
+        return self._renewable
+
+    def _constant(self) -> Credentials | None:
+        """Return those that stand in the environment; when they expire is for AWS to say."""
+        key, secret, token, older = (
+            self._value(f"AWS_{each}")
+            for each in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "SECURITY_TOKEN")
+        )
+        if not (key and secret):
+            return None
+        return Credentials(key, secret, token or older, method="env")
+
+    def _value(self, name: str) -> str | None:
+        """Return the value of a variable; an empty one is unset."""
+        return self._environ.get(name, "").strip() or None
 
     @property
     def are_renewable(self) -> bool:
@@ -99,14 +113,14 @@ class SandboxCredentials:
         return fetched
 
     def _uri(self) -> str | None:
-        if full := self._environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        if full := self._value("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
             return full
-        if relative := self._environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+        if relative := self._value("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
             return str(ContainerMetadataFetcher().full_url(relative))
         return None
 
     def _fetch(self) -> dict[str, Any]:
-        token = self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+        token = self._value("AWS_CONTAINER_AUTHORIZATION_TOKEN")
         headers = {"Authorization": token} if token else None
         try:
             answer = ContainerMetadataFetcher().retrieve_full_uri(self._uri(), headers=headers)

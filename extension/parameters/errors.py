@@ -68,6 +68,10 @@ NOT_OPEN = "ServiceUnavailable"
 """Codes of our own, for what never became an answer of AWS."""
 
 
+class SettingError(Exception):
+    """A setting without which no client can be built; the text names its variable."""
+
+
 class Rejection(Frozen):
     """A request that is refused without asking AWS.
 

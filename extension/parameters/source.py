@@ -1,8 +1,8 @@
 """AWS through botocore, boto3's engine: two clients, called in worker threads.
 
-HEAVY: the only room that imports it, itself imported after registering. boto3's own layer adds
-resources and transfers, which nobody uses here, and a tenth to the time until the first /next.
-The environment comes in as a mapping; what the clients need of it is passed explicitly.
+HEAVY: imported after registering. boto3's own layer adds resources and transfers, which nobody uses
+here, and a tenth to the time until the first /next. What the clients need of the environment is
+passed to them; `aws_session` keeps the rest out. A bad endpoint costs its own service only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -19,26 +18,29 @@ from botocore.exceptions import (
     ConnectionError,  # noqa: A004  # no connection at all, which is none of HTTPClientError
     CredentialRetrievalError,
     HTTPClientError,
-    NoRegionError,
 )
-from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
-from extension.config import ParametersConfig
+from extension.config import AwsConfig, ParametersConfig
 from extension.parameters.answer import Answer
+from extension.parameters.aws_session import AwsSession
 from extension.parameters.calls import Call
 from extension.parameters.clients import deadlines_s, threads
 from extension.parameters.credentials import SandboxCredentials
 from extension.parameters.errors import (
     EXPIRED,
+    NOT_OPEN,
     THROTTLING,
     TIMEOUT,
     UNUSABLE,
+    SettingError,
     UpstreamError,
     is_outdated,
     is_transient,
 )
 from extension.parameters.keys import Service
+from extension.proxy import proxy_for
+from extension.variable import is_http_url, read
 
 ATTEMPTS = 3
 """In total, as AWS's extension does."""
@@ -50,9 +52,11 @@ READ_S = 3.0
 """Longest wait for an answer, so that a second attempt fits into the default deadline."""
 
 _CLIENTS = {
-    Service.SSM: ("ssm", "AWS_ENDPOINT_URL_SSM"),
-    Service.SECRETS_MANAGER: ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+    Service.SSM: "ssm",
+    Service.SECRETS_MANAGER: "secretsmanager",
 }
+"""What botocore calls each service."""
+
 _METHODS = {
     "GetParameter": "get_parameter",
     "GetParameters": "get_parameters",
@@ -61,37 +65,22 @@ _METHODS = {
 }
 
 
-class _Loader(Loader):  # type: ignore[misc]  # botocore is without types
-    """Finds models as botocore does, but does not look through the folders of every service."""
-
-    def list_available_services(self, type_name: str) -> list[str]:
-        """Return those that are asked for: the list is only to tell who asks for another."""
-        del type_name
-        return [name for name, _ in _CLIENTS.values()]
-
-
 class AwsSource:
     """Parameter Store and Secrets Manager."""
 
     def __init__(self, config: ParametersConfig, environ: Mapping[str, str]) -> None:
         self._current = threading.local()
+        self._environ = environ
+        self._aws, _ = read(AwsConfig, environ)
+        self._region = self._aws.region or self._aws.default_region
+        if not self._region:  # botocore itself takes an empty one for part of a host name
+            raise SettingError("AWS_REGION is not set")
         self._credentials = SandboxCredentials(environ)
-        session = botocore.session.Session()
-        session.register_component("credential_provider", self._credentials)
-        session.register_component("data_loader", _Loader())
-        self._session = session
-        self._region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-        if not self._region:
-            raise NoRegionError  # botocore itself takes an empty one for part of a host name
-        deadline_s = deadlines_s(config)
+        self._session = AwsSession(self._credentials)
+        self._unusable: dict[Service, str] = {}
+        """The variable that keeps a service from being asked."""
         self._clients = {
-            service: self._client(
-                name,
-                endpoint=environ.get(variable) or environ.get("AWS_ENDPOINT_URL"),
-                connections=threads(config),
-                deadline_s=deadline_s[service],
-            )
-            for service, (name, variable) in _CLIENTS.items()
+            service: client for service in _CLIENTS if (client := self._client(service, config))
         }
 
     def call(self, call: Call) -> Answer:
@@ -99,6 +88,9 @@ class AwsSource:
 
         What was signed before a freeze and refused after it is signed and sent again, once.
         """
+        if variable := self._unusable.get(call.service):
+            message = f"{variable} is not an http:// or https:// URL"
+            raise UpstreamError(NOT_OPEN, message=message, service=call.service)
         self._current.call = call
         renewals = self._credentials.renewals
         try:
@@ -134,24 +126,59 @@ class AwsSource:
         for client in self._clients.values():
             client.close()
 
-    def _client(
-        self, name: str, *, endpoint: str | None, connections: int, deadline_s: float
-    ) -> Any:
-        """Build one client; no attempt outlasts the deadline, and all of them get their share."""
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            connect_timeout=min(CONNECT_S, deadline_s),
-            read_timeout=min(deadline_s, max(READ_S, deadline_s / ATTEMPTS)),
-            max_pool_connections=connections,
-            # Go's SDK leaves judging to AWS, and clients rely on AWS's answers.
-            parameter_validation=False,
-        )
-        client = self._session.create_client(
-            name, region_name=self._region, endpoint_url=endpoint, config=config
-        )
+    def _client(self, service: Service, config: ParametersConfig) -> Any:
+        """Build one client, None where its endpoint cannot be one."""
+        variable, endpoint = self._endpoint(service)
+        if endpoint and not is_http_url(endpoint):
+            self._unusable[service] = variable
+            return None
+        arguments = {
+            "region_name": self._region,
+            "endpoint_url": endpoint or None,
+            "verify": self._authorities(),
+        }
+        name, limits = _CLIENTS[service], self._limits(service, config)
+        client = self._session.client(name, **arguments, config=Config(**limits, proxies={}))
+        if proxy := proxy_for(client.meta.endpoint_url, self._environ):
+            # Only now is it known which host is asked, and NO_PROXY may name that.
+            proxies = Config(**limits, proxies={"http": proxy, "https": proxy})
+            client = self._session.client(name, **arguments, config=proxies)
         client.meta.events.register("request-created", self._before_attempt)
         client.meta.events.register("response-received", self._after_attempt)
         return client
+
+    def _endpoint(self, service: Service) -> tuple[str, str]:
+        """Return the variable that names a service's endpoint, and its value; empty: AWS's own."""
+        own = {
+            Service.SSM: ("AWS_ENDPOINT_URL_SSM", self._aws.ssm_endpoint),
+            Service.SECRETS_MANAGER: (
+                "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+                self._aws.secrets_manager_endpoint,
+            ),
+        }
+        if self._aws.ignore_endpoints:
+            return "", ""
+        return own[service] if own[service][1] else ("AWS_ENDPOINT_URL", self._aws.endpoint)
+
+    def _authorities(self) -> str | bool:
+        """Return the file of those who are trusted, True for those that botocore brings."""
+        aws = self._aws
+        return aws.ca_bundle or aws.requests_ca_bundle or aws.ssl_cert_file or True
+
+    def _limits(self, service: Service, config: ParametersConfig) -> dict[str, Any]:
+        """Return how a client works; no attempt outlasts the deadline, all get their share."""
+        deadline_s = deadlines_s(config)[service]
+        return {
+            "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+            "connect_timeout": min(CONNECT_S, deadline_s),
+            "read_timeout": min(deadline_s, max(READ_S, deadline_s / ATTEMPTS)),
+            "max_pool_connections": threads(config),
+            # Go's SDK leaves judging to AWS, and clients rely on AWS's answers.
+            "parameter_validation": False,
+            "ignore_configured_endpoint_urls": True,
+            "use_fips_endpoint": self._aws.use_fips,
+            "use_dualstack_endpoint": self._aws.use_dualstack,
+        }
 
     def _before_attempt(self, **_: object) -> None:
         call: Call = self._current.call

@@ -33,8 +33,10 @@ class Tokens:
     """Which tokens are accepted now."""
 
     def __init__(self, environ: Mapping[str, str], *, renew: Renew, clock: Clock) -> None:
-        self._fixed = [environ[name].encode() for name in ENVIRONMENT if environ.get(name)]
-        self._renewable = any(environ.get(name) for name in CONTAINER)
+        self._fixed = [
+            environ[name].encode() for name in ENVIRONMENT if environ.get(name, "").strip()
+        ]
+        self._renewable = any(environ.get(name, "").strip() for name in CONTAINER)
         self._renew = renew
         self._clock = clock
         self._held: dict[bytes, Instant | None] = {}  # token → when it was replaced

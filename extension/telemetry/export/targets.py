@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from extension.config import OtlpConfig, TelemetryConfig
 from extension.log import Log
+from extension.proxy import proxy_for
 from extension.telemetry.export.endpoint import parse_headers, signal_url
 from extension.telemetry.export.outgoing import Signal
 from extension.telemetry.export.post import Target
-from extension.telemetry.export.proxy import proxy_for
 from extension.telemetry.export.tls import build_tls
 
 SIGNALS: Mapping[str, Signal] = {"traces": "traces", "logs": "logs", "metrics": "metrics"}
@@ -48,7 +48,7 @@ def _target(
         headers=_headers(config, otlp, log=log),
         compression=otlp.compression or ("none" if signal == "events" else "gzip"),
         timeout_s=otlp.timeout_ms / 1000,
-        tls=build_tls(otlp) if url.startswith("https:") else None,
+        tls=build_tls(otlp, environ) if url.startswith("https:") else None,
         proxy=proxy_for(url, environ),
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from extension.config import OtlpConfig
@@ -20,14 +20,14 @@ class TlsError(Exception):
     """A certificate or key that cannot be used; names the setting and the kind of trouble."""
 
 
-def build_tls(config: OtlpConfig) -> ssl.SSLContext:
+def build_tls(config: OtlpConfig, environ: Mapping[str, str]) -> ssl.SSLContext:
     """Return a context for https.
 
     Raises:
         TlsError: a file is missing, unreadable, or not what it should be.
     """
     try:
-        context = _trusting(config.certificate)
+        context = _trusting(config.certificate, environ)
     except (OSError, ValueError) as error:
         raise TlsError(_told("OTEL_EXPORTER_OTLP_CERTIFICATE", error)) from error
     if not config.client_certificate:
@@ -43,10 +43,21 @@ def build_tls(config: OtlpConfig) -> ssl.SSLContext:
     return context
 
 
-def _trusting(certificate: str) -> ssl.SSLContext:
+def _trusting(certificate: str, environ: Mapping[str, str]) -> ssl.SSLContext:
     if certificate.lstrip().startswith(PEM):
         return ssl.create_default_context(cadata=certificate)
-    return ssl.create_default_context(cafile=certificate or None)
+    context = ssl.create_default_context(cafile=certificate or None)
+    if not certificate and not _leads_somewhere(environ.get("SSL_CERT_FILE")):
+        # OpenSSL takes an empty variable for a file without a name, and trusts nobody.
+        usual = ssl.get_default_verify_paths()
+        if os.path.exists(usual.openssl_cafile):  # noqa: PTH110  # pathlib is not needed here
+            context.load_verify_locations(usual.openssl_cafile)
+    return context
+
+
+def _leads_somewhere(path: str | None) -> bool:
+    """Tell whether a variable is unset, or names a file that can be read."""
+    return path is None or os.access(path, os.R_OK)
 
 
 @contextmanager

@@ -136,7 +136,7 @@ async def test_the_region_is_missing(run: Run, intake: Intake) -> None:
     assert_unharmed(stage, answers)
     assert FOUND not in answers[0].payload
     assert_arrived(stage, intake)
-    assert names_fault(stage, "NoRegionError")
+    assert names_fault(stage, "SettingError: AWS_REGION is not set")
 
 
 async def test_the_credentials_are_missing(run: Run, intake: Intake, aws: FakeAws) -> None:

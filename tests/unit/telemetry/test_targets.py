@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pytest
 
 from extension.config import read_config
 from extension.log import Log
+from extension.proxy import proxy_for
 from extension.telemetry.export.outgoing import Signal
 from extension.telemetry.export.post import Target
-from extension.telemetry.export.proxy import proxy_for
 from extension.telemetry.export.targets import build_targets
 from extension.telemetry.export.tls import TlsError
 from tests.doubles import LogLines, ManualClock
+
+USUAL = ssl.get_default_verify_paths().openssl_cafile
 
 
 def targets(
@@ -231,6 +234,21 @@ def test_https_verifies() -> None:
     tls = targets({"DISPATCH_POST_URI": "https://collector"})["traces"].tls
     assert tls is not None
     assert tls.check_hostname
+
+
+@pytest.mark.skipif(not Path(USUAL).exists(), reason="no authorities where OpenSSL looks")
+@pytest.mark.parametrize("value", ["", " ", "/nonexistent.pem"])
+def test_an_unusable_file_of_authorities_is_not_used(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL would trust nobody then; the system's authorities are trusted as if it were unset."""
+    monkeypatch.setenv("SSL_CERT_FILE", value)
+    given = {"DISPATCH_POST_URI": "https://collector", "SSL_CERT_FILE": value}
+    config, _ = read_config(given)
+    log = Log(clock=ManualClock(), sink=LogLines())
+    tls = build_targets(config.telemetry, config.otlp, environ=given, log=log)["traces"].tls
+    assert tls is not None
+    assert tls.get_ca_certs()
 
 
 @pytest.mark.parametrize(
