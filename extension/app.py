@@ -38,6 +38,8 @@ def run(booted: Boot, environ: Mapping[str, str]) -> int:
         log.warning("configuration", cause=str(problem))
     for name in config.withheld:
         log.info("configuration", cause=f"{name} is not used: an OTEL endpoint is elsewhere")
+    for note in config.notes:
+        log.info("configuration", cause=note)
     if not config.process.enabled:
         log.info("switched off", cause="DISPATCH_ENABLED is false")
         return 0

@@ -56,6 +56,9 @@ DEFAULT_CACHE_PORT = 2773
 CACHE_PORTS = ("DISPATCH_CACHE_PORT", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT")
 """The first that is set to a port counts; the second is AWS's own extension's, too."""
 
+POST_URIS = tuple(f"DISPATCH_{each}_URI" for each in ("POST", "TRACES", "LOGS", "METRICS"))
+"""With any of them there is telemetry."""
+
 BACKLOG = 4096
 """Connections that may wait in the kernel until the loop runs; the kernel caps it itself."""
 
@@ -253,7 +256,8 @@ def _port(text: str) -> int:
 
 def _bind_telemetry(booted: Boot, environ: Mapping[str, str]) -> None:
     """Bind any free port; the platform delivers from outside the loopback interface."""
-    wanted = environ.get("DISPATCH_POST_URI", "").strip().lower().startswith(("http:", "https:"))
+    uris = [environ.get(name, "").strip().lower() for name in POST_URIS]
+    wanted = any(uri.startswith(("http:", "https:")) for uri in uris)
     if not (booted.api and wanted and is_on(environ, "DISPATCH_TELEMETRY")):
         return
     try:

@@ -5,7 +5,7 @@ The README's configuration table is held against the sections here by a test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from extension.frozen import Frozen
@@ -16,6 +16,7 @@ from extension.sdk_variables import (
     HEADERS,
     SIGNALS,
     read_signal,
+    same_origin,
 )
 from extension.variable import (
     Problem,
@@ -86,11 +87,23 @@ class TelemetryConfig(Frozen):
         default="",
         meaning="OTLP/HTTP endpoint; unset: no telemetry at all",
     )
+    traces_uri: str = variable(
+        "DISPATCH_TRACES_URI",
+        http_url(),
+        default="",
+        meaning="where spans are posted, as it stands; unset: below `DISPATCH_POST_URI`",
+    )
+    logs_uri: str = variable(
+        "DISPATCH_LOGS_URI", http_url(), default="", meaning="likewise for log records"
+    )
+    metrics_uri: str = variable(
+        "DISPATCH_METRICS_URI", http_url(), default="", meaning="likewise for metrics"
+    )
     post_headers: str = variable(
         "DISPATCH_POST_HEADERS",
         credential("key=value pairs, comma-separated, URL-encoded"),
         default="",
-        meaning="headers of every export",
+        meaning="headers of every export to the origin of `DISPATCH_POST_URI`",
     )
     format: str = variable(
         "DISPATCH_FORMAT",
@@ -180,6 +193,31 @@ class TelemetryConfig(Frozen):
         default="",
         meaning="further resource attributes; they win over what we find out",
     )
+
+    @property
+    def posted(self) -> tuple[str, ...]:
+        """The signals that are on and have a URL; `events` in the JSON format."""
+        if self.format == "json":
+            return ("events",) if self.post_uri else ()
+        return tuple(signal for signal in self.signals if self.uri_of(signal))
+
+    def own_uri_of(self, signal: str) -> str:
+        """Return the URL that is one signal's alone, empty if it has none."""
+        uri: str = getattr(self, f"{signal}_uri", "")
+        return uri
+
+    def uri_of(self, signal: str) -> str:
+        """Return a signal's own URL, else the one for all."""
+        return self.own_uri_of(signal) or self.post_uri
+
+    def gets_post_headers(self, signal: str) -> bool:
+        """Tell whether `post_headers` are meant for a signal's URL: they may hold a key.
+
+        They belong to the origin of the URL for all. Without that one, every URL has to be of one
+        origin.
+        """
+        theirs = [self.post_uri] if self.post_uri else [self.uri_of(each) for each in self.posted]
+        return all(same_origin(self.uri_of(signal), each) for each in theirs)
 
 
 class OtlpConfig(Frozen):
@@ -440,6 +478,8 @@ class Config(Frozen):
     """By signal."""
     withheld: tuple[str, ...] = ()
     """Variables that are not used because the SDK's endpoint, not ours, is what they are for."""
+    notes: tuple[str, ...] = ()
+    """What else is set and has no effect, in words."""
     redaction: RedactionConfig = RedactionConfig()
     parameters: ParametersConfig = ParametersConfig()
     aws: AwsConfig = AwsConfig()
@@ -461,7 +501,7 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
     """Read every variable; what cannot be used is replaced by its default and told."""
     process, in_process = read(ProcessConfig, environ)
     telemetry, in_telemetry = read(TelemetryConfig, environ)
-    otlp, in_otlp, withheld = _read_otlp(environ, ours=telemetry.post_uri)
+    otlp, in_otlp, withheld = _read_otlp(environ, telemetry=telemetry)
     redaction, in_redaction = read(RedactionConfig, environ)
     parameters, in_parameters = read(ParametersConfig, environ)
     aws, in_aws = read(AwsConfig, environ)
@@ -471,6 +511,7 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
         telemetry=telemetry,
         otlp=otlp,
         withheld=_missed(telemetry, withheld),
+        notes=tuple(_without_effect(telemetry)),
         redaction=redaction,
         parameters=parameters,
         aws=aws,
@@ -481,7 +522,7 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
 
 
 def _read_otlp(
-    environ: Mapping[str, str], *, ours: str
+    environ: Mapping[str, str], *, telemetry: TelemetryConfig
 ) -> tuple[dict[str, OtlpConfig], tuple[Problem, ...], dict[str, tuple[str, ...]]]:
     """Read the variables of each signal; the last of the three are those withheld, by signal."""
     names = [row.name for row in variables(OtlpConfig)]
@@ -489,7 +530,9 @@ def _read_otlp(
     problems: dict[Problem, None] = {}
     withheld: dict[str, tuple[str, ...]] = {}
     for signal in SIGNALS:
-        values, withheld[signal] = read_signal(environ, names, signal=signal, ours=ours)
+        values, withheld[signal] = read_signal(
+            environ, names, signal=signal, ours=telemetry.uri_of(signal)
+        )
         sections[signal], found = read(OtlpConfig, values)
         problems.update(dict.fromkeys(found))
     return sections, tuple(problems), withheld
@@ -497,8 +540,24 @@ def _read_otlp(
 
 def _missed(telemetry: TelemetryConfig, withheld: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return those of the withheld variables that would have been used."""
-    signals = ("traces",) if telemetry.format == "json" else telemetry.signals
-    names = dict.fromkeys(name for signal in signals for name in withheld[signal])
-    if telemetry.post_headers:
-        names = {name: None for name in names if not name.endswith("_HEADERS")}
-    return tuple(names) if telemetry.post_uri else ()
+    names: dict[str, None] = {}
+    for posted in telemetry.posted:
+        signal = "traces" if posted == "events" else posted
+        has_headers = telemetry.post_headers and telemetry.gets_post_headers(posted)
+        for name in withheld[signal]:
+            if not (has_headers and name.endswith("_HEADERS")):
+                names[name] = None
+    return tuple(names)
+
+
+def _without_effect(telemetry: TelemetryConfig) -> Iterator[str]:
+    """Yield what is set about URLs and has no effect."""
+    for signal in SIGNALS:
+        variable = f"DISPATCH_{signal.upper()}_URI"
+        if telemetry.own_uri_of(signal) and signal not in telemetry.posted:
+            yield f"{variable} is not used: {signal} are not in DISPATCH_SIGNALS"
+        if telemetry.posted and signal in telemetry.signals and not telemetry.uri_of(signal):
+            yield f"DISPATCH_SIGNALS: {signal} go nowhere without {variable} or DISPATCH_POST_URI"
+        elsewhere = signal in telemetry.posted and not telemetry.gets_post_headers(signal)
+        if telemetry.post_headers and elsewhere:
+            yield f"DISPATCH_POST_HEADERS are not used for {signal}: their URI is of another origin"

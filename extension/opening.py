@@ -175,7 +175,7 @@ class Opening:
             await self._parameters.open()
 
     def _wants_telemetry(self) -> bool:
-        return bool(self._config.telemetry.enabled and self._config.telemetry.post_uri)
+        return bool(self._config.telemetry.enabled and self._config.telemetry.posted)
 
     async def _resolve(self, reference: str, *, fresh: bool) -> str:
         """Give telemetry the value that a reference in its settings stands for."""
@@ -237,7 +237,7 @@ class Opening:
         modules = ["extension.bridge", "aiohttp", "extension.telemetry.opening"]
         if self._config.telemetry.format == "otlp":
             otlp = ["encoder", "exporter"]
-            otlp += ["metrics"] if "metrics" in self._config.telemetry.signals else []
+            otlp += ["metrics"] if "metrics" in self._config.telemetry.posted else []
             modules += [f"extension.telemetry.otlp.{each}" for each in otlp]
         return modules
 

@@ -14,11 +14,10 @@ from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.credentials import RESOLVE_S, Credentials, Resolve, Settings
 from extension.telemetry.export.delivery import Delivery, Exporter
-from extension.telemetry.export.endpoint import is_loopback
+from extension.telemetry.export.endpoint import SettingError, is_loopback
 from extension.telemetry.export.flush import FlushPolicy
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.targets import build_targets
-from extension.telemetry.export.tls import TlsError
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Encoder, Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
@@ -43,7 +42,7 @@ async def open_telemetry(
     """Build what receives, assembles and exports; `concurrent` on Managed Instances.
 
     Raises:
-        TlsError: a certificate that is set cannot be used.
+        SettingError: a URL or a certificate that is set cannot be used.
     """
     config, health, post = settings.telemetry, Health(), Post({})
     aim = Aim(
@@ -90,11 +89,11 @@ async def open_telemetry(
         prepare=aim.begin,
         close=post.close,
         min_batch_size=config.min_batch_size,
-        sends_at_once=is_loopback(config.post_uri),
+        sends_at_once=all(is_loopback(config.uri_of(each)) for each in config.posted),
     )
     try:
         aim.take_constants()
-    except TlsError:
+    except SettingError:
         await post.close()
         raise
     return telemetry
@@ -122,7 +121,7 @@ class Aim:
         """Take credentials that are no references: they are known from the start.
 
         Raises:
-            TlsError: a certificate that is set cannot be used.
+            SettingError: a URL or a certificate that is set cannot be used.
         """
         if not self._credentials.are_references:
             self._use(self._credentials.unresolved)
@@ -150,7 +149,7 @@ class Aim:
             return False
         try:
             self._use(found)
-        except TlsError as error:
+        except SettingError as error:
             self._log.error("credentials not usable", cause=describe(error))
             return False
         return True
@@ -167,7 +166,7 @@ def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> A
         ids=ids,
         trace_parent=config.trace_parent,  # type: ignore[arg-type]  # one of its choices
         concurrent=concurrent,
-        stream_records="logs" in config.signals or not with_platform,
+        stream_records="logs" in config.posted or not with_platform,
         with_platform=with_platform,
     )
 
@@ -196,7 +195,7 @@ def _open_format(
     from extension.telemetry.otlp.exporter import OtlpExporter  # noqa: PLC0415  # heavy
 
     meter = None
-    if "metrics" in config.signals:
+    if "metrics" in config.posted:
         from extension.telemetry.otlp.metrics import Meter  # noqa: PLC0415  # heavier still
 
         temporality = "cumulative" if config.temporality == "cumulative" else "delta"
@@ -205,7 +204,7 @@ def _open_format(
     encoder = OtlpEncoder(
         ids=ids,
         sender=sender,
-        signals=config.signals,
+        signals=config.posted,
         max_events=config.span_event_limit,
         meter=meter,
         health=health,

@@ -7,25 +7,61 @@ syntax the header list has.
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit, urlunsplit
+from base64 import b64encode
+from urllib.parse import unquote, urldefrag, urlsplit, urlunsplit
 
 from extension.telemetry.export.outgoing import Signal
 
 SIGNAL_PATH = re.compile(r"/v1/(traces|logs|metrics)/?$")
+OURS = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that say where a body ends and what it is: a user's would be wrong for the next body."""
+
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-def signal_url(post_uri: str, signal: Signal) -> str:
+class SettingError(Exception):
+    """A setting of the endpoint that cannot be used; the text names it."""
+
+
+def signal_url(post_uri: str, signal: Signal, *, own: str = "") -> str:
     """Return the URL of one signal.
 
     A base URL gets `/v1/<signal>`; one that already names a signal is taken as it is for that
-    signal, and the others are its siblings. Events of the JSON format go to the URL as it stands.
+    signal, and the others are its siblings. Events of the JSON format go to the URL as it stands,
+    and so does a signal that has a URL of its `own`.
     """
+    if own:
+        return urldefrag(own).url
     if signal == "events":
         return post_uri
     parts = urlsplit(post_uri)
     base = SIGNAL_PATH.sub("", parts.path).rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, f"{base}/v1/{signal}", parts.query, ""))
+
+
+def split_user_info(url: str) -> tuple[str, str]:
+    """Return a URL without `user:password@`, and the authorization header that this stands for."""
+    parts = urlsplit(url)
+    user_info, found, host = parts.netloc.rpartition("@")
+    if not found:
+        return url, ""
+    encoded = b64encode(unquote(user_info).encode()).decode()
+    return urlunsplit(parts._replace(netloc=host)), f"Basic {encoded}"
 
 
 def is_loopback(url: str) -> bool:

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from extension.config import OtlpConfig
+from extension.telemetry.export.endpoint import SettingError
 
 PEM = "-----BEGIN "
 """How the text of a certificate or key begins, where a setting holds that instead of a path."""
 
 
-class TlsError(Exception):
+class TlsError(SettingError):
     """A certificate or key that cannot be used; names the setting and the kind of trouble."""
 
 

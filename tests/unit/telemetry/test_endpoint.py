@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.export.endpoint import parse_headers, signal_url
+from extension.telemetry.export.endpoint import parse_headers, signal_url, split_user_info
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,24 @@ def test_malformed_headers_are_left_out_and_counted(text: str) -> None:
     headers, malformed = parse_headers(f"good=1,{text}")
     assert headers == {"good": "1"}
     assert malformed == 1
+
+
+def test_a_signals_own_url_stands_as_it_is() -> None:
+    """Some back ends have three URLs that have no base in common."""
+    own = "https://ingest.example/v2/trace/otlp?x=1#part"
+    assert signal_url("https://other", "traces", own=own) == own.removesuffix("#part")
+    assert signal_url("", "metrics", own="https://h/v1/traces") == "https://h/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("url", "plain", "authorization"),
+    [
+        ("https://h:1/x", "https://h:1/x", ""),
+        ("https://u:p@h:1/x?y", "https://h:1/x?y", "Basic dTpw"),
+        ("https://u%40v:p%3A@h", "https://h", "Basic dUB2OnA6"),
+        ("https://a@b:p@h", "https://h", "Basic YUBiOnA="),
+    ],
+)
+def test_user_information_becomes_a_header(url: str, plain: str, authorization: str) -> None:
+    """It is taken out of the URL, which may be in an error's text."""
+    assert split_user_info(url) == (plain, authorization)

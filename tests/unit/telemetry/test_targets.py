@@ -11,6 +11,7 @@ import pytest
 from extension.config import read_config
 from extension.log import Log
 from extension.proxy import proxy_for
+from extension.telemetry.export.endpoint import SettingError
 from extension.telemetry.export.outgoing import Signal
 from extension.telemetry.export.post import Target
 from extension.telemetry.export.targets import build_targets
@@ -201,6 +202,110 @@ def test_what_is_not_used_is_named(environ: dict[str, str], withheld: tuple[str,
     config, problems = read_config({"DISPATCH_POST_URI": OURS, **environ})
     assert problems == ()
     assert config.withheld == withheld
+
+
+OTHER_LOGS = {
+    "DISPATCH_SIGNALS": "traces,logs,metrics",
+    "DISPATCH_LOGS_URI": f"{OTHER}/insert/logs",
+}
+
+
+def test_a_signal_may_have_a_url_of_its_own() -> None:
+    """It stands as it is; the other signals stay below the URL for all."""
+    seen = targets(OTHER_LOGS)
+    assert {name: each.url for name, each in seen.items()} == {
+        "traces": f"{OURS}/v1/traces",
+        "logs": f"{OTHER}/insert/logs",
+        "metrics": f"{OURS}/v1/metrics",
+    }
+
+
+def test_no_url_for_all_is_needed() -> None:
+    """Signals with URLs are posted; one without any is off, and a line says so."""
+    environ = {**OTHER_LOGS, "DISPATCH_POST_URI": "", "DISPATCH_TRACES_URI": f"{OTHER}/traces"}
+    assert set(targets(environ)) == {"traces", "logs"}
+    [note] = read_config(environ)[0].notes
+    assert note == (
+        "DISPATCH_SIGNALS: metrics go nowhere without DISPATCH_METRICS_URI or DISPATCH_POST_URI"
+    )
+
+
+def test_a_url_of_a_signal_that_is_off_is_named() -> None:
+    """A URL alone switches no signal on."""
+    environ = {**OTHER_LOGS, "DISPATCH_SIGNALS": "traces"}
+    assert set(targets(environ)) == {"traces"}
+    [note] = read_config({"DISPATCH_POST_URI": OURS, **environ})[0].notes
+    assert note == "DISPATCH_LOGS_URI is not used: logs are not in DISPATCH_SIGNALS"
+
+
+def test_our_headers_stay_with_their_origin() -> None:
+    """A key for one vendor does not reach the one that a signal's own URL names."""
+    environ = {**OTHER_LOGS, "DISPATCH_POST_HEADERS": "k=own"}
+    seen = targets(environ)
+    assert {name: each.headers for name, each in seen.items()} == {
+        "traces": {"k": "own"},
+        "logs": {},
+        "metrics": {"k": "own"},
+    }
+    [note] = read_config({"DISPATCH_POST_URI": OURS, **environ})[0].notes
+    assert note == "DISPATCH_POST_HEADERS are not used for logs: their URI is of another origin"
+
+
+def test_headers_of_a_signal_go_to_its_own_url() -> None:
+    """`OTEL_EXPORTER_OTLP_LOGS_HEADERS` is how that vendor gets its key."""
+    environ = {
+        **OTHER_LOGS,
+        "DISPATCH_POST_HEADERS": "k=own",
+        f"{GENERAL}LOGS_HEADERS": "k=logs",
+        f"{GENERAL}LOGS_ENDPOINT": f"{OTHER}/insert/logs",
+    }
+    assert targets(environ)["logs"].headers == {"k": "logs"}
+
+
+def test_our_headers_go_to_all_urls_of_one_origin() -> None:
+    """Without a URL for all there is one origin that they can be for."""
+    environ = {
+        "DISPATCH_POST_URI": "",
+        "DISPATCH_SIGNALS": "traces,metrics",
+        "DISPATCH_TRACES_URI": f"{OTHER}/v2/trace/otlp",
+        "DISPATCH_METRICS_URI": f"{OTHER}/v2/datapoint/otlp",
+        "DISPATCH_POST_HEADERS": "k=own",
+    }
+    assert [each.headers for each in targets(environ).values()] == [{"k": "own"}] * 2
+    apart = {**environ, "DISPATCH_METRICS_URI": "https://third.example/otlp"}
+    assert [each.headers for each in targets(apart).values()] == [{}] * 2
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "connection"])
+def test_headers_that_frame_a_body_are_refused_by_name(name: str) -> None:
+    """A length of the user's would cut each body, and the rest of it be taken for a request."""
+    lines = LogLines()
+    environ = {"DISPATCH_POST_HEADERS": f"{name}=5,a=1", "DISPATCH_SIGNALS": "traces,logs"}
+    assert targets(environ, lines=lines)["traces"].headers == {"a": "1"}
+    [line] = lines.parsed
+    assert line["cause"] == f"DISPATCH_POST_HEADERS: {name.lower()} is not for users to set"
+
+
+@pytest.mark.parametrize(
+    ("headers", "authorization", "complaints"),
+    [("", "Basic dTpw", 0), ("authorization=Bearer%20x", "Bearer x", 1)],
+)
+def test_an_authorization_header_wins_over_user_information(
+    headers: str, authorization: str, complaints: int
+) -> None:
+    """Both together are no error; a line says which one is used."""
+    lines = LogLines()
+    environ = {"DISPATCH_POST_URI": "http://u:p@collector:4318", "DISPATCH_POST_HEADERS": headers}
+    target = targets(environ, lines=lines)["traces"]
+    assert target.url == "http://collector:4318/v1/traces"
+    assert target.headers == {"authorization": authorization}
+    assert len(lines.lines) == complaints
+
+
+def test_a_host_that_cannot_exist_is_told_at_once() -> None:
+    """No export would ever get better by waiting."""
+    with pytest.raises(SettingError, match="traces"):
+        targets({"DISPATCH_POST_URI": f"http://{'x' * 64}.example/"})
 
 
 def test_malformed_headers_are_named_and_not_printed() -> None:
