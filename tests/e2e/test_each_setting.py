@@ -1,0 +1,252 @@
+"""Every row of the configuration table does something that is seen from outside the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from extension.config import USER_SECTIONS, read_config
+from extension.variable import variables
+from tests.e2e import scene as acts
+from tests.e2e.scene import Act, Scene
+
+TWICE = Act(acts.twice)
+LOOK = Act(acts.twice_and_look)
+PORTS = Act(acts.with_ports)
+SLOW_ENDPOINT = Act(acts.endpoint_is_slow)
+DOWN = Act(acts.endpoint_is_down)
+SLOW_AWS = Act(acts.aws_is_slow)
+AT_ONCE = Act(acts.many_at_once)
+LATER = Act(acts.after_a_while)
+STALE = Act(acts.when_aws_is_down)
+MISSING = Act(acts.missing)
+EARLY = Act(acts.early, handler="early.handler")
+
+JSON_ERRORS = {"DISPATCH_CACHE_ERRORS": "json"}
+THROUGH_A_PROXY = {"AWS_ENDPOINT_URL": "", "HTTPS_PROXY": "{proxy}"}
+SECURE_AWS = {"AWS_ENDPOINT_URL": "{secure_aws}"}
+
+
+def paths(scene: Scene) -> set[str]:
+    """The paths that were posted to."""
+    return {request.path for request in scene.requests}
+
+
+def header(name: str) -> Callable[[Scene], object]:
+    """The values of one header of the exports."""
+    return lambda scene: {request.headers.get(name, "") for request in scene.requests}
+
+
+def statuses(scene: Scene) -> list[int]:
+    """How the GETs of the last invocation were answered."""
+    return [status for status, _, _ in scene.answers[-1]]
+
+
+def cached(scene: Scene) -> list[str]:
+    """Where the values of the first invocation came from."""
+    return [result for _, result, _ in scene.answers[0]]
+
+
+def last_cached(scene: Scene) -> set[str]:
+    """Where the values of the last invocation came from."""
+    return {result for _, result, _ in scene.answers[-1]}
+
+
+def bodies(scene: Scene) -> str:
+    """What the endpoint got, decoded, as one text."""
+    return repr((scene.intake.spans, scene.intake.logs))
+
+
+def says(text: str) -> Callable[[Scene], object]:
+    """Whether a text has arrived at the endpoint."""
+    return lambda scene: text in bodies(scene)
+
+
+def writes(text: str) -> Callable[[Scene], object]:
+    """Whether a text stands in the extension's own lines."""
+    return lambda scene: text in scene.lines
+
+
+def resource(name: str) -> Callable[[Scene], object]:
+    """An attribute of the resource."""
+    return lambda scene: {span.resource.get(name) for span in scene.spans}
+
+
+def fact(name: str) -> Callable[[Scene], object]:
+    """What the act has noted."""
+    return lambda scene: scene.facts[name]
+
+
+class Case(NamedTuple):
+    """A row, a value, what is seen with it, and what without."""
+
+    variable: str
+    value: str
+    look: Callable[[Scene], Any]
+    seen: object
+    otherwise: object
+    given: Mapping[str, str] = {}
+    act: Act = TWICE
+
+
+LOGS = {"DISPATCH_SIGNALS": "logs"}
+METRICS = {"DISPATCH_SIGNALS": "metrics"}
+NO_URI = {"DISPATCH_POST_URI": ""}
+
+CASES = [
+    Case("DISPATCH_ENABLED", "false", statuses, [0, 0, 0], [200, 200, 200]),
+    Case("PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "debug", writes('"DEBUG"'), True, False),
+    Case("DISPATCH_TELEMETRY", "false", paths, set(), {"/v1/traces"}),
+    Case("DISPATCH_POST_URI", "{intake}/x", paths, {"/x/v1/traces"}, set(), NO_URI),
+    Case("DISPATCH_TRACES_URI", "{intake}/t?x=1", paths, {"/t?x=1"}, set(), NO_URI),
+    Case("DISPATCH_LOGS_URI", "{intake}/l", paths, {"/l"}, {"/v1/logs"}, LOGS),
+    Case("DISPATCH_METRICS_URI", "{intake}/m", paths, {"/m"}, {"/v1/metrics"}, METRICS),
+    Case("DISPATCH_POST_HEADERS", "x-a=1", header("x-a"), {"1"}, {""}),
+    Case("DISPATCH_FORMAT", "json", header("content-type"), {"application/json"},
+         {"application/x-protobuf"}),
+    Case("DISPATCH_SIGNALS", "logs,metrics", paths, {"/v1/logs", "/v1/metrics"}, {"/v1/traces"}),
+    Case("DISPATCH_EVENTS", "platform", says("blaring"), False, True),
+    Case("DISPATCH_FLUSH", "periodic", fact("before the end"), 0, 2, act=LOOK),
+    Case("DISPATCH_MIN_BATCH_SIZE", "999", fact("before the end"), 0, 2, act=LOOK),
+    Case("DISPATCH_BUFFER_MAX_BYTES", "65536", writes("dropped.buffer_full"), True, False, LOGS,
+         DOWN),
+    Case("DISPATCH_TRACE_PARENT", "link", lambda scene: {len(span.links) for span in scene.spans},
+         {1}, {0}),
+    Case("DISPATCH_LOG_LEVEL_MIN", "INFO", says("hushed"), False, True),
+    Case("DISPATCH_EXCLUDE_REGEX", "blar", says("blaring"), False, True),
+    Case("DISPATCH_INCLUDE_REGEX", "hush", says("blaring"), False, True),
+    Case("OTEL_SPAN_EVENT_COUNT_LIMIT", "1",
+         lambda scene: {len(span.events) for span in scene.spans}, {1}, {3}),
+    Case("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative",
+         lambda scene: {each.temporality for each in scene.intake.metrics}, {"CUMULATIVE"},
+         {"DELTA"}, METRICS),
+    Case("OTEL_SERVICE_NAME", "shop", resource("service.name"), {"shop"}, {"function"}),
+    Case("OTEL_RESOURCE_ATTRIBUTES", "team=a%20b", resource("team"), {"a b"}, {None}),
+    Case("OTEL_EXPORTER_OTLP_ENDPOINT", "https://other.example", header("x-a"), {""}, {"1"},
+         {"OTEL_EXPORTER_OTLP_HEADERS": "x-a=1"}),
+    Case("OTEL_EXPORTER_OTLP_HEADERS", "x-a=1", header("x-a"), {"1"}, {""}),
+    Case("OTEL_EXPORTER_OTLP_TIMEOUT", "1", writes("timeout"), True, False, act=SLOW_ENDPOINT),
+    Case("OTEL_EXPORTER_OTLP_COMPRESSION", "deflate", header("content-encoding"), {"deflate"},
+         {"gzip"}),
+    Case("OTEL_EXPORTER_OTLP_CERTIFICATE", "{trusted}", paths, {"/v1/traces"}, set(),
+         {"DISPATCH_POST_URI": "{secure}"}),
+    Case("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "{client_both}", paths, {"/v1/traces"}, set(),
+         {"DISPATCH_POST_URI": "{strict}", "OTEL_EXPORTER_OTLP_CERTIFICATE": "{trusted}"}),
+    Case("OTEL_EXPORTER_OTLP_CLIENT_KEY", "{client_key}", paths, {"/v1/traces"}, set(),
+         {"DISPATCH_POST_URI": "{strict}", "OTEL_EXPORTER_OTLP_CERTIFICATE": "{trusted}",
+          "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "{client}"}),
+    Case("DISPATCH_REDACT", "false", says("[REDACTED:s]"), False, True),
+    Case("DISPATCH_REDACT_EXTRA", "blar", says("blaring"), False, True),
+    Case("DISPATCH_CACHE", "false", statuses, [0, 0, 0], [200, 200, 200]),
+    Case("DISPATCH_CACHE_PORT", "{other_port}", fact("ports"), (False, True), (True, False),
+         act=PORTS),
+    Case("PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED", "false", cached, ["BYPASS"] * 3,
+         ["MISS", "MISS", "HIT"]),
+    Case("PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", "1", cached, ["MISS"] * 3,
+         ["MISS", "MISS", "HIT"]),
+    Case("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "{other_port}", fact("ports"), (False, True),
+         (True, False), act=PORTS),
+    Case("PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS", "1", fact("several"), False, True,
+         act=AT_ONCE),
+    Case("SECRETS_MANAGER_TIMEOUT_MILLIS", "100", statuses, [200, 400], [200, 200],
+         act=SLOW_AWS),
+    Case("SSM_PARAMETER_STORE_TIMEOUT_MILLIS", "100", statuses, [400, 200], [200, 200],
+         act=SLOW_AWS),
+    Case("SECRETS_MANAGER_TTL", "0", last_cached, {"HIT", "BYPASS"}, {"HIT"}),
+    Case("SSM_PARAMETER_STORE_TTL", "0", last_cached, {"HIT", "BYPASS"}, {"HIT"}),
+    Case("DISPATCH_CACHE_TTL_LIMIT_SECONDS", "90", last_cached, {"MISS"}, {"HIT"},
+         {"DISPATCH_CACHE_TTL_JITTER": "0"}, LATER),
+    Case("DISPATCH_CACHE_MAX_STALE_SECONDS", "0", statuses, [400, 400, 400], [200, 200, 200],
+         act=STALE),
+    Case("DISPATCH_CACHE_TTL_JITTER", "0", last_cached, {"HIT"}, {"HIT", "MISS"},
+         {"SSM_PARAMETER_STORE_TTL": "100"}, LATER),
+    Case("DISPATCH_CACHE_READY", "invoke", statuses, [400], [200],
+         {"EARLY_PATH": acts.PARAMETER}, EARLY),
+    Case("DISPATCH_CACHE_ERRORS", "json", lambda scene: scene.answers[0][0][2][0], "{", "a",
+         act=MISSING),
+    Case("DISPATCH_CACHE_PREFETCH", "ssm:/p,secretsmanager:s", cached, ["HIT", "HIT", "HIT"],
+         ["MISS", "MISS", "HIT"]),
+    Case("DISPATCH_CACHE_BATCH", "true", lambda scene: set(scene.aws.operations),
+         {"GetParameters"}, {"GetParameter"}, act=AT_ONCE),
+    Case("AWS_REGION", "us-west-2", resource("cloud.region"), {"us-west-2"}, {"eu-central-1"}),
+    Case("AWS_DEFAULT_REGION", "us-west-2", resource("cloud.region"), {"us-west-2"}, {"eu-central-1"},
+         {"AWS_REGION": ""}),
+    Case("AWS_ENDPOINT_URL", "{aws}", statuses, [200] * 3, [400] * 3, THROUGH_A_PROXY),
+    Case("AWS_ENDPOINT_URL_SSM", "{aws}", statuses, [200, 400, 200], [400] * 3, THROUGH_A_PROXY),
+    Case("AWS_ENDPOINT_URL_SECRETS_MANAGER", "{aws}", statuses, [400, 200, 400], [400] * 3,
+         THROUGH_A_PROXY),
+    Case("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", lambda scene: set(scene.connects),
+         {"ssm.eu-central-1.amazonaws.com:443", "secretsmanager.eu-central-1.amazonaws.com:443"},
+         set(), {"HTTPS_PROXY": "{proxy}"}),
+    Case("AWS_USE_FIPS_ENDPOINT", "true", lambda scene: "-fips." in scene.connects[0], True,
+         False, THROUGH_A_PROXY),
+    Case("AWS_USE_DUALSTACK_ENDPOINT", "true",
+         lambda scene: scene.connects[0].endswith(".api.aws:443"), True, False, THROUGH_A_PROXY),
+    Case("AWS_CA_BUNDLE", "{trusted}", statuses, [200] * 3, [400] * 3, SECURE_AWS),
+    Case("REQUESTS_CA_BUNDLE", "{trusted}", statuses, [200] * 3, [400] * 3, SECURE_AWS),
+    Case("SSL_CERT_FILE", "{trusted}", statuses, [200] * 3, [400] * 3, SECURE_AWS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.variable)
+async def test_the_setting_does_what_its_row_says(case: Case, tmp_path: Path) -> None:
+    """With the value something is different from without it, and it is what the row says."""
+    async with Scene(tmp_path / "without") as scene:
+        await scene.play(case.given, case.act)
+        assert case.look(scene) == case.otherwise
+    async with Scene(tmp_path / "with") as scene:
+        await scene.play({**case.given, case.variable: case.value}, case.act)
+        assert case.look(scene) == case.seen
+
+
+def test_every_row_has_a_case() -> None:
+    """A row that is added needs one."""
+    rows = {row.name for section in USER_SECTIONS for row in variables(section)}
+    assert {case.variable for case in CASES} == rows
+
+
+BAD = {
+    "DISPATCH_POST_URI": "collector:4318",
+    "DISPATCH_SIGNALS": "traces,profiles",
+    "DISPATCH_EVENTS": "everything",
+    "DISPATCH_CACHE_TTL_JITTER": "0.9",
+}
+
+
+def _bad_value(row: Any) -> str:
+    """Return what no kind but text allows."""
+    return BAD.get(row.name, "(nonsense")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for section in USER_SECTIONS for row in variables(section)],
+    ids=lambda row: row.name,
+)
+def test_a_bad_value_is_one_line(row: Any) -> None:
+    """It names variable, value and what is allowed; a text has no bad value."""
+    bad = _bad_value(row)
+    problems = [str(each) for each in read_config({row.name: bad})[1]]
+    try:
+        row.kind.parse(bad)
+    except ValueError:
+        [problem] = problems
+        assert problem.startswith(f"{row.name} = ")
+        assert row.kind.allowed in problem
+        assert (bad in problem) != row.kind.secret
+    else:
+        assert problems == []
+        assert row.kind.allowed in FREE_TEXT
+
+
+FREE_TEXT = {
+    "any text",
+    "key=value pairs, comma-separated, URL-encoded",
+    "an http:// or https:// URL",
+    "a PEM file",
+    "a comma list of ssm:NAME, ssm+decrypt:NAME, secretsmanager:ID",
+}
+"""Kinds that are judged where they are used."""
