@@ -1,4 +1,4 @@
-"""Trace and span ids from the kernel's random source.
+"""Trace and span ids, and chance, from the kernel's random source.
 
 Never from `random`: sandboxes cloned from one snapshot would all draw the same ids.
 """
@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import os
 from typing import Protocol
+
+
+def draw() -> float:
+    """Return a number in [0, 1) that no clone of a snapshot shares."""
+    return int.from_bytes(os.urandom(6)) / 2**48
 
 
 class Ids(Protocol):

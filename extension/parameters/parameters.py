@@ -7,7 +7,6 @@ Requests are accepted from `start` on. Those that come before the AWS clients ex
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,6 +14,7 @@ from extension.bootstrap import MANAGED_INSTANCES
 from extension.clock import Clock
 from extension.config import LambdaConfig, ParametersConfig
 from extension.frozen import as_dict
+from extension.ids import draw
 from extension.lambda_events import Invoke, Shutdown
 from extension.log import Log
 from extension.parameters import response
@@ -70,7 +70,7 @@ class Parameters:
             policy=self._policy,
             fetch=self._clients.fetch,
             clock=clock,
-            draw=_draw,
+            draw=draw,
             log=log,
             kept=hooks.kept,
             gone=hooks.gone,
@@ -177,11 +177,6 @@ class Parameters:
         if len(kept) < len(keys):
             self._log.warning("prefetch exceeds the cache", listed=len(keys), fetched=len(kept))
         await prefetch(kept, get=self._lookup.get, log=self._log)
-
-
-def _draw() -> float:
-    """Return a number in [0, 1) that no clone of a snapshot shares."""
-    return int.from_bytes(os.urandom(6)) / 2**48
 
 
 def _policy(config: ParametersConfig, log: Log) -> Policy:

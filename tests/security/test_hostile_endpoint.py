@@ -8,8 +8,10 @@ import pytest
 
 from extension.budget import Budget
 from extension.clock import Instant, SystemClock
+from extension.telemetry.export.answers import Answer as Heard
+from extension.telemetry.export.answers import Told
 from extension.telemetry.export.circuit import LONGEST_RETRY_AFTER_S, Circuit
-from extension.telemetry.export.outcome import Outcome, judge_status
+from extension.telemetry.export.outcome import Outcome, retry_after_s
 from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post, Target
 from tests.security.hostile_endpoint import Answer, HostileEndpoint, answering, for_ever, once
 
@@ -24,9 +26,9 @@ async def post(answer: Answer, *, times: int = 1) -> tuple[Outcome, HostileEndpo
     """Post one byte a few times; return the last outcome and what was made of the answers."""
     seen: list[bytes] = []
 
-    def count(content: bytes) -> int:
-        seen.append(content)
-        return 0
+    def read(heard: Heard) -> Told:
+        seen.append(heard.content)
+        return Told()
 
     async with answering(answer) as endpoint:
         target = Target(url=endpoint.url, headers={}, compression="none", timeout_s=BUDGET_S)
@@ -37,7 +39,7 @@ async def post(answer: Answer, *, times: int = 1) -> tuple[Outcome, HostileEndpo
                 b"x",
                 content_type="text/plain",
                 budget=Budget(BUDGET_S, clock=SystemClock()),
-                count_rejected=count,
+                read=read,
             )
             for _ in range(times)
         ]
@@ -101,7 +103,8 @@ def test_retry_after_has_a_limit(wish: str) -> None:
     """An hour at most; what is no number of seconds is no wish."""
     circuit = Circuit()
     now = Instant(wall_ns=10**18, monotonic_ns=10**18)
-    circuit.learn(judge_status(429, retry_after=wish), now)
+    pause_s = retry_after_s(wish, date="Fri, 27 Nov 2026 00:00:00 GMT")
+    circuit.learn(Outcome(kind="kept", retry_after_s=pause_s), now)
     later_ns = int((LONGEST_RETRY_AFTER_S + 1) * 1e9)
     later = Instant(wall_ns=now.wall_ns + later_ns, monotonic_ns=now.monotonic_ns + later_ns)
     assert circuit.allows(later)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from extension.budget import Budget
 from extension.clock import Clock
+from extension.ids import draw
 from extension.log import Log
 from extension.telemetry.export.buffer import Buffer, Entry
 from extension.telemetry.export.circuit import Circuit
@@ -76,7 +77,7 @@ class Delivery:
         self._log = log
         self._renew_credentials = renew_credentials
         self._on_settled = on_settled
-        self._circuits: defaultdict[Signal, Circuit] = defaultdict(Circuit)
+        self._circuits: defaultdict[Signal, Circuit] = defaultdict(lambda: Circuit(draw))
         # Not a lock: a waiter that is cancelled just after it got the lock would never release it.
         self._idle = asyncio.Event()
         self._idle.set()
@@ -183,16 +184,28 @@ class Delivery:
                 refused = min(outcome.rejected_items, count)  # the endpoint may say anything
                 self._health.accepted[signal] += count - refused
                 self._count_drops("partial_success", refused)
+                if refused or outcome.said:
+                    self._log.warning("endpoint warns", rejected=refused, **_said(outcome))
             case "too_large" if len(batch) > 1:
                 # The same entries come again, in two batches.
                 self._batch_bytes[signal] = sum(len(entry.outgoing.body) for entry in batch) // 2
             case "rejected" | "too_large":
                 self._count_drops("rejected", count - self._buffer.forget(batch))
-                self._log.warning("export rejected", cause=outcome.cause, items=count)
+                self._log.warning(
+                    "export rejected", cause=outcome.cause, items=count, **_said(outcome)
+                )
             case "kept" | "unauthenticated":
                 self._health.failed_exports += 1
-                self._log.warning("export failed", cause=outcome.cause, waiting=self._buffer.count)
+                waiting = self._buffer.count
+                self._log.warning(
+                    "export failed", cause=outcome.cause, waiting=waiting, **_said(outcome)
+                )
 
     def _count_drops(self, reason: str, items: int) -> None:
         if items:
             self._health.dropped[reason] += items
+
+
+def _said(outcome: Outcome) -> dict[str, str]:
+    """Return the endpoint's words for a line, if it has said anything."""
+    return {"said": outcome.said} if outcome.said else {}

@@ -5,9 +5,11 @@ Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from extension.frozen import Frozen
+from extension.frozen import Frozen, replace
+from extension.telemetry.export.answers import Answer, Told
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 """All that the specification lets a client send again."""
@@ -17,6 +19,14 @@ UNAUTHENTICATED = frozenset({401, 403})
 TOO_LARGE = 413
 
 
+HINTS = {
+    415: "try OTEL_EXPORTER_OTLP_COMPRESSION=none",
+    404: "is the path of the URI right?",
+    405: "is the path of the URI right?",
+}
+"""What to do about a status, where it is always the same."""
+
+
 class Outcome(Frozen):
     """`accepted`: forget · `kept`: try again later · `rejected`: drop and count ·
     `too_large`: send less at once, drop a single item · `unauthenticated`: renew the credentials
@@ -24,7 +34,9 @@ class Outcome(Frozen):
 
     kind: Literal["accepted", "kept", "rejected", "too_large", "unauthenticated"]
     cause: str = ""
-    """The status or the kind of failure, never a text of the endpoint's."""
+    """The status or the kind of failure, in our words."""
+    said: str = ""
+    """The endpoint's words, cut and without credentials."""
     retry_after_s: float = 0.0
     rejected_items: int = 0
     """How many of an accepted batch the endpoint refused (partial success)."""
@@ -32,15 +44,35 @@ class Outcome(Frozen):
     """Whether it has cost all the time it was given."""
 
 
-def judge_status(status: int, *, retry_after: str = "", rejected_items: int = 0) -> Outcome:
+def judge(answer: Answer, told: Told, *, said: str = "", retry_after_s: float = 0.0) -> Outcome:
+    """Return what an answer to OTLP means; one that is none loses the batch."""
+    if told.is_none:
+        return Outcome(kind="rejected", cause="answers HTML, not OTLP: a sign-in page or a proxy?")
+    outcome = judge_status(answer.status, rejected_items=told.rejected_items)
+    return replace(outcome, said=said, retry_after_s=retry_after_s)
+
+
+def judge_status(status: int, *, rejected_items: int = 0) -> Outcome:
     """Return what an HTTP status means; a redirect is not followed and counts as refusal."""
     if 200 <= status < 300:
         return Outcome(kind="accepted", rejected_items=rejected_items)
+    cause = f"status {status}: {HINTS[status]}" if status in HINTS else f"status {status}"
     if status in UNAUTHENTICATED:
-        return Outcome(kind="unauthenticated", cause=f"status {status}")
+        return Outcome(kind="unauthenticated", cause=cause)
     if status == TOO_LARGE:
-        return Outcome(kind="too_large", cause=f"status {status}")
-    if status in RETRYABLE:
-        seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
-        return Outcome(kind="kept", cause=f"status {status}", retry_after_s=seconds)
-    return Outcome(kind="rejected", cause=f"status {status}")
+        return Outcome(kind="too_large", cause=cause)
+    return Outcome(kind="kept" if status in RETRYABLE else "rejected", cause=cause)
+
+
+def retry_after_s(text: str, *, date: str) -> float:
+    """Read a Retry-After header, seconds or a date, as seconds; 0 if it is neither.
+
+    A date is held against the answer's own: the endpoint's clock may be another than ours.
+    """
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(date)
+        return max(wait.total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

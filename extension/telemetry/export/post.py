@@ -1,7 +1,7 @@
 """One POST to the endpoint over a connection that is kept: compressed, bounded in time, judged.
 
-It never follows a redirect, never retries by waiting, and tells failures by their kind, not by
-their text, which may hold a URL or a header.
+It never follows a redirect and never retries by waiting. Failures of ours are named by their kind,
+not by their text, which may hold a URL or a header; the endpoint's words are repeated without them.
 """
 
 from __future__ import annotations
@@ -9,19 +9,25 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+import sys
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import aiohttp
 
+from extension import __version__
 from extension.budget import Budget
 from extension.frozen import Frozen
-from extension.telemetry.export.outcome import Outcome, judge_status
+from extension.telemetry.export.answers import Answer, Told, credentials_in, quoted, read_text
+from extension.telemetry.export.failures import describe_failure
+from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
 from extension.telemetry.export.outgoing import Signal
 
 MAX_ANSWER_BYTES = 65_536
-"""More of an answer is not read: it only counts rejected items."""
+"""More of an answer is not read: it holds a count and a message."""
+
+USER_AGENT = f"lambda-dispatch/{__version__} Python/{'.'.join(map(str, sys.version_info[:3]))}"
 
 LARGE_BYTES = 65_536
 """From here on compressing is left to a thread: the event loop has GETs to answer."""
@@ -45,10 +51,8 @@ class Target(Frozen):
     proxy: str | None = None
 
 
-def nothing_rejected(content: bytes) -> int:
-    """Take every answer as whole acceptance."""
-    del content
-    return 0
+Read = Callable[[Answer], Told]
+"""Reads what an answer says."""
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
@@ -72,6 +76,19 @@ def _gunzip(content: bytes) -> bytes:
         return b""
 
 
+def _judged(
+    target: Target, response: aiohttp.ClientResponse, content: bytes, read: Read
+) -> Outcome:
+    headers = response.headers
+    answer = Answer(
+        status=response.status, content=content, content_type=headers.get("Content-Type", "")
+    )
+    told = read(answer)
+    wish = retry_after_s(headers.get("Retry-After", ""), date=headers.get("Date", ""))
+    said = quoted(told.message, hiding=credentials_in(target.url, target.headers))
+    return judge(answer, told, said=said, retry_after_s=wish)
+
+
 async def _try_twice(post: Callable[[], Awaitable[Outcome]]) -> Outcome:
     """Post once more at once when the connection was dead: it may have slept in a freeze."""
     try:
@@ -90,6 +107,7 @@ class Post:
             cookie_jar=aiohttp.DummyCookieJar(),
             # What the answer is encoded in must not decide whether the batch has arrived.
             auto_decompress=False,
+            headers={"User-Agent": USER_AGENT},
             # Its own timers would count a freeze; the budget does not.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         )
@@ -110,7 +128,7 @@ class Post:
         *,
         content_type: str,
         budget: Budget,
-        count_rejected: Callable[[bytes], int] = nothing_rejected,
+        read: Read = read_text,
     ) -> Outcome:
         """Send within the budget; whatever the endpoint does is an outcome."""
         target = self._targets.get(signal)
@@ -125,34 +143,36 @@ class Post:
             headers["Content-Encoding"] = target.compression
         try:
             return await budget.wait(
-                self._compress_and_post(target, body, headers, count_rejected),
+                self._compress_and_post(target, body, headers, read),
                 at_most_s=target.timeout_s,
             )
         except TimeoutError:
             return Outcome(kind="kept", cause="timeout", timed_out=True)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Outcome(kind="kept", cause=type(error).__name__)
+        except (aiohttp.ClientError, OSError) as error:
+            return Outcome(kind="kept", cause=describe_failure(error))
+        except ValueError as error:  # a request that cannot be made: waiting does not cure it
+            return Outcome(kind="rejected", cause=describe_failure(error))
 
     async def _compress_and_post(
         self,
         target: Target,
         body: bytes,
         headers: Mapping[str, str],
-        count_rejected: Callable[[bytes], int],
+        read: Read,
     ) -> Outcome:
         compress = COMPRESSORS[target.compression]
         if len(body) >= LARGE_BYTES and target.compression != "none":
             compressed = await asyncio.to_thread(compress, body)
         else:
             compressed = compress(body)
-        return await _try_twice(partial(self._post, target, compressed, headers, count_rejected))
+        return await _try_twice(partial(self._post, target, compressed, headers, read))
 
     async def _post(
         self,
         target: Target,
         body: bytes,
         headers: Mapping[str, str],
-        count_rejected: Callable[[bytes], int],
+        read: Read,
     ) -> Outcome:
         async with self._session.post(
             target.url,
@@ -163,11 +183,7 @@ class Post:
             allow_redirects=False,
         ) as answer:
             content = await _read(answer)
-            return judge_status(
-                answer.status,
-                retry_after=answer.headers.get("Retry-After", ""),
-                rejected_items=count_rejected(content) if answer.status == 200 else 0,
-            )
+        return _judged(target, answer, content, read)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 
 from extension.budget import Budget
+from extension.telemetry.export.answers import Answer, Told, read_json, read_text
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.outgoing import Signal
 from extension.telemetry.export.post import Post
@@ -33,15 +37,24 @@ class OtlpExporter:
             b"".join(bodies),
             content_type=CONTENT_TYPE,
             budget=budget,
-            count_rejected=_count_rejected,
+            read=read_answer,
         )
 
 
-def _count_rejected(content: bytes) -> int:
-    """Read how many items the endpoint refused; field numbers are the same for every signal."""
+def read_answer(answer: Answer) -> Told:
+    """Read a partial success or an error's Status; fields are the same for every signal.
+
+    Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+    """
+    if answer.is_success and answer.is_page:
+        return Told(is_none=True)
+    if "protobuf" not in answer.content_type:
+        return read_json(answer) or read_text(answer)
     try:
-        answer = ExportTraceServiceResponse.FromString(content)
+        if not answer.is_success:  # google.rpc.Status has its message in the same field
+            status = ExportTracePartialSuccess.FromString(answer.content)
+            return Told(message=status.error_message)
+        partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
     except DecodeError:
-        return 0
-    rejected: int = answer.partial_success.rejected_spans
-    return max(rejected, 0)
+        return read_text(answer)
+    return Told(rejected_items=max(partial.rejected_spans, 0), message=partial.error_message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.export.circuit import PAUSES_S, TIMEOUT_WEIGHS, Circuit
+from extension.telemetry.export.circuit import JITTER, PAUSES_S, TIMEOUT_WEIGHS, Circuit
 from extension.telemetry.export.outcome import Outcome
 from tests.doubles import ManualClock
 
@@ -38,6 +38,18 @@ def test_pauses_grow_with_failures_in_a_row() -> None:
         circuit.learn(REFUSED, clock.now())
         seen.append(pause_after(circuit, clock))
     assert tuple(seen) == (*PAUSES_S, PAUSES_S[-1], PAUSES_S[-1])
+
+
+def test_pauses_differ_by_chance() -> None:
+    """Sandboxes that failed together do not come back together; a pause is never longer for it."""
+    pauses = []
+    for drawn in (0.0, 0.5, 1.0):
+        circuit, clock = Circuit(iter([drawn] * len(PAUSES_S)).__next__), ManualClock()
+        for _ in PAUSES_S:
+            circuit.learn(REFUSED, clock.now())
+        pauses.append(pause_after(circuit, clock))
+    longest = PAUSES_S[-1]
+    assert pauses == [longest, longest * (1 - JITTER / 2), longest * (1 - JITTER)]
 
 
 def test_one_timeout_weighs_as_much_as_three_failures() -> None:

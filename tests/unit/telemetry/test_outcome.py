@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.export.outcome import judge_status
+from extension.telemetry.export.outcome import judge_status, retry_after_s
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
@@ -19,7 +19,7 @@ def test_what_may_pass_is_kept(status: int) -> None:
     assert judge_status(status).kind == "kept"
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 404, 500, 501])
+@pytest.mark.parametrize("status", [301, 307, 400, 500, 501])
 def test_everything_else_is_rejected(status: int) -> None:
     """What the specification forbids to send again is dropped, redirects too."""
     outcome = judge_status(status)
@@ -27,10 +27,39 @@ def test_everything_else_is_rejected(status: int) -> None:
     assert outcome.cause == f"status {status}"
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("3", 3.0), ("", 0.0), ("soon", 0.0), ("-1", 0.0)])
+DATE = "Wed, 25 Nov 2026 08:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3", 3.0),
+        ("", 0.0),
+        ("soon", 0.0),
+        ("-1", 0.0),
+        ("²", 0.0),
+        ("Wed, 25 Nov 2026 08:00:30 GMT", 30.0),
+        ("Wednesday, 25-Nov-26 08:00:30 GMT", 30.0),
+        ("Wed, 25 Nov 2026 07:59:30 GMT", 0.0),
+        ("Wed, 25 Nov 2026 08:00:30", 0.0),
+    ],
+)
 def test_retry_after(text: str, seconds: float) -> None:
-    """Retry-After is read as seconds; anything else is no wish."""
-    assert judge_status(503, retry_after=text).retry_after_s == seconds
+    """It is a number of seconds or a date, by the endpoint's clock; anything else is no wish."""
+    assert retry_after_s(text, date=DATE) == seconds
+
+
+def test_a_date_to_come_again_needs_a_date_to_count_from() -> None:
+    """Our own clock may be hours off the endpoint's."""
+    assert retry_after_s(DATE, date="") == 0.0
+
+
+@pytest.mark.parametrize("status", [404, 405, 415])
+def test_a_cause_says_what_to_do(status: int) -> None:
+    """Where a status has one usual reason, it is beside it."""
+    outcome = judge_status(status)
+    assert outcome.kind == "rejected"
+    assert outcome.cause.startswith(f"status {status}: ")
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -1,0 +1,126 @@
+"""PURE: what an endpoint says in its answer: what it has refused, and why, in its own words.
+
+Endpoints answer in protobuf, in JSON, in plain text, or with a page for people. What is repeated of
+it is short, on one line, and without what we have sent to be known by.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from extension.frozen import Frozen
+
+LONGEST_SAID = 300
+"""Characters of a message that are repeated: enough for a reason and a field."""
+
+SHORTEST_HIDDEN = 4
+"""Shorter parts of a header are words of every message."""
+
+HIDDEN = "[hidden]"
+HTML = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
+MESSAGES = ("message", "error_message", "errorMessage", "error", "errors", "detail", "reason")
+"""Where JSON answers have their text, the best first."""
+
+REJECTED = ("rejectedSpans", "rejectedLogRecords", "rejectedDataPoints")
+
+
+class Answer(Frozen):
+    """An answer as it came in, up to a bound."""
+
+    status: int
+    content: bytes = b""
+    content_type: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status says so."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is HTML: of a sign-in page, a proxy, or a server of something else."""
+        return bool(HTML.match(self.content))
+
+
+class Told(Frozen):
+    """How many items of a batch were refused, and the endpoint's message; it is not cleaned.
+
+    `is_none`: whatever the status says, nobody there understands what was sent.
+    """
+
+    rejected_items: int = 0
+    message: str = ""
+    is_none: bool = False
+
+
+def read_text(answer: Answer) -> Told:
+    """Read an answer of which nothing is known: JSON or text of an error."""
+    if answer.is_success or answer.is_page:
+        return Told()
+    return read_json(answer) or Told(message=answer.content.decode("utf-8", "replace"))
+
+
+def read_json(answer: Answer) -> Told | None:
+    """Read a JSON answer of an OTLP endpoint, or of a gateway before it; None if it is not JSON."""
+    try:
+        found = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return None
+    partial = found.get("partialSuccess") if isinstance(found, dict) else None
+    if isinstance(partial, dict):
+        return Told(rejected_items=_rejected(partial), message=_message(partial))
+    return Told(message="" if answer.is_success else _message(found))
+
+
+def _rejected(partial: Mapping[str, Any]) -> int:
+    """Return a count of protobuf's JSON form, which writes large numbers as text."""
+    for name in REJECTED:
+        text = str(partial.get(name, ""))
+        if re.fullmatch("[0-9]{1,18}", text, re.ASCII):
+            return int(text)
+    return 0
+
+
+def _message(found: object) -> str:
+    match found:
+        case str():
+            return found
+        case list():
+            return next(filter(None, map(_message, found)), "")
+        case dict():
+            return next(filter(None, (_message(found.get(name)) for name in MESSAGES)), "")
+    return ""
+
+
+def quoted(text: str, *, hiding: Iterable[str]) -> str:
+    """Return a message on one line, cut, and without what is to be hidden."""
+    for secret in sorted(hiding, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return line if len(line) <= LONGEST_SAID else f"{line[:LONGEST_SAID]}…"
+
+
+def credentials_in(url: str, headers: Mapping[str, str]) -> frozenset[str]:
+    """Return what an endpoint could repeat of what we have sent to be known by."""
+    values = [*headers.values(), *(value for _, value in parse_qsl(urlsplit(url).query))]
+    parts = {part for value in values for part in _parts(value)}
+    forms = {form for part in parts for form in (part, quote(part, safe=""), unquote(part))}
+    return frozenset(each for each in forms if len(each) >= SHORTEST_HIDDEN)
+
+
+def _parts(value: str) -> Iterator[str]:
+    yield value
+    for word in value.split():
+        yield word
+        if value.lower().startswith("basic "):
+            try:
+                user_info = b64decode(word).decode()
+            except ValueError:
+                continue
+            yield user_info
+            yield from user_info.split(":", 1)

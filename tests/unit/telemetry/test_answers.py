@@ -1,0 +1,104 @@
+"""What an endpoint says, in every language that endpoints speak."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from extension.telemetry.export.answers import (
+    LONGEST_SAID,
+    Answer,
+    Told,
+    credentials_in,
+    quoted,
+    read_text,
+)
+from extension.telemetry.export.outcome import judge
+from extension.telemetry.otlp.exporter import read_answer
+
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+STATUS = b"\x08\x03\x12\x14missing service.name\x1a\x02\x0a\x00"
+"""A google.rpc.Status: a code, a message and a detail."""
+
+
+def partial(rejected: int, message: str) -> bytes:
+    """Return a partial success in protobuf."""
+    response = ExportLogsServiceResponse()
+    response.partial_success.rejected_log_records = rejected
+    response.partial_success.error_message = message
+    content: bytes = response.SerializeToString()
+    return content
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "content", "told"),
+    [
+        (200, PROTOBUF, b"", Told()),
+        (200, PROTOBUF, partial(2, "too old"), Told(rejected_items=2, message="too old")),
+        (200, PROTOBUF, partial(0, "slow down"), Told(message="slow down")),
+        (200, PROTOBUF, partial(-3, ""), Told()),
+        (200, PROTOBUF, b"\xff\xff", Told()),
+        (200, JSON, b"{}", Told()),
+        (200, JSON, b'{"partialSuccess":{"rejectedSpans":"1"}}', Told(rejected_items=1)),
+        (200, JSON, b'{"partialSuccess":{"rejectedDataPoints":3,"errorMessage":"bad"}}',
+         Told(rejected_items=3, message="bad")),
+        (200, JSON, b'{"partialSuccess":{"rejectedSpans":"-1"}}', Told()),
+        (200, JSON, b'{"message":"accepted"}', Told()),
+        (200, "text/html", b"OK", Told()),
+        (200, "text/html", b"\n<!DOCTYPE html><title>Sign in</title>", Told(is_none=True)),
+        (400, PROTOBUF, STATUS, Told(message="missing service.name")),
+        (400, PROTOBUF, b"plain", Told(message="plain")),
+        (400, JSON, b'{"code":3,"message":"no such field"}', Told(message="no such field")),
+        (403, JSON, b'{"errors":[{"detail":"no permission"}]}', Told(message="no permission")),
+        (400, "text/plain", b"bad \xff", Told(message="bad \ufffd")),
+        (502, "text/html", b"<html><h1>Bad Gateway</h1></html>", Told()),
+        (400, JSON, b"[" * 100_000, Told(message="[" * 100_000)),
+    ],
+    ids=range(19),
+)  # fmt: skip
+def test_answers(status: int, content_type: str, content: bytes, told: Told) -> None:
+    """Counts and messages are found; what is not understood is shown as text or not at all."""
+    answer = Answer(status=status, content=content, content_type=content_type)
+    assert read_answer(answer) == told
+
+
+def test_a_sign_in_page_is_no_acknowledgement() -> None:
+    """Its status is 200, and all the data would be lost without a word."""
+    answer = Answer(status=200, content=b"<html>", content_type="text/html")
+    outcome = judge(answer, read_answer(answer))
+    assert outcome.kind == "rejected"
+    assert "HTML" in outcome.cause
+
+
+def test_any_success_is_one_for_the_json_format() -> None:
+    """Its receivers are written by users, and may answer with a page."""
+    answer = Answer(status=200, content=b"<html>thanks", content_type="text/html")
+    assert judge(answer, read_text(answer)).kind == "accepted"
+
+
+def test_a_message_is_cut_and_on_one_line() -> None:
+    """Whatever is in it."""
+    said = quoted("a\n\x1b[31mb\x00" + "x" * 1000, hiding=())
+    assert said.startswith("a [31mb x")
+    assert len(said) == LONGEST_SAID + 1
+
+
+BASIC = base64.b64encode(b"shop:correct-horse").decode()
+
+
+@pytest.mark.parametrize(
+    "echo",
+    ["Bearer s3cr3t", "s3cr3t", f"Basic {BASIC}", BASIC, "shop:correct-horse", "correct-horse",
+     "key%20one", "key one"],
+)  # fmt: skip
+def test_what_we_are_known_by_is_not_repeated(echo: str) -> None:
+    """An endpoint may quote the key that it refuses, in any of its forms."""
+    headers = {"authorization": "Bearer s3cr3t", "x-other": f"Basic {BASIC}", "x-key": "key one"}
+    hiding = credentials_in("https://h/x?token=t0k3n&v=1", headers)
+    body = json.dumps({"message": f"bad key: {echo}, token t0k3n"}).encode()
+    told = read_text(Answer(status=401, content=body))
+    assert quoted(told.message, hiding=hiding) == "bad key: [hidden], token [hidden]"
