@@ -20,6 +20,32 @@ _ESCAPES = str.maketrans(
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class Number(str):
+    """A number as it was written: `1.10`, `1e3` and `-0` would come out as others of Python."""
+
+    __slots__ = ()
+
+
+def decode(text: str | bytes) -> object:
+    """Read JSON with numbers as they are written; raises ValueError or RecursionError."""
+    if isinstance(text, str):
+        text = text.removeprefix("\ufeff")
+    return json.loads(text, parse_int=Number, parse_float=Number)
+
+
+def encode_decoded(value: object) -> bytes:
+    """Return the JSON of a value that `decode` gave."""
+    match value:
+        case Number():
+            return value.encode()
+        case dict():
+            members = (encode(name) + b":" + encode_decoded(each) for name, each in value.items())
+            return b"{" + b",".join(members) + b"}"
+        case list():
+            return b"[" + b",".join(map(encode_decoded, value)) + b"]"
+    return encode(value)
+
+
 def encode(value: object) -> bytes:
     """Return the JSON of `value`; half a surrogate pair becomes U+FFFD, as in Go."""
     text = json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))

@@ -1,6 +1,7 @@
 """Path and query of a GET as a Query, or as the Rejection it gets.
 
-PURE. Values are decoded once, unknown parameters are ignored, of a repeated one the first counts.
+PURE. Unknown parameters are ignored, of a repeated one the first counts. Names that are encoded
+twice, or have a plus that is not encoded, are understood: they can mean nothing else.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from extension.parameters.errors import Rejection
 from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
@@ -24,7 +25,13 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SLASHES = re.compile(r"/{2,}")
 _ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
-_SWITCHES = {"true": True, "1": True, "false": False, "0": False}
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+
+_SWITCHES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+"""What Go's ParseBool takes, in any case."""
+
+OTHER_CALLER = "roleArn"
+"""Names whose value is meant, in AWS's own agent: with a role, that of another account."""
 
 
 class Query(NamedTuple):
@@ -74,6 +81,8 @@ def _fields(query: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for name, value in pairs:
         fields.setdefault(name, value)
+    if OTHER_CALLER in fields:
+        raise _RefusedError(f"{OTHER_CALLER} is not supported: the function's own role is used")
     return fields
 
 
@@ -110,7 +119,20 @@ def _query(key: Key, fields: Mapping[str, str]) -> Query:
 def _required(fields: Mapping[str, str], name: str) -> str:
     if not (value := fields.get(name)):
         raise _RefusedError(f"{name} is missing")
-    return value
+    return _as_name(value)
+
+
+def _as_name(text: str) -> str:
+    """Undo what clients do to names beyond one encoding: no name and no ARN holds `%` or a blank.
+
+    Sources: the patterns of Name in GetParameter, and of a secret's name in CreateSecret.
+    """
+    if _ESCAPE.search(text):
+        try:
+            text = unquote(text, errors="strict")
+        except ValueError:
+            raise _RefusedError("a name is not UTF-8") from None
+    return text.replace(" ", "+")
 
 
 def _switch(fields: Mapping[str, str], name: str) -> bool:

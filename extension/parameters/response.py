@@ -6,7 +6,6 @@ as AWS's extension does and clients expect; the real code stands in a header.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -38,7 +37,6 @@ LONGEST_HEADER = 128
 
 def success(served: Served, query: Query, *, as_json: bool = False) -> Reply:
     """Return the value in the form that was asked for."""
-    content_type, body = JSON, served.body
     if query.json_key or query.raw:
         value = bare(served.body)
         if value is None:
@@ -46,14 +44,25 @@ def success(served: Served, query: Query, *, as_json: bool = False) -> Reply:
             return refusal(told, as_json=as_json)
         if query.json_key:
             try:
-                value = _at(query.json_key, value)
+                return _bare(_at(query.json_key, value), served)
             except (ValueError, LookupError, RecursionError):
                 return refusal(_invalid("jsonKey: the value has no such key"), as_json=as_json)
-        content_type, body = _bare_form(value)
+        return _bare(value, served)
+    return _reply(served, JSON, served.body)
+
+
+def _bare(value: object, served: Served) -> Reply:
+    content_type, body = _bare_form(value)
+    return _reply(served, content_type, body)
+
+
+def _reply(served: Served, content_type: str, body: bytes) -> Reply:
     headers = {
         "Content-Type": content_type,
         "X-Cache": served.result.value,
         "Age": str(int(served.age_s)),
+        # For caching clients: they would keep a secret, perhaps on a disk.
+        "Cache-Control": "no-store",
     }
     return Reply(200, headers, body)
 
@@ -101,7 +110,7 @@ def _invalid(text: str) -> Rejection:
 
 def _at(json_key: str, value: str | bytes) -> Any:
     """Follow dots into objects and lists; a key that itself contains the dots wins."""
-    found = json.loads(value)
+    found: Any = gojson.decode(value)
     if isinstance(found, dict) and json_key in found:
         return found[json_key]
     for step in json_key.split("."):
@@ -120,8 +129,10 @@ def _member(holder: object, name: str) -> Any:
 
 def _bare_form(value: object) -> tuple[str, bytes]:
     match value:
+        case gojson.Number():
+            return JSON, value.encode()
         case str():
             return UTF8_TEXT, value.encode("utf-8", "replace")
         case bytes():
             return BINARY, value
-    return JSON, gojson.encode(value)
+    return JSON, gojson.encode_decoded(value)

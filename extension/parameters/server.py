@@ -51,10 +51,14 @@ class Server:
 
     async def _handle(self, head: Head, body: bytes) -> Reply:
         del body  # there is none
+        headers = head.headers
+        if not head.minor:
+            # HTTP/1.0 requires no Host, and no browser speaks it, so none can be rebound.
+            headers = {"host": "localhost", **headers}
         try:
-            reply = await self._answer(head.method, head.target, head.headers)
+            reply = await self._answer(head.method, head.target, headers)
         except Exception as error:  # noqa: BLE001  # a fault of ours must not become a traceback
             self._log.error("request failed", error=type(error).__name__)
             reply = failure(UpstreamError("InternalFailure"))
-        headers = {**reply.headers, "Date": http_date(self._clock.now())}
-        return Reply(reply.status, headers, reply.body)
+        sent = {**reply.headers, "Date": http_date(self._clock.now())}
+        return Reply(reply.status, sent, reply.body)

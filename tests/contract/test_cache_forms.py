@@ -74,6 +74,34 @@ async def test_one_key_of_a_json_secret(
     assert answer.body.decode() == body
 
 
+@pytest.mark.parametrize(
+    ("json_key", "body"),
+    [
+        ("price", "1.10"),
+        ("big", "1e3"),
+        ("huge", "12345678901234567890123"),
+        ("zero", "-0"),
+        ("all", '{"x":[1.50,"1.50",1E400]}'),
+    ],
+)
+async def test_numbers_are_as_they_were_written(
+    aws: FakeAws, cache: RunningCache, json_key: str, body: str
+) -> None:
+    """A version `1.10` is not `1.1`; a byte-order mark before the JSON does not matter."""
+    numbers = '"price": 1.10, "big": 1e3, "huge": 12345678901234567890123, "zero": -0'
+    aws.put_secret("n", f'\ufeff{{{numbers}, "all": {{"x": [1.50, "1.50", 1E400]}}}}')
+    answer = await cache.secret(f"secretId=n&jsonKey={json_key}")
+    assert (answer.body.decode(), answer.headers["Content-Type"]) == (body, "application/json")
+
+
+async def test_values_are_not_for_other_caches(aws: FakeAws, cache: RunningCache) -> None:
+    """A caching HTTP client would keep a secret, perhaps on a disk."""
+    aws.put_secret("n", "s")
+    for form in ("", "&raw=true"):
+        answer = await cache.secret(f"secretId=n{form}")
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("json_key", ["nope", "db.nope", "db.ports.2", "db.ports.-1", "t.x", "."])
 async def test_key_that_is_not_there(aws: FakeAws, cache: RunningCache, json_key: str) -> None:
     """400 that tells nothing of the value."""

@@ -7,7 +7,13 @@ from urllib.parse import quote
 import pytest
 
 from tests.fake_aws import ARN_OF_PARAMETER, ARN_OF_SECRET, FakeAws
-from tests.running_cache import GET_PARAMETER, GET_SECRET, RunningCache
+from tests.running_cache import (
+    GET_BY_PATH,
+    GET_PARAMETER,
+    GET_SECRET,
+    TOKEN_HEADER,
+    RunningCache,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +81,55 @@ async def test_selector_inside_the_name_passes(aws: FakeAws, cache: RunningCache
     assert aws.requests[-1].arguments["Name"] == "/a/b:3"
 
 
-async def test_values_are_decoded_once(aws: FakeAws, cache: RunningCache) -> None:
-    """`%2B` is a plus, `+` a space, `%252F` an encoded slash."""
-    for spelled in ("a%2Bb", "a+b", "a%252Fb"):
-        await cache.secret(f"secretId={spelled}")
-    assert [each.arguments["SecretId"] for each in aws.requests] == ["a+b", "a b", "a%2Fb"]
+async def test_names_are_understood_as_clients_spell_them(
+    aws: FakeAws, cache: RunningCache
+) -> None:
+    """No name holds `%` or a blank, so encoded twice or with a bare plus there is one meaning."""
+    aws.put_secret("a+b/c", "s")
+    for spelled in ("a%2Bb%2Fc", "a+b/c", "a%252Bb%252Fc", "a%2Bb%252fc"):
+        answer = await cache.secret(f"secretId={spelled}")
+        assert answer.json["SecretString"] == "s"
+    await cache.parameter("name=%252Fp%252Fs")
+    await cache.get(f"{GET_BY_PATH}?path=%252Fp")
+    assert aws.requests[0].arguments["SecretId"] == "a+b/c"
+    assert aws.operations.count("GetSecretValue") == 1
+    assert aws.requests[-2].arguments["Name"] == "/p/s"
+    assert aws.requests[-1].arguments["Path"] == "/p"
+
+
+@pytest.mark.parametrize("spelled", ["%25zz", "%25ff", "100%25"])
+async def test_what_is_no_second_encoding_stays(cache: RunningCache, spelled: str) -> None:
+    """A percent sign that encodes nothing is the caller's, and a broken encoding is refused."""
+    assert (await cache.secret(f"secretId={spelled}")).status == 400
+
+
+@pytest.mark.parametrize("route", [f"{GET_SECRET}?secretId=n", f"{GET_PARAMETER}?name=p"])
+async def test_a_value_of_another_account_is_not_replaced_by_our_own(
+    aws: FakeAws, cache: RunningCache, route: str
+) -> None:
+    """AWS's agent takes `roleArn`; a caller that sends it must not get what this role sees."""
+    aws.put_secret("n", "ours")
+    aws.put_parameter("p", "ours")
+    assert (await cache.get(route)).status == 200
+    answer = await cache.get(f"{route}&roleArn=arn:aws:iam::999999999999:role/other")
+    assert (answer.status, b"roleArn" in answer.body, b"ours" in answer.body) == (400, True, False)
+
+
+@pytest.mark.parametrize("value", ["t", "T", "TRUE", "1"])
+async def test_switches_are_what_go_parses(aws: FakeAws, cache: RunningCache, value: str) -> None:
+    """AWS's extension is written in Go."""
+    await cache.parameter(f"name=p&withDecryption={value}")
+    assert aws.requests[-1].arguments["WithDecryption"] is True
+
+
+async def test_http_1_0_needs_no_host(aws: FakeAws, cache: RunningCache) -> None:
+    """PHP's fsockopen and bash's /dev/tcp send none; a foreign one is refused in each version."""
+    aws.put_secret("n", "s")
+    token = f"{TOKEN_HEADER}: {cache.token}\r\n"
+    line = f"GET {GET_SECRET}?secretId=n HTTP/1.0\r\n{token}"
+    assert (await cache.send_raw(f"{line}\r\n".encode())).startswith(b"HTTP/1.1 200")
+    foreign = await cache.send_raw(f"{line}Host: example.org\r\n\r\n".encode())
+    assert foreign.startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.parametrize(
