@@ -187,6 +187,12 @@ class TelemetryConfig(Frozen):
         default="",
         meaning="`service.name` of the resource; unset: the function's name",
     )
+    trigger: str = variable(
+        "DISPATCH_FAAS_TRIGGER",
+        choice("datasource", "http", "other", "pubsub", "timer"),
+        default="other",
+        meaning="`faas.trigger`: what invokes the function, which nothing here can see",
+    )
     resource_attributes: str = variable(
         "OTEL_RESOURCE_ATTRIBUTES",
         text("key=value pairs, comma-separated, URL-encoded"),
@@ -460,6 +466,9 @@ class LambdaConfig(Frozen):
     )
     memory_mb: int = variable(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", whole(1), default=0, unit="MiB", meaning="its memory"
+    )
+    log_group: str = variable(
+        "AWS_LAMBDA_LOG_GROUP_NAME", text(), default="", meaning="where its lines go"
     )
     initialization_type: str = variable(
         "AWS_LAMBDA_INITIALIZATION_TYPE",

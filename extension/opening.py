@@ -253,6 +253,8 @@ class Opening:
             region=self._config.aws.region or self._config.aws.default_region,
             memory_mb=sandbox.memory_mb,
             service_name=config.service_name,
+            log_group=sandbox.log_group,
+            trigger=config.trigger,
             resource_attributes=config.resource_attributes,
         )
 

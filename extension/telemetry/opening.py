@@ -199,7 +199,11 @@ def _open_format(
         from extension.telemetry.otlp.metrics import Meter  # noqa: PLC0415  # heavier still
 
         temporality = "cumulative" if config.temporality == "cumulative" else "delta"
-        meter = Meter(temporality=temporality, now_ns=clock.now().wall_ns)  # type: ignore[arg-type]
+        meter = Meter(
+            temporality=temporality,  # type: ignore[arg-type]
+            now_ns=clock.now().wall_ns,
+            trigger=sender.trigger,
+        )
         health.on_added = meter.record_added
     encoder = OtlpEncoder(
         ids=ids,

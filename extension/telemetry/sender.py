@@ -17,5 +17,9 @@ class Sender(Frozen):
     region: str = ""
     memory_mb: int = 0
     service_name: str = ""
+    log_group: str = ""
+    """Its name; only some platforms hand it to extensions."""
+    trigger: str = "other"
+    """What invokes the function, as the conventions call it."""
     resource_attributes: str = ""
     """OTEL_RESOURCE_ATTRIBUTES as it stands."""

@@ -72,7 +72,7 @@ async def test_the_cache_is_in_the_trace(tmp_path: Path, intake: Intake, aws: Lo
     async with running(tmp_path, environment=environment) as stage:
         await stage.function.invoke({"get": [GET_SECRET, GET_SECRET]})
     span = invocation(intake)
-    [call] = [each for each in intake.spans if each.name == "GetSecretValue"]
+    [call] = [each for each in intake.spans if each.name == "Secrets Manager.GetSecretValue"]
     assert (call.kind, call.trace_id, call.parent_span_id) == (
         "CLIENT", span.trace_id, span.span_id
     )  # fmt: skip

@@ -92,7 +92,7 @@ async def test_every_span_is_seen(seen: dict[str, Any]) -> None:
     """Inits, invocations and calls to AWS are all drawn, each on its track, none covered."""
     names = Counter(span["name"].removeprefix("✗ ") for span in seen["spans"])
     assert (names["init"], names["greeter"]) == (2, 7)
-    assert (names["GetParameter"], names["GetSecretValue"]) == (2, 2)
+    assert (names["SSM.GetParameter"], names["Secrets Manager.GetSecretValue"]) == (2, 2)
     for span in seen["spans"]:
         assert span["seen"], span
         assert span["width_px"] >= 3, span

@@ -69,6 +69,7 @@ class Delivery:
         log: Log,
         renew_credentials: Renew = nothing_to_renew,
         on_settled: Callable[[], None] = do_nothing,
+        draw: Callable[[], float] = draw,
     ) -> None:
         self._exporter = exporter
         self._buffer = buffer

@@ -8,6 +8,7 @@ Source: https://opentelemetry.io/docs/specs/semconv/faas/
 from __future__ import annotations
 
 AWS_LAMBDA_INVOKED_ARN = "aws.lambda.invoked_arn"
+AWS_LOG_GROUP_NAMES = "aws.log.group.names"
 AWS_LOG_STREAM_NAMES = "aws.log.stream.names"
 AWS_REQUEST_ID = "aws.request_id"
 CLOUD_ACCOUNT_ID = "cloud.account.id"
@@ -30,6 +31,8 @@ RPC_METHOD = "rpc.method"
 RPC_SERVICE = "rpc.service"
 RPC_SYSTEM = "rpc.system"
 SERVICE_NAME = "service.name"
+TELEMETRY_DISTRO_NAME = "telemetry.distro.name"
+TELEMETRY_DISTRO_VERSION = "telemetry.distro.version"
 
 CONVENTIONAL = tuple(value for name, value in list(globals().items()) if name.isupper())
 """Everything above, for the test."""

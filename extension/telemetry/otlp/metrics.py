@@ -33,7 +33,7 @@ from extension.telemetry.assembly.verdict import judge
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.otlp.resource import SCOPE
+from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
 from extension.telemetry.reading.events import Report
 from extension.telemetry.sender import BYTES_PER_MIB
 
@@ -41,8 +41,6 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 """Bucket bounds that the conventions advise for durations."""
 BYTES = tuple(float(2**power * BYTES_PER_MIB) for power in range(5, 14))
 """From 32 MiB to 8 GiB: Lambda's memory sizes."""
-
-TRIGGER = {names.FAAS_TRIGGER: "other"}
 
 
 class Distribution:
@@ -65,7 +63,10 @@ class Distribution:
 class Meter:
     """Gathers between two exports."""
 
-    def __init__(self, *, temporality: Literal["delta", "cumulative"], now_ns: int) -> None:
+    def __init__(
+        self, *, temporality: Literal["delta", "cumulative"], now_ns: int, trigger: str = "other"
+    ) -> None:
+        self._trigger = {names.FAAS_TRIGGER: trigger}
         self._cumulative = temporality == "cumulative"
         self._begin_ns = now_ns
         self._counters: Counter[tuple[str, str]] = Counter()
@@ -112,8 +113,10 @@ class Meter:
             self._begin_ns = now_ns
         if not metrics:
             return []
-        scope = ScopeMetrics(scope=SCOPE, metrics=metrics, schema_url="")
-        data = MetricsData([ResourceMetrics(resource, scope_metrics=[scope], schema_url="")])
+        scope = ScopeMetrics(scope=SCOPE, metrics=metrics, schema_url=SCHEMA_URL)
+        data = MetricsData(
+            [ResourceMetrics(resource, scope_metrics=[scope], schema_url=SCHEMA_URL)]
+        )
         body = encode_metrics(data).SerializePartialToString()
         points = sum(len(metric.data.data_points) for metric in metrics)
         return [Outgoing(signal="metrics", body=body, count=points)]
@@ -163,7 +166,7 @@ class Meter:
     def _sums(self, now_ns: int) -> list[Metric]:
         points: dict[str, list[NumberDataPoint]] = {}
         for (name, label), count in self._counters.items():
-            labels = {**TRIGGER} if name.startswith("faas.") else {}
+            labels = {**self._trigger} if name.startswith("faas.") else {}
             point = NumberDataPoint(
                 attributes={**labels, **({LABELS.get(name, "reason"): label} if label else {})},
                 start_time_unix_nano=self._begin_ns,
@@ -189,7 +192,7 @@ class Meter:
 
     def _point(self, name: str, of: Distribution, now_ns: int) -> HistogramDataPoint:
         return HistogramDataPoint(
-            attributes={**TRIGGER} if name.startswith("faas.") else {},
+            attributes={**self._trigger} if name.startswith("faas.") else {},
             start_time_unix_nano=self._begin_ns,
             time_unix_nano=now_ns,
             count=sum(of.counts),

@@ -16,8 +16,9 @@ from opentelemetry.trace import SpanContext
 
 from extension.telemetry.export.outgoing import REQUEST_BYTES, Outgoing, Signal
 from extension.telemetry.health import Health
+from extension.telemetry.otlp.resource import SCHEMA_URL
 
-NO_RESOURCE = Resource({})
+NO_RESOURCE = Resource({}, SCHEMA_URL)
 """What items carry until their request gets the real one."""
 
 NOBODY = SpanContext(trace_id=1, span_id=1, is_remote=False)

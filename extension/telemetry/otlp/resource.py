@@ -13,7 +13,11 @@ from extension.log import MARKER
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.sender import BYTES_PER_MIB, Sender
 
-SCOPE = InstrumentationScope(MARKER, __version__)
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.37.0"
+"""The last version of the conventions in which every name of ours is current: later ones have other
+names for `rpc.system` and `rpc.service`."""
+
+SCOPE = InstrumentationScope(MARKER, __version__, SCHEMA_URL)
 
 
 def build_resource(sender: Sender, *, instance_id: str = "") -> Resource:
@@ -31,12 +35,17 @@ def build_resource(sender: Sender, *, instance_id: str = "") -> Resource:
         names.FAAS_VERSION: sender.function_version,
         names.FAAS_INSTANCE: instance_id,
         names.FAAS_MAX_MEMORY: sender.memory_mb * BYTES_PER_MIB,
+        names.AWS_LOG_GROUP_NAMES: (sender.log_group,) if sender.log_group else (),
         names.AWS_LOG_STREAM_NAMES: (instance_id,) if instance_id else (),
+        # Not `telemetry.sdk`: no SDK's tracer made these, and its language would be taken for the
+        # function's.
+        names.TELEMETRY_DISTRO_NAME: MARKER,
+        names.TELEMETRY_DISTRO_VERSION: __version__,
     }
     told = parse_resource_attributes(sender.resource_attributes)
     named = {names.SERVICE_NAME: sender.service_name} if sender.service_name else {}
     known = {name: value for name, value in found.items() if value}
-    return Resource({**known, **told, **named})
+    return Resource({**known, **told, **named}, SCHEMA_URL)
 
 
 def parse_resource_attributes(text: str) -> dict[str, str]:

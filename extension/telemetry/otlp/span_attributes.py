@@ -10,25 +10,26 @@ from extension.telemetry.assembly.finished import Invocation, Overhead
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.verdict import Verdict
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.sender import BYTES_PER_MIB
+from extension.telemetry.sender import BYTES_PER_MIB, Sender
 
 Attributes = Mapping[str, Any]
 
 
 def invocation_attributes(
-    invocation: Invocation, verdict: Verdict, *, account_id: str
+    invocation: Invocation, verdict: Verdict, *, sender: Sender
 ) -> Attributes:
     """Return what is told of an invocation."""
     start, done = invocation.start, invocation.done
-    arn = (start.function_arn if start else "") or invocation.invoked_arn
+    arn = invocation.invoked_arn or (start.function_arn if start else "")
+    version = (start.version if start else "") or sender.function_version
     known = [event for event in (start, done, invocation.report) if event]
     return {
         names.FAAS_INVOCATION_ID: invocation.request_id,
         names.FAAS_COLDSTART: invocation.cold_start,
-        names.FAAS_TRIGGER: "other",
+        names.FAAS_TRIGGER: sender.trigger,
         names.FAAS_VERSION: start.version if start else "",
-        names.CLOUD_RESOURCE_ID: _without_qualifier(arn),
-        names.CLOUD_ACCOUNT_ID: account_id,
+        names.CLOUD_RESOURCE_ID: _resource_id(arn, version=version),
+        names.CLOUD_ACCOUNT_ID: sender.account_id,
         names.AWS_LAMBDA_INVOKED_ARN: invocation.invoked_arn,
         names.AWS_XRAY_TRACE_ID: invocation.context.xray_trace_id,
         names.STATUS: invocation.status,
@@ -67,12 +68,13 @@ def initialization_attributes(done: Initialization, verdict: Verdict) -> Attribu
     }
 
 
-def call_attributes(call: CacheCall) -> Attributes:
+def call_attributes(call: CacheCall, *, region: str) -> Attributes:
     """Return what is told of a call to AWS; the entry by its name, never its value."""
     return {
         names.RPC_SYSTEM: "aws-api",
         names.RPC_SERVICE: call.service,
         names.RPC_METHOD: call.operation,
+        names.CLOUD_REGION: region,
         names.AWS_REQUEST_ID: call.request_id,
         names.ENTRY: call.entry,
         names.ATTEMPTS: call.attempts,
@@ -92,6 +94,7 @@ def _cache_attributes(use: CacheUse | None) -> Attributes:
     }
 
 
-def _without_qualifier(arn: str) -> str:
-    """Return the function's ARN without version or alias, the eighth part."""
-    return ":".join(arn.split(":")[:7])
+def _resource_id(arn: str, *, version: str) -> str:
+    """Return the function's ARN; an alias in it, the eighth part, becomes the version it names."""
+    function, qualifier = arn.split(":")[:7], arn.split(":")[7:]
+    return ":".join([*function, version] if qualifier and version else function)

@@ -19,7 +19,7 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from extension.clock import NS_PER_MS
 from extension.ids import Ids
-from extension.telemetry.assembly.cache_use import CacheCall
+from extension.telemetry.assembly.cache_use import CacheCall, parse_traceparent
 from extension.telemetry.assembly.finished import (
     CallSpan,
     Finished,
@@ -93,13 +93,12 @@ class SpanBuilder:
             kind=SpanKind.SERVER,
             start_ns=invocation.start_ns,
             end_ns=invocation.end_ns,
-            attributes=invocation_attributes(
-                invocation, verdict, account_id=self._sender.account_id
-            ),
+            attributes=invocation_attributes(invocation, verdict, sender=self._sender),
             events=self._events(
                 invocation.records, dropped=invocation.dropped_records, error=invocation.error
             ),
             verdict=verdict,
+            has_remote_parent=True,
         )
         parts = phases(invocation.done, invocation.report)
         return [span, *self._children(invocation.context, parts)]
@@ -126,6 +125,7 @@ class SpanBuilder:
             attributes=initialization_attributes(done, verdict),
             events=self._events(done.records, dropped=done.dropped_records),
             verdict=verdict,
+            has_remote_parent=True,
         )
         calls = [self._call(call, under=done.context) for call in done.calls]
         return [span, *self._children(done.context, done.spans), *calls]
@@ -151,12 +151,14 @@ class SpanBuilder:
         verdict = Verdict(failed=bool(call.code), error_type=call.code, description=call.code)
         return self._span(
             below(under, ids=self._ids),
-            name=call.operation,
+            name=f"{call.service}.{call.operation}",
             kind=SpanKind.CLIENT,
             start_ns=call.start_ns,
             end_ns=max(call.end_ns, call.start_ns),
-            attributes=call_attributes(call),
+            attributes=call_attributes(call, region=self._sender.region),
             verdict=verdict,
+            # A caller's own span, where its GET has named one.
+            has_remote_parent=under is not None and parse_traceparent(call.traceparent) == under,
         )
 
     def _children(self, parent: TraceContext, parts: Iterable[PhaseSpan]) -> list[ReadableSpan]:
@@ -196,13 +198,14 @@ class SpanBuilder:
         kind: SpanKind = SpanKind.INTERNAL,
         events: Sequence[SpanEvent] = (),
         verdict: Verdict | None = None,
+        has_remote_parent: bool = False,
     ) -> ReadableSpan:
         failed = verdict is not None and verdict.failed
         code = StatusCode.ERROR if failed else StatusCode.UNSET
         return ReadableSpan(
             name=name,
             context=own_context(context),
-            parent=parent_context(context, is_remote=kind is SpanKind.SERVER),
+            parent=parent_context(context, is_remote=has_remote_parent),
             resource=NO_RESOURCE,
             attributes={key: value for key, value in attributes.items() if value not in ("", None)},
             events=events,

@@ -11,6 +11,7 @@ HOMES = (
     "opentelemetry.semconv._incubating.attributes.cloud_attributes",
     "opentelemetry.semconv._incubating.attributes.faas_attributes",
     "opentelemetry.semconv._incubating.attributes.rpc_attributes",
+    "opentelemetry.semconv._incubating.attributes.telemetry_attributes",
     "opentelemetry.semconv.attributes.error_attributes",
     "opentelemetry.semconv.attributes.exception_attributes",
     "opentelemetry.semconv.attributes.service_attributes",

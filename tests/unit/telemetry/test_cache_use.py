@@ -54,7 +54,7 @@ def test_a_call_is_a_span_under_its_invocation() -> None:
     assert (
         as_text(builder.build(called))
         == """\
-GetSecretValue  1.2 to 1.7  CLIENT UNSET
+Secrets Manager.GetSecretValue  1.2 to 1.7  CLIENT UNSET
   5759e988bd862e3fe1be46a994272793 1 under 24cd7d670fa455f0
   rpc.system = 'aws-api'
   rpc.service = 'Secrets Manager'
@@ -173,3 +173,13 @@ def test_a_traceparent_that_is_none(text: str) -> None:
 def test_a_traceparent_of_tomorrow() -> None:
     """A later version may have more behind it."""
     assert parse_traceparent("01" + TRACEPARENT[2:] + "-more") is not None
+
+
+def test_a_callers_own_span_is_a_remote_parent() -> None:
+    """It lives in another process; the invocation's span is one of ours."""
+    ids = SequentialIds()
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    [known] = into.feed_call(call(1.2, traceparent=TRACEPARENT))
+    [span] = builder.build(known)
+    assert span.parent is not None
+    assert span.parent.is_remote

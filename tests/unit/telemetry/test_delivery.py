@@ -70,6 +70,7 @@ class Stage:
             clock=self.clock,
             log=Log(clock=self.clock, sink=self.lines),
             renew_credentials=self.renew,
+            draw=lambda: 0.0,
         )
 
     async def flush(self, seconds: float = 2.0, *, whatever_the_circuit: bool = False) -> bool:

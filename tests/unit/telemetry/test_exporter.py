@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from extension.budget import Budget
@@ -20,7 +21,7 @@ from extension.telemetry.export.post import Post, Target
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.exporter import OtlpExporter
 from extension.telemetry.otlp.requests import Requests
-from extension.telemetry.otlp.resource import build_resource
+from extension.telemetry.otlp.resource import SCHEMA_URL, build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.sender import Sender
 from simulator.intake import Intake
@@ -171,3 +172,26 @@ async def test_an_answer_in_any_encoding_is_an_answer(intake: Intake, encoding: 
     outcome = await export(intake.url)
     assert outcome.kind == "accepted"
     assert len(intake.requests) == 1
+
+
+def test_what_the_platform_began_has_a_remote_parent() -> None:
+    """X-Ray's segment is not a span of ours, be it the parent of an init or of an invocation."""
+    remote = {span.name: span.parent.is_remote for span in spans() if span.parent}
+    assert remote == {"init": True, "f": True, "extension overhead": False}
+
+
+def test_requests_name_the_schema() -> None:
+    """Back ends that translate old names into new ones go by it."""
+    [body] = bodies()
+    [of_resource] = ExportTraceServiceRequest.FromString(body).resource_spans
+    assert of_resource.schema_url == SCHEMA_URL
+    assert {each.schema_url for each in of_resource.scope_spans} == {SCHEMA_URL}
+
+
+def test_the_resource_says_what_has_sent_it() -> None:
+    """The distribution, and the log group where it is known; not an SDK's language."""
+    sender = Sender(function_name="f", log_group="/aws/lambda/f")
+    attributes = build_resource(sender).attributes
+    assert attributes["telemetry.distro.name"] == "lambda-dispatch"
+    assert attributes["aws.log.group.names"] == ("/aws/lambda/f",)
+    assert "telemetry.sdk.language" not in attributes
