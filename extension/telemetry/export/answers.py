@@ -22,7 +22,7 @@ SHORTEST_HIDDEN = 4
 """Shorter parts of a header are words of every message."""
 
 HIDDEN = "[hidden]"
-HTML = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
+HTML = (b"<!doctype html", b"<html")
 MESSAGES = ("message", "error_message", "errorMessage", "error", "errors", "detail", "reason")
 """Where JSON answers have their text, the best first."""
 
@@ -44,7 +44,7 @@ class Answer(Frozen):
     @property
     def is_page(self) -> bool:
         """Whether it is HTML: of a sign-in page, a proxy, or a server of something else."""
-        return bool(HTML.match(self.content))
+        return self.content.lstrip().lower().startswith(HTML)
 
 
 class Told(Frozen):
