@@ -194,7 +194,17 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.variable)
+OF_ONE_SIGNAL = [
+    Case("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "1", writes("timeout"), True, False,
+         act=SLOW_ENDPOINT),
+    Case("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-a=1", header("x-a"), {"1"}, {""}),
+    Case("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none", header("content-encoding"), {""},
+         {"gzip"}),
+]  # fmt: skip
+"""Variables of one signal, which are rows of all."""
+
+
+@pytest.mark.parametrize("case", [*CASES, *OF_ONE_SIGNAL], ids=lambda case: case.variable)
 async def test_the_setting_does_what_its_row_says(case: Case, tmp_path: Path) -> None:
     """With the value something is different from without it, and it is what the row says."""
     async with Scene(tmp_path / "without") as scene:
