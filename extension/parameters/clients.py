@@ -111,8 +111,10 @@ class Clients:
         try:
             source = await self._in_thread(self._open_source)
         except Exception as error:
-            self._log.error("AWS clients could not be built", error=describe(error))
-            raise UpstreamError(NOT_OPEN, message="the AWS clients could not be built") from error
+            cause = describe(error)  # names a module that is missing, and repeats no value
+            self._log.error("AWS clients could not be built", error=cause)
+            message = f"the AWS clients could not be built: {cause}"
+            raise UpstreamError(NOT_OPEN, message=message) from error
         calls = Calls(
             source,
             threads=threads(self._config),

@@ -93,6 +93,19 @@ async def test_clients_that_cannot_be_built(aws: FakeAws) -> None:
         assert (await cache.secret("secretId=n")).status == 200
 
 
+async def test_module_that_is_missing_is_named(aws: FakeAws) -> None:
+    """In the line, and in the answer to a caller that reads JSON: an image was slimmed too far."""
+
+    def fails() -> Source:
+        raise ModuleNotFoundError("secret words", name="botocore.docs")
+
+    async with RunningCache(aws.environment, open_source=fails, opened=False) as cache:
+        answer = await cache.secret("secretId=n", Accept="application/json")
+        assert "ModuleNotFoundError: botocore.docs" in answer.json["error"]["message"]
+        assert "ModuleNotFoundError: botocore.docs" in cache.log.lines[0]
+        assert "secret words" not in cache.log.lines[0] + answer.body.decode()
+
+
 async def test_snapshot_holds_no_value(aws: FakeAws, serve: Serve) -> None:
     """SnapStart: before the restore nothing is prefetched and nothing kept."""
     cache = await serve(
