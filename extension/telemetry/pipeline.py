@@ -113,7 +113,7 @@ class Pipeline:
         self.on_half_full: Callable[[], None] = do_nothing
         self.is_exporting: Callable[[], bool] = lambda: False
         self.heard: Instant | None = None
-        """When the platform was heard last."""
+        """When the platform was heard last, or read: what it says may wait here for long."""
         self.lost: Instant | None = None
         """When something of what it told was lost last."""
 
@@ -191,6 +191,7 @@ class Pipeline:
 
     async def _read_waiting(self) -> None:
         while self._read_some():
+            self.heard = self._clock.now()  # a slow reader is not a silent platform
             self._steps += 1
             self._progress.set()
             await asyncio.sleep(0)

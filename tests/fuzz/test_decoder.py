@@ -52,9 +52,11 @@ class Accepting(Post):
         return Outcome(kind="accepted")
 
 
-def build(post: Accepting, health: Health, *, as_json: bool) -> Telemetry:
+def build(
+    post: Accepting, health: Health, *, as_json: bool, clock: ManualClock | None = None
+) -> Telemetry:
     """Put job 1 together as the app does, in front of an endpoint that takes everything."""
-    clock, ids, redactor = ManualClock(), SequentialIds(), Redactor()
+    clock, ids, redactor = clock or ManualClock(), SequentialIds(), Redactor()
     redactor.learn("key", SECRET)
     log = Log(clock=clock, sink=LogLines())
     buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
