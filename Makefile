@@ -1,7 +1,7 @@
 # Every target does its own set-up: Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 VENV   := .venv
-FAST   := tests/unit tests/property tests/contract
+FAST   := tests/unit tests/runtimes tests/property tests/contract
 RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 

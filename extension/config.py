@@ -175,6 +175,55 @@ class TelemetryConfig(Frozen):
         unit="events",
         meaning="most log lines a span carries; the others are counted on it",
     )
+    attribute_length_limit: int = variable(
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        whole(1),
+        default=4095,
+        unit="characters",
+        meaning="longest text of an attribute; a longer one loses its middle and says so",
+    )
+    span_attribute_length_limit: int = variable(
+        "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        whole(0),
+        default=0,
+        unit="characters",
+        meaning="the same for spans and their events; 0: as for all",
+    )
+    log_attribute_length_limit: int = variable(
+        "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        whole(0),
+        default=0,
+        unit="characters",
+        meaning="the same for log records; 0: as for all",
+    )
+    attribute_count_limit: int = variable(
+        "OTEL_ATTRIBUTE_COUNT_LIMIT",
+        whole(1),
+        default=128,
+        unit="attributes",
+        meaning="most attributes of a span, event or log record; a line's own are left out first",
+    )
+    span_attribute_count_limit: int = variable(
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+        whole(0),
+        default=0,
+        unit="attributes",
+        meaning="the same for spans and their events; 0: as for all",
+    )
+    log_attribute_count_limit: int = variable(
+        "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+        whole(0),
+        default=0,
+        unit="attributes",
+        meaning="the same for log records; 0: as for all",
+    )
+    exception_signal: str = variable(
+        "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN",
+        choice("logs", "logs/dup"),
+        default="logs",
+        meaning="with the signal `logs`, an exception is told by its log record; "
+        "logs/dup: on the span too",
+    )
     temporality: str = variable(
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
         choice("delta", "cumulative", "lowmemory"),

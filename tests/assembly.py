@@ -8,6 +8,7 @@ from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.joined_lines import in_order
 from extension.telemetry.reading.records import read_record
 from tests.platform_events import JsonEvent, delivery
 
@@ -18,9 +19,9 @@ def assemble(into: Assembler, deliveries: Iterable[Sequence[JsonEvent]]) -> list
     for events in deliveries:
         batch = parse(delivery(*events))
         assert batch.bad == 0
-        for event in batch.events:
+        for event in in_order(batch.events):
             if isinstance(event, LogLine):
-                finished += into.feed_record(read_record(event))
+                finished += into.feed_record(read_record(event, knows=into.requests.find))
             else:
                 finished += into.feed(event)
     return finished

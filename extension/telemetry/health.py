@@ -20,6 +20,8 @@ class Health:
         """Items and events that will never arrive, by reason."""
         self.filtered: Counter[str] = Counter()
         """Records that the user did not want, by filter."""
+        self.cut: Counter[str] = Counter()
+        """Attribute values that were cut, and attributes left out, for the back end's limits."""
         self.failed_exports = 0
         self.faults: Counter[str] = Counter()
         """Exceptions of our own rooms, by type: each one is a bug."""
@@ -46,6 +48,7 @@ class Health:
             "invocations": self.invocations or self.finished,
             **{f"{signal}_accepted": count for signal, count in self.accepted.items()},
             **{f"dropped.{reason}": count for reason, count in self.dropped.items()},
+            **{f"cut.{what}": count for what, count in self.cut.items()},
             **{f"filtered.{reason}": count for reason, count in self.filtered.items()},
             **{f"faults.{kind}": count for kind, count in self.faults.items()},
             "failed_exports": self.failed_exports,

@@ -193,6 +193,7 @@ def _open_format(
         return RawEncoder(redact=redact), RawExporter(post)
     from extension.telemetry.otlp.encoder import OtlpEncoder  # noqa: PLC0415  # heavy
     from extension.telemetry.otlp.exporter import OtlpExporter  # noqa: PLC0415  # heavy
+    from extension.telemetry.otlp.limits import Limits  # noqa: PLC0415  # only with OTLP
 
     meter = None
     if "metrics" in config.posted:
@@ -212,5 +213,16 @@ def _open_format(
         max_events=config.span_event_limit,
         meter=meter,
         health=health,
+        repeat_exceptions=config.exception_signal == "logs/dup",
+        span_limits=Limits(
+            length=config.span_attribute_length_limit or config.attribute_length_limit,
+            count=config.span_attribute_count_limit or config.attribute_count_limit,
+            cut=health.cut,
+        ),
+        log_limits=Limits(
+            length=config.log_attribute_length_limit or config.attribute_length_limit,
+            count=config.log_attribute_count_limit or config.attribute_count_limit,
+            cut=health.cut,
+        ),
     )
     return encoder, OtlpExporter(post)

@@ -29,6 +29,7 @@ from extension.telemetry.reading.events import (
     RuntimeDone,
 )
 from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.reading.joined_lines import in_order
 from extension.telemetry.reading.records import is_own, read_record
 from extension.telemetry.reading.redact import Redact, redact_record
 
@@ -258,7 +259,7 @@ class Pipeline:
         elif waited:
             self.lost = None  # it was only in two parts
         self._items.extend(batch.items)
-        self._events.extend(batch.events)
+        self._events.extend(in_order(batch.events))
 
     def _pass_on(self, items: Sequence[Any]) -> None:
         self._add(self._encoder.take_events(items))
@@ -290,7 +291,7 @@ class Pipeline:
     def _feed_line(self, line: LogLine) -> list[Finished]:
         if is_own(line):
             return []
-        record = redact_record(read_record(line), self._redact)
+        record = redact_record(read_record(line, knows=self._assembler.requests.find), self._redact)
         if record.leaks:
             self._health.leaks += 1
         refused = self._filter.refuses(record)

@@ -26,11 +26,13 @@ a quadratic one at least four seconds."""
 
 DEADLINE_S = 2
 WHOLE_TEXTS_ONLY = {
-    "DOTNET_HEAD", "DOTNET_LINE", "HEADER_NAME", "NODE_LINE", "OPEN_KEYS", "PYTHON_HEAD",
-    "PYTHON_LINE", "REGION", "ROOT", "RUBY_TYPE", "SPAN_ID", "TRACEPARENT", "WORD",
+    "DOTNET_HEAD", "GO_LEVEL", "GO_LINE", "HEAD", "HEADER_NAME", "JAVA_FIRST_LINE", "JAVA_LINE",
+    "LOG4J_LINE", "NODE_LINE", "OPEN_KEYS", "PYTHON_HEAD",
+    "PYTHON_LINE", "REGION", "ROOT", "RUBY_LINE", "RUBY_TYPE", "RUST_DEBUG", "RUST_LINE", "SPAN_ID",
+    "TRACE_ID", "TRACEPARENT", "WORD",
     "_CHUNK_LINE", "_NAME", "_REQUEST_LINE", "_STATUS_LINE",
 }  # fmt: skip
-"""Used by `fullmatch` alone; all others are also searched for."""
+"""Used by `match` and `fullmatch` alone; all others are also searched for."""
 
 PIECES = [
     "a", "A", "Z", "\n", "\r", "\r\n", "\n ", "\t", " ", "\n\tat ", ": ", ": a", ": A\n", ": A\nA:",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from extension.frozen import Frozen, replace
 from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
 from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import Report, RuntimeDone, Start
-from extension.telemetry.reading.handler_errors import HandlerError
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
@@ -18,6 +18,8 @@ class TimedError(Frozen):
 
     time_ns: int
     error: HandlerError
+    has_record: bool = True
+    """Whether its line is exported too."""
 
 
 class Invocation(Frozen):

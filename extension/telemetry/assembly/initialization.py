@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 from extension.clock import NS_PER_MS, NS_PER_S
-from extension.frozen import Frozen
+from extension.frozen import Frozen, replace
 from extension.ids import Ids
 from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheCall
 from extension.telemetry.assembly.held_records import HeldRecords
@@ -33,6 +33,9 @@ SNAP_START = "snap-start"
 
 PROACTIVE_GAP_S = 10
 """Longest pause between the end of an on-demand init and the invocation that asked for it."""
+
+MAX_FAILED = 4
+"""Attempts kept until the first invocation."""
 
 Begin = InitStart | RestoreStart
 RuntimeReady = InitRuntimeDone | RestoreRuntimeDone
@@ -57,6 +60,35 @@ class Initialization(Frozen):
     calls: tuple[CacheCall, ...] = ()
     """What the cache fetched meanwhile."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the platform says so."""
+        return self.status not in ("success", "")
+
+    @property
+    def report_of_failure(self) -> Record | None:
+        """The line in which the runtime reports why it failed."""
+        reports = (record for record in reversed(self.records) if record.evidence)
+        return next(reports, None) if self.failed else None
+
+
+NOBODY = TraceContext(trace_id=0, span_id=0)
+"""Of what gets its ids when it goes out."""
+
+
+def _beside(invocation: TraceContext, *, waited_for: bool, ids: Ids) -> TraceContext:
+    """Return the ids of a phase that somebody waited for, or of one ahead of time."""
+    if waited_for:
+        return TraceContext(
+            trace_id=invocation.trace_id,
+            span_id=ids.span_id(),
+            parent_span_id=invocation.parent_span_id,
+            link=invocation.link,
+            xray_trace_id=invocation.xray_trace_id,
+        )
+    link = SpanLink(trace_id=invocation.trace_id, span_id=invocation.span_id)
+    return TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id(), link=link)
+
 
 class ColdStart:
     """The phase before the first invocation, as its events come in."""
@@ -68,12 +100,18 @@ class ColdStart:
         self.records = HeldRecords()
         self.calls: list[CacheCall] = []
         self.first_request_id = ""
+        self._failed: list[Initialization] = []
+        """Attempts before this one, without their ids."""
 
     def feed(self, event: PhaseEvent) -> None:
-        """Take an event; a restore, or an init that is tried again, replaces what was before."""
+        """Take an event; a restore, or an init that is tried again, replaces what was before.
+
+        The attempt that failed is a span of its own: it took time, and may have cost money.
+        """
         match event:
             case InitStart() | RestoreStart():
                 if self.begin is None or event.time_ns > self.begin.time_ns:
+                    self._keep_failed(until_ns=event.time_ns)
                     self.begin, self.ready, self.report = event, None, None
             case InitRuntimeDone() | RestoreRuntimeDone():
                 self.ready = self.ready or (event if self._belongs(event) else None)
@@ -116,26 +154,36 @@ class ColdStart:
         if self.begin is None or self._is_old_snapshot(self.begin):
             return False, []
         waited_for = self._was_waited_for(start_ns)
-        if waited_for:
-            context = TraceContext(
-                trace_id=invocation.trace_id,
-                span_id=ids.span_id(),
-                parent_span_id=invocation.parent_span_id,
-                link=invocation.link,
-                xray_trace_id=invocation.xray_trace_id,
-            )
-        else:
-            link = SpanLink(trace_id=invocation.trace_id, span_id=invocation.span_id)
-            context = TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id(), link=link)
-        return waited_for, [self._finished(context, no_later_than_ns=start_ns)]
+        attempts = [*self._failed, self._finished(NOBODY, no_later_than_ns=start_ns)]
+        self._failed = []
+        return waited_for, [
+            replace(each, context=_beside(invocation, waited_for=waited_for, ids=ids))
+            for each in attempts
+        ]
 
     def finish_alone(self, ids: Ids) -> list[Initialization]:
         """Return the span of an initialization that no invocation followed."""
         if self.first_request_id or self.begin is None or self._is_old_snapshot(self.begin):
             return []
         self.first_request_id = "none came"
-        context = TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id())
-        return [self._finished(context, no_later_than_ns=None)]
+        attempts = [*self._failed, self._finished(NOBODY, no_later_than_ns=None)]
+        self._failed = []
+        return [
+            replace(each, context=TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id()))
+            for each in attempts
+        ]
+
+    def _keep_failed(self, *, until_ns: int) -> None:
+        """Finish an init that failed, for another begins."""
+        if not isinstance(self.begin, InitStart) or self._is_old_snapshot(self.begin):
+            return
+        if self._status not in ("success", "") and len(self._failed) < MAX_FAILED:
+            self._failed.append(self._finished(NOBODY, no_later_than_ns=until_ns))
+
+    @property
+    def _status(self) -> str:
+        known = self.report or self.ready
+        return known.status if known else ""
 
     def _finished(self, context: TraceContext, *, no_later_than_ns: int | None) -> Initialization:
         begin = self.begin

@@ -61,6 +61,7 @@ class Assembler:
         self._ids = ids
         self._trace_parent = trace_parent
         self._stream_records = stream_records
+        self._concurrent = concurrent
         self.requests = KnownRequests(concurrent=concurrent)
         self._with_platform = with_platform
         """Without, nobody ever tells of the init that a line or a call belongs to."""
@@ -111,7 +112,7 @@ class Assembler:
         """Take a line that was read; one that is not kept may still tell what left the handler."""
         known = self._owner(record)
         if known:
-            known.learn(record)
+            known.learn(record, is_kept=keep)
         if not keep:
             return []
         if known:
@@ -160,7 +161,7 @@ class Assembler:
     def _get(self, request_id: str, *, heard_ns: int) -> Known:
         known = self.requests.find(request_id)
         if known is None:
-            known = Known(request_id=request_id, heard_ns=heard_ns)
+            known = Known(request_id=request_id, heard_ns=heard_ns, is_concurrent=self._concurrent)
             self.requests.add(known)
             while self._early_answers:
                 known.count(self._early_answers.popleft())
@@ -202,6 +203,9 @@ class Assembler:
             context, request_id=known.request_id, start_ns=known.begun_ns, ids=self._ids
         )
         yield from before
+        for failed in before:
+            if report := failed.report_of_failure:
+                known.failure.learn(report)
         yield from self._without_init(context)
         yield known.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
         yield from known.cache_calls(context)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from extension.clock import NS_PER_MS
 from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheAnswer, CacheCall, CacheUse
+from extension.telemetry.assembly.failure import Failure
 from extension.telemetry.assembly.finished import (
     CallSpan,
     Invocation,
     LooseRecords,
     Overhead,
-    TimedError,
 )
 from extension.telemetry.assembly.held_records import HeldRecords
 from extension.telemetry.assembly.transitions import Fact, State
@@ -27,7 +27,7 @@ REASONS_OF_FAILURE = ("timeout", "failure")
 class Known:
     """The facts of one request so far; `heard_ns` is when it was first heard of."""
 
-    def __init__(self, *, request_id: str, heard_ns: int) -> None:
+    def __init__(self, *, request_id: str, heard_ns: int, is_concurrent: bool = False) -> None:
         self.request_id = request_id
         self.heard_ns = heard_ns
         self.state = State.EXPECTED
@@ -37,7 +37,9 @@ class Known:
         self.done: RuntimeDone | None = None
         self.report: Report | None = None
         self.context: TraceContext | None = None
-        self.error: TimedError | None = None
+        self.failure = Failure()
+        self._platform_decides = is_concurrent
+        """On Managed Instances the platform tells whether the handler failed."""
         self.out_of_memory = False
         self.leaks: dict[str, None] = {}
         self.cache: CacheUse | None = None
@@ -76,12 +78,12 @@ class Known:
         """When its runtime was done, 0 if that was not told."""
         return self.done.time_ns if self.done else 0
 
-    def learn(self, record: Record) -> None:
+    def learn(self, record: Record, *, is_kept: bool = True) -> None:
         """Take from a line what it says of the whole invocation."""
         self.out_of_memory |= names_memory(record.body)
-        self.leaks.update(dict.fromkeys(record.leaks))
-        if record.error:
-            self.error = TimedError(time_ns=record.time_ns, error=record.error)
+        if record.leaks:
+            self.leaks.update(dict.fromkeys(record.leaks))
+        self.failure.learn(record, is_kept=is_kept)
 
     def count(self, answer: CacheAnswer) -> None:
         """Count a GET of this invocation."""
@@ -100,12 +102,13 @@ class Known:
         end_ns, is_told = self._end(now_ns)
         verdict = self.done or self.report
         failed = reason if not is_told and reason in REASONS_OF_FAILURE else ""
+        status = verdict.status if verdict else failed
         return Invocation(
             context=context,
             request_id=self.request_id,
             start_ns=self.begun_ns,
             end_ns=end_ns,
-            status=verdict.status if verdict else failed,
+            status=status,
             error_type=verdict.error_type if verdict else failed,
             incomplete=not is_told and not failed,
             cold_start=cold_start,
@@ -113,7 +116,7 @@ class Known:
             start=self.start,
             done=self.done,
             report=self.report,
-            error=self.error,
+            error=self.failure.left_handler(status=status, platform_decides=self._platform_decides),
             cache=self.cache,
             leaks=tuple(self.leaks),
             out_of_memory=self.out_of_memory,

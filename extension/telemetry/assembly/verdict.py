@@ -1,16 +1,22 @@
-"""PURE: did this invocation fail, and of what?
+"""PURE: did this invocation or initialization fail, and of what?
 
 The platform says `success` when the handler raised and the runtime caught it, so the runtime's
-own report in the log decides there; and it calls death by memory by several names.
+own report in the log decides there; it calls death by memory by several names; and it has one name
+for all exceptions of a kind of sandbox, where the report tells the exception's own.
 """
 
 from __future__ import annotations
 
 from extension.frozen import Frozen
 from extension.telemetry.assembly.finished import Invocation
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.handler_errors import EXIT_ERROR
+from extension.telemetry.reading.records import Record
 
 OUT_OF_MEMORY = "Runtime.OutOfMemory"
+GENERAL = {EXIT_ERROR, "Runtime.Unknown", "error", "failure"}
+"""What the platform calls failures whose cause it does not know."""
 
 
 class Verdict(Frozen):
@@ -24,13 +30,29 @@ class Verdict(Frozen):
 
 def judge(invocation: Invocation) -> Verdict:
     """Return how the invocation ended; the platform's word first, then the log's."""
+    left = invocation.error.error if invocation.error else None
     if invocation.status not in ("success", ""):
-        kind = _platform_error(invocation)
-        return Verdict(failed=True, error_type=kind, description=kind)
-    if invocation.error:
-        left = invocation.error.error
-        return Verdict(failed=True, error_type=left.type, description=left.message, inferred=True)
+        return _explained(_platform_error(invocation), left)
+    if left:
+        return Verdict(
+            failed=True, error_type=left.type, description=left.message or left.type, inferred=True
+        )
     return Verdict()
+
+
+def judge_initialization(done: Initialization) -> Verdict:
+    """Return how an init or a restore ended; its report in the log tells of what."""
+    if not done.failed:
+        return Verdict()
+    report: Record | None = done.report_of_failure
+    return _explained(done.error_type or done.status, report.error if report else None)
+
+
+def _explained(kind: str, left: HandlerError | None) -> Verdict:
+    """Name the cause where the platform has only a general word and the runtime reports one."""
+    if left and kind in GENERAL:
+        return Verdict(failed=True, error_type=left.type, description=left.message or left.type)
+    return Verdict(failed=True, error_type=kind, description=kind)
 
 
 def _platform_error(invocation: Invocation) -> str:

@@ -40,7 +40,6 @@ CONVENTIONAL = tuple(value for name, value in list(globals().items()) if name.is
 AWS_XRAY_TRACE_ID = "aws.xray.trace_id"
 LOG_MESSAGE = "log.message"
 LOG_SEVERITY = "log.severity"
-LOG_STREAM = "log.iostream"
 
 SECRET_LEAKED = "secret.leaked"  # noqa: S105  # the name of an attribute
 
@@ -56,6 +55,7 @@ INCOMPLETE = "lambda_dispatch.incomplete"
 INIT_DURATION_MS = "lambda_dispatch.init_duration_ms"
 INIT_PHASE = "lambda_dispatch.init.phase"
 INIT_TYPE = "lambda_dispatch.init.type"
+LOG_SOURCE = "lambda_dispatch.log.source"
 INFERRED_FROM_LOG = "lambda_dispatch.error.inferred_from_log"
 MAX_MEMORY_USED = "lambda_dispatch.max_memory_used_bytes"
 PRODUCED_BYTES = "lambda_dispatch.produced_bytes"

@@ -11,6 +11,7 @@ from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
+from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
@@ -32,18 +33,24 @@ class OtlpEncoder:
         max_events: int,
         meter: Meter | None,
         health: Health,
+        repeat_exceptions: bool = False,
+        span_limits: Limits | None = None,
+        log_limits: Limits | None = None,
     ) -> None:
         self._sender = sender
         self._health = health
         self._with_spans = "traces" in signals
         self._meter = meter
         self._logs = _open_logs() if "logs" in signals else None
+        self._log_limits = log_limits
         self._spans = SpanBuilder(
             ids=ids,
             sender=sender,
             max_events=max_events,
             with_records=self._logs is None,
             dropped=health.dropped,
+            repeat_exceptions=repeat_exceptions,
+            limits=span_limits,
         )
         self._resource = build_resource(sender)
         self._requests = Requests(self._resource, health=health, with_logs=self._logs is not None)
@@ -64,7 +71,7 @@ class OtlpEncoder:
         if self._with_spans:
             requests += self._requests.spans(self._spans.build(finished))
         if self._logs:
-            requests += self._requests.logs(self._logs.build_logs(finished))
+            requests += self._requests.logs(self._logs.build_logs(finished, self._log_limits))
         if finished.dropped_records and (self._with_spans or self._logs):
             self._health.dropped["held_lines"] += finished.dropped_records
         if self._meter:

@@ -29,8 +29,9 @@ from extension.telemetry.assembly.finished import (
     TimedError,
 )
 from extension.telemetry.assembly.initialization import Initialization
-from extension.telemetry.assembly.verdict import Verdict, judge
+from extension.telemetry.assembly.verdict import Verdict, judge, judge_initialization
 from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.requests import NO_RESOURCE
 from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_attributes import (
@@ -63,12 +64,16 @@ class SpanBuilder:
         sender: Sender,
         max_events: int = MAX_EVENTS,
         with_records: bool = True,
+        repeat_exceptions: bool = False,
+        limits: Limits | None = None,
         dropped: Counter[str] | None = None,
     ) -> None:
         self._ids = ids
         self._sender = sender
         self._max_events = max_events
         self._with_records = with_records
+        self._repeat = repeat_exceptions
+        self._limits = limits or Limits()
         self._dropped: Counter[str] = Counter() if dropped is None else dropped
 
     def build(self, finished: Finished) -> list[ReadableSpan]:
@@ -95,7 +100,9 @@ class SpanBuilder:
             end_ns=invocation.end_ns,
             attributes=invocation_attributes(invocation, verdict, sender=self._sender),
             events=self._events(
-                invocation.records, dropped=invocation.dropped_records, error=invocation.error
+                invocation.records,
+                dropped=invocation.dropped_records,
+                error=invocation.error,
             ),
             verdict=verdict,
             has_remote_parent=True,
@@ -110,20 +117,25 @@ class SpanBuilder:
             start_ns=overhead.start_ns,
             end_ns=overhead.end_ns,
             attributes=overhead_attributes(overhead),
-            events=self._events(overhead.records, dropped=overhead.dropped_records),
+            events=self._events(
+                overhead.records,
+                dropped=overhead.dropped_records,
+            ),
         )
         return [span, *self._children(overhead.context, overhead.report.spans)]
 
     def _initialization(self, done: Initialization) -> list[ReadableSpan]:
-        failed = done.status not in ("success", "")
-        verdict = Verdict(failed=failed, error_type=(done.error_type or done.status) * failed)
+        verdict = judge_initialization(done)
+        report, left = done.report_of_failure, None
+        if report and report.error:
+            left = TimedError(time_ns=report.time_ns, error=report.error)
         span = self._span(
             done.context,
             name=done.kind,
             start_ns=done.start_ns,
             end_ns=done.end_ns,
             attributes=initialization_attributes(done, verdict),
-            events=self._events(done.records, dropped=done.dropped_records),
+            events=self._events(done.records, dropped=done.dropped_records, error=left),
             verdict=verdict,
             has_remote_parent=True,
         )
@@ -174,12 +186,23 @@ class SpanBuilder:
         ]
 
     def _events(
-        self, records: Sequence[Record], *, dropped: int = 0, error: TimedError | None = None
+        self,
+        records: Sequence[Record],
+        *,
+        dropped: int = 0,
+        error: TimedError | None = None,
     ) -> Sequence[SpanEvent]:
-        """Return the exception first, which must not fall to the limit, then the lines."""
-        events = [exception_event(error)] if error else []
+        """Return the exception first, which must not fall to the limit, then the lines.
+
+        An exception whose line is a log record is not told again, unless the user asks for both.
+        """
+        events: list[SpanEvent] = []
+        if error and (self._with_records or self._repeat or not error.has_record):
+            events.append(exception_event(error, limits=self._limits))
         if self._with_records:
-            events += [log_event(record) for record in records[: self._max_events]]
+            events += [
+                log_event(record, limits=self._limits) for record in records[: self._max_events]
+            ]
             if (beyond := len(records) - self._max_events) > 0:
                 self._dropped["event_limit"] += beyond
                 dropped += beyond
@@ -207,7 +230,9 @@ class SpanBuilder:
             context=own_context(context),
             parent=parent_context(context, is_remote=has_remote_parent),
             resource=NO_RESOURCE,
-            attributes={key: value for key, value in attributes.items() if value not in ("", None)},
+            attributes=self._limits.apply(
+                {key: value for key, value in attributes.items() if value not in ("", None)}
+            ),
             events=events,
             links=links(context),
             kind=kind,

@@ -1,7 +1,8 @@
 """PURE: which records are wanted: by severity, and by regular expressions on the body.
 
-A record without a severity is kept: a print cannot say how important it is. What the runtime
-reports of a failed handler decides over the span even where the line itself is filtered out.
+A record without a severity is kept: a print cannot say how important it is. An empty line is not.
+What the runtime reports of a failed handler decides over the span even where the line itself is
+filtered out.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from extension.telemetry.reading.records import SEVERITIES, Record
+from extension.telemetry.reading.levels import SEVERITIES
+from extension.telemetry.reading.records import Record
 
-FilterReason = Literal["severity", "excluded", "not_included"]
+FilterReason = Literal["severity", "excluded", "not_included", "empty"]
 
 
 class RecordFilter:
-    """The user's wishes; without any, everything is kept."""
+    """The user's wishes; without any, all but empty lines are kept."""
 
     def __init__(self, *, min_level: str = "", exclude: str = "", include: str = "") -> None:
         self._least = SEVERITIES.get(min_level, 0)
@@ -24,6 +26,8 @@ class RecordFilter:
 
     def refuses(self, record: Record) -> FilterReason | None:
         """Return why a record is not wanted, None if it is."""
+        if not record.body or record.body.isspace():
+            return "empty"
         if 0 < record.severity < self._least:
             return "severity"
         if self._exclude and self._exclude.search(record.body):

@@ -1,11 +1,15 @@
-"""PURE: an exception that left the handler, found in the runtime's own report of it.
+"""PURE: the runtime's own report of an exception that left the handler.
 
 A caught exception reaches the platform as a success, so the line in which the *runtime* reports it
-is the only witness. It is told apart from an exception that the function logged itself, and whose
-handler went on, by forms that loggers do not have; for .NET there is no such form, and an exception
-that the function printed as an error counts.
+is the only witness. Some runtimes write a mark that no logger writes. Others write what the
+function could have logged itself before it went on: there the report is only believed while nothing
+follows it, for a runtime reports as the last thing of an invocation.
 
-Sources: the open-source runtime interface clients of Python, Node.js, Java, Ruby and .NET
+    mark    Python; Node.js as text; Java; Ruby; a panic of Go or Rust
+    shape   Node.js as JSON (`console.error(error)` looks the same); .NET; an error that a handler
+            of Go or Rust returned
+
+Sources: the open-source runtime interface clients of these languages
 """
 
 from __future__ import annotations
@@ -14,7 +18,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from extension.frozen import Frozen
+from extension.telemetry.reading.error_objects import (
+    RUBY_TYPE,
+    FailureReport,
+    HandlerError,
+    error_object,
+)
+from extension.telemetry.reading.native_errors import is_panic
 from extension.telemetry.reading.read_json import read_json
 
 EXIT_ERROR = "Runtime.ExitError"
@@ -22,12 +32,17 @@ EXIT_ERROR = "Runtime.ExitError"
 
 # Anybody whose text gets into the log can write what these are tried on, so each is linear in it:
 # the first stack frame is found once, and the head before it is judged by itself.
-PYTHON_HEAD = re.compile(r"\[ERROR\] (?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?", re.DOTALL)
+PYTHON_HEAD = re.compile(r"\[ERROR\] (?P<type>[^\W\d][\w.]*)(?:: (?P<message>.*))?", re.DOTALL)
 PYTHON_STACK = re.compile(r"[\r\n]Traceback \(most recent call last\):")
 JAVA_HEAD = re.compile(r": (?P<type>[A-Za-z_$][\w.$]*)\r?\n(?=(?P=type)(?::|\r?\n[ \t]+at ))")
+JAVA_FIRST_LINE = re.compile(
+    r"(?P<message>[^\r\n]*): (?P<type>[A-Za-z_$][\w.$]*)\r?\n(?![ \t]+at )"
+)
 DOTNET_HEAD = re.compile(r"(?P<type>[A-Za-z_][\w.+]*Exception)(?:: (?P<message>.*))?", re.DOTALL)
 FRAME = re.compile(r"\r?\n(?=[ \t]+at )")
-RUBY_TYPE = re.compile(r"(?:Function|Init|Runtime)<(.+)>")
+
+NODE_MARKS = {"Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection"}
+
 MEMORY_WORDS = (
     "MemoryError",
     "JavaScript heap out of memory",
@@ -40,17 +55,10 @@ MEMORY_WORDS = (
 """What the runtimes write when they die of memory."""
 
 
-class HandlerError(Frozen):
-    """An exception that left the handler: type, message, stack trace as one text."""
-
-    type: str
-    message: str = ""
-    stack: str = ""
-
-
-def from_text(text: str) -> HandlerError | None:
+def from_text(text: str) -> FailureReport | None:
     """Read a whole line of text: Python's and Java's reports have no time and no level."""
-    return _python_error(text) or _java_error(text)
+    error = _python_error(text) or java_error(text)
+    return FailureReport(error, "mark") if error else None
 
 
 def _python_error(text: str) -> HandlerError | None:
@@ -60,63 +68,94 @@ def _python_error(text: str) -> HandlerError | None:
         return None
     # The runtime joins the lines with \r and indents with no-break spaces to keep them one event.
     stack = text[begin.start() + 1 :].replace("\r", "\n").replace("\u00a0", " ")
-    return HandlerError(type=head["type"], message=head["message"] or "", stack=stack)
+    return HandlerError(
+        type=head["type"], message=head["message"] or "", stack=stack.rstrip("\r\n")
+    )
 
 
-def _java_error(text: str) -> HandlerError | None:
+def java_error(text: str) -> HandlerError | None:
+    """Read `message: type`, then the stack trace.
+
+    The trace begins with the type, unless the exception has a text of its own; then two line ends
+    after the trace tell that the runtime wrote it.
+    """
+    if "\n" not in text:
+        return None
     head = JAVA_HEAD.search(text)
+    if head is None and text.endswith("\n\n"):
+        head = JAVA_FIRST_LINE.match(text)
     if head is None or not FRAME.search(text, head.end()):
         return None
-    message, stack = text[: head.start()], text[head.end() :]
-    return HandlerError(type=head["type"], message=message, stack=stack)
+    message, stack = text[: head.start("type") - 2], text[head.end() :]
+    return HandlerError(type=head["type"], message=message, stack=stack.rstrip("\r\n"))
 
 
-def from_dotnet_body(text: str) -> HandlerError | None:
+def from_dotnet_body(text: str) -> FailureReport | None:
     """Read what .NET wrote at level `fail`."""
     frame = FRAME.search(text)
     head = DOTNET_HEAD.fullmatch(text[: frame.start()]) if frame else None
     if frame is None or head is None:
         return None
     stack = text[frame.end() :]
-    return HandlerError(type=head["type"], message=head["message"] or "", stack=stack)
+    error = HandlerError(type=head["type"], message=head["message"] or "", stack=stack)
+    return FailureReport(error, "shape")
 
 
-def from_node_body(body: str) -> HandlerError | None:
-    """Read what Node wrote after time, request id and level: a mark and the error as JSON."""
+def from_node_body(body: str) -> FailureReport | None:
+    """Read what Node wrote after time, request id and level: a mark and the error as JSON.
+
+    The mark decides: an error with a `toJSON` of its own is written without type and stack.
+    """
     mark, _, told = body.partition("\t")
-    if mark.strip() not in {"Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection"}:
+    mark = mark.rstrip()
+    if mark not in NODE_MARKS:
         return None
     try:
-        return _json_error(read_json(told))
+        read = read_json(told)
     except ValueError:
-        return None
+        read = None
+    if not isinstance(read, dict):
+        return FailureReport(HandlerError(type="Error", message=told), "mark")
+    return FailureReport(_node_error(read) or HandlerError(type="Error", message=told), "mark")
 
 
-def from_json(told: Mapping[str, Any]) -> HandlerError | None:
+def _node_error(told: Mapping[str, Any]) -> HandlerError | None:
+    """Read an error; that of a rejected promise is the reason of the runtime's own."""
+    return error_object(told.get("reason")) or error_object(told)
+
+
+def from_json(told: Mapping[str, Any]) -> FailureReport | None:
     """Tell the runtime's own report from an exception that the function logged itself."""
     message = told.get("message")
-    if isinstance(message, dict):  # Node puts the error under the message
-        return None if "logger" in told else _json_error(message)
-    if message is None:  # Python and Ruby report without one; loggers always have one
-        return _json_error(told) if "stackTrace" in told else None
-    if not isinstance(message, str) or str(told.get("level", "")).upper() != "ERROR":
+    if message is None:
+        return _without_message(told)
+    level = told.get("level") or told.get("log_level")
+    if not isinstance(level, str) or level.upper() != "ERROR" or "logger" in told:
         return None
-    return _java_error(message) or from_dotnet_body(message)
+    if isinstance(message, str):
+        error = java_error(message)
+        return FailureReport(error, "mark") if error else from_dotnet_body(message)
+    if isinstance(message, dict) and _has_stack(message):  # Node puts the error under the message
+        error = _node_error(message)
+        return FailureReport(error, "shape") if error else None
+    return None
 
 
-def _json_error(told: Any) -> HandlerError | None:
-    if not isinstance(told, dict) or not told.get("errorType"):
+def _without_message(told: Mapping[str, Any]) -> FailureReport | None:
+    """Python, Ruby and Go report without a message; loggers always have one."""
+    if not {"errorMessage", "errorType", "stackTrace"} <= told.keys():
         return None
-    stack = told.get("stackTrace", told.get("stack", ""))
-    lines = stack if isinstance(stack, list) else [stack]
-    ruby = RUBY_TYPE.fullmatch(str(told["errorType"]))
-    return HandlerError(
-        type=ruby[1] if ruby else str(told["errorType"]),
-        message=str(told.get("errorMessage") or ""),
-        stack="\n".join(str(line).rstrip("\n") for line in lines),
-    )
+    is_python = "timestamp" in told and "ERROR" in (told.get("level"), told.get("log_level"))
+    is_ruby = RUBY_TYPE.fullmatch(str(told["errorType"]))
+    error = error_object(told) if is_python or is_ruby or is_panic(told) else None
+    return FailureReport(error, "mark") if error else None
+
+
+def _has_stack(error: Mapping[str, Any]) -> bool:
+    return "stackTrace" in error or "stack" in error
 
 
 def names_memory(body: str) -> bool:
     """Tell whether a runtime says here that it died for want of memory."""
-    return any(words in body for words in MEMORY_WORDS)
+    might = "emory" in body or "signal: killed" in body
+    return might and any(words in body for words in MEMORY_WORDS)

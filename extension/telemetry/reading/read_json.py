@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 MOST_DIGITS = 4300
@@ -11,6 +12,8 @@ MOST_DIGITS = 4300
 
 def read_json(text: str | bytes) -> Any:
     """Return the value; half characters, which JSON can spell but no encoder can send, become `?`.
+
+    Numbers that are not finite, `1e999` and `NaN`, stay texts: JSON has no way to write them.
 
     Raises:
         ValueError: it is not JSON, or nested too deeply to be read.
@@ -23,16 +26,28 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _loads(text: str | bytes) -> Any:
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    if text.startswith("\ufeff"):
+        raise ValueError("a byte order mark is no JSON")
     try:
-        return json.loads(text)
+        return DECODER.decode(text)
     except json.JSONDecodeError:
         raise
     except ValueError:  # an integer of more digits than Python converts
-        return json.loads(text, parse_int=_integer)
+        return json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=str)
+
+
+def _finite(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
 
 
 def _integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= MOST_DIGITS else digits
+
+
+DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=str)
 
 
 def _may_have_halves(text: str | bytes) -> bool:

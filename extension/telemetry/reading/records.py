@@ -1,58 +1,23 @@
-"""PURE: what a line of the function's output says: severity, time, request id, body, attributes.
+"""PURE: what a line of output says: severity, time, request id, body, attributes, exception.
 
-The managed runtimes write text or JSON, each in a form of its own; a line in none of them is a
-body without severity.
+`text_lines` and `json_lines` know the forms that runtimes and loggers write.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from extension.frozen import Frozen
 from extension.log import MARKER
-from extension.telemetry.reading.decode import parse_time
+from extension.telemetry.reading.error_objects import Evidence, HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
-from extension.telemetry.reading.handler_errors import (
-    HandlerError,
-    from_dotnet_body,
-    from_json,
-    from_node_body,
-    from_text,
-)
-from extension.telemetry.reading.read_json import read_json
+from extension.telemetry.reading.json_lines import read_object
+from extension.telemetry.reading.line_parts import NOTHING, LineTrace
+from extension.telemetry.reading.text_lines import read_text
 
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-PYTHON_LINE = re.compile(rf"\[([A-Z]+)\]\t(\S+Z)\t({UUID})?\t(.*)", re.DOTALL)
-NODE_LINE = re.compile(rf"(\d\S+Z)\t({UUID}|undefined)\t([A-Z]+)\t(.*)", re.DOTALL)
-DOTNET_LINE = re.compile(rf"(\d\S+Z)\t({UUID})?\t(trce|dbug|info|warn|fail|crit)\t(.*)", re.DOTALL)
 RECORD_BYTES = 64
 """What a record holds besides its texts."""
-
-BODY_KEYS = ("message", "msg")
-SEVERITY_KEYS = ("level", "log_level", "severity")
-TIME_KEYS = ("timestamp", "time")
-REQUEST_KEYS = ("requestId", "AWSRequestId")
-
-SEVERITIES = {
-    "TRACE": 1,
-    "DEBUG": 5,
-    "INFO": 9,
-    "INFORMATION": 9,
-    "WARN": 13,
-    "WARNING": 13,
-    "ERROR": 17,
-    "CRITICAL": 21,
-    "FATAL": 21,
-    "TRCE": 1,
-    "DBUG": 5,
-    "FAIL": 17,
-    "CRIT": 21,
-}
-"""Names to severity numbers of OpenTelemetry's log data model; 0 is unspecified."""
 
 
 class Record(Frozen):
@@ -67,8 +32,14 @@ class Record(Frozen):
     severity: int = 0
     severity_text: str = ""
     request_id: str = ""
-    attributes: Mapping[str, Any] = MappingProxyType({})
+    attributes: Mapping[str, Any] = NOTHING
+    """What the line tells besides: a trace context is among it, for signals that cannot take it."""
     error: HandlerError | None = None
+    """The exception that the line tells of."""
+    evidence: Evidence = ""
+    """What says that the exception left the handler."""
+    trace: LineTrace | None = None
+    """The span in which the line says it was written."""
     leaks: tuple[str, ...] = ()
     """Names of the secrets that were taken out of it."""
 
@@ -91,96 +62,31 @@ def has_marker(record: object) -> bool:
     return isinstance(record, str) and record.startswith(f'{{"extension": "{MARKER}"')
 
 
-def read_record(line: LogLine) -> Record:
-    """Read one line in whichever of the known forms it has."""
-    if isinstance(line.record, Mapping):
-        return _from_json(line, line.record)
-    text = line.record.rstrip("\r\n")
-    if text.startswith("{"):
-        try:
-            told = read_json(text)
-        except ValueError:
-            told = None
-        if isinstance(told, dict):
-            return _from_json(line, told)
-    return _from_text(line, text)
+def read_record(line: LogLine, *, knows: Callable[[str], object] = lambda _: None) -> Record:
+    """Read one line in whichever of the known forms it has.
 
-
-def _from_text(line: LogLine, text: str) -> Record:
-    if match := PYTHON_LINE.fullmatch(text):
-        level, time, request_id, body = match.groups()
-        return _record(line, body=body, level=level, time=time, request_id=request_id or "")
-    if match := NODE_LINE.fullmatch(text):
-        time, request_id, level, body = match.groups()
-        known = "" if request_id == "undefined" else request_id
-        error = from_node_body(body)
-        return _record(line, body=body, level=level, time=time, request_id=known, error=error)
-    if match := DOTNET_LINE.fullmatch(text):
-        time, request_id, level, body = match.groups()
-        error = from_dotnet_body(body) if level == "fail" else None
-        return _record(
-            line, body=body, level=level, time=time, request_id=request_id or "", error=error
-        )
-    error = from_text(text)
-    return _record(line, body=text, level="ERROR" if error else "", error=error)
-
-
-def _from_json(line: LogLine, told: Mapping[str, Any]) -> Record:
-    rest = dict(told)
-    body = _take(rest, BODY_KEYS)
-    return _record(
-        line,
-        body=_body(body, told),
-        level=str(_take(rest, SEVERITY_KEYS) or ""),
-        time=str(_take(rest, TIME_KEYS) or ""),
-        request_id=str(_take(rest, REQUEST_KEYS) or ""),
-        attributes=rest,
-        error=from_json(told),
-    )
-
-
-def _body(body: Any, told: Mapping[str, Any]) -> str:
-    if body is None and "errorMessage" in told:
-        return f"{told.get('errorType', 'Error')}: {told['errorMessage']}"
-    if body is None:
-        return ""
-    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-
-
-def _take(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
-    """Remove and return the first of some fields; the others stay attributes."""
-    for name in names:
-        if name in fields:
-            return fields.pop(name)
-    return None
-
-
-def _record(  # the fields of a record are what they are
-    line: LogLine,
-    *,
-    body: str,
-    level: str = "",
-    time: str = "",
-    request_id: str = "",
-    attributes: Mapping[str, Any] | None = None,
-    error: HandlerError | None = None,
-) -> Record:
-    return Record(
-        time_ns=_time(time) or line.time_ns,
-        observed_ns=line.time_ns,
+    A request id stays an attribute, for it may be somebody else's, unless `knows` finds it.
+    """
+    told, time_ns = line.record, line.time_ns
+    if isinstance(told, str):
+        parts = read_text(told.rstrip("\r\n"), platform_ns=time_ns, raw=told)
+    else:
+        parts = read_object(told, platform_ns=time_ns)
+    attributes = parts.attributes
+    if parts.request_key and isinstance(attributes, dict) and knows(parts.request_id):
+        attributes.pop(parts.request_key, None)
+    record = Record.__new__(Record)  # without another look at its fields' names: it is every line
+    record.__dict__.update(
+        time_ns=parts.time_ns or time_ns,
+        observed_ns=time_ns,
         stream=line.stream,
-        body=body,
-        severity=SEVERITIES.get(level.upper(), 0),
-        severity_text=level,
-        request_id=request_id,
-        attributes=attributes or {},
-        error=error,
+        body=parts.body,
+        severity=parts.severity,
+        severity_text=parts.severity_text,
+        request_id=parts.request_id,
+        attributes=attributes,
+        error=parts.error,
+        evidence=parts.evidence,
+        trace=parts.trace,
     )
-
-
-def _time(text: str) -> int:
-    """Return the time a record gives itself, unless it has no fraction: then the platform's."""
-    try:
-        return parse_time(text) if "." in text else 0
-    except ValueError:
-        return 0
+    return record

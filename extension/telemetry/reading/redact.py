@@ -7,7 +7,7 @@ from typing import Any
 
 from extension.frozen import replace
 from extension.redaction.redactor import Redacted
-from extension.telemetry.reading.handler_errors import HandlerError
+from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.records import Record
 
 Redact = Callable[[str], Redacted]

@@ -75,10 +75,13 @@ def identify(
     header = parse_header(tracing.header if tracing else invoke_header)
     reserved = parse_span_id(tracing.span_id) if tracing else 0
     if trace_parent == "xray":
+        span_id = (header.trace_id and reserved) or ids.span_id()
+        # The header that the runtime gets names the reserved id: no span is its own parent.
+        parent_span_id = header.parent_span_id if header.parent_span_id != span_id else 0
         return TraceContext(
             trace_id=header.trace_id or ids.trace_id(),
-            span_id=(header.trace_id and reserved) or ids.span_id(),
-            parent_span_id=header.trace_id and header.parent_span_id,
+            span_id=span_id,
+            parent_span_id=header.trace_id and parent_span_id,
         )
     own = TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id())
     segment = reserved or header.parent_span_id

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.reading.decode import parse, parse_time
+from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.events import (
     Event,
     InitStart,
@@ -20,6 +20,7 @@ from extension.telemetry.reading.events import (
     Tracing,
     Unknown,
 )
+from extension.telemetry.reading.times import parse_time
 from tests import platform_events as given
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "events"

@@ -30,6 +30,19 @@ def test_severity(level: str, *, refused: bool) -> None:
     assert reason == ("severity" if refused else None)
 
 
+@pytest.mark.parametrize("body", ["", " ", "\t\n"])
+def test_empty_lines_do_not_leave(body: str) -> None:
+    """They say nothing, and back ends bill them."""
+    line = LogLine(time_ns=0, stream="function", record=body)
+    assert RecordFilter().refuses(read_record(line)) == "empty"
+
+
+def test_the_text_that_is_looked_at_is_the_one_that_is_exported() -> None:
+    """Under whichever name the logger has it."""
+    line = LogLine(time_ns=0, stream="function", record={"event": "health check", "level": "info"})
+    assert RecordFilter(exclude="^health").refuses(read_record(line)) == "excluded"
+
+
 def test_exclude() -> None:
     """What the expression is found in, anywhere, is refused."""
     wanted = RecordFilter(exclude="health|ping")

@@ -14,6 +14,7 @@ from extension.telemetry.assembly.finished import (
 from extension.telemetry.assembly.held_records import MAX_RECORDS
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.assembly.verdict import Verdict, judge, judge_initialization
 from extension.telemetry.reading.xray import SpanLink
 from tests import platform_events as given
 from tests.assembly import assemble
@@ -109,6 +110,54 @@ def test_an_init_that_is_tried_again_counts_from_its_last_attempt() -> None:
     finished = feed(*given.init(0, 10), *again, given.start("r", 12), given.done("r", 13))
     initialization, _ = first_two(finished)
     assert (initialization.phase, initialization.start_ns) == ("invoke", ns(10))
+
+
+BROKEN = (
+    "[ERROR] Runtime.ImportModuleError: Unable to import module 'shop'\n"
+    "Traceback (most recent call last):"
+)
+
+
+def broken_init(begin: float, seconds: float, *, phase: str) -> list[JsonEvent]:
+    """Return the events of an initialization in which the module cannot be imported."""
+    start, _, _ = given.init(begin, seconds, phase=phase)
+    told = {"initializationType": "on-demand", "phase": phase}
+    end = given.platform(
+        "initReport",
+        begin + seconds,
+        **told,
+        status="error",
+        errorType="Runtime.ExitError",
+        metrics={"durationMs": seconds * 1000},
+    )
+    return [start, given.line(BROKEN, begin + seconds / 2), end]
+
+
+def test_an_init_that_failed_and_its_repetition_are_two_spans() -> None:
+    """Both took time; each says why it failed, and so does the invocation that waited."""
+    first, again, invocation = feed(
+        *broken_init(0, 1, phase="init"),
+        *broken_init(2, 1, phase="invoke"),
+        given.start("r", 3),
+        given.exited("r", 3),
+        given.report("r", 3.5, status="error"),
+    )[:3]
+    assert isinstance(first, Initialization)
+    assert isinstance(again, Initialization)
+    assert isinstance(invocation, Invocation)
+    assert [(each.phase, each.start_ns, each.end_ns) for each in (first, again)] == [
+        ("init", ns(0), ns(1)),
+        ("invoke", ns(2), ns(3)),
+    ]
+    assert first.context.trace_id == again.context.trace_id == invocation.context.trace_id
+    assert first.context.span_id != again.context.span_id
+    expected = Verdict(
+        failed=True,
+        error_type="Runtime.ImportModuleError",
+        description="Unable to import module 'shop'",
+    )
+    assert judge_initialization(first) == judge_initialization(again) == expected
+    assert judge(invocation) == expected
 
 
 def test_without_its_report_the_runtime_ends_it() -> None:

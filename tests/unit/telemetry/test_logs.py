@@ -39,9 +39,8 @@ def test_a_line_has_the_ids_of_its_invocation() -> None:
             "trace": given.TRACE_ID,
             "span": int(given.RESERVED, 16),
             "attributes": {
-                "stock": '{"a": 1}',
+                "stock": {"a": 1},
                 "faas.invocation_id": "r",
-                "log.iostream": "function",
             },
         }
     ]
@@ -62,6 +61,55 @@ def test_what_left_the_handler_is_on_its_line() -> None:
     assert line["severity"] == 17
     assert line["attributes"]["exception.type"] == "KeyError"
     assert line["attributes"]["exception.message"] == "'user'"
+
+
+def test_a_lines_own_trace_context_is_the_records() -> None:
+    """An SDK in the function names its span; the invocation is found by its id."""
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    told = {"message": "x", "trace_id": trace, "span_id": span, "trace_flags": "01", "n": 1}
+    [line] = logs(given.start("r", 1), given.line(told, 1.5))
+    assert (line["trace"], line["span"]) == (int(trace, 16), int(span, 16))
+    assert line["attributes"] == {"n": 1, "faas.invocation_id": "r"}
+
+
+def test_a_request_id_is_told_once() -> None:
+    """Lambda's own is `faas.invocation_id`; somebody else's stays as it is."""
+    request_id = "aaaaaaaa-1111-4111-8111-111111111111"
+    ours, others = logs(
+        given.start(request_id, 1),
+        given.line({"message": "x", "requestId": request_id}, 1.5),
+        given.line({"message": "x", "requestId": "req_1"}, 1.5),
+    )
+    assert ours["attributes"] == {"faas.invocation_id": request_id}
+    assert others["attributes"] == {"faas.invocation_id": request_id, "requestId": "req_1"}
+
+
+def test_a_handled_exception_has_the_conventional_attributes() -> None:
+    """Back ends show an exception, and the invocation has not failed."""
+    told = {"level": "ERROR", "message": "retried", "logger": "a", "errorType": "ValueError",
+            "errorMessage": "no", "stackTrace": ["a"]}  # fmt: skip
+    [line] = logs(given.start("r", 1), given.line(told, 1.5))
+    assert line["attributes"] == {
+        "logger": "a",
+        "faas.invocation_id": "r",
+        "exception.type": "ValueError",
+        "exception.message": "no",
+        "exception.stacktrace": "a",
+    }
+
+
+def test_a_field_without_a_name_does_not_leave() -> None:
+    """OTLP wants names that are not empty, at any depth."""
+    told = {"message": "x", "": 1, "a": {"": 2, "b": [None, {"c": 2**70}]}, "d": None}
+    [line] = logs(given.start("r", 1), given.line(told, 1.5))
+    nested = {"b": [None, {"c": str(2**70)}]}
+    assert line["attributes"] == {"faas.invocation_id": "r", "a": nested}
+
+
+def test_a_line_of_an_extension_says_so() -> None:
+    """`log.iostream` would be stdout or stderr, which the platform does not tell."""
+    [line] = logs(given.start("r", 1), given.line("x", 1.5, stream="extension"))
+    assert line["attributes"]["lambda_dispatch.log.source"] == "extension"
 
 
 def test_a_line_of_nobody_has_no_ids() -> None:

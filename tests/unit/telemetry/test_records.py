@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
-from extension.telemetry.reading.handler_errors import HandlerError
 from extension.telemetry.reading.records import Record, is_own, read_record
 from tests.platform_events import ns
 
@@ -55,7 +55,14 @@ def test_json(*, as_text: bool) -> None:
             "message": "paid", "order": 42, "items": ["a"]}  # fmt: skip
     record = read(json.dumps(told) + "\n" if as_text else told)
     assert (record.severity, record.request_id, record.body) == (9, REQUEST, "paid")
-    assert (record.time_ns, record.attributes) == (ns(0.25), {"order": 42, "items": ["a"]})
+    assert record.time_ns == ns(0.25)
+    assert record.attributes == {"requestId": REQUEST, "order": 42, "items": ["a"]}
+
+
+def test_the_id_of_a_request_that_is_known_is_no_attribute() -> None:
+    """It is told of the record by another name."""
+    line = LogLine(time_ns=ns(0), stream="function", record={"message": "x", "requestId": REQUEST})
+    assert read_record(line, knows=REQUEST.__eq__).attributes == {}
 
 
 @pytest.mark.parametrize(
@@ -64,12 +71,12 @@ def test_json(*, as_text: bool) -> None:
         ({"msg": "hello", "severity": "debug"}, "hello", 5),
         ({"message": "hello", "log_level": "CRITICAL"}, "hello", 21),
         ({"message": {"a": 1}, "level": "FATAL"}, '{"a": 1}', 21),
-        ({"message": None, "level": 30}, "", 0),
-        ({"order": 42}, "", 0),
+        ({"message": None, "level": 30}, '{"message": null, "level": 30}', 9),
+        ({"order": 42}, '{"order": 42}', 0),
     ],
 )
 def test_json_of_other_loggers(told: dict[str, Any], body: str, severity: int) -> None:
-    """The usual names of message and level are known; without a message the body is empty."""
+    """The usual names of message and level are known; without a message the JSON is the body."""
     record = read(told)
     assert (record.body, record.severity) == (body, severity)
 
@@ -154,7 +161,7 @@ def test_node_exception_that_left_the_handler() -> None:
 )
 def test_an_error_the_function_logged_itself_is_no_failure(text: Any) -> None:
     """A handler that logs an exception and goes on has not failed."""
-    assert read(text).error is None
+    assert read(text).evidence == ""
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.events import LogLine
-from extension.telemetry.reading.records import read_record
+from extension.telemetry.reading.records import Record, read_record
 from extension.telemetry.reading.redact import redact_json, redact_record
 from extension.telemetry.sender import Sender
 from tests import platform_events as given
@@ -43,8 +43,8 @@ def test_every_part_of_a_record_is_cleaned() -> None:
 def test_a_level_is_cleaned_and_short() -> None:
     """What calls itself a level may be anything, a secret longer than any level included."""
     for level, expected in ((SECRET, "[REDACTED:shop/key]"), ("l" * 99, "l" * 32)):
-        line = LogLine(time_ns=0, stream="function", record={"level": level, "message": "x"})
-        assert redact_record(read_record(line), redactor().redact).severity_text == expected
+        line = Record(time_ns=0, observed_ns=0, stream="function", body="x", severity_text=level)
+        assert redact_record(line, redactor().redact).severity_text == expected
 
 
 def test_what_is_nested_too_deeply_does_not_leave() -> None:

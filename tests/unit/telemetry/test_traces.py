@@ -7,6 +7,8 @@ from typing import Any
 
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.spans import SpanBuilder
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.records import read_record
 from extension.telemetry.reading.xray import TraceParent
 from extension.telemetry.sender import Sender
 from tests import platform_events as given
@@ -78,7 +80,7 @@ shop  1 to 2  SERVER UNSET
   lambda_dispatch.status = 'success'
   lambda_dispatch.duration_ms = 1000
   lambda_dispatch.produced_bytes = 50
-  * 1.5 log n=2 log.message='paid' log.severity='INFO'
+  * 1.5 log log.message='paid' log.severity='INFO' n=2
 responseLatency  1 to 1.9  INTERNAL UNSET
   5759e988bd862e3fe1be46a994272793 2 under 24cd7d670fa455f0
 responseDuration  1.9 to 2  INTERNAL UNSET
@@ -185,6 +187,89 @@ exception.stacktrace='Traceback (most recent call last):\\n  File a'
 log.severity='ERROR'
 """
     )
+
+
+def report_of_error(*, followed: bool) -> list[JsonEvent]:
+    """Return an invocation in which Node logs an error as JSON, and perhaps goes on."""
+    error = {"errorType": "OrderError", "errorMessage": "no", "stackTrace": ["OrderError: no"]}
+    lines = [given.line({"level": "ERROR", "message": error}, 1.5)]
+    lines += [given.line({"level": "INFO", "message": "retried"}, 1.6)] * followed
+    return [given.start("r", 1), *lines, given.done("r", 2)]
+
+
+def test_a_handled_error_in_the_json_of_node() -> None:
+    """It looks like the runtime's report, but the function went on."""
+    text = exported(report_of_error(followed=True))
+    assert "SERVER UNSET" in text
+    assert "error.type" not in text
+    assert "SERVER ERROR 'no'" in exported(report_of_error(followed=False))
+
+
+def test_the_cut_of_deliveries_does_not_change_the_verdict() -> None:
+    """What follows an error decides whether it comes with it or later."""
+    for followed in (True, False):
+        events = report_of_error(followed=followed)
+        whole = exported(events)
+        assert all(exported(events[:cut], events[cut:]) == whole for cut in range(1, len(events)))
+
+
+def test_a_handled_error_on_a_managed_instance() -> None:
+    """The platform says that the handler succeeded, so it did."""
+    request_id = "aaaaaaaa-1111-4111-8111-111111111111"
+    error = {"errorType": "OrderError", "errorMessage": "no", "stackTrace": ["a"]}
+    line = given.line({"level": "ERROR", "requestId": request_id, "message": error}, 1.5)
+    for status, expected in (("success", "UNSET"), ("error", "ERROR 'no'")):
+        told = {"errorType": "Runtime.Unknown"} if status == "error" else {}
+        end = given.platform("report", 2, requestId=request_id, status=status, **told)
+        text = exported([given.start(request_id, 1, traced=False), line, end], concurrent=True)
+        assert f"SERVER {expected}" in text
+        assert ("error.type = 'OrderError'" in text) is (status == "error")
+        assert ("* 1.5 exception" in text) is (status == "error")
+
+
+def test_an_exit_is_explained_by_the_runtimes_report() -> None:
+    """The platform knows only that the process ended."""
+    request = "8286a188-ba32-4475-8077-530cd35c09a9"
+    mark = "ERROR\tUncaught Exception \t"
+    line = f'{given.iso(1.5)}\t{request}\t{mark}{{"errorType":"OrderError","errorMessage":"no"}}'
+    text = exported(
+        [given.start("r", 1), given.line(line, 1.5), given.exited("r", 2)],
+        [given.report("r", 2.1, status="error")],
+    )
+    assert "SERVER ERROR 'no'" in text
+    assert "error.type = 'OrderError'" in text
+
+
+def test_a_handled_exception_is_no_event_of_its_own() -> None:
+    """Its type, message and stack are on the event of its line."""
+    told = {"level": "ERROR", "message": "x", "logger": "a", "errorType": "E", "errorMessage": "m"}
+    text = exported([given.start("r", 1), given.line(told, 1.5), given.done("r", 2)])
+    assert "* 1.5 exception" not in text
+    assert "exception.type='E' exception.message='m'" in text
+
+
+def told_exceptions(*, repeat: bool, keep: bool = True) -> int:
+    """Return how many exceptions the span tells where lines are log records."""
+    builder = SpanBuilder(
+        ids=SequentialIds(), sender=Sender(function_name="shop", account_id=""),
+        with_records=False, repeat_exceptions=repeat,
+    )  # fmt: skip
+    into = Assembler(ids=SequentialIds(), stream_records=True)
+    assemble(into, [[given.start("r", 1)]])
+    text = "[ERROR] KeyError: 'user'\nTraceback (most recent call last):\n  File a\n"
+    line = LogLine(time_ns=given.ns(1.5), stream="function", record=text)
+    into.feed_record(read_record(line), keep=keep)
+    [invocation] = assemble(into, [[given.done("r", 2)]])
+    [span] = builder.build(invocation)
+    assert span.status.description == "'user'"
+    return len(span.events)
+
+
+def test_an_exception_is_told_once() -> None:
+    """By its log record, where there is one; the user may ask for both."""
+    assert told_exceptions(repeat=False) == 0
+    assert told_exceptions(repeat=True) == 1
+    assert told_exceptions(repeat=False, keep=False) == 1
 
 
 def test_a_restore_from_a_snapshot() -> None:

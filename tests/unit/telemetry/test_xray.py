@@ -71,6 +71,14 @@ def test_parent_without_root_is_no_parent() -> None:
     assert context == TraceContext(trace_id=1, span_id=1)
 
 
+def test_no_span_is_its_own_parent() -> None:
+    """The header that some platforms pass on names the reserved id as the parent."""
+    header = HEADER.replace(PARENT, RESERVED)
+    tracing = Tracing(header=header, span_id=RESERVED)
+    context = identify(tracing, invoke_header="", trace_parent="xray", ids=SequentialIds())
+    assert (context.span_id, context.parent_span_id) == (int(RESERVED, 16), 0)
+
+
 def test_link_keeps_a_trace_of_its_own() -> None:
     """`link` begins a trace of our own that points at X-Ray's segment and names its trace."""
     tracing = Tracing(header=HEADER, span_id=RESERVED)

@@ -1,0 +1,56 @@
+"""PURE: what the lines of one request tell of an exception that left the handler.
+
+A report with a mark counts. One that has the shape alone counts while it is the last line: the
+runtime writes it just before it answers the platform, and a function that logged a handled error
+mostly goes on. Where the two cannot be told apart, a last line that looks like the runtime's report
+is taken for it. Where the platform itself tells the handler's result, no line overrules it.
+"""
+
+from __future__ import annotations
+
+from extension.telemetry.assembly.finished import TimedError
+from extension.telemetry.reading.error_objects import HandlerError
+from extension.telemetry.reading.native_errors import (
+    PANIC,
+    PANIC_TRAILER,
+    PANIC_WORD,
+    RustPanic,
+)
+from extension.telemetry.reading.records import Record
+
+
+class Failure:
+    """Learns line by line; only lines of the function count."""
+
+    def __init__(self) -> None:
+        self._report: TimedError | None = None
+        self._has_mark = False
+        self._is_last = False
+        self._panic = RustPanic()
+
+    def learn(self, record: Record, *, is_kept: bool = True) -> None:
+        """Take a line; `is_kept` unless the user's filters drop it."""
+        if record.stream != "function":
+            return
+        if self._panic.is_open or record.body.startswith(PANIC_WORD):
+            self._panic.learn(record.body)
+        if record.evidence and record.error:
+            self._take(record, record.error, is_kept=is_kept)
+        elif self._is_last and record.body.strip() and record.body != PANIC_TRAILER:
+            self._is_last = False
+
+    def left_handler(self, *, status: str, platform_decides: bool) -> TimedError | None:
+        """Return what left the handler, given what the platform says of the request."""
+        if platform_decides and status == "success":
+            return None
+        is_believed = self._has_mark or (self._is_last and status != "timeout")
+        return self._report if is_believed else None
+
+    def _take(self, record: Record, error: HandlerError, *, is_kept: bool) -> None:
+        if self._has_mark and record.evidence != "mark":
+            return
+        if error.type == PANIC:
+            error = self._panic.told or error
+        self._has_mark = record.evidence == "mark"
+        self._is_last = True
+        self._report = TimedError(time_ns=record.time_ns, error=error, has_record=is_kept)

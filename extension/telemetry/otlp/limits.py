@@ -1,0 +1,66 @@
+"""How long and how many attributes may be; back ends refuse, or cut silently, what is beyond.
+
+A text that is too long loses its middle, for the end of a stack trace says as much as its
+beginning, and says how much is missing. Attributes beyond the number are left out; those that are
+ours go first, so a line's own are left out. Both are counted.
+Source: https://opentelemetry.io/docs/specs/otel/common/#attribute-limits
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+LONGEST = 4095
+"""Characters of a value; New Relic takes no more."""
+
+MOST = 128
+"""Attributes of a span, event or record; Loki takes no more, and OpenTelemetry has the same."""
+
+SHORTEST_CUT = 64
+"""A shorter limit leaves no room to say what is missing."""
+
+
+class Limits:
+    """Those of one signal; what they cost is counted in `cut`."""
+
+    def __init__(
+        self, *, length: int = LONGEST, count: int = MOST, cut: Counter[str] | None = None
+    ) -> None:
+        self._length = length
+        self._count = count
+        self._counts: Counter[str] = Counter() if cut is None else cut
+
+    def apply(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return attributes within the limits; the last ones are left out."""
+        if len(attributes) > self._count:
+            self._counts["attributes"] += len(attributes) - self._count
+            attributes = dict(list(attributes.items())[: self._count])
+        longest = self._length
+        for value in attributes.values():
+            if isinstance(value, str):
+                if len(value) <= longest:
+                    continue
+            elif not isinstance(value, list | dict | tuple):
+                continue
+            return {key: self._value(each) for key, each in attributes.items()}
+        return attributes
+
+    def _value(self, value: Any) -> Any:
+        match value:
+            case str():
+                return value if len(value) <= self._length else self._cut(value)
+            case list() | tuple():
+                return [self._value(each) for each in value]
+            case Mapping():
+                return {key: self._value(each) for key, each in value.items()}
+        return value
+
+    def _cut(self, text: str) -> str:
+        self._counts["values"] += 1
+        if self._length < SHORTEST_CUT:
+            return text[: self._length]
+        mark = f"…[{len(text) - self._length} characters cut]…"
+        room = self._length - len(mark)
+        return text[: room - room // 2] + mark + text[len(text) - room // 2 :]

@@ -1,0 +1,77 @@
+"""PURE: an exception as a value, and as the JSON object that runtimes and loggers make of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from extension.frozen import Frozen
+
+RUBY_TYPE = re.compile(r"(?:Function|Init|Runtime)<(.+)>")
+"""Ruby's runtime wraps the class in where it came from."""
+
+Evidence = Literal["", "mark", "shape"]
+"""What makes a line the runtime's report of a failure: a mark, its shape alone, or nothing."""
+
+
+class HandlerError(Frozen):
+    """An exception that a line tells of: type, message, stack trace as one text."""
+
+    type: str
+    message: str = ""
+    stack: str = ""
+
+
+class FailureReport(NamedTuple):
+    """What the runtime reports, and how sure it is that it was the runtime."""
+
+    error: HandlerError
+    evidence: Evidence
+
+
+TYPE_NAMES = ("errorType", "type", "name", "class", "ClassName")
+MESSAGE_NAMES = ("errorMessage", "message", "msg", "Message")
+STACK_NAMES = ("stackTrace", "stack", "stack_trace", "stacktrace", "StackTraceString", "trace")
+ERROR_NAMES = frozenset((*TYPE_NAMES, *MESSAGE_NAMES, *STACK_NAMES))
+"""All that `error_object` may use of an object."""
+
+
+def error_object(told: Any) -> HandlerError | None:
+    """Read an error as an object, as runtimes and loggers of many languages write it.
+
+    One that tells no type is an `Error`; None if it tells no message either.
+    """
+    if not isinstance(told, Mapping):
+        return None
+    kind, message = _first(told, TYPE_NAMES), _first(told, MESSAGE_NAMES)
+    if not isinstance(kind, str) or not kind:
+        kind = "Error" if message else ""
+    if not kind:
+        return None
+    ruby = RUBY_TYPE.fullmatch(kind)
+    return HandlerError(
+        type=ruby[1] if ruby else kind,
+        message="" if message is None else str(message),
+        stack=stack_text(_first(told, STACK_NAMES)),
+    )
+
+
+def stack_text(stack: Any) -> str:
+    """Return a stack trace as one text: Java writes objects, Go others, most a list of lines."""
+    if isinstance(stack, list):
+        return "\n".join(_frame(frame).rstrip("\n") for frame in stack)
+    return stack if isinstance(stack, str) else ""
+
+
+def _frame(frame: Any) -> str:
+    match frame:
+        case {"class": kind, "method": method, **more}:
+            return f"\tat {kind}.{method}({more.get('file')}:{more.get('line')})"
+        case {"path": path, "line": line, "label": label}:
+            return f"{label}\n\t{path}:{line}"
+    return str(frame)
+
+
+def _first(told: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((told[name] for name in names if told.get(name) is not None), None)

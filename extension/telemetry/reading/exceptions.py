@@ -1,0 +1,105 @@
+"""PURE: an exception that the function logged itself, in the fields that loggers put it in.
+
+The line's record carries it in the conventional attributes; it says nothing of the invocation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from extension.telemetry.reading.aliases import Field, Fields, value_of, without
+from extension.telemetry.reading.error_objects import (
+    ERROR_NAMES,
+    HandlerError,
+    error_object,
+    stack_text,
+)
+
+HEAD = re.compile(r"(?P<type>[^\W\d][\w.$+]*)(?:: (?P<message>.*))?")
+"""The line of a trace that names the exception: the last in Python, the first elsewhere."""
+
+FRAME = re.compile(r"\n[ \t]+at ")
+PYTHON = "Traceback (most recent call last):"
+
+
+PARTS = ("error", "error_type", "error_message", "stack")
+Held = Mapping[str, list[tuple[Field, Any]]]
+
+EXCEPTION_PARTS = frozenset(("error", "error_type", "stack"))
+"""Parts of a line without which it tells of no exception."""
+
+
+def take_exception(
+    told: Mapping[str, Any], found: Fields, rest: dict[str, Any]
+) -> HandlerError | None:
+    """Return the exception that a structured line tells, and take its fields out of the rest."""
+    held = {
+        part: [(field, value_of(told, field)) for field in found.get(part, ())] for part in PARTS
+    }
+    return _of_fields(held, rest) or _of_object(held, rest) or _of_trace(held, rest)
+
+
+def _of_fields(held: Held, rest: dict[str, Any]) -> HandlerError | None:
+    """Read type, message and stack from fields of their own."""
+    kind, message, stack = (_first(held, part) for part in ("error_type", "error_message", "stack"))
+    if kind is None or not (message or stack):
+        return None
+    for each in (kind, message, stack):
+        if each:
+            without(rest, each[0])
+    return HandlerError(
+        type=str(kind[1]),
+        message=str(message[1]) if message else "",
+        stack=stack_text(stack[1]) if stack else _take_text(held, rest),
+    )
+
+
+def _of_object(held: Held, rest: dict[str, Any]) -> HandlerError | None:
+    """Read an error from a field that holds all of it; what else it holds stays there."""
+    for field, value in held["error"]:
+        error = error_object(value)
+        if error is None or not (error.message and (error.stack or error.type != "Error")):
+            continue
+        more = {key: each for key, each in value.items() if key not in ERROR_NAMES}
+        without(rest, field)
+        if more:
+            rest[field[0]] = more
+        return error
+    return None
+
+
+def _of_trace(held: Held, rest: dict[str, Any]) -> HandlerError | None:
+    """Read a field that holds a stack trace, in which the type is named."""
+    for field, value in (*held["stack"], *held["error"]):
+        trace = stack_text(value)
+        if "\n" in trace and (error := from_trace(trace)):
+            without(rest, field)
+            return error
+    return None
+
+
+def from_trace(trace: str) -> HandlerError | None:
+    """Read type and message from a stack trace as it is printed."""
+    trace = trace.strip("\r\n")
+    is_python = trace.startswith(PYTHON)
+    if not is_python and not FRAME.search(trace):
+        return None
+    head = HEAD.fullmatch(trace[trace.rfind("\n") + 1 :] if is_python else trace.partition("\n")[0])
+    if head is None:
+        return None
+    return HandlerError(type=head["type"], message=head["message"] or "", stack=trace)
+
+
+def _take_text(held: Held, rest: dict[str, Any]) -> str:
+    """Return the trace of an exception whose type has a field of its own."""
+    for field, value in held["error"]:
+        if isinstance(value, str):
+            without(rest, field)
+            return value
+    return ""
+
+
+def _first(held: Held, part: str) -> tuple[Field, Any] | None:
+    return next((each for each in held[part] if each[1] and isinstance(each[1], str | list)), None)

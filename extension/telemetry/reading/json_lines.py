@@ -1,0 +1,181 @@
+"""PURE: a structured line, whichever logger wrote it.
+
+What is used becomes a part of the record; what is not stays an attribute. Where no text is found
+the JSON itself is the text, so that filters and people have something to look at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from extension.telemetry.reading.aliases import Field, Fields, find, value_of, without
+from extension.telemetry.reading.error_objects import HandlerError
+from extension.telemetry.reading.exceptions import EXCEPTION_PARTS, take_exception
+from extension.telemetry.reading.handler_errors import from_json
+from extension.telemetry.reading.levels import ERROR, LEVELS, UNREAD, Level, read_level
+from extension.telemetry.reading.line_parts import LineParts
+from extension.telemetry.reading.native_errors import from_go, from_rust_fields
+from extension.telemetry.reading.read_json import read_json
+from extension.telemetry.reading.times import own_time
+from extension.telemetry.reading.trace_fields import read_trace
+
+GELF = "short_message"
+GO_KEYS = {"time", "level", "msg"}
+"""Of slog, when it writes what was logged by the package `log`."""
+
+ERROR_FIELDS = ("errorType", "errorMessage", "stackTrace")
+UUID_LENGTH = 36
+TOO_DEEP = "[nested too deeply]"
+
+
+def read_object(
+    told: Mapping[str, Any], *, platform_ns: int, text: str = "", is_inner: bool = False
+) -> LineParts:
+    """Read a JSON object, and one more inside its text; `text` is how it was written, if known."""
+    found, rest = find(told), dict(told)
+    level = _take_level(told, found["level"], rest) if "level" in found else UNREAD
+    time_ns = _take_time(told, found["time"], rest, platform_ns) if "time" in found else 0
+    body = _take_text(told, found, rest, has_level=level is not UNREAD)
+    request_id, request_key = _request(told, found["request"]) if "request" in found else ("", "")
+    report = inner = None
+    if level.severity == ERROR.severity or body is None:
+        report = from_json(told) or from_rust_fields(told)
+    if not is_inner and not (isinstance(body, str) and body[:1] != "{"):
+        inner = read_inner(body, platform_ns=platform_ns)
+        if inner and isinstance(body, str) and told.keys() == GO_KEYS:
+            report = from_go(read_json(body))
+    if report:
+        for name in ERROR_FIELDS:
+            rest.pop(name, None)
+        level = ERROR if level is UNREAD else level  # Ruby's report has none
+    error: HandlerError | None = None
+    if report:
+        error = report.error
+    elif not EXCEPTION_PARTS.isdisjoint(found):
+        error = take_exception(told, found, rest)
+    if not body or not isinstance(body, str):
+        is_alone = rest.keys() <= {request_key}
+        body = _body(body, told, error, text=text, is_alone=is_alone)
+    parts = LineParts(
+        body,
+        level.severity,
+        level.text,
+        time_ns,
+        request_id,
+        request_key,
+        rest,
+        error,
+        report.evidence if report else "",
+        read_trace(told, found) if "trace_id" in found else None,
+    )
+    return around(inner, parts) if inner else parts
+
+
+def read_inner(body: Any, *, platform_ns: int, may_nest: bool = False) -> LineParts | None:
+    """Read the JSON object that a text is, or that stands in its place; None if it is none."""
+    if isinstance(body, dict):
+        return read_object(body, platform_ns=platform_ns, is_inner=True)
+    if not isinstance(body, str) or not body.startswith("{"):
+        return None
+    try:
+        told = read_json(body)
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    return read_object(told, platform_ns=platform_ns, text=body, is_inner=not may_nest)
+
+
+def around(inner: LineParts, outer: LineParts) -> LineParts:
+    """Return what both tell: the function's own logger knows better than what wrapped its line."""
+    return outer._replace(
+        body=inner.body,
+        severity=inner.severity or outer.severity,
+        severity_text=inner.severity_text or outer.severity_text,
+        time_ns=inner.time_ns or outer.time_ns,
+        request_id=outer.request_id or inner.request_id,
+        request_key=outer.request_key if outer.request_id else inner.request_key,
+        attributes={**outer.attributes, **inner.attributes},
+        error=outer.error or inner.error,
+        trace=inner.trace or outer.trace,
+    )
+
+
+def _take_level(told: Mapping[str, Any], fields: Iterable[Field], rest: dict[str, Any]) -> Level:
+    for outer, inner in fields:
+        value = value_of(told, (outer, inner)) if inner else told[outer]
+        level = LEVELS.get(value) if isinstance(value, str) else None
+        level = level or read_level(value, key=outer, is_gelf=GELF in told)
+        if level is not UNREAD:
+            without(rest, (outer, inner))
+            return level
+    return UNREAD
+
+
+def _take_time(
+    told: Mapping[str, Any], fields: Iterable[Field], rest: dict[str, Any], platform_ns: int
+) -> int:
+    for outer, inner in fields:
+        value = value_of(told, (outer, inner)) if inner else told[outer]
+        time_ns = own_time(value, platform_ns=platform_ns)
+        if time_ns is not None:
+            without(rest, (outer, inner))
+            return time_ns
+    return 0
+
+
+def _take_text(
+    told: Mapping[str, Any], found: Fields, rest: dict[str, Any], *, has_level: bool
+) -> Any:
+    """Return the text, an empty one only if there is no other; None if there is none."""
+    empty: Field | None = None
+    for field in found.get("text", ()):
+        outer, inner = field
+        value = value_of(told, field) if inner else told[outer]
+        if value or value in (0, False):
+            without(rest, field)
+            return value
+        if value is not None:
+            empty = empty or field
+    if has_level and "weak_text" in found:
+        for field in found["weak_text"]:
+            value = value_of(told, field)
+            if value and isinstance(value, str):
+                without(rest, field)
+                return value
+    if empty:
+        without(rest, empty)
+    return "" if empty else None
+
+
+def _request(told: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, str]:
+    """Return the request id and the attribute that tells it; others' seldom have Lambda's form."""
+    first = ("", "")
+    for outer, inner in fields:
+        value = value_of(told, (outer, inner)) if inner else told[outer]
+        if value and isinstance(value, str):
+            request = (value, "" if inner else outer)
+            if len(value) == UUID_LENGTH:
+                return request
+            first = first if first[0] else request
+    return first
+
+
+def _body(
+    body: Any, told: Mapping[str, Any], error: HandlerError | None, *, text: str, is_alone: bool
+) -> str:
+    """Return a text for a line that tells none, or whose text is a value."""
+    if body is None and error:
+        return f"{error.type}: {error.message}" if error.message else error.type
+    if body is None or (body == "" and not is_alone):
+        return text or _dump(told)
+    return "" if body == "" else _dump(body)
+
+
+def _dump(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return TOO_DEEP

@@ -1,0 +1,184 @@
+r"""PURE: a line of text, in the forms that the managed runtimes and Go's and Rust's loggers write.
+
+    [LEVEL]\ttime\trequest id\ttext                      Python
+    time\trequest id\tLEVEL\ttext                        Node.js, .NET
+    [LEVEL] text                                          Java's LambdaLogger
+    2026-01-31 12:00:00 request id LEVEL Logger - text    Java's log4j2, in the layout AWS gives
+    L, [time #pid] LEVEL request id -- : text             Ruby's Logger
+    LEVEL span{request id}: text                          Rust's tracing
+    2026/01/31 12:00:00 text                              Go's log
+
+A line in none of them is a text without severity. A text that is JSON is read as such.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from extension.telemetry.reading.error_objects import FailureReport
+from extension.telemetry.reading.handler_errors import from_dotnet_body, from_node_body, from_text
+from extension.telemetry.reading.json_lines import around, read_inner
+from extension.telemetry.reading.levels import ERROR, LEVELS, UNREAD, named
+from extension.telemetry.reading.line_parts import LineParts
+from extension.telemetry.reading.native_errors import RUST_SPAN, from_go, from_rust
+from extension.telemetry.reading.read_json import read_json
+from extension.telemetry.reading.times import own_time
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+PYTHON_LINE = re.compile(rf"\[([A-Z]+)\]\t(\S+Z)\t({UUID})?\t(.*)", re.DOTALL)
+NODE_LINE = re.compile(
+    rf"(\d\S+Z)\t({UUID}|undefined|)\t([A-Z]+|trce|dbug|info|warn|fail|crit)\t(.*)", re.DOTALL
+)
+NAMES = "TRACE|DEBUG|INFO|WARN|ERROR|FATAL"
+JAVA_LINE = re.compile(rf"\[({NAMES})\] (.*)", re.DOTALL)
+LOG4J_LINE = re.compile(
+    rf"(\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?) ({UUID})? *({NAMES}) +(\S+) - (.*)",
+    re.DOTALL,
+)
+RUBY_LINE = re.compile(
+    rf"[DIWEFA], \[(\S+) #\d+\] +(DEBUG|INFO|WARN|ERROR|FATAL|ANY) ({UUID})?"
+    r"[^\n]{0,64}? ?-- [^\n:]{0,64}: (.*)",
+    re.DOTALL,
+)
+RUST_LINE = re.compile(r"(?:(\d\S+Z) +)?(TRACE|DEBUG| INFO| WARN|ERROR) (.*)", re.DOTALL)
+RUST_REQUEST = re.compile(rf'requestId="({UUID})"')
+GO_LINE = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) (.*)", re.DOTALL)
+
+Reader = Callable[[str, int], LineParts | None]
+
+
+def read_text(text: str, *, platform_ns: int, raw: str = "") -> LineParts:
+    """Read a line without its end; `raw` is the line with it."""
+    for reader in READERS.get(text[:1], ()):
+        parts = reader(text, platform_ns)
+        if parts:
+            return parts
+    report = from_text(raw or text) if "\n" in text or "\r" in text else None
+    if report:
+        return _failed(LineParts(text), report)
+    return LineParts(text)
+
+
+def _python(text: str, platform_ns: int) -> LineParts | None:
+    match = PYTHON_LINE.fullmatch(text)
+    if match is None:
+        return None
+    level, time, request_id, body = match.groups()
+    return _parts(body, level, time, request_id, platform_ns)
+
+
+def _node(text: str, platform_ns: int) -> LineParts | None:
+    match = NODE_LINE.fullmatch(text)
+    if match is None:
+        return None
+    time, request_id, level, body = match.groups()
+    known = "" if request_id == "undefined" else request_id
+    report = None
+    if level == "ERROR":
+        report = from_node_body(body)
+    elif level == "fail":
+        report = from_dotnet_body(body)
+    if report:
+        severity, _ = named(level)
+        time_ns = own_time(time, platform_ns=platform_ns) or 0
+        return _failed(LineParts(body, severity, level, time_ns, known), report)
+    return _parts(body, level, time, known, platform_ns)
+
+
+def _java(text: str, platform_ns: int) -> LineParts | None:
+    match = JAVA_LINE.fullmatch(text)
+    if match is None or from_text(text):
+        return None
+    return _parts(match[2], match[1], "", "", platform_ns)
+
+
+def _log4j(text: str, platform_ns: int) -> LineParts | None:
+    match = LOG4J_LINE.fullmatch(text)
+    if match is None:
+        return None
+    time, request_id, level, logger, body = match.groups()
+    parts = _parts(body, level, time, request_id, platform_ns)
+    return parts._replace(attributes={"logger": logger, **parts.attributes})
+
+
+def _ruby(text: str, platform_ns: int) -> LineParts | None:
+    match = RUBY_LINE.fullmatch(text)
+    if match is None:
+        return None
+    time, level, request_id, body = match.groups()
+    return _parts(body, level, time, request_id, platform_ns)
+
+
+def _rust(text: str, platform_ns: int) -> LineParts | None:
+    match = RUST_LINE.fullmatch(text)
+    if match is None:
+        return None
+    time, level, said = match.groups()
+    span, end, body = said.partition("}: ") if said.startswith(RUST_SPAN) else ("", "", said)
+    request = RUST_REQUEST.search(span)
+    parts = _parts(
+        body if end else said, level.strip(), time or "", request and request[1], platform_ns
+    )
+    report = from_rust(body) if end and level == "ERROR" else None
+    return _failed(parts, report) if report else parts
+
+
+def _go(text: str, platform_ns: int) -> LineParts | None:
+    match = GO_LINE.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, clock, body = match.groups()
+    time_ns = own_time(f"{year}-{month}-{day} {clock}", platform_ns=platform_ns)
+    if time_ns is None:  # whoever's time it is, it is part of the text
+        return None
+    parts = _with_inner(LineParts(body, time_ns=time_ns), platform_ns)
+    report = _go_report(body)
+    return _failed(parts, report) if report else parts
+
+
+def _go_report(body: str) -> FailureReport | None:
+    try:
+        told = read_json(body) if body.startswith('{"error') else None
+    except ValueError:
+        return None
+    return from_go(told) if isinstance(told, dict) else None
+
+
+def _json(text: str, platform_ns: int) -> LineParts | None:
+    return read_inner(text, platform_ns=platform_ns, may_nest=True)
+
+
+def _parts(body: str, level: str, time: str, request_id: str | None, platform_ns: int) -> LineParts:
+    severity, _ = LEVELS.get(level, UNREAD)
+    time_ns = own_time(time, platform_ns=platform_ns) or 0 if time else 0
+    parts = LineParts(body, severity, level, time_ns, request_id or "")
+    return _with_inner(parts, platform_ns) if body.startswith("{") else parts
+
+
+def _with_inner(parts: LineParts, platform_ns: int) -> LineParts:
+    """Read the JSON that a runtime's prefix stands before."""
+    inner = read_inner(parts.body, platform_ns=platform_ns)
+    return around(inner, parts) if inner else parts
+
+
+def _failed(parts: LineParts, report: FailureReport) -> LineParts:
+    level = ERROR if not parts.severity else None
+    return parts._replace(
+        error=report.error,
+        evidence=report.evidence,
+        severity=level.severity if level else parts.severity,
+        severity_text=level.text if level else parts.severity_text,
+    )
+
+
+DIGIT_READERS: tuple[Reader, ...] = (_node, _go, _log4j, _rust)
+READERS: dict[str, tuple[Reader, ...]] = {
+    "[": (_python, _java),
+    "{": (_json,),
+    **dict.fromkeys("0123456789", DIGIT_READERS),
+    **dict.fromkeys("IWFA", (_ruby,)),
+    **dict.fromkeys("ED", (_rust, _ruby)),
+    **dict.fromkeys(" T", (_rust,)),
+}
+"""Which forms a line may have, by its first character."""

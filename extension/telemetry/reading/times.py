@@ -1,0 +1,78 @@
+"""PURE: times as the platform and loggers write them, to epoch nanoseconds.
+
+A line may say any time: of an order from last year, or of a clock that is wrong. Back ends refuse
+records that are too old or in the future, some of them with everything that came along. So a time
+that a line tells counts only near the time at which the platform took the line.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NS_PER_S = 1_000_000_000
+LATEST_NS = 2**63
+
+NEAR_NS = 5 * 60 * NS_PER_S
+"""How far a line's own time may be from the platform's."""
+
+ROUNDING_NS = 2 * NS_PER_S
+"""A time in whole seconds this near the platform's says nothing that the platform's does not."""
+
+UNITS_NS = (NS_PER_S, 1_000_000, 1000, 1)
+"""Seconds, milliseconds, microseconds, nanoseconds: what loggers count in."""
+
+
+@lru_cache(maxsize=16)
+def parse_time(text: str) -> int:
+    """Return epoch nanoseconds of an RFC 3339 time; without an offset it is UTC.
+
+    Raises:
+        ValueError: it is no time, or none of this age (.NET writes the year 1 for no time).
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - EPOCH
+    time_ns = (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1000
+    if not 0 <= time_ns < LATEST_NS:
+        raise ValueError("before 1970 or after 2262, which no encoder can send")
+    return time_ns
+
+
+def own_time(value: Any, *, platform_ns: int) -> int | None:
+    """Read the time that a line gives itself: text, or a number in any of the usual units.
+
+    Returns:
+        Epoch nanoseconds; 0 where the platform's time says all that the line's does, for one in
+        whole seconds would tear the order of lines; None for what is no time of this line.
+    """
+    if isinstance(value, str):
+        try:
+            time_ns = parse_time(value)
+        except (ValueError, OverflowError):
+            return None
+        if "." not in value and "," not in value:
+            return 0 if -ROUNDING_NS <= time_ns - platform_ns <= ROUNDING_NS else None
+        return time_ns if -NEAR_NS <= time_ns - platform_ns <= NEAR_NS else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _of_number(value, platform_ns)
+    return None
+
+
+def _of_number(value: float, platform_ns: int) -> int | None:
+    for unit_ns in UNITS_NS:
+        if not 0 < value < LATEST_NS / unit_ns:
+            continue
+        # A float of seconds is exact to the microsecond.
+        time_ns = (
+            value * unit_ns if isinstance(value, int) else round(value * unit_ns / 1000) * 1000
+        )
+        if not -NEAR_NS <= time_ns - platform_ns <= NEAR_NS:
+            continue
+        if time_ns % NS_PER_S:
+            return time_ns
+        return 0 if abs(time_ns - platform_ns) <= ROUNDING_NS else None
+    return None

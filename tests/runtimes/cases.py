@@ -1,0 +1,191 @@
+"""What the runtimes write when a function fails, and when it does not: small lines, as they come.
+
+Each case is one invocation. The forms are those of the runtimes' own open-source clients; texts and
+stack traces are shortened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from extension.telemetry.reading.native_errors import PANIC_TRAILER
+
+Seen = Literal["seen", "last line", "misread", "platform", "not seen", "no failure"]
+"""How a failure is known: by a mark; by its shape, if it is the last line, which a handled
+error may have too; by the platform's word alone; not at all."""
+
+REQUEST = "8286a188-ba32-4475-8077-530cd35c09a9"
+TIME = "2026-01-01T12:00:01.500Z"
+AWS_JSON = {"timestamp": TIME, "level": "ERROR", "requestId": REQUEST}
+
+
+class Case(NamedTuple):
+    """One invocation: what it writes, what the platform says of it, and what is right."""
+
+    runtime: str
+    what: str
+    lines: Sequence[Any]
+    seen: Seen
+    error_type: str = ""
+    message: str = ""
+    log_format: str = "text"
+    status: str = "success"
+    platform_error: str = ""
+
+    @property
+    def name(self) -> str:
+        """Say which case it is."""
+        return f"{self.runtime}, {self.log_format}: {self.what}"
+
+
+RAISED = "an exception leaves the handler"
+HANDLED = "logs a handled error and goes on"
+LAST = "logs a handled error as its last line"
+EXIT = "the process exits"
+TIMEOUT = "times out"
+LIBRARY = "an error of a library that writes itself as JSON leaves the handler"
+
+
+def node(mark: str, text: str) -> str:
+    """Return a line of Node's console."""
+    return f"{TIME}\t{REQUEST}\tERROR\t{mark}{text}\n"
+
+
+NODE_ERROR = {
+    "errorType": "OrderError",
+    "errorMessage": "no stock",
+    "stackTrace": ["OrderError: no"],
+}
+NODE_TEXT = json.dumps({"errorType": "OrderError", "errorMessage": "no stock", "stack": ["a"]})
+AXIOS = {"message": "connect ECONNREFUSED", "name": "AxiosError", "stack": "AxiosError: connect"}
+GRAPHQL = {"message": "Syntax Error"}
+WENT_ON = {**AWS_JSON, "level": "INFO", "message": "retried"}
+
+PYTHON_STACK = "Traceback (most recent call last):\r\u00a0\u00a0File a.py, line 1, in handler"
+PYTHON_JSON = {
+    **AWS_JSON, "errorMessage": "no stock", "errorType": "OrderError", "stackTrace": ["  a\n"],
+}  # fmt: skip
+
+JAVA = "no stock: shop.OrderException\nshop.OrderException: no stock\n\tat shop.H.f(H.java:1)\n\n"
+JAVA_LINES = [f"{line}\n" for line in JAVA.strip().split("\n")]
+
+RUBY = json.dumps(
+    {"errorMessage": "no stock", "errorType": "Function<OrderError>", "stackTrace": ["app.rb:1"]},
+    indent=2,
+)
+DOTNET = "Shop.OrderException: no stock\n   at Shop.Function.Handler() in /src/F.cs:line 9"
+
+GO = '2026/01/01 12:00:01 {"errorMessage":"no stock","errorType":"OrderError"%s}\n'
+GO_STACK = ',"stackTrace":[{"path":"main.go","line":9,"label":"handle"}]'
+GO_TRAILER = f"2026/01/01 12:00:01 {PANIC_TRAILER}\n"
+
+
+def rust(text: str) -> str:
+    """Return a line of Rust's tracing inside the runtime's span."""
+    return f'ERROR Lambda runtime invoke{{requestId="{REQUEST}" xrayTraceId="Root=1-a"}}: {text}\n'
+
+
+def rust_json(**fields: str) -> dict[str, Any]:
+    """Return the same as JSON."""
+    return {
+        "level": "ERROR",
+        "fields": fields,
+        "span": {"requestId": REQUEST, "name": "Lambda runtime invoke"},
+    }
+
+
+RUST_PANIC = ["\n", "thread 'main' (9) panicked at src/main.rs:3:2:\n", "index out of bounds\n",
+              rust("user handler panicked error=Any { .. }")]  # fmt: skip
+
+EXITED: dict[str, str] = {"status": "error", "platform_error": "Runtime.ExitError"}
+
+CASES = [
+    Case("Python", RAISED, [f"[ERROR] OrderError: no stock\r{PYTHON_STACK}\n"], "seen",
+         "OrderError", "no stock"),
+    Case("Python", RAISED, [PYTHON_JSON], "seen", "OrderError", "no stock", "JSON"),
+    Case("Python", LAST,
+         [f"[ERROR]\t{TIME}\t{REQUEST}\thandled\nTraceback (most recent call last):"],
+         "no failure"),
+    Case("Python", LAST, [{**PYTHON_JSON, "message": "handled", "logger": "root"}], "no failure",
+         log_format="JSON"),
+    Case("Python", EXIT, ["about to exit\n"], "platform", "Runtime.ExitError", **EXITED),
+    Case("Node.js", RAISED, [node("Invoke Error \t", NODE_TEXT)], "seen", "OrderError", "no stock"),
+    Case("Node.js", LIBRARY, [node("Invoke Error \t", json.dumps(AXIOS))], "seen", "AxiosError",
+         "connect ECONNREFUSED"),
+    Case("Node.js", LIBRARY + ", without name and stack",
+         [node("Invoke Error \t", json.dumps(GRAPHQL))], "seen", "Error", "Syntax Error"),
+    Case("Node.js", "an exception outside of the handler", [node("Uncaught Exception \t",
+         NODE_TEXT)],
+         "seen", "OrderError", "no stock", **EXITED),
+    Case("Node.js", LAST, [node("", "OrderError: no stock\n    at f (a.js:1)")], "no failure"),
+    Case("Node.js", RAISED, [{**AWS_JSON, "message": NODE_ERROR}], "last line", "OrderError",
+         "no stock", "JSON"),
+    Case("Node.js", LIBRARY, [{**AWS_JSON, "message": AXIOS}], "last line", "AxiosError",
+         "connect ECONNREFUSED", "JSON"),
+    Case("Node.js", LIBRARY + ", without name and stack", [{**AWS_JSON, "message": GRAPHQL}],
+         "not seen", log_format="JSON"),
+    Case("Node.js", HANDLED, [{**AWS_JSON, "message": NODE_ERROR}, WENT_ON], "no failure",
+         log_format="JSON"),
+    Case("Node.js", LAST, [{**AWS_JSON, "message": NODE_ERROR}], "misread", "OrderError",
+         "no stock",
+         "JSON"),
+    Case("Node.js", LAST + ", with a text before it",
+         [{**AWS_JSON, **NODE_ERROR, "message": "failed: OrderError: no stock"}], "no failure",
+         log_format="JSON"),
+    Case("Node.js", EXIT, [{**AWS_JSON, "message": NODE_ERROR}, WENT_ON], "platform",
+         "Runtime.ExitError", "", "JSON", **EXITED),
+    Case("Node.js", TIMEOUT, [{**AWS_JSON, "message": NODE_ERROR}], "platform", "timeout",
+         log_format="JSON", status="timeout"),
+    Case("Java", RAISED, [JAVA], "seen", "shop.OrderException", "no stock"),
+    Case("Java", RAISED, [{**AWS_JSON, "message": JAVA}], "seen", "shop.OrderException", "no stock",
+         "JSON"),
+    Case("Java", RAISED, JAVA_LINES, "seen", "shop.OrderException", "no stock",
+         "text, line by line"),
+    Case("Java", LAST,
+         [f"2026-01-01 12:00:01 {REQUEST} ERROR Handler - failed\nshop.E: x\n\tat a.B\n"],
+         "no failure"),
+    Case("Java", EXIT, ["about to exit\n"], "platform", "Runtime.ExitError", **EXITED),
+    Case("Ruby", RAISED, ["Error raised from handler method\n", RUBY + "\n"], "seen", "OrderError",
+         "no stock"),
+    Case("Ruby", RAISED, [json.loads(RUBY)], "seen", "OrderError", "no stock", "JSON"),
+    Case("Ruby", RAISED, [f"{line}\n" for line in RUBY.split("\n")], "seen", "OrderError",
+         "no stock",
+         "text, line by line"),
+    Case("Ruby", LAST, [f"E, [2026-01-01T12:00:01.500000 #8] ERROR {REQUEST} -- : no (OrderError)"],
+         "no failure"),
+    Case(".NET", RAISED, [f"{TIME}\t{REQUEST}\tfail\t{DOTNET}\n"], "last line",
+         "Shop.OrderException",
+         "no stock"),
+    Case(".NET", RAISED, [{**AWS_JSON, "level": "Error", "message": DOTNET}], "last line",
+         "Shop.OrderException", "no stock", "JSON"),
+    Case(".NET", LAST, [f"{TIME}\t{REQUEST}\tfail\tfailed: {DOTNET}\n"], "no failure"),
+    Case(".NET", LAST + ", and nothing else", [f"{TIME}\t{REQUEST}\tfail\t{DOTNET}\n"], "misread",
+         "Shop.OrderException", "no stock"),
+    Case("Go", "the handler returns an error", [GO % ""], "last line", "OrderError", "no stock"),
+    Case("Go", "the handler panics", [GO % GO_STACK, GO_TRAILER], "seen", "OrderError", "no stock",
+         **EXITED),
+    Case("Go", HANDLED, ['{"time":"x","level":"ERROR","msg":"no stock","err":"boom"}\n'],
+         "no failure", log_format="JSON"),
+    Case("Go", LAST + ", as the JSON that the runtime writes", [GO % ""], "misread",
+         "OrderError", "no stock"),
+    Case("Go", EXIT, ["2026/01/01 12:00:01 cannot go on\n"], "platform", "Runtime.ExitError",
+         **EXITED),
+    Case("Rust", "the handler returns an error", [rust('OrderError("42")')], "last line",
+         "OrderError",
+         'OrderError("42")'),
+    Case("Rust", "the handler returns an error", [rust_json(message='OrderError("42")')],
+         "last line",
+         "OrderError", 'OrderError("42")', "JSON"),
+    Case("Rust", "the handler returns an error, lambda_runtime before 1.0", [], "not seen"),
+    Case("Rust", "the handler panics", RUST_PANIC, "seen", "panic", "index out of bounds"),
+    Case("Rust", "the handler panics",
+         [rust_json(message="user handler panicked", error="Any { .. }")], "seen", "panic",
+         "Any { .. }", "JSON"),
+    Case("Rust", LAST, [rust('no stock error="boom"')], "no failure"),
+    Case("Rust", LAST, [rust_json(message="no stock")], "no failure", log_format="JSON"),
+    Case("Rust", LAST + ", in its debug form and nothing else", [rust('OrderError("42")')],
+         "misread", "OrderError", 'OrderError("42")'),
+    Case("Rust", EXIT, ["about to exit\n"], "platform", "Runtime.ExitError", **EXITED),
+]  # fmt: skip

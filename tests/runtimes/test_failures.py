@@ -1,0 +1,114 @@
+"""Which failures of which runtime are seen: the table of the documentation, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace.status import StatusCode
+
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.otlp.spans import SpanBuilder
+from extension.telemetry.sender import Sender
+from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
+from tests.platform_events import JsonEvent
+from tests.runtimes.cases import CASES, REQUEST, Case
+from tests.runtimes.table import PAGE, page
+
+
+def span(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> ReadableSpan:
+    """Return the span of the invocation that these deliveries tell of."""
+    into = Assembler(ids=SequentialIds(), concurrent=concurrent)
+    builder = SpanBuilder(ids=SequentialIds(), sender=Sender(function_name="shop", account_id=""))
+    finished = assemble(into, deliveries)
+    spans = [built for each in finished for built in builder.build(each)]
+    return next(each for each in spans if each.name == "shop")
+
+
+def events(case: Case, *more: Any) -> list[JsonEvent]:
+    """Return the invocation of a case, on demand."""
+    told = {"errorType": case.platform_error} if case.platform_error else {}
+    return [
+        given.start(REQUEST, 1),
+        *(given.line(line, 1.5) for line in (*case.lines, *more)),
+        given.done(REQUEST, 2, status=case.status, **told),
+        given.report(REQUEST, 2.1, status=case.status),
+    ]
+
+
+def exceptions(of: ReadableSpan) -> list[Any]:
+    """Return type and message of each exception that the span tells."""
+    told = [event.attributes or {} for event in of.events if event.name == "exception"]
+    return [(each["exception.type"], each.get("exception.message", "")) for each in told]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_verdict(case: Case) -> None:
+    """Status, type and message of the span, and the exception on it."""
+    told = span(events(case))
+    attributes = told.attributes or {}
+    if case.seen in ("not seen", "no failure"):
+        assert told.status.status_code is StatusCode.UNSET
+        assert "error.type" not in attributes
+        assert exceptions(told) == []
+        return
+    assert told.status.status_code is StatusCode.ERROR
+    assert attributes["error.type"] == case.error_type
+    if case.seen == "platform":
+        assert told.status.description == case.error_type
+        assert exceptions(told) == []
+    else:
+        assert told.status.description == case.message
+        assert exceptions(told) == [(case.error_type, case.message)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_the_function_writes_afterwards(case: Case) -> None:
+    """A report with a mark stays one; what has the shape alone does not."""
+    told = span(events(case, "one more line\n"))
+    if case.seen in ("last line", "misread"):
+        assert told.status.status_code is StatusCode.UNSET
+        assert exceptions(told) == []
+    else:
+        assert told.status.status_code is span(events(case)).status.status_code
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_cut_of_deliveries(case: Case) -> None:
+    """However the events come, the verdict is the same."""
+    if "line by line" in case.log_format:
+        return  # joined within a delivery: see the page
+    told = events(case)
+    whole = span(told)
+    for cut in range(1, len(told)):
+        parts = span(told[:cut], told[cut:])
+        assert parts.status.status_code is whole.status.status_code
+        assert parts.status.description == whole.status.description
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.log_format == "JSON"], ids=lambda case: case.name
+)
+@pytest.mark.parametrize("status", ["success", "error"])
+def test_managed_instances(case: Case, status: str) -> None:
+    """The platform tells the handler's result; the runtime's line tells the type."""
+    lines = [given.line({**each, "requestId": REQUEST} if isinstance(each, dict) else each, 1.5)
+             for each in case.lines]  # fmt: skip
+    failed = {"errorType": "Runtime.Unknown"} if status == "error" else {}
+    end = given.platform("report", 1.5, requestId=REQUEST, status=status, **failed)
+    told = span([given.start(REQUEST, 1), end, *lines], concurrent=True)
+    expected = StatusCode.ERROR if status == "error" else StatusCode.UNSET
+    assert told.status.status_code is expected
+    if status == "error" and case.seen in ("seen", "last line", "misread"):
+        assert (told.attributes or {})["error.type"] == case.error_type
+    if status == "success":
+        assert exceptions(told) == []
+
+
+def test_the_documentation_has_this_table() -> None:
+    """`python -m tests.runtimes.table` writes it."""
+    assert PAGE.read_text(encoding="utf-8") == page()

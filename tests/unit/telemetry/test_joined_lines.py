@@ -1,0 +1,84 @@
+"""Records that a runtime wrote line by line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from extension.telemetry.reading.events import Event, LogLine, Report
+from extension.telemetry.reading.joined_lines import in_order
+from extension.telemetry.reading.records import read_record
+from tests.platform_events import ns
+
+
+def lines(*texts: Any, apart_s: float = 0.0) -> list[Event]:
+    """Return one event for each line."""
+    return [
+        LogLine(time_ns=ns(index * apart_s), stream="function", record=text)
+        for index, text in enumerate(texts)
+    ]
+
+
+def texts(events: Any) -> list[Any]:
+    """Return what stands in each event."""
+    return [event.record for event in events]
+
+
+JAVA = [
+    "no stock: shop.OutOfStock\n", "shop.OutOfStock: no stock\n", "\tat shop.Handler.f(H.java:1)\n",
+    "Caused by: java.io.IOException: x\n", "\tat java.base/x\n", "\t... 5 more\n",
+]  # fmt: skip
+
+
+def test_a_stack_trace_of_java_is_one_record() -> None:
+    """With the line before it, which ends with the exception's type: the runtime's report."""
+    joined = in_order(lines("before\n", *JAVA, "after\n"))
+    assert texts(joined) == ["before\n", "".join(JAVA), "after\n"]
+    record = read_record(joined[1])  # type: ignore[arg-type]
+    assert record.error is not None
+    assert (record.error.type, record.evidence) == ("shop.OutOfStock", "mark")
+
+
+def test_a_printed_stack_trace_is_one_record_and_no_report() -> None:
+    """`printStackTrace` writes no line with the type before it."""
+    joined = in_order(lines("paid\n", *JAVA[1:]))
+    assert texts(joined) == ["paid\n", "".join(JAVA[1:])]
+    assert read_record(joined[1]).evidence == ""  # type: ignore[arg-type]
+
+
+def test_the_indented_report_of_ruby_is_one_record() -> None:
+    """It begins and ends with a brace."""
+    report = ['{\n', '  "errorMessage": "x",\n', '  "errorType": "Function<E>",\n',
+              '  "stackTrace": [\n', '    "a:1"\n', '  ]\n', '}\n']  # fmt: skip
+    joined = in_order(lines("a\n", *report, "b\n"))
+    assert texts(joined) == ["a\n", "".join(report), "b\n"]
+    assert read_record(joined[1]).evidence == "mark"  # type: ignore[arg-type]
+
+
+def test_other_lines_stay_as_they_are() -> None:
+    """What follows late, what is indented otherwise, objects, and a brace that is never closed."""
+    for given in (
+        lines("a\n", "\tat b\n", apart_s=1.0),
+        lines("a\n", "\tb\n", "\tc\n"),
+        lines({"message": "a"}, "\tat b\n"),
+        lines("\tat b\n", {"message": "a"}),
+        lines("{\n", '  "errorMessage": "x",\n'),
+        lines("{\n", '  "order": 7\n', "}\n"),
+    ):
+        assert texts(in_order(given)) == texts(given)
+
+
+def test_a_line_of_the_moment_of_a_report_goes_before_it() -> None:
+    """On Managed Instances the report ends the request, and may overtake its last lines."""
+    report = Report(time_ns=ns(2), request_id="r")
+    last = LogLine(time_ns=ns(2), stream="function", record="last\n")
+    later = LogLine(time_ns=ns(3), stream="function", record="later\n")
+    assert list(in_order([report, last, later])) == [last, report, later]
+
+
+def test_a_long_trace_is_joined_in_linear_time() -> None:
+    """However many lines it has, each is looked at once."""
+    [first, *_] = joined = in_order(lines(*JAVA, *["\tat a\n"] * 50_000))
+    assert len(joined) == 1
+    assert isinstance(first, LogLine)
+    assert isinstance(first.record, str)
+    assert first.record.count("\n") == 50_006

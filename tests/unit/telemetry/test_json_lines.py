@@ -1,0 +1,241 @@
+"""Structured lines of the loggers that people use."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from extension.telemetry.reading.error_objects import HandlerError
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.line_parts import LineTrace
+from extension.telemetry.reading.records import Record, read_record
+from tests.platform_events import iso, ns
+
+REQUEST = "8286a188-ba32-4475-8077-530cd35c09a9"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+AT = iso(0.25)
+AT_MS = ns(0.25) // 1_000_000
+
+LOGGERS: dict[str, tuple[dict[str, Any], int, str, dict[str, Any]]] = {
+    "structlog": ({"event": "paid", "level": "error", "timestamp": AT}, 17, "paid", {}),
+    "python-json-logger": ({"asctime": AT, "levelname": "WARNING", "message": "paid"}, 13, "paid",
+                           {}),
+    "Powertools": (
+        {"level": "INFO", "location": "f:1", "message": "paid", "timestamp": AT, "service": "s"},
+        9, "paid", {"location": "f:1", "service": "s"},
+    ),
+    "Powertools .NET": ({"Level": "Warning", "Message": "paid", "Timestamp": AT}, 13, "paid", {}),
+    "loguru": (
+        {"text": "x paid\n", "record": {"message": "paid", "level": {"name": "ERROR", "no": 40}}},
+        17, "paid", {"text": "x paid\n"},
+    ),
+    "pino": ({"level": 50, "time": AT_MS, "pid": 8, "msg": "paid"}, 17, "paid", {"pid": 8}),
+    "bunyan": ({"name": "a", "level": 30, "msg": "paid", "time": AT, "v": 0}, 9, "paid",
+               {"name": "a", "v": 0}),
+    "winston": ({"level": "http", "message": "paid", "timestamp": AT}, 7, "paid", {}),
+    "log4j2": ({"timeMillis": AT_MS, "level": "WARN", "loggerName": "a", "message": "paid"}, 13,
+               "paid", {"loggerName": "a"}),
+    "logback": ({"@timestamp": AT, "@version": "1", "message": "paid", "level": "INFO"}, 9, "paid",
+                {"@version": "1"}),
+    "Monolog": ({"message": "paid", "level": 400, "level_name": "ERROR", "datetime": AT}, 17,
+                "paid", {"level_name": "ERROR"}),
+    "zap": ({"level": "dpanic", "ts": ns(0.25) / 1e9, "msg": "paid"}, 21, "paid", {}),
+    "zerolog": ({"level": "panic", "message": "paid"}, 22, "paid", {}),
+    "slog": ({"time": AT, "level": "INFO+2", "msg": "paid"}, 11, "paid", {}),
+    "logrus": ({"level": "warning", "msg": "paid", "time": AT}, 13, "paid", {}),
+    "Serilog": ({"@t": AT, "@mt": "{n} paid", "@m": "2 paid", "@l": "Error"}, 17, "2 paid",
+                {"@mt": "{n} paid"}),
+    "tracing": ({"level": "WARN", "fields": {"message": "paid", "order": 7}, "timestamp": AT}, 13,
+                "paid", {"fields": {"order": 7}}),
+    "ECS, nested": ({"@timestamp": AT, "log": {"level": "error", "logger": "a"}, "message": "paid"},
+                    17, "paid", {"log": {"logger": "a"}}),
+    "ECS, dotted": ({"@timestamp": AT, "log.level": "error", "message": "paid"}, 17, "paid", {}),
+    "GELF": ({"version": "1.1", "short_message": "paid", "level": 3, "timestamp": ns(0.25) / 1e9},
+             17, "paid", {"version": "1.1"}),
+    "OpenTelemetry": ({"body": "paid", "severity_number": 13, "severity_text": "WARN"}, 13, "paid",
+                      {"severity_number": 13}),
+}  # fmt: skip
+
+
+def read(told: Any) -> Record:
+    """Read a line taken at noon."""
+    return read_record(LogLine(time_ns=ns(0), stream="function", record=told))
+
+
+@pytest.mark.parametrize("logger", LOGGERS)
+def test_text_level_and_time_of(logger: str) -> None:
+    """Text and level are found; what was not used stays an attribute."""
+    told, severity, body, attributes = LOGGERS[logger]
+    record = read(json.dumps(told))
+    assert (record.severity, record.body, record.attributes) == (severity, body, attributes)
+    has_time = any(AT in (value, str(value)) or "time" in key.lower() or key in ("ts", "@t")
+                   for key, value in told.items())  # fmt: skip
+    assert record.time_ns == (ns(0.25) if has_time else ns(0))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"_aws": {"CloudWatchMetrics": []}, "Time": 5},  # EMF
+        {"orderId": 7, "state": "paid"},
+        {"event": "paid"},  # of a program, not of a logger
+        {"statusCode": 200, "body": "paid"},
+        {"level": None, "message": None, "severity": "ERROR"},
+        {"level": "INFO", "message": "", "order": 7},
+    ],
+)
+def test_without_a_text_the_json_is_the_text(told: dict[str, Any]) -> None:
+    """A body is never empty when the line was not, and filters see what the user sees."""
+    assert read(json.dumps(told)).body == json.dumps(told)
+    assert read(told).body == json.dumps(told)
+
+
+def test_an_empty_text_with_nothing_beside_it_is_an_empty_line() -> None:
+    """As the platform wraps an empty print."""
+    told = {"timestamp": AT, "level": "INFO", "message": "", "requestId": REQUEST}
+    assert read(told).body == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{AT}\t{REQUEST}\tINFO\t%s\n",
+        f"[INFO]\t{AT}\t{REQUEST}\t%s\n",
+        f"2026-01-01 12:00:00 {REQUEST} INFO  Shop - %s\n",
+        "2026/01/01 12:00:00 %s\n",
+    ],
+)
+def test_json_behind_a_runtimes_prefix_is_read(line: str) -> None:
+    """The function's own logger knows the level better than the runtime that wrapped its line."""
+    record = read(line % '{"level":"error","msg":"paid","order":7}')
+    assert (record.severity, record.severity_text, record.body) == (17, "error", "paid")
+    assert record.attributes["order"] == 7
+
+
+def test_json_inside_the_text_of_json_is_read() -> None:
+    """Node's JSON log format wraps what a logger writes to the console."""
+    told = {
+        "timestamp": AT,
+        "level": "INFO",
+        "requestId": REQUEST,
+        "message": '{"level":50,"msg":"x"}',
+    }
+    record = read(told)
+    assert (record.severity, record.body, record.request_id) == (17, "x", REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({"message": "x", "requestId": "JKJaXmPLvHcESHA="}, "requestId"),
+        ({"message": "x", "requestId": 12345}, "requestId"),
+        ({"message": "x", "time": 153}, "time"),
+        ({"message": "x", "timestamp": "tomorrow"}, "timestamp"),
+        ({"message": "x", "timestamp": "2019-06-01T12:00:00.000Z"}, "timestamp"),
+        ({"message": "x", "level": "gold"}, "level"),
+        ({"message": "x", "trace_id": "0", "span_id": "0"}, "trace_id"),
+    ],
+)
+def test_what_is_not_used_stays_an_attribute(told: dict[str, Any], kept: str) -> None:
+    """A name may mean something else to the user than to us."""
+    record = read(told)
+    assert record.attributes[kept] == told[kept]
+    assert record.time_ns == ns(0)
+
+
+@pytest.mark.parametrize(
+    ("told", "sampled"),
+    [
+        ({"trace_id": TRACE, "span_id": SPAN, "trace_flags": "01"}, True),
+        ({"traceId": TRACE, "spanId": SPAN}, True),
+        ({"otelTraceID": TRACE, "otelSpanID": SPAN, "otelTraceSampled": False}, False),
+        ({"trace.id": TRACE, "span.id": SPAN}, True),
+        ({"@tr": TRACE, "@sp": SPAN}, True),
+        ({"trace": {"id": TRACE}, "span": {"id": SPAN}}, True),
+    ],
+)
+def test_trace_context(told: dict[str, Any], sampled: bool) -> None:
+    """The span that the line names, by the names that SDKs give it."""
+    trace = read({"message": "x", **told}).trace
+    assert trace is not None
+    assert (trace.trace_id, trace.span_id) == (int(TRACE, 16), int(SPAN, 16))
+    assert trace.sampled is sampled
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"trace_id": TRACE}, {"trace_id": TRACE, "span_id": "0" * 16},
+        {"trace_id": 1, "span_id": 2},
+        {"trace_id": TRACE[:16], "span_id": SPAN}, {"trace_id": [TRACE], "span_id": SPAN},
+    ],
+)  # fmt: skip
+def test_half_a_trace_context_is_none(told: dict[str, Any]) -> None:
+    """Without both ids the record belongs to its invocation's span."""
+    assert read({"message": "x", **told}).trace is None
+
+
+STACK = "OrderError: no\n    at f (a.js:1)"
+PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nOrderError: no'
+
+
+@pytest.mark.parametrize(
+    ("told", "stack"),
+    [
+        ({"errorType": "OrderError", "errorMessage": "no", "stackTrace": ["a", "b"]}, "a\nb"),
+        ({"exception": PYTHON, "exception_name": "OrderError"}, PYTHON),
+        ({"exc_info": PYTHON}, PYTHON),
+        ({"stack_trace": STACK}, STACK),
+        ({"err": {"type": "OrderError", "message": "no", "stack": STACK}}, STACK),
+        ({"error": {"name": "OrderError", "message": "no", "stack": STACK}}, STACK),
+        ({"error.type": "OrderError", "error.message": "no", "error.stack_trace": STACK}, STACK),
+        ({"error": {"type": "OrderError", "message": "no", "stack_trace": STACK}}, STACK),
+        ({"thrown": {"name": "OrderError", "message": "no"}}, ""),
+        ({"@x": STACK}, STACK),
+        ({"errorType": "OrderError", "errorMessage": "no", "stackTrace": [
+            {"class": "a.B", "method": "c", "file": "B.java", "line": 7}]}, "\tat a.B.c(B.java:7)"),
+    ],
+)  # fmt: skip
+def test_handled_exceptions_are_told_conventionally(told: dict[str, Any], stack: str) -> None:
+    """Type, message and stack, from wherever a logger puts them; they fail no invocation."""
+    record = read({"level": "ERROR", "message": "failed", "logger": "a", **told})
+    assert record.error is not None
+    assert (record.error.type, record.error.stack) == ("OrderError", stack)
+    assert record.error.message in ("no", "")
+    assert record.evidence == ""
+    assert not record.attributes.keys() & {"errorType", "stackTrace", "stack_trace", "@x", "err"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"error": "boom"}, {"error": {"code": 5}}, {"errorType": "X"}, {"stack": "blue"}, {"err": 5}],
+)
+def test_what_only_sounds_like_an_exception_stays_an_attribute(told: dict[str, Any]) -> None:
+    """A text or a number is no exception."""
+    record = read({"level": "ERROR", "message": "failed", **told})
+    assert record.error is None
+    assert record.attributes == told
+
+
+def test_what_an_error_object_tells_besides_stays() -> None:
+    """A code, for instance."""
+    error = {"type": "OrderError", "message": "no", "code": 7}
+    record = read({"level": "ERROR", "message": "failed", "err": error})
+    assert record.error == HandlerError(type="OrderError", message="no")
+    assert record.attributes == {"err": {"code": 7}}
+
+
+def test_ids_stay_attributes_until_they_are_used() -> None:
+    """Span events have no place for them; a log record has."""
+    record = read({"message": "x", "trace_id": TRACE, "span_id": SPAN})
+    assert record.attributes == {"trace_id": TRACE, "span_id": SPAN}
+    assert record.trace == LineTrace(int(TRACE, 16), int(SPAN, 16), keys=("trace_id", "span_id"))
+
+
+def test_numbers_that_are_not_finite_stay_texts() -> None:
+    """JSON cannot write them, and strict receivers refuse all that comes along."""
+    record = read('{"message": "x", "a": 1e999, "b": [NaN, -Infinity, 1e3]}')
+    assert record.attributes == {"a": "1e999", "b": ["NaN", "-Infinity", 1000.0]}

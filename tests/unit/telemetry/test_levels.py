@@ -1,0 +1,50 @@
+"""Levels of many loggers as severities of OpenTelemetry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from extension.telemetry.reading.levels import Level, read_level
+
+
+@pytest.mark.parametrize(
+    ("value", "severity"),
+    [
+        ("TRACE", 1), ("debug", 5), ("Information", 9), ("notice", 10), ("warning", 13),
+        ("error", 17), ("SEVERE", 17), ("critical", 21), ("panic", 22), ("dpanic", 21),
+        ("alert", 22), ("emergency", 23), ("wArN", 13), ("INFO+2", 11), ("DEBUG-4", 1),
+        ("ERROR+99", 24), ({"name": "WARNING", "no": 30}, 13),
+    ],
+)  # fmt: skip
+def test_names(value: Any, severity: int) -> None:
+    """Names are known in any case; slog's levels may lie between two names."""
+    assert read_level(value).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "level"),
+    [
+        ("level", 30, Level(9, "INFO")),  # pino, bunyan
+        ("level", 50, Level(17, "ERROR")),
+        ("level", 400, Level(17, "ERROR")),  # Monolog
+        ("levelno", 30, Level(13, "WARN")),  # Python
+        ("severity_number", 18, Level(18, "18")),  # OpenTelemetry
+    ],
+)
+def test_numbers(key: str, value: int, level: Level) -> None:
+    """Which number means what depends on who writes it; the text is the severity's name."""
+    assert read_level(value, key=key) == level
+
+
+def test_numbers_of_gelf() -> None:
+    """GELF has syslog's: 3 is an error, 7 is debug."""
+    assert read_level(3, key="level", is_gelf=True).severity == 17
+    assert read_level(7, key="level", is_gelf=True).severity == 5
+
+
+@pytest.mark.parametrize("value", ["gold", "UNDEFINED", 3, 42, -1, True, None, 1.5, [], {}])
+def test_what_is_no_level_is_not_guessed(value: Any) -> None:
+    """A word or number in no table has no severity."""
+    assert read_level(value, key="level") == Level(0, "")
