@@ -97,10 +97,9 @@ async def running(
     launch(extensions)
     port = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port())}
     chosen = FunctionSettings(
-        code=FUNCTIONS,
         extensions=extensions,
         environment={**port, **environment},
-        **{**GENEROUS, **settings},
+        **{"code": FUNCTIONS, **GENEROUS, **settings},
     )
     lines: list[OutputLine] = []
     async with LocalLambda(chosen, on_line=lines.append) as function:

@@ -96,6 +96,12 @@ def rust_json(**fields: str) -> dict[str, Any]:
     }
 
 
+def wrapped(text: str) -> dict[str, Any]:
+    """Return what the platform makes of a line of text where logs are JSON."""
+    told = {"timestamp": TIME, "level": "INFO", "message": text.rstrip(), "requestId": REQUEST}
+    return dict(told)
+
+
 RUST_PANIC = ["\n", "thread 'main' (9) panicked at src/main.rs:3:2:\n", "index out of bounds\n",
               rust("user handler panicked error=Any { .. }")]  # fmt: skip
 
@@ -164,6 +170,8 @@ CASES = [
     Case(".NET", LAST + ", and nothing else", [f"{TIME}\t{REQUEST}\tfail\t{DOTNET}\n"], "misread",
          "Shop.OrderException", "no stock"),
     Case("Go", "the handler returns an error", [GO % ""], "last line", "OrderError", "no stock"),
+    Case("Go", "the handler returns an error", [wrapped(GO % "")], "last line", "OrderError",
+         "no stock", "JSON"),
     Case("Go", "the handler panics", [GO % GO_STACK, GO_TRAILER], "seen", "OrderError", "no stock",
          **EXITED),
     Case("Go", HANDLED, ['{"time":"x","level":"ERROR","msg":"no stock","err":"boom"}\n'],

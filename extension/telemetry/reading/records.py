@@ -12,9 +12,12 @@ from extension.frozen import Frozen
 from extension.log import MARKER
 from extension.telemetry.reading.error_objects import Evidence, HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
-from extension.telemetry.reading.json_lines import read_object
-from extension.telemetry.reading.line_parts import NOTHING, LineTrace
-from extension.telemetry.reading.text_lines import read_text
+from extension.telemetry.reading.json_lines import around, read_object
+from extension.telemetry.reading.line_parts import NOTHING, LineParts, LineTrace
+from extension.telemetry.reading.text_lines import TEXT_FORMS, read_text
+
+PLATFORM_KEYS = {"timestamp", "level", "message", "requestId"}
+"""Where logs are JSON, the platform wraps what is written as text: Go's log, for instance."""
 
 RECORD_BYTES = 64
 """What a record holds besides its texts."""
@@ -62,6 +65,12 @@ def has_marker(record: object) -> bool:
     return isinstance(record, str) and record.startswith(f'{{"extension": "{MARKER}"')
 
 
+def _unwrap(outer: LineParts, platform_ns: int) -> LineParts:
+    """Read a text that the platform has put into JSON, with a level of its own: INFO."""
+    inner = read_text(outer.body, platform_ns=platform_ns)
+    return around(inner, outer)._replace(evidence=outer.evidence or inner.evidence)
+
+
 def read_record(line: LogLine, *, knows: Callable[[str], object] = lambda _: None) -> Record:
     """Read one line in whichever of the known forms it has.
 
@@ -72,6 +81,8 @@ def read_record(line: LogLine, *, knows: Callable[[str], object] = lambda _: Non
         parts = read_text(told.rstrip("\r\n"), platform_ns=time_ns, raw=told)
     else:
         parts = read_object(told, platform_ns=time_ns)
+        if parts.body[:1] in TEXT_FORMS and told.keys() <= PLATFORM_KEYS:
+            parts = _unwrap(parts, time_ns)
     attributes = parts.attributes
     if parts.request_key and isinstance(attributes, dict) and knows(parts.request_id):
         attributes.pop(parts.request_key, None)

@@ -182,3 +182,6 @@ READERS: dict[str, tuple[Reader, ...]] = {
     **dict.fromkeys(" T", (_rust,)),
 }
 """Which forms a line may have, by its first character."""
+
+TEXT_FORMS = frozenset("0123456789[ EDT")
+"""Those of runtimes whose logs the platform may wrap in JSON; others write JSON themselves."""

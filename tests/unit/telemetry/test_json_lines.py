@@ -115,6 +115,15 @@ def test_json_behind_a_runtimes_prefix_is_read(line: str) -> None:
     assert record.attributes["order"] == 7
 
 
+def test_text_that_the_platform_wraps_in_json_is_read() -> None:
+    """Where logs are JSON it gives each line of text the level INFO, whatever the line says."""
+    told = {"timestamp": AT, "level": "INFO", "requestId": REQUEST}
+    record = read({**told, "message": "ERROR Lambda runtime invoke{}: no stock"})
+    assert (record.severity, record.body, record.request_id) == (17, "no stock", REQUEST)
+    assert read({**told, "message": "2026/01/01 12:00:00 paid"}).body == "paid"
+    assert read({**told, "message": "[WARN] low", "logger": "a"}).body == "[WARN] low"
+
+
 def test_json_inside_the_text_of_json_is_read() -> None:
     """Node's JSON log format wraps what a logger writes to the console."""
     told = {
