@@ -191,6 +191,11 @@ async def twice(scene: Scene) -> None:
     await scene.invoke()
 
 
+async def raises(scene: Scene) -> None:
+    """Invoke once; an exception leaves the handler."""
+    await scene.invoke({"raise": "no stock"})
+
+
 async def twice_and_look(scene: Scene) -> None:
     """Invoke twice, and count what has arrived before the sandbox ends."""
     await twice(scene)

@@ -14,6 +14,7 @@ from tests.e2e import scene as acts
 from tests.e2e.scene import Act, Scene
 
 TWICE = Act(acts.twice)
+RAISES = Act(acts.raises)
 LOOK = Act(acts.twice_and_look)
 PORTS = Act(acts.with_ports)
 SLOW_ENDPOINT = Act(acts.endpoint_is_slow)
@@ -80,6 +81,22 @@ def fact(name: str) -> Callable[[Scene], object]:
     return lambda scene: scene.facts[name]
 
 
+def lines(scene: Scene) -> list[Mapping[str, Any]]:
+    """The attributes of each line, as an event or as a record."""
+    events = [event.attributes for span in scene.spans for event in span.events]
+    return [*events, *(record.attributes for record in scene.intake.logs)]
+
+
+def has_long(scene: Scene) -> bool:
+    """Whether any attribute of a line has more than five characters."""
+    return any(len(str(value)) > 5 for line in lines(scene) for value in line.values())
+
+
+def most(scene: Scene) -> int:
+    """How many attributes a line has at most."""
+    return max(len(line) for line in lines(scene))
+
+
 class Case(NamedTuple):
     """A row, a value, what is seen with it, and what without."""
 
@@ -120,6 +137,15 @@ CASES = [
     Case("DISPATCH_INCLUDE_REGEX", "hush", says("blaring"), False, True),
     Case("OTEL_SPAN_EVENT_COUNT_LIMIT", "1",
          lambda scene: {len(span.events) for span in scene.spans}, {1}, {3}),
+    Case("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "5", has_long, False, True),
+    Case("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "5", has_long, False, True),
+    Case("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "5", has_long, False, True, LOGS),
+    Case("OTEL_ATTRIBUTE_COUNT_LIMIT", "1", most, 1, 2),
+    Case("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1", most, 1, 2),
+    Case("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "1", most, 1, 4, LOGS, RAISES),
+    Case("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs/dup",
+         lambda scene: [event.name for span in scene.spans for event in span.events],
+         ["exception"], [], {"DISPATCH_SIGNALS": "traces,logs"}, RAISES),
     Case("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "cumulative",
          lambda scene: {each.temporality for each in scene.intake.metrics}, {"CUMULATIVE"},
          {"DELTA"}, METRICS),
