@@ -64,6 +64,12 @@ class RedactionConfig(Frozen):
         default=True,
         meaning="off: what is exported may hold secrets",
     )
+    redact_strict: bool = variable(
+        "DISPATCH_REDACT_STRICT",
+        switch(),
+        default=False,
+        meaning="on: short values, words, numbers and what stands under open keys are hidden, too",
+    )
     redact_extra: str = variable(
         "DISPATCH_REDACT_EXTRA",
         pattern(),

@@ -57,7 +57,9 @@ class Opening:
         booted.telemetry = next(iter(self._telemetry_sockets), None)  # to subscribe later, perhaps
         self._parameters: Parameters | None = None
         self._early: EarlyTelemetry | None = None
-        self._redactor = Redactor(extra=config.redaction.redact_extra)
+        self._redactor = Redactor(
+            extra=config.redaction.redact_extra, strict=config.redaction.redact_strict
+        )
         self._timer: asyncio.Task[None] | None = None
 
     async def everything(self) -> None:

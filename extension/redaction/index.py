@@ -1,23 +1,29 @@
 """PURE: the values to hide, found in a text by any of their forms.
 
-The cost must not grow with the number of values, for it is paid by every log line: each form is
-at least eight characters long, so wherever it stands, one of any four neighbouring windows of five
-characters in it begins at a multiple of four of the text. Only those are looked up, in one table.
-Adding and removing a value touches the windows of its own forms alone.
+The cost must not grow with the number of values, for it is paid by every log line. A text is read
+as UTF-8, in words of four bytes that begin at multiples of four. Each form is at least eight bytes
+long, so wherever it stands, one of any four neighbouring words in it is a word of the text, too:
+four of each form are in one table, and only the text's own words are looked up. Adding and removing
+a value touches the words of its own forms alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from extension.redaction.secrets import MIN_LENGTH, forms
+from extension.redaction.forms import MIN_LENGTH, Form, forms
 
-STEP = 4
-WINDOW = MIN_LENGTH - STEP + 1
+WORD = 4
+STEPS = range(WORD)
+SPAN = 2 * WORD - 1
+"""Bytes that the four words of a form cover."""
 
-MOST_BLOCKS = 64
+MOST_PLACES = 64
 """Places in a form that are tried for one that few others have: `postgresql://` is shared."""
+
+MOST_SPELLED, LONGEST_SPELLED = 64, 1024
+"""Secrets whose forms are kept, because lines look like them, and how long these may be."""
 
 
 class Label(NamedTuple):
@@ -30,25 +36,6 @@ class Label(NamedTuple):
         return f"{self.name}#{self.key}" if self.key else self.name
 
 
-Labels = dict[Label, int]
-"""How often a value was added under each label."""
-
-
-class Form:
-    """One form of a value: its four windows begin at `first`."""
-
-    __slots__ = ("first", "labels", "text")
-
-    def __init__(self, text: str, *, first: int, labels: Labels) -> None:
-        self.text = text
-        self.first = first
-        self.labels = labels
-
-
-Place = tuple[Form, int]
-"""A form, and where in it a window begins."""
-
-
 class Hit(NamedTuple):
     """A value in a text, from `begin` to before `end`."""
 
@@ -57,96 +44,160 @@ class Hit(NamedTuple):
     label: Label
 
 
-class _Value(NamedTuple):
-    labels: Labels
-    forms: tuple[Form, ...]
+class Secret:
+    """A value, its labels, one for each time that it was added, and where its words begin.
+
+    `firsts` has a number of bytes for each of its forms, in their order.
+    """
+
+    __slots__ = ("firsts", "labels", "value")
+
+    def __init__(self, value: str | bytes, *, firsts: tuple[int, ...]) -> None:
+        self.value = value
+        self.firsts = firsts
+        self.labels: tuple[Label, ...] = ()
+
+    def spelled(self) -> list[tuple[bytes, int]]:
+        """Return each spelling of each form, and where its words begin."""
+        both = zip(forms(self.value), self.firsts, strict=True)
+        return [(each, first) for form, first in both for each in form]
+
+    def words(self) -> dict[int, None]:
+        """Return the words by which it is found."""
+        return {_word(each, first + step): None for each, first in self.spelled() for step in STEPS}
 
 
 class Index:
     """A set of values; one that was added twice has to be removed twice."""
 
     def __init__(self) -> None:
-        self._values: dict[str, _Value] = {}
-        self._windows: dict[str, Place | dict[Place, None]] = {}
-        """A table of places only where there are several: nearly every window has one."""
+        self._secrets: dict[str | bytes, Secret] = {}
+        self._words: dict[int, Secret | dict[Secret, None]] = {}
+        """A table of secrets only where there are several: nearly every word has one."""
+        self._short: dict[bytes, Secret] = {}
+        """Those too short to have four words as they are; looked for one by one."""
+        self._spelled: dict[Secret, list[tuple[bytes, int]]] = {}
 
-    def add(self, value: str, label: Label) -> None:
+    def add(self, value: str | bytes, label: Label) -> None:
         """Find the value from now on."""
-        known = self._values.get(value)
-        if known is None:
-            labels: Labels = {}
-            known = _Value(labels, tuple(self._add(form, labels) for form in forms(value)))
-            self._values[value] = known
-        known.labels[label] = known.labels.get(label, 0) + 1
+        secret = self._secrets.get(value)
+        if secret is None:
+            secret = self._secrets[value] = self._new(value)
+        secret.labels += (label,)
 
-    def remove(self, value: str, label: Label) -> None:
+    def remove(self, value: str | bytes, label: Label) -> None:
         """Forget the value, unless it was added once more."""
-        known = self._values[value]
-        known.labels[label] -= 1
-        if not known.labels[label]:
-            del known.labels[label]
-        if not known.labels:
-            del self._values[value]
-            for form in known.forms:
-                self._remove(form)
+        secret = self._secrets[value]
+        at = secret.labels.index(label)
+        secret.labels = secret.labels[:at] + secret.labels[at + 1 :]
+        if secret.labels:
+            return
+        del self._secrets[value]
+        self._spelled.pop(secret, None)
+        for word in secret.words():
+            self._drop(word, secret)
+        self._short.pop(_encode(value), None)
 
     def hits(self, text: str) -> list[Hit]:
-        """Return each occurrence, the earliest and longest first."""
-        windows = self._windows
-        found: dict[tuple[int, int], Label] = {}
-        starts = range(0, len(text) - WINDOW + 1, STEP)
-        # Nearly every line ends here, so this is the one loop that counts.
-        for at in [at for at in starts if text[at : at + WINDOW] in windows]:
-            for form, offset in self._places(text[at : at + WINDOW]):
-                begin = at - offset
-                if begin >= 0 and text.startswith(form.text, begin):
-                    found[begin, begin + len(form.text)] = next(iter(form.labels))
-        ordered = sorted(found, key=lambda span: (span[0], -span[1]))
-        return [Hit(begin, end, found[begin, end]) for begin, end in ordered]
+        """Return each occurrence, in no order."""
+        raw = text.encode("utf-8", "surrogatepass")
+        words = memoryview(raw[: len(raw) // WORD * WORD]).cast("I")
+        # Nearly every line ends here, so this is the one line that counts.
+        if self._words.keys().isdisjoint(words) and not self._short:
+            return []
+        found: dict[Hit, None] = {}
+        for at in [number * WORD for number, word in enumerate(words) if word in self._words]:
+            found.update(dict.fromkeys(self._around(raw, at)))
+        for value, secret in self._short.items():
+            found.update(dict.fromkeys(_each(raw, value, secret)))
+        return list(found) if len(raw) == len(text) else list(_in_characters(found, raw))
 
-    def _add(self, text: str, labels: Labels) -> Form:
-        form = Form(text, first=self._loneliest(text), labels=labels)
-        for window, place in _windows(form):
-            others = self._windows.get(window)
+    def _around(self, raw: bytes, at: int) -> Iterator[Hit]:
+        """Yield the values one of whose words stands at a place of a text."""
+        holders = self._words[_word(raw, at)]
+        for secret in (holders,) if isinstance(holders, Secret) else holders:
+            for spelled, first in self._spelled_of(secret):
+                for begin in range(at - first - WORD + 1, at - first + 1):
+                    if begin >= 0 and raw.startswith(spelled, begin):
+                        yield Hit(begin, begin + len(spelled), secret.labels[0])
+
+    def _spelled_of(self, secret: Secret) -> list[tuple[bytes, int]]:
+        spelled = self._spelled.get(secret)
+        if spelled is None:
+            spelled = secret.spelled()
+            if len(secret.value) <= LONGEST_SPELLED:
+                if len(self._spelled) >= MOST_SPELLED:
+                    del self._spelled[next(iter(self._spelled))]
+                self._spelled[secret] = spelled
+        return spelled
+
+    def _new(self, value: str | bytes) -> Secret:
+        secret = Secret(value, firsts=tuple(map(self._loneliest, forms(value))))
+        for word in secret.words():
+            others = self._words.get(word)
             if others is None:
-                self._windows[window] = place
+                self._words[word] = secret
             elif isinstance(others, dict):
-                others[place] = None
+                others[secret] = None
             else:
-                self._windows[window] = {others: None, place: None}
-        return form
+                self._words[word] = {others: None, secret: None}
+        if len(raw := _encode(value)) < MIN_LENGTH:
+            self._short[raw] = secret
+        return secret
 
-    def _remove(self, form: Form) -> None:
-        for window, place in _windows(form):
-            places = self._windows[window]
-            if isinstance(places, dict):
-                del places[place]
-                if places:
-                    continue
-            del self._windows[window]
+    def _drop(self, word: int, secret: Secret) -> None:
+        holders = self._words[word]
+        if isinstance(holders, dict):
+            del holders[secret]
+            if holders:
+                return
+        del self._words[word]
 
-    def _places(self, window: str) -> Collection[Place]:
-        """Return the places where a window stands in a form."""
-        places = self._windows.get(window, {})
-        return places if isinstance(places, dict) else (places,)
-
-    def _loneliest(self, text: str) -> int:
-        """Return where the four windows of a form begin that the fewest others share."""
-        last = len(text) - MIN_LENGTH
+    def _loneliest(self, form: Form) -> int:
+        """Return where the four words of a form begin that the fewest others share."""
+        last = len(form[0]) - SPAN
         # Spread over the whole form: of connection strings and PEM files only the end differs.
-        firsts = range(0, last + 1, max(STEP, -(-last // (MOST_BLOCKS - 1))))
-        crowds = {}
-        for first in firsts:
-            crowds[first] = max(self._crowd(text, at) for at in range(first, first + STEP))
-            if not crowds[first]:
+        firsts = range(0, last + 1, max(WORD, -(-last // (MOST_PLACES - 1))))
+        scores: dict[int, tuple[int, bool, int]] = {}
+        # The middle first: a form begins with what every log has, `postgresql://` or `-----BEGIN`.
+        for first in sorted(firsts, key=lambda first: abs(2 * first - last)):
+            score = scores[first] = self._score({each[first : first + SPAN] for each in form})
+            if score <= (0, False, 1):
                 return first
-        return min(crowds, key=crowds.__getitem__)
+        return min(scores, key=scores.__getitem__)
 
-    def _crowd(self, text: str, at: int) -> int:
-        return len(self._places(text[at : at + WINDOW]))
+    def _score(self, spelled: set[bytes]) -> tuple[int, bool, int]:
+        """Tell how bad a place is: shared with others, an English word, more words than needed."""
+        crowd = max(self._crowd(_word(each, step)) for each in spelled for step in STEPS)
+        return crowd, next(iter(spelled)).islower(), len(spelled)
+
+    def _crowd(self, word: int) -> int:
+        holders = self._words.get(word, ())
+        return 1 if isinstance(holders, Secret) else len(holders)
 
 
-def _windows(form: Form) -> list[tuple[str, Place]]:
-    """Return the four windows by which a form is found."""
-    offsets = range(form.first, form.first + STEP)
-    return [(form.text[at : at + WINDOW], (form, at)) for at in offsets]
+def _encode(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+
+
+def _word(raw: bytes, at: int) -> int:
+    """Return four bytes as the number that they are to this machine, as in a text's words."""
+    return memoryview(raw[at : at + WORD]).cast("I")[0]
+
+
+def _each(raw: bytes, value: bytes, secret: Secret) -> Iterator[Hit]:
+    at = raw.find(value)
+    while at >= 0:
+        yield Hit(at, at + len(value), secret.labels[0])
+        at = raw.find(value, at + 1)
+
+
+def _in_characters(hits: Iterable[Hit], raw: bytes) -> Iterator[Hit]:
+    """Yield hits with places counted in characters; looks at each byte once."""
+    places: dict[int, int] = {}
+    before = characters = 0
+    for place in sorted({place for hit in hits for place in hit[:2]}):
+        characters += len(raw[before:place].decode("utf-8", "surrogatepass"))
+        places[place], before = characters, place
+    for begin, end, label in hits:
+        yield Hit(places[begin], places[end], label)

@@ -13,8 +13,9 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
-from extension.redaction.index import Index, Label
+from extension.redaction.index import Hit, Index, Label
 from extension.redaction.secrets import leaves
+from extension.redaction.undo import Layer, layers
 
 MOST_LOOSE = 4096
 """Versions kept although the cache does not hold them: rotated, evicted, or never cached."""
@@ -33,12 +34,16 @@ class Redacted(NamedTuple):
     names: tuple[str, ...] = ()
 
 
+Identity = tuple[str, str | bytes]
+"""A name, and what stood under it."""
+
+
 class _Version:
     """One value of one secret, the leaves of it that are hidden, and how many hold it."""
 
     __slots__ = ("holders", "identity", "leaves")
 
-    def __init__(self, identity: tuple[str, str], leaves: list[tuple[Label, str]]) -> None:
+    def __init__(self, identity: Identity, leaves: tuple[tuple[Label, str | bytes], ...]) -> None:
         self.identity = identity
         self.leaves = leaves
         self.holders = 0
@@ -47,14 +52,17 @@ class _Version:
 class Redactor:
     """Knows the secrets of one process; `extra` is a regular expression for what else must stay.
 
-    At most `most_loose` versions are known that nothing holds.
+    At most `most_loose` versions are known that nothing holds; `strict` hides words and the like.
     """
 
-    def __init__(self, *, extra: str = "", most_loose: int = MOST_LOOSE) -> None:
+    def __init__(
+        self, *, extra: str = "", strict: bool = False, most_loose: int = MOST_LOOSE
+    ) -> None:
         self._extra = re.compile(extra) if extra else None
+        self._strict = strict
         self._most_loose = most_loose
         self._index = Index()
-        self._versions: dict[tuple[str, str], _Version] = {}
+        self._versions: dict[Identity, _Version] = {}
         self._held: dict[Hashable, list[_Version]] = {}
         self._loose: OrderedDict[_Version, None] = OrderedDict()
         """Those that have no holder; the one learned longest ago is the first."""
@@ -79,9 +87,16 @@ class Redactor:
             self._held[holder] = held
         self._forget_surplus()
 
+    def forget(self) -> None:
+        """Forget every value, held or not."""
+        self._index = Index()
+        self._versions.clear()
+        self._held.clear()
+        self._loose.clear()
+
     def redact(self, text: str) -> Redacted:
         """Replace each secret by `[REDACTED:name#key]`."""
-        hits = self._index.hits(text) if self._versions else []
+        hits = self._hits(text) if self._versions else []
         if not hits and self._extra is None:
             return Redacted(text)
         names: dict[str, None] = {}
@@ -98,22 +113,34 @@ class Redactor:
             clean = self._extra.sub("[REDACTED]", clean)
         return Redacted(clean, tuple(names))
 
+    def _hits(self, text: str) -> list[Hit]:
+        """Return each occurrence in a text and in what its escapes stand for, the longest first."""
+        hits = self._index.hits(text)
+        above: list[Layer] = []
+        for layer in layers(text):
+            above.append(layer)
+            if found := self._index.hits(layer.text):
+                hits += _where_they_stood(found, above)
+        return sorted(hits, key=lambda hit: (hit.begin, -hit.end)) if hits else hits
+
     def _learn(self, name: str, value: str | bytes) -> _Version | None:
         """Return the version, which is the last to be forgotten now; None if it is not hidden."""
-        text = value if isinstance(value, str) else value.decode("utf-8", "replace")
-        version = self._versions.get((name, text)) or self._add(name, text)
+        version = self._versions.get((name, value)) or self._add(name, value)
         if version and not version.holders:
             self._loose[version] = None
             self._loose.move_to_end(version)
         return version
 
-    def _add(self, name: str, text: str) -> _Version | None:
-        found = [(Label(_safe(name), _safe(path)), leaf) for path, leaf in leaves(text)]
+    def _add(self, name: str, value: str | bytes) -> _Version | None:
+        safe = _safe(name)
+        found = tuple(
+            (Label(safe, _safe(path)), leaf) for path, leaf in leaves(value, strict=self._strict)
+        )
         if not found:
             return None
         for label, leaf in found:
             self._index.add(leaf, label)
-        version = self._versions[name, text] = _Version((name, text), found)
+        version = self._versions[name, value] = _Version((name, value), found)
         return version
 
     def _forget_surplus(self) -> None:
@@ -122,6 +149,14 @@ class Redactor:
             del self._versions[version.identity]
             for label, leaf in version.leaves:
                 self._index.remove(leaf, label)
+
+
+def _where_they_stood(hits: list[Hit], above: list[Layer]) -> list[Hit]:
+    """Return hits in the innermost of some layers as places in the text above them all."""
+    spans = [(hit.begin, hit.end) for hit in hits]
+    for layer in reversed(above):
+        spans = list(layer.origins(spans))
+    return [Hit(*span, hit.label) for span, hit in zip(spans, hits, strict=True)]
 
 
 def _safe(part: str) -> str:

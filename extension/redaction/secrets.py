@@ -1,26 +1,33 @@
-"""PURE: which parts of a secret are worth hiding, and in which forms they may turn up.
+"""PURE: which parts of a secret are worth hiding.
 
 A secret is often a JSON object of which only some leaves are secret: hiding the host name of a
-database, or the word `postgres`, would blacken half of every log.
+database, or the word `postgres`, would blacken half of every log. What is therefore left out, and
+`strict` hides all the same: words and regions, values of few different characters, numbers in JSON,
+texts under open keys. Values under eight characters are left out, too; `strict` hides those of four
+and more. A password in a connection string is hidden though it be a word.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
 
-MIN_LENGTH = 8
-"""Shorter values turn up by chance."""
+from extension.redaction.connection_strings import passwords
+from extension.redaction.forms import MIN_LENGTH
 
 MIN_DISTINCT = 5
-"""Values of fewer different characters (`00000000`) do so, too."""
+"""Values of fewer different characters (`00000000`) turn up by chance, too."""
 
 WORD_LENGTH = 12
 """Letters alone, of one case and shorter than this, are taken for a word (`postgres`)."""
+
+STRICT_LENGTH = 4
+"""Shorter values are never hidden: nothing would be left of a line."""
+
+MOST_DEPTH = 32
+"""Of JSON in texts in JSON: below it the text is hidden as a whole."""
 
 REGION = re.compile(r"(af|ap|ca|cn|eu|il|me|mx|sa|us)(-[a-z]+)+-\d")
 WORD = re.compile(r"[a-z]+|[A-Z]+|[A-Z][a-z]+")
@@ -28,73 +35,82 @@ OPEN_KEYS = re.compile(
     r"engine|host(name)?|port|db_?name|database|user_?name|user|region|db\w*identifier|masterarn",
     re.IGNORECASE,
 )
-"""Keys of a JSON secret under which nothing secret stands."""
+"""Keys of a JSON secret whose texts are no secrets; what is nested under one is looked through."""
+
+Leaf = tuple[str, str | bytes]
+"""The path of its keys, empty for the whole value, and the part itself."""
 
 
-def leaves(value: str) -> Iterator[tuple[str, str]]:
-    """Yield the parts worth hiding, each with its key path, empty for the whole value."""
+def leaves(value: str | bytes, *, strict: bool = False) -> Iterator[Leaf]:
+    """Yield the parts worth hiding."""
+    if isinstance(value, str):
+        yield from _leaves_of_text(value, "", strict=strict, depth=0)
+        return
     try:
-        told = json.loads(value)
-    except (ValueError, RecursionError):
-        told = None
-    if isinstance(told, dict | list):
-        yield from _leaves(told, "")
-    elif _is_worth_hiding(value):
-        yield "", value
+        text = value.decode()
+    except ValueError:
+        if len(value) >= MIN_LENGTH and (strict or len(set(value)) >= MIN_DISTINCT):
+            yield "", value
+        return
+    parts = list(_leaves_of_text(text, "", strict=strict, depth=0))
+    yield from parts
+    if parts and parts[0][0]:
+        yield "", text.strip()  # a binary secret is served in base64 as a whole
 
 
-def _leaves(told: Any, path: str) -> Iterator[tuple[str, str]]:
+def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
+    """Look through a text that may be JSON itself, whatever it stands in."""
+    told = _read(value) if depth < MOST_DEPTH else None
+    if isinstance(told, dict | list | str):
+        yield from _leaves_of_json(told, path, strict=strict, depth=depth + 1)
+        return
+    value = value.strip()
+    if _is_worth_hiding(value, strict=strict):
+        yield path, value
+    for password in passwords(value):
+        if len(password) >= (STRICT_LENGTH if strict else MIN_LENGTH) and password != value:
+            yield path, password
+
+
+def _leaves_of_json(told: Any, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
     match told:
         case dict():
             for key, each in told.items():
-                if not OPEN_KEYS.fullmatch(str(key)):
-                    yield from _leaves(each, f"{path}.{key}" if path else str(key))
+                if strict or not _is_open(str(key), each):
+                    below = f"{path}.{key}" if path else str(key)
+                    yield from _leaves_of_json(each, below, strict=strict, depth=depth)
         case list():
             for index, each in enumerate(told):
-                yield from _leaves(each, f"{path}.{index}" if path else str(index))
-        case str() if _is_worth_hiding(told):
-            yield path, told
+                below = f"{path}.{index}" if path else str(index)
+                yield from _leaves_of_json(each, below, strict=strict, depth=depth)
+        case str():
+            yield from _leaves_of_text(told, path, strict=strict, depth=depth)
+        case int() | float() if strict and _is_worth_hiding(str(told), strict=True):
+            yield path, str(told)
 
 
-def _is_worth_hiding(value: str) -> bool:
+def _read(value: str) -> Any:
+    """Return what a text is in JSON, None if it is none."""
+    if not value.lstrip().startswith(("{", "[", '"')):
+        return None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_open(key: str, told: Any) -> bool:
+    """Whether a key says that the text under it is no secret, and the text agrees."""
+    if not OPEN_KEYS.fullmatch(key) or not isinstance(told, str):
+        return False
+    return _read(told) is None and not any(passwords(told))
+
+
+def _is_worth_hiding(value: str, *, strict: bool) -> bool:
+    if strict:
+        return len(value) >= STRICT_LENGTH
     if len(value) < MIN_LENGTH or len(set(value)) < MIN_DISTINCT:
         return False
     if WORD.fullmatch(value) and len(value) < WORD_LENGTH:
         return False
     return not REGION.fullmatch(value)
-
-
-def forms(value: str) -> set[str]:
-    """Return the value plain, JSON-escaped, URL-encoded and in base64, each long enough to find."""
-    raw = value.encode("utf-8", "surrogatepass")
-    found = {value, *_json_forms(value), *_url_forms(value, raw), *_base64_forms(raw)}
-    return {form for form in found if len(form) >= MIN_LENGTH}
-
-
-def _json_forms(value: str) -> Iterator[str]:
-    for ascii_only in (True, False):
-        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        yield once
-        yield once.replace("/", "\\/")
-        yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]  # JSON within a JSON text
-
-
-def _url_forms(value: str, raw: bytes) -> Iterator[str]:
-    for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
-        yield encoded
-        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
-    yield value.replace(" ", "+")
-
-
-def _base64_forms(raw: bytes) -> Iterator[str]:
-    """Yield what base64 makes of it wherever in a longer text it begins (`user:password`).
-
-    Three bytes become four characters, so there are three alignments; the characters at either
-    end that depend on the neighbours are left out.
-    """
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        for before in range(3):
-            encoded = encode(b"\0" * before + raw).decode().rstrip("=")
-            first = -(-before * 8 // 6)
-            whole = (before + len(raw)) * 8 // 6
-            yield encoded[first:whole]

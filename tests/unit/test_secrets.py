@@ -1,0 +1,140 @@
+"""Which parts of a secret are hidden, and what is left readable for a reason."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from extension.redaction.redactor import Redactor
+from extension.redaction.secrets import leaves
+
+PASSWORD = "Nest3dPassw0rd-xyz"
+
+
+def hidden(value: str | bytes, *, strict: bool = False) -> list[str | bytes]:
+    """Return the parts of a secret that are hidden."""
+    return [leaf for _, leaf in leaves(value, strict=strict)]
+
+
+@pytest.mark.parametrize("outer", ["{}\n", " {}", "\r\n{}\t", "{}\u00a0"])
+def test_white_space_around_a_secret_is_no_part_of_it(outer: str) -> None:
+    """`echo key | aws …` ends in a line feed, which nobody sends on."""
+    assert hidden(outer.format(PASSWORD)) == [PASSWORD]
+    assert hidden(json.dumps({"key": outer.format(PASSWORD)})) == [PASSWORD]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"database": {"host": "h", "password": PASSWORD}},
+        {"user": {"name": "n", "password": PASSWORD}},
+        {"host": [{"password": PASSWORD}]},
+        {"database": json.dumps({"password": PASSWORD})},
+    ],
+)
+def test_open_keys_open_their_own_text_alone(value: object) -> None:
+    """What is nested under `database` or `user` is looked through."""
+    assert hidden(json.dumps(value)) == [PASSWORD]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        json.dumps(PASSWORD),
+        json.dumps({"config": json.dumps({"password": PASSWORD})}),
+        json.dumps(json.dumps({"config": json.dumps([json.dumps(PASSWORD)])})),
+    ],
+)
+def test_json_in_texts_is_looked_through(value: str) -> None:
+    """A secret that is a JSON string, and JSON in JSON's texts, however deep."""
+    assert hidden(value) == [PASSWORD]
+
+
+def test_json_that_never_ends_ends() -> None:
+    """Texts in texts are looked through to a depth, and hidden as a whole there."""
+    value = PASSWORD
+    for _ in range(11):
+        value = json.dumps(value)
+    assert hidden(value) == [PASSWORD]
+    assert hidden("[" * 100_000 + PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"postgres://app:{PASSWORD}@h/db",
+        f"postgresql+psycopg://app:{PASSWORD}@h:5432/db?sslmode=require&who=a@b",
+        f"mongodb+srv://app:{PASSWORD}@cluster0.example.net/shop?retryWrites=true",
+        f"mongodb://app:{PASSWORD}@h1:27017,h2:27017/shop",
+        f"redis://:{PASSWORD}@h:6379/0",
+        f"amqp://guest:{PASSWORD}@h:5672/%2f",
+        f"app:{PASSWORD}@tcp(h:3306)/shop?parseTime=true",
+        f"jdbc:postgresql://h/db?user=app&password={PASSWORD}",
+        f"jdbc:sqlserver://h:1433;databaseName=d;user=app;password={PASSWORD};encrypt=true",
+        f"Server=tcp:h,1433;Database=d;User ID=app;Password={PASSWORD};Encrypt=True",
+        f"Server=h;Uid=app;Pwd='{PASSWORD}'",
+        f"host=h port=5432 dbname=d user=app password={PASSWORD} sslmode=require",
+        f"host=h password = '{PASSWORD}'",
+        f"DefaultEndpointsProtocol=https;AccountName=n;AccountKey={PASSWORD};EndpointSuffix=c",
+        f"Endpoint=sb://n.example.net/;SharedAccessKeyName=k;SharedAccessKey={PASSWORD}",
+        f"https://hooks.example.com/x?token={PASSWORD}",
+        f"https://{PASSWORD}@errors.example.com/17",
+    ],
+)
+def test_the_password_in_a_connection_string_is_hidden_alone(value: str) -> None:
+    """Drivers put it into their errors without the rest; the whole is hidden, too."""
+    for key in ("url", "database", "host"):
+        redactor = Redactor()
+        redactor.learn("dsn", json.dumps({key: value}))
+        assert (
+            redactor.redact(f"failed for {PASSWORD!r}").text == f"failed for '[REDACTED:dsn#{key}]'"
+        )
+        assert redactor.redact(f"<{value}>").text == f"<[REDACTED:dsn#{key}]>"
+
+
+def test_a_password_in_a_url_is_hidden_as_it_is_written_and_as_it_is() -> None:
+    """The URL has it encoded, the driver uses it decoded."""
+    redactor = Redactor()
+    redactor.learn("dsn", "postgres://app:p%40ss%2Bword%21@h/db")
+    for text in ("p%40ss%2Bword%21", "p@ss+word!"):
+        assert redactor.redact(text).text == "[REDACTED:dsn]"
+
+
+def test_names_in_a_connection_string_stay() -> None:
+    """Host, user and database are no secrets."""
+    redactor = Redactor()
+    redactor.learn("dsn", f"postgres://shop_admin:{PASSWORD}@db.shop.example.com/shop_data")
+    text = "connecting shop_admin to db.shop.example.com/shop_data"
+    assert redactor.redact(text).text == text
+
+
+def test_a_binary_secret_of_json_is_hidden_in_base64_as_a_whole() -> None:
+    """The cache serves it in base64; its leaves are found in plain texts."""
+    value = json.dumps({"password": PASSWORD, "port": 5432}).encode()
+    assert hidden(value) == [PASSWORD, value.decode()]
+
+
+@pytest.mark.parametrize("value", ["admin", "postgres", "us-east-1", "00000000", "12345678"])
+def test_strict_hides_what_may_turn_up_by_chance(value: str) -> None:
+    """Words, regions, few characters, and numbers in JSON."""
+    assert hidden(value, strict=True) == [value]
+    assert hidden(json.dumps({"host": value}), strict=True) == [value]
+    if value.isdecimal():
+        assert hidden(json.dumps({"pin": int(value)}), strict=True) in ([value], [])
+
+
+@pytest.mark.parametrize("value", ["abcd", "pass", "1234567", "päss"])
+def test_strict_hides_short_values_everywhere(value: str) -> None:
+    """Four characters and more are found wherever they stand, escaped or not, until forgotten."""
+    redactor = Redactor(strict=True, most_loose=1)
+    redactor.learn("pin", value)
+    assert redactor.redact(f"é{value}{value}!").text == "é[REDACTED:pin][REDACTED:pin]!"
+    assert redactor.redact(json.dumps(value)).text == '"[REDACTED:pin]"'
+    redactor.learn("other", "another-secret")
+    assert redactor.redact(value).text == value
+
+
+def test_nothing_is_left_of_a_line_with_three_letters() -> None:
+    """Values of three characters are hidden by no setting."""
+    assert hidden("abc", strict=True) == []

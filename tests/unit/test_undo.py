@@ -1,0 +1,60 @@
+r"""The encodings of a line are undone, layer by layer, and what is found leads back to the line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from extension.redaction.undo import innermost, layers, undo
+
+
+@pytest.mark.parametrize(
+    ("escaped", "plain"),
+    [
+        (r"a\"b\'c\/d\\e", "a\"b'c/d\\e"),
+        (r"\u00e4\u00E4\u{e4}\U000000e4\xe4", "ä" * 5),
+        (r"\ud83d\ude00\u{1f600}\U0001F600", "😀" * 3),
+        (r"\xc3\xa4\303\244", "ää"),
+        ("%C3%A4%c3%a4 %E4%u00e4", "ää ää"),
+        ("&amp;&lt;&#39;&#x27;&#228;&auml;&quot;", "&<''ää\""),
+        (r"\t\0\e", "\t\0\x1b"),
+        ("YWJj\nZGVm\r\nZ2hp", "YWJjZGVmZ2hp"),
+        (r"C:\dir \q 100% &nope; &", r"C:\dir \q 100% &nope; &"),
+        (r"\u12 \x1 %1 %zz &#; \uD800x", "\\u12 \\x1 %1 %zz &#; \ud800x"),
+        ("&#1114112;", "\ufffd"),
+    ],
+)
+def test_each_kind_of_escape_is_undone(escaped: str, plain: str) -> None:
+    """JSON, programming languages, URLs, HTML, line breaks; what is no escape stays."""
+    layer = undo(escaped)
+    assert (layer.text if layer else escaped) == plain
+
+
+def test_layers_come_one_by_one() -> None:
+    """JSON in JSON is undone once a layer."""
+    twice = json.dumps(json.dumps('a"b'))
+    assert [layer.text for layer in layers(twice)] == ['""a\\"b""', '""a"b""']
+    assert innermost(twice) == '""a"b""'
+
+
+def test_most_texts_have_no_layer() -> None:
+    """A line without a backslash, a percent sign, an ampersand or a line break is left alone."""
+    assert undo("a line of 17 words; it's plain <text>") is None
+
+
+def test_places_lead_back_to_the_line() -> None:
+    """Each character of the plain text comes from the escape that spells it."""
+    line = r"ab\"c%C3%A4d&amp;\u00e4\n"
+    layer = undo(line)
+    assert layer is not None
+    for plain, spelled in (("b", "b"), ('"', r"\""), ("äd", "%C3%A4d"), ("&ä", r"&amp;\u00e4")):
+        begin = layer.text.index(plain)
+        [(first, last)] = layer.origins([(begin, begin + len(plain))])
+        assert line[first:last] == spelled
+
+
+def test_undoing_makes_nothing_longer() -> None:
+    """So no line can be made that grows."""
+    for text in (r"\u0041" * 50, "%41" * 50, "&lt;" * 50, "\\\\" * 50, "\n" * 50):
+        assert len(innermost(text)) < len(text)
