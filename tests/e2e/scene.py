@@ -209,6 +209,13 @@ async def with_ports(scene: Scene) -> None:
     scene.facts["ports"] = tuple(scene.listens(port) for port in ports)
 
 
+async def short_secret(scene: Scene) -> None:
+    """Read a secret of few different characters, and print it."""
+    scene.aws.put_secret("s", "aaaabbbb")
+    await scene.invoke({"get": [SECRET]})
+    await scene.invoke({"print": ["aaaabbbb is not a short one"]})
+
+
 async def endpoint_is_slow(scene: Scene) -> None:
     """Invoke while the endpoint takes a moment."""
     scene.intake.respond = lambda _: Reply(delay_s=0.3)

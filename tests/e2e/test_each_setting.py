@@ -24,6 +24,7 @@ AT_ONCE = Act(acts.many_at_once)
 LATER = Act(acts.after_a_while)
 STALE = Act(acts.when_aws_is_down)
 MISSING = Act(acts.missing)
+SHORT_SECRET = Act(acts.short_secret)
 EARLY = Act(acts.early, handler="early.handler")
 
 JSON_ERRORS = {"DISPATCH_CACHE_ERRORS": "json"}
@@ -168,6 +169,7 @@ CASES = [
          {"DISPATCH_POST_URI": "{strict}", "OTEL_EXPORTER_OTLP_CERTIFICATE": "{trusted}",
           "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "{client}"}),
     Case("DISPATCH_REDACT", "false", says("[REDACTED:s]"), False, True),
+    Case("DISPATCH_REDACT_STRICT", "true", says("aaaabbbb"), False, True, act=SHORT_SECRET),
     Case("DISPATCH_REDACT_EXTRA", "blar", says("blaring"), False, True),
     Case("DISPATCH_CACHE", "false", statuses, [0, 0, 0], [200, 200, 200]),
     Case("DISPATCH_CACHE_PORT", "{other_port}", fact("ports"), (False, True), (True, False),

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -165,7 +166,7 @@ class Platform:
                 due_s, body = await self._deliveries.get()
                 await asyncio.sleep(max(due_s - _now(), 0))
                 try:
-                    async with session.post(self._destination, data=body) as answer:
+                    async with session.post(self._destination, data=BytesIO(body)) as answer:
                         if answer.status != 200:
                             self.problems.append(f"a delivery was answered {answer.status}")
                 except (aiohttp.ClientError, TimeoutError) as error:
