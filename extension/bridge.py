@@ -6,10 +6,9 @@ shows what the cache did, and gets the endpoint's credentials from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from extension.log import Log
 from extension.redaction.redactor import Redactor
 
 if TYPE_CHECKING:  # who has one job alone, or one that is broken, imports nothing of the other
@@ -20,14 +19,27 @@ if TYPE_CHECKING:  # who has one job alone, or one that is broken, imports nothi
     from extension.telemetry.pipeline import Pipeline
 
 
-def redact_what_is_served(parameters: Parameters, *, redactor: Redactor, log: Log) -> None:
-    """Let the redactor know each secret that arrives, and take them out of our own lines.
+OWN = "environment"
+"""Holds the secrets of the process itself."""
+
+
+def hide_own_secrets(redactor: Redactor, environ: Mapping[str, str]) -> None:
+    """Let the redactor know the credentials in the environment, and the headers of exports."""
+    from extension.redaction.own_secrets import own_secrets  # noqa: PLC0415  # only with telemetry
+
+    redactor.hold(OWN, own_secrets(environ, strict=redactor.strict))
+
+
+def redact_what_is_served(parameters: Parameters, *, redactor: Redactor, exports: bool) -> None:
+    """Let the redactor know each secret that arrives.
 
     It learns at once what AWS answers, whether it is cached or not, and holds what the cache keeps.
+    Before a snapshot nothing is kept: there it learns only if the lines of this init may be
+    exported, until `forget_for_snapshot`.
     """
 
     def learn(name: str, value: str | bytes, *, secure: bool) -> None:
-        if secure:
+        if secure and (exports or parameters.keeps):
             redactor.learn(name, value)
 
     def hold(key: Key, values: Sequence[Value]) -> None:
@@ -35,7 +47,12 @@ def redact_what_is_served(parameters: Parameters, *, redactor: Redactor, log: Lo
 
     parameters.hooks.on_value = learn
     parameters.hooks.on_kept = hold
-    log.redact = lambda line: redactor.redact(line).text
+
+
+def forget_for_snapshot(redactor: Redactor, environ: Mapping[str, str]) -> None:
+    """Forget all but what the environment holds anyway: the sandbox is about to be written down."""
+    redactor.forget()
+    hide_own_secrets(redactor, environ)
 
 
 def show_the_cache(parameters: Parameters, *, pipeline: Pipeline) -> None:

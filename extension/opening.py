@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from extension.parameters.parameters import Parameters
     from extension.telemetry.early import EarlyTelemetry
 
+SNAP_START = "snap-start"
+
 INIT_S = 8.0
 """How long GETs may wait in init, of the ten seconds that Lambda gives it."""
 
@@ -55,11 +57,14 @@ class Opening:
         self._cache_sockets = [_adopt(raw) for raw in booted.cache_sockets]
         self._telemetry_sockets = [_adopt(raw) for raw in filter(None, [booted.telemetry])]
         booted.telemetry = next(iter(self._telemetry_sockets), None)  # to subscribe later, perhaps
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._parameters: Parameters | None = None
         self._early: EarlyTelemetry | None = None
         self._redactor = Redactor(
             extra=config.redaction.redact_extra, strict=config.redaction.redact_strict
         )
+        if config.redaction.redact:
+            log.redact = lambda text: self._redactor.redact(text).text
         self._timer: asyncio.Task[None] | None = None
 
     async def everything(self) -> None:
@@ -143,6 +148,7 @@ class Opening:
     async def _open_parameters(self) -> None:
         if not self._cache_sockets:
             return
+        self._loop = asyncio.get_running_loop()
         await self.importer.load("extension.parameters.parameters", "extension.bridge")
         from extension.bridge import redact_what_is_served  # noqa: PLC0415  # heavy
         from extension.parameters.parameters import Parameters  # noqa: PLC0415  # heavy
@@ -158,7 +164,8 @@ class Opening:
         )
         parameters.start_left_s = self._start_left_s
         if self._config.redaction.redact:
-            redact_what_is_served(parameters, redactor=self._redactor, log=self._log)
+            exports = self._wants_telemetry()
+            redact_what_is_served(parameters, redactor=self._redactor, exports=exports)
         await parameters.start()
         self._parameters = parameters
         self.jobs.append(parameters)
@@ -191,7 +198,12 @@ class Opening:
         from extension.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
 
         keep_memory_private()
-        return open_source(self._config.parameters, self._environ)
+        return open_source(self._config.parameters, self._environ, learned=self._learn_own)
+
+    def _learn_own(self, name: str, value: str) -> None:
+        """Hide a credential of our own that was fetched; called in a worker thread."""
+        if self._config.redaction.redact and self._wants_telemetry() and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._redactor.hold, name, [(name, value)])
 
     async def _listen(self) -> None:
         from extension.telemetry.early import EarlyTelemetry  # noqa: PLC0415  # only where wanted
@@ -208,10 +220,12 @@ class Opening:
             if self._parameters is not None:
                 await self._parameters.settled(within_s=GETS_FIRST_S)
             await self.importer.load(module)
-        from extension.bridge import show_the_cache  # noqa: PLC0415  # heavy
+        from extension.bridge import hide_own_secrets, show_the_cache  # noqa: PLC0415  # heavy
         from extension.telemetry.export.credentials import Settings  # noqa: PLC0415  # heavy
         from extension.telemetry.opening import open_telemetry  # noqa: PLC0415  # heavy
 
+        if self._config.redaction.redact:
+            hide_own_secrets(self._redactor, self._environ)
         telemetry = await open_telemetry(
             Settings(telemetry=self._config.telemetry, otlp=self._config.otlp),
             sender=self._sender(),
@@ -227,12 +241,26 @@ class Opening:
             undo.push_async_callback(telemetry.close)
             if self._parameters:
                 show_the_cache(self._parameters, pipeline=telemetry.pipeline)
+            if self._is_snapshot:
+                telemetry.pipeline.on_init_end = self._forget_for_snapshot
             await early.opened(telemetry, telemetry.pipeline)
             undo.pop_all()
         self.jobs[self.jobs.index(early)] = telemetry
-        await telemetry.prepare()
+        if not self._is_snapshot:  # there the first export does, after the restore
+            await telemetry.prepare()
         if not self._booted.knows_invoke:
             self._timer = asyncio.create_task(telemetry.export_regularly())
+
+    @property
+    def _is_snapshot(self) -> bool:
+        """Whether what this init leaves in memory is written to a snapshot."""
+        return self._config.sandbox.initialization_type == SNAP_START
+
+    def _forget_for_snapshot(self) -> None:
+        from extension.bridge import forget_for_snapshot  # noqa: PLC0415  # imported already
+
+        if self._parameters is None or not self._parameters.keeps:  # else it was restored already
+            forget_for_snapshot(self._redactor, self._environ)
 
     def _telemetry_modules(self) -> list[str]:
         """Return what to import before telemetry opens, so that the loop need not wait for it."""

@@ -98,9 +98,24 @@ def _parameter(parameter: Answer) -> dict[str, Any]:
 def parameter_values(parameter: Answer, *, decrypted: bool) -> Iterator[Value]:
     """List the values in one parameter; a reference to a secret carries it twice."""
     secure = decrypted and parameter.get("Type") == "SecureString"
-    for field in ("Value", "SourceResult"):
-        if parameter.get(field):
-            yield Value(parameter.get("Name", ""), parameter[field], secure)
+    values = [parameter.get("Value"), *_referred(parameter.get("SourceResult"))]
+    for value in values:
+        if value:
+            yield Value(parameter.get("Name", ""), value, secure)
+
+
+def _referred(source: str | None) -> Iterator[str | bytes]:
+    """Yield the secret in Secrets Manager's answer in JSON, not the names and dates beside it."""
+    try:
+        answer = json.loads(source or "{}")
+        fields = {str(name).lower(): value for name, value in answer.items()}
+        secret, binary = fields.get("secretstring"), fields.get("secretbinary")
+        if isinstance(secret, str):
+            yield secret
+        if isinstance(binary, str):
+            yield base64.b64decode(binary)
+    except (ValueError, AttributeError, RecursionError):
+        yield source or ""  # whatever it is
 
 
 def secret_values(answer: Answer) -> Iterator[Value]:

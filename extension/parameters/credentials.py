@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.credentials import (
@@ -36,6 +36,9 @@ FIELDS = {
 }
 """What botocore calls the fields of the endpoint's answer."""
 
+SECRETS = {"secret_key": "AWS_SECRET_ACCESS_KEY", "token": "AWS_SESSION_TOKEN"}
+"""Those that are secret, by the names that they have in an environment."""
+
 
 class _ContainerCredentials(DeferredRefreshableCredentials):  # type: ignore[misc]  # botocore is without types
     """Credentials that are also fetched again when AWS says that they have expired."""
@@ -50,11 +53,15 @@ class _ContainerCredentials(DeferredRefreshableCredentials):  # type: ignore[mis
 class SandboxCredentials:
     """Finds credentials; the shape of botocore's credential resolver.
 
-    Every method may be called in any thread.
+    Every method may be called in any thread. `learned` is called with the name and the value of
+    each secret that the endpoint gives.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], *, learned: Callable[[str, str], None] = lambda *_: None
+    ) -> None:
         self._environ = environ
+        self._learned = learned
         self._lock = threading.Lock()
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._renewable: _ContainerCredentials | None = None
@@ -127,6 +134,9 @@ class SandboxCredentials:
             fetched = {name: answer[field] for name, field in FIELDS.items()}
         except (MetadataRetrievalError, ValueError, LookupError, TypeError) as error:
             raise CredentialRetrievalError(provider=METHOD, error_msg="no answer") from error
+        for field, name in SECRETS.items():
+            if isinstance(fetched[field], str):
+                self._learned(name, fetched[field])
         if isinstance(fetched["token"], str) and fetched["token"]:
             self._note(fetched["token"])
         return fetched

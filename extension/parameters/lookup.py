@@ -47,7 +47,10 @@ class Policy(Frozen):
 
 
 class Lookup:
-    """Answers queries; `kept` is called when the cache takes a body, `gone` when it has none."""
+    """Answers queries; `kept` is called when the cache takes a body, `gone` when it has none.
+
+    `passed` is called with the key of each body that goes past the cache.
+    """
 
     def __init__(
         self,
@@ -59,10 +62,12 @@ class Lookup:
         log: Log,
         kept: Callable[[Key, bytes], None] = lambda *_: None,
         gone: Callable[[Key], None] = lambda _: None,
+        passed: Callable[[Key], None] = lambda _: None,
     ) -> None:
         self._policy = policy
         self._cache = Cache(size=policy.size, max_stale_s=policy.max_stale_s, gone=gone)
         self._kept = kept
+        self._passed = passed
         self._fetch = fetch
         self._clock = clock
         self._draw = draw
@@ -79,6 +84,7 @@ class Lookup:
         key = query.key
         if not keep or not self._policy.keeps(key):
             body = await self._fetch(key, traceparent=traceparent, batchable=False)
+            self._passed(key)
             return Served(body, Result.BYPASS)
         now = self._clock.now()
         found = self._cache.find(key, now=now)

@@ -23,7 +23,7 @@ from extension.parameters.clients import OPEN_WAIT_S, Clients
 from extension.parameters.errors import UpstreamError
 from extension.parameters.exchange import Exchange
 from extension.parameters.hooks import GuardedHooks, Hooks
-from extension.parameters.keys import Service
+from extension.parameters.keys import Key, Service
 from extension.parameters.lookup import Lookup, Policy
 from extension.parameters.prefetch import prefetch, read_list
 from extension.parameters.reference import UnusableValueError, read_reference
@@ -61,6 +61,9 @@ class Parameters:
         self.start_left_s: Callable[[], float] = lambda: OPEN_WAIT_S
         """How long a start may still take, as far as that is known; asked before INVOKE."""
         self._prefetching: asyncio.Task[None] | None = None
+        self._passed: dict[Key, None] = {}
+        """What was read while a snapshot is made: after a restore it is read again, once, so that
+        it is known to those who hide it, and in the cache."""
         self._guarded = hooks = GuardedHooks(self.hooks, log=log)
         self._clients = Clients(open_source, config=config, clock=clock, hooks=hooks, log=log)
         self._clients.patience_s = self._patience_s
@@ -74,12 +77,13 @@ class Parameters:
             log=log,
             kept=hooks.kept,
             gone=hooks.gone,
+            passed=self._note_passed,
         )
         exchange = Exchange(
             tokens=Tokens(environ, renew=self._clients.session_tokens, clock=clock),
             lookup=self._lookup,
             ready=self._is_ready,
-            keeps=self._keeps,
+            keeps=lambda: self.keeps,
             json_errors=config.errors == "json",
             clock=clock,
             hooks=hooks,
@@ -98,7 +102,7 @@ class Parameters:
         except UpstreamError as error:
             self._log.warning("AWS clients are not ready", reason=error.message)
             return
-        if self._keeps():
+        if self.keeps:
             await self._prefetch()
 
     def next_called(self, invoke: Invoke) -> None:
@@ -138,7 +142,7 @@ class Parameters:
             UnusableValueError: the value is not text, or has no such key.
         """
         query = read_reference(reference, fresh=fresh)
-        reply = response.success(await self._lookup.get(query, keep=self._keeps()), query)
+        reply = response.success(await self._lookup.get(query, keep=self.keeps), query)
         if reply.status != 200:
             raise UnusableValueError(reply.body.decode())
         return reply.body.decode()
@@ -165,7 +169,12 @@ class Parameters:
             return True
         return self._initialization_type == MANAGED_INSTANCES
 
-    def _keeps(self) -> bool:
+    def _note_passed(self, key: Key) -> None:
+        if not self.keeps and len(self._passed) < self._policy.size:
+            self._passed[key] = None
+
+    @property
+    def keeps(self) -> bool:
         """Whether values are kept: not in a snapshot, which lies on AWS's disks for days."""
         return self._invoked or self._initialization_type != SNAP_START
 
@@ -173,9 +182,10 @@ class Parameters:
         keys, unusable = read_list(self._config.prefetch)
         for item in unusable:
             self._log.warning("DISPATCH_CACHE_PREFETCH: entry ignored", entry=item)
-        kept = [key for key in keys if self._policy.keeps(key)][: self._policy.size]
-        if len(kept) < len(keys):
-            self._log.warning("prefetch exceeds the cache", listed=len(keys), fetched=len(kept))
+        wanted, self._passed = dict.fromkeys([*keys, *self._passed]), {}
+        kept = [key for key in wanted if self._policy.keeps(key)][: self._policy.size]
+        if len(kept) < len(wanted):
+            self._log.warning("prefetch exceeds the cache", listed=len(wanted), fetched=len(kept))
         await prefetch(kept, get=self._lookup.get, log=self._log)
 
 

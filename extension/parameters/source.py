@@ -8,7 +8,7 @@ passed to them; `aws_session` keeps the rest out. A bad endpoint costs its own s
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.config import Config
@@ -69,14 +69,20 @@ _METHODS = {
 class AwsSource:
     """Parameter Store and Secrets Manager."""
 
-    def __init__(self, config: ParametersConfig, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: ParametersConfig,
+        environ: Mapping[str, str],
+        *,
+        learned: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
         self._current = threading.local()
         self._environ = environ
         self._aws, _ = read(AwsConfig, environ)
         self._region = self._aws.region or self._aws.default_region
         if not self._region:  # botocore itself takes an empty one for part of a host name
             raise SettingError("AWS_REGION is not set")
-        self._credentials = SandboxCredentials(environ)
+        self._credentials = SandboxCredentials(environ, learned=learned)
         self._session = AwsSession(self._credentials)
         self._unusable: dict[Service, str] = {}
         """The variable that keeps a service from being asked."""
@@ -209,9 +215,14 @@ class AwsSource:
         )
 
 
-def open_source(config: ParametersConfig, environ: Mapping[str, str]) -> AwsSource:
+def open_source(
+    config: ParametersConfig,
+    environ: Mapping[str, str],
+    *,
+    learned: Callable[[str, str], None] = lambda *_: None,
+) -> AwsSource:
     """Build the clients; takes a tenth of a second of CPU."""
-    return AwsSource(config, environ)
+    return AwsSource(config, environ, learned=learned)
 
 
 def _failed(call: Call, error: Exception) -> UpstreamError:

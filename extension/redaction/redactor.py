@@ -59,7 +59,7 @@ class Redactor:
         self, *, extra: str = "", strict: bool = False, most_loose: int = MOST_LOOSE
     ) -> None:
         self._extra = re.compile(extra) if extra else None
-        self._strict = strict
+        self.strict = strict
         self._most_loose = most_loose
         self._index = Index()
         self._versions: dict[Identity, _Version] = {}
@@ -134,7 +134,7 @@ class Redactor:
     def _add(self, name: str, value: str | bytes) -> _Version | None:
         safe = _safe(name)
         found = tuple(
-            (Label(safe, _safe(path)), leaf) for path, leaf in leaves(value, strict=self._strict)
+            (Label(safe, _safe(path)), leaf) for path, leaf in leaves(value, strict=self.strict)
         )
         if not found:
             return None

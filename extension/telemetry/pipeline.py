@@ -22,6 +22,7 @@ from extension.telemetry.health import Health
 from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.events import (
     Event,
+    InitRuntimeDone,
     InitStart,
     LogLine,
     LogsDropped,
@@ -31,7 +32,7 @@ from extension.telemetry.reading.events import (
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.joined_lines import in_order
 from extension.telemetry.reading.records import is_own, read_record
-from extension.telemetry.reading.redact import Redact, redact_record
+from extension.telemetry.reading.redact import Redact, redact_event, redact_record
 
 MAX_WAITING_BYTES = 8 * 1_048_576
 """Deliveries taken but not read yet."""
@@ -79,7 +80,8 @@ def do_nothing(*_: object) -> None:
 class Pipeline:
     """What the listener and the cache see of job 1.
 
-    `on_end` is called with each runtimeDone, `on_half_full` whenever the buffer is; `is_exporting`
+    `on_end` is called with each runtimeDone, `on_init_end` when the runtime is ready,
+    `on_half_full` whenever the buffer is; `is_exporting`
     tells whether waiting for room makes sense.
     """
 
@@ -111,6 +113,7 @@ class Pipeline:
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
+        self.on_init_end: Callable[[], None] = do_nothing
         self.on_half_full: Callable[[], None] = do_nothing
         self.is_exporting: Callable[[], bool] = lambda: False
         self.heard: Instant | None = None
@@ -162,6 +165,7 @@ class Pipeline:
 
     def cache_called(self, call: CacheCall) -> None:
         """Learn of a call of the cache to AWS."""
+        call = redact_event(call, self._redact)
         self._encoder.count_call(call)
         self._take(self._assembler.feed_call(call))
 
@@ -274,15 +278,18 @@ class Pipeline:
         return True
 
     def _feed(self, event: Event, finished: list[Finished]) -> None:
+        if isinstance(event, LogLine):
+            finished += self._feed_line(event)
+            return
+        event = redact_event(event, self._redact)
         match event:
-            case LogLine():
-                finished += self._feed_line(event)
-                return
             case LogsDropped():
                 self._health.platform_dropped += event.dropped_records
                 self.lost = self._clock.now()
             case InitStart() | RestoreStart() if event.instance_id:
                 self._encoder.learn_instance(event.instance_id)
+            case InitRuntimeDone():
+                self.on_init_end()
             case RuntimeDone():
                 self.lost = None  # whatever it was, it was not this end
                 self.on_end(event)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 
-from extension.bridge import redact_what_is_served
+from extension.bridge import forget_for_snapshot, redact_what_is_served
+from extension.lambda_events import Invoke
 from extension.redaction.redactor import Redactor
 from tests.contract.conftest import Serve
 from tests.fake_aws import FakeAws
 from tests.running_cache import GET_BY_PATH, RunningCache
+from tests.waiting import until
 
 MANY = 8
 
@@ -16,7 +19,7 @@ MANY = 8
 def redactor_of(cache: RunningCache, *, most_loose: int) -> Redactor:
     """Return a redactor that knows what a cache serves, and hardly anything else."""
     redactor = Redactor(most_loose=most_loose)
-    redact_what_is_served(cache.parameters, redactor=redactor, log=cache.parameters._log)
+    redact_what_is_served(cache.parameters, redactor=redactor, exports=True)
     return redactor
 
 
@@ -100,3 +103,57 @@ async def test_what_a_refresh_replaced_is_let_go(aws: FakeAws, serve: Serve) -> 
     cache.clock.advance(400)
     await cache.secret("secretId=shop/key")
     assert redactor.redact(password(2)).names == ()
+
+
+async def test_a_reference_to_a_secret_hides_the_secret_alone(aws: FakeAws, serve: Serve) -> None:
+    """Its name, its version and its dates are in every line about it."""
+    cache = await serve()
+    redactor = redactor_of(cache, most_loose=10)
+    name = "/aws/reference/secretsmanager/prod/db"
+    told = {
+        "ARN": "arn:aws:secretsmanager:eu-central-1:1:secret:prod/db-AbCdEf",
+        "name": "prod/db/x",
+        "versionId": "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE",
+        "createdDate": "Nov 27, 2026",
+    }
+    secret = json.dumps({"password": password(1), "name": "shop"})
+    raw = json.dumps({**told, "secretString": secret})
+    aws.put_parameter(name, secret, Type="SecureString", SourceResult=raw)
+    binary = json.dumps({**told, "secretBinary": "gIGCg4SFhoeIiYqLjI2Ojw=="})
+    aws.put_parameter(f"{name}/binary", None, Type="SecureString", SourceResult=binary)
+    del aws.parameters[f"{name}/binary"]["Value"]
+    for each in (name, f"{name}/binary"):
+        await cache.parameter(f"name={each}&withDecryption=true")
+    assert redactor.redact(password(1)).names == (name,)
+    assert redactor.redact("gIGCg4SFhoeIiYqLjI2Ojw==").names == (f"{name}/binary",)
+    for text in told.values():
+        assert redactor.redact(f"using {text}").text == f"using {text}"
+
+
+async def test_a_snapshot_holds_no_secret(aws: FakeAws, serve: Serve) -> None:
+    """What was read during its init is hidden until then, forgotten, and read again afterwards."""
+    cache = await serve(AWS_LAMBDA_INITIALIZATION_TYPE="snap-start")
+    redactor = redactor_of(cache, most_loose=10)
+    environ = {"AWS_SECRET_ACCESS_KEY": "static-key-of-ours-1"}
+    aws.put_secret("shop/key", password(1))
+    await cache.secret("secretId=shop/key")
+    assert redactor.redact(password(1)).names == ("shop/key",)
+    forget_for_snapshot(redactor, environ)
+    assert redactor.redact(password(1)).names == ()
+    assert redactor.redact(environ["AWS_SECRET_ACCESS_KEY"]).names == ("AWS_SECRET_ACCESS_KEY",)
+    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
+    await until(lambda: redactor.redact(password(1)).names == ("shop/key",))
+
+
+async def test_nothing_is_learned_before_a_snapshot_without_exports(
+    aws: FakeAws, serve: Serve
+) -> None:
+    """Where no line is exported there is nothing to hide until the restore."""
+    cache = await serve(AWS_LAMBDA_INITIALIZATION_TYPE="snap-start")
+    redactor = Redactor()
+    redact_what_is_served(cache.parameters, redactor=redactor, exports=False)
+    aws.put_secret("shop/key", password(1))
+    await cache.secret("secretId=shop/key")
+    assert redactor.redact(password(1)).names == ()
+    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
+    await until(lambda: redactor.redact(password(1)).names == ("shop/key",))

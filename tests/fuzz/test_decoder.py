@@ -53,11 +53,16 @@ class Accepting(Post):
 
 
 def build(
-    post: Accepting, health: Health, *, as_json: bool, clock: ManualClock | None = None
+    post: Accepting,
+    health: Health,
+    *,
+    as_json: bool,
+    secret: str | bytes = SECRET,
+    clock: ManualClock | None = None,
 ) -> Telemetry:
     """Put job 1 together as the app does, in front of an endpoint that takes everything."""
     clock, ids, redactor = clock or ManualClock(), SequentialIds(), Redactor()
-    redactor.learn("key", SECRET)
+    redactor.learn("key", secret)
     log = Log(clock=clock, sink=LogLines())
     buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
     meter = Meter(temporality="delta", now_ns=clock.now().wall_ns)

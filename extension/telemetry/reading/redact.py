@@ -1,21 +1,36 @@
-"""PURE: takes secrets out of records and events before anything is made of them."""
+"""PURE: takes secrets out of records and events before anything is made of them.
+
+Every text in a value is cleaned, whatever its field is called: a field that is added later is
+cleaned, too. What is left alone are the words by which the platform says what happened.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, TypeVar
 
-from extension.frozen import replace
+from extension.frozen import Frozen, replace
 from extension.redaction.redactor import Redacted
-from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.records import Record
 
 Redact = Callable[[str], Redacted]
+Clean = Callable[[str], str]
+Value = TypeVar("Value", bound=Frozen)
 
 LONGEST_LEVEL = 32
 """Characters of what calls itself a level."""
 
 TOO_DEEP = "[nested too deeply]"
+
+PLATFORM_WORDS = frozenset(
+    [
+        "success", "failure", "error", "timeout", "init", "invoke", "restore", "function",
+        "extension", "on-demand", "provisioned-concurrency", "snap-start",
+        "lambda-managed-instances",
+    ]
+)  # fmt: skip
+"""What fields of events are compared with: somebody's secret may be one of these words."""
 
 
 def redact_record(record: Record, redact: Redact) -> Record:
@@ -27,52 +42,71 @@ def redact_record(record: Record, redact: Redact) -> Record:
         names.update(dict.fromkeys(redacted.names))
         return redacted.text
 
-    error = record.error and HandlerError(
-        type=clean(record.error.type),
-        message=clean(record.error.message),
-        stack=clean(record.error.stack),
-    )
-    body = clean(record.body)
-    level = clean(record.severity_text)[:LONGEST_LEVEL]  # cut, no secret would be recognised
-    # Each by itself: a field that is nested too deeply costs no other.
-    attributes = {clean(key): _clean(each, clean) for key, each in record.attributes.items()}
-    return replace(
-        record,
-        body=body,
-        severity_text=level,
-        attributes=attributes,
-        error=error,
-        leaks=tuple(names),
-    )
+    changes = _changes(record, clean)
+    if len(level := changes.get("severity_text", record.severity_text)) > LONGEST_LEVEL:
+        changes["severity_text"] = level[:LONGEST_LEVEL]  # cut, no secret would be recognised
+    if not changes and not names:
+        return record
+    return replace(record, **changes, leaks=tuple(names))
+
+
+def redact_event(event: Value, redact: Redact) -> Value:
+    """Return an event of the platform or of the cache without secrets in any of its texts."""
+    changes = _changes(event, lambda text: redact(text).text)
+    return replace(event, **changes) if changes else event
 
 
 def redact_json(value: Any, redact: Redact) -> Any:
-    """Return an event with the secrets taken out of every text in it, keys included."""
+    """Return an event with the secrets taken out of every text in it, keys included.
 
-    def clean(text: str) -> str:
-        return redact(text).text
-
-    if not isinstance(value, dict):
-        return _clean(value, clean)
-    return {clean(key): _clean(each, clean) for key, each in value.items()}
+    What JSON cannot write, numbers that are not finite, becomes text.
+    """
+    return _clean(value, lambda text: redact(text).text)
 
 
-def _clean(value: Any, clean: Callable[[str], str]) -> Any:
-    """Clean a JSON value; what cannot be looked through does not leave."""
+def _changes(value: Frozen, clean: Clean) -> dict[str, Any]:
+    """Return the fields that look different when they are clean."""
+    changes = {}
+    for name, told in vars(value).items():
+        if told and not isinstance(told, int):
+            cleaned = _clean(told, clean)
+            if cleaned is not told:
+                changes[name] = cleaned
+    return changes
+
+
+def _clean(value: Any, clean: Clean) -> Any:
+    """Clean a value, each field of an object by itself."""
+    if isinstance(value, Mapping):
+        return {clean(str(key)): _clean_or_drop(each, clean) for key, each in value.items()}
+    return _clean_or_drop(value, clean)
+
+
+def _clean_or_drop(value: Any, clean: Clean) -> Any:
+    """Clean a value; what cannot be looked through does not leave."""
     try:
         return _clean_each(value, clean)
     except RecursionError:
         return TOO_DEEP
 
 
-def _clean_each(value: Any, clean: Callable[[str], str]) -> Any:
+def _clean_each(value: Any, clean: Clean) -> Any:
     match value:
         case str():
-            return clean(value)
+            return value if value in PLATFORM_WORDS else clean(value)
         case dict():
             return {
                 _clean_each(key, clean): _clean_each(each, clean) for key, each in value.items()
             }
         case list():
             return [_clean_each(each, clean) for each in value]
+        case tuple() if hasattr(value, "_make"):
+            return type(value)._make(_clean_each(each, clean) for each in value)
+        case tuple():
+            return tuple(_clean_each(each, clean) for each in value)
+        case Frozen():
+            changes = _changes(value, clean)
+            return replace(value, **changes) if changes else value
+        case float() if not isfinite(value):
+            return str(value)
     return value

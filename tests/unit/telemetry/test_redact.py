@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.health import Health
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.decode import parse
+from extension.telemetry.reading.events import LogLine, RuntimeDone
 from extension.telemetry.reading.records import Record, read_record
-from extension.telemetry.reading.redact import redact_json, redact_record
+from extension.telemetry.reading.redact import redact_event, redact_json, redact_record
 from extension.telemetry.sender import Sender
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
+from tests.fuzz.test_decoder import Accepting, build
 
 SECRET = "hunter2-hunter2"
 
@@ -85,3 +90,31 @@ def test_events_as_they_are_lose_their_secrets_too() -> None:
     assert redact_json(event, redactor().redact)["record"] == {
         "a": ["[REDACTED:shop/key]", 1, None]
     }
+
+
+def test_numbers_that_are_not_finite_become_texts() -> None:
+    """JSON cannot write them, and one would make a whole POST unreadable."""
+    told = {"record": {"x": float("inf"), "y": [float("-inf"), float("nan"), 1.5]}}
+    clean = redact_json(told, redactor().redact)
+    assert clean == {"record": {"x": "inf", "y": ["-inf", "nan", 1.5]}}
+    assert json.dumps(clean, allow_nan=False)
+
+
+def test_words_of_the_platform_stay() -> None:
+    """What decides over a span is no secret, though somebody's secret be such a word."""
+    strict = Redactor(strict=True)
+    for word in ("success", "timeout", "on-demand", "odd-status"):
+        strict.learn(word, word)
+    [event] = parse(given.delivery(given.done("a", 1, errorType="odd-status"))).events
+    assert isinstance(event, RuntimeDone)
+    clean = redact_event(event, strict.redact)
+    assert (clean.status, clean.error_type) == ("success", "[REDACTED:odd-status]")
+
+
+def test_the_end_of_an_init_is_announced() -> None:
+    """Whoever must forget something before a snapshot hears of it."""
+    telemetry = build(Accepting(), Health(), as_json=False)
+    ends: list[int] = []
+    telemetry.pipeline.on_init_end = lambda: ends.append(1)
+    telemetry.pipeline._feed(parse(given.delivery(given.init(0, 1)[1])).events[0], [])
+    assert ends == [1]

@@ -1,0 +1,61 @@
+"""PURE: the secrets of this process itself, as its environment has them.
+
+`print(os.environ)` is the commonest leak of all: the function has the same variables.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+from extension.redaction.connection_strings import passwords
+
+CREDENTIALS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
+
+HEADERS = re.compile(r"DISPATCH_POST_HEADERS|OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS")
+URIS = re.compile(r"DISPATCH_[A-Z]+_URI|OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?ENDPOINT")
+
+OPEN_HEADERS = re.compile(
+    r"^(?:accept|content-|host$|user-agent$)|(?:dataset|tenant|org|orgid|project|stream|index"
+    r"|version|region|environment|service|source|host|name)$",
+    re.IGNORECASE,
+)
+"""Headers that say whose data it is or where it goes: their values are in every line of a log."""
+
+
+def own_secrets(environ: Mapping[str, str], *, strict: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield the name of each secret in the environment, and its value.
+
+    The name of a header is behind that of its variable. References to secrets are none themselves.
+    """
+    for name in CREDENTIALS:
+        if value := environ.get(name):
+            yield name, value
+    for name, value in environ.items():
+        if HEADERS.fullmatch(name):
+            yield from _in_headers(name, value, strict=strict)
+        elif URIS.fullmatch(name):
+            yield from ((name, password) for password in passwords(value))
+
+
+def _in_headers(variable: str, text: str, *, strict: bool) -> Iterator[tuple[str, str]]:
+    for pair in text.split(","):
+        header, _, value = pair.partition("=")
+        name, value = header.strip(), unquote(value.strip())
+        if "${" in value or (OPEN_HEADERS.search(name) and not strict):
+            continue
+        scheme, _, credential = value.partition(" ")
+        credential = credential.strip() or scheme
+        yield f"{variable}#{name}", credential
+        if scheme.lower() == "basic":
+            yield f"{variable}#{name}", _password(credential)
+
+
+def _password(credential: str) -> str:
+    """Return what stands behind the user in a Basic credential, nothing if it is none."""
+    try:
+        return base64.b64decode(credential).decode().partition(":")[2]
+    except ValueError:
+        return ""

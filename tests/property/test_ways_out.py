@@ -1,0 +1,120 @@
+"""No form of a secret leaves by any way out, wherever the platform or the function puts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from extension.lambda_events import Invoke, Shutdown
+from extension.log import Log
+from extension.redaction.redactor import Redactor
+from extension.telemetry.assembly.cache_use import CacheCall
+from extension.telemetry.health import Health
+from tests import platform_events as given
+from tests.doubles import LogLines, ManualClock
+from tests.encoders.examples import texts
+from tests.encoders.table import ELSEWHERE, PYTHON
+from tests.fuzz.test_decoder import Accepting, build
+
+ENCODERS = {**PYTHON, **ELSEWHERE}
+SECRETS = [each for each in texts(1) if len(each) >= 32][:14]
+
+
+def lines(form: str) -> Iterator[Any]:
+    """Yield lines of output that hold a form, in the forms of runtimes and loggers."""
+    id_and_time = "2026-11-27T10:00:00.123Z\ta\t"
+    error = {"errorType": form, "errorMessage": form, "stackTrace": [form, f"at {form}"]}
+    yield form
+    yield f"[ERROR] {id_and_time}{form}"
+    yield f"[ERROR] ValueError: {form}\nTraceback (most recent call last):\n  {form}"
+    yield f"{id_and_time}INFO\t{form}"
+    yield f"{id_and_time}ERROR\tInvoke Error \t{json.dumps(error)}"
+    yield json.dumps(
+        {"message": form, "level": form, "time": form, "requestId": form, form: [form]}
+    )
+    yield {"message": form, "level": "ERROR", "requestId": form, "a": {"b": [form], form: 1}}
+    yield error
+    yield {"level": "ERROR", "message": error, "logger": form}
+    yield [form]
+
+
+def events(form: str) -> Iterator[given.JsonEvent]:
+    """Yield events that have a form wherever one has a text."""
+    spans = [{"name": form, "start": given.iso(1), "durationMs": 1}]
+    odd = {"status": form, "errorType": form, "tenantId": form, "spans": spans}
+    names = ("initializationType", "phase", "functionName", "functionVersion", "instanceId")
+    told = dict.fromkeys((*names, "runtimeVersion", "runtimeVersionArn"), form)
+    yield given.platform("initStart", 0, **told)
+    yield given.platform("extension", 0, name=form, state=form, events=[form], errorType=form)
+    yield given.platform("telemetrySubscription", 0, name=form, state=form, types=[form])
+    yield given.platform("initRuntimeDone", 0.5, **told, **odd)
+    yield given.platform("initReport", 0.5, **told, **odd, metrics={"durationMs": 500})
+    yield given.platform("restoreStart", 0.6, **told)
+    yield given.platform("restoreReport", 0.6, **told, **odd)
+    yield given.platform("start", 1, requestId="a", version=form, functionArn=form, tenantId=form)
+    for number, line in enumerate(lines(form)):
+        yield given.line(line, 1 + number / 100)
+        yield given.line(line, 1 + number / 100, stream="extension")
+    yield given.platform("logsDropped", 1.2, reason=form, droppedRecords=1)
+    yield given.platform("runtimeDone", 1.5, requestId="a", **odd)
+    yield given.platform("report", 1.6, requestId="a", **odd, metrics={"durationMs": 500})
+    yield given.platform("fault", 1.7, reason=form)
+    yield given.platform("start", 2, requestId=form, version=form)
+    yield given.platform("runtimeDone", 2.5, requestId=form, **odd)
+    yield given.event(form, 3, form)
+
+
+async def sent(form: str, *, secret: str, as_json: bool) -> tuple[bytes, Health]:
+    """Return everything that is posted of a life full of a form."""
+    post, health = Accepting(), Health()
+    telemetry = build(post, health, as_json=as_json, secret=secret)
+    await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
+    telemetry.pipeline.cache_called(
+        CacheCall(service="SSM", operation="GetParameter", entry=form, start_ns=given.ns(1),
+                  end_ns=given.ns(1.1), code=form, request_id=form)
+    )  # fmt: skip
+    await telemetry.pipeline.receive(given.delivery(*events(form)))
+    telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
+    await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))
+    return b"\n".join(post.bodies), health
+
+
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
+def core(form: str) -> list[bytes]:
+    """Return how the middle of a form is spelled where it leaves."""
+    inner = form[len(form) // 2 - 8 : len(form) // 2 + 8]
+    return [inner.encode(), json.dumps(inner, ensure_ascii=False)[1:-1].encode()]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_no_form_leaves(name: str, as_json: bool) -> None:
+    """Spans, logs, metrics or the platform's own events: their bytes hold nothing of it."""
+    for secret in SECRETS[:: 1 if name == "plain" else 3]:
+        form = ENCODERS[name](secret)
+        body, health = asyncio.run(sent(form, secret=secret, as_json=as_json))
+        assert health.faults == {}
+        assert b"[REDACTED:key]" in body
+        for spelled in core(form):
+            assert spelled not in body, (secret, form)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_our_own_lines_hold_no_form(name: str) -> None:
+    """Whatever field of a line it gets into."""
+    for secret in SECRETS:
+        form = ENCODERS[name](secret)
+        redactor, out = Redactor(), LogLines()
+        redactor.learn("key", secret)
+        log = Log(clock=ManualClock(), sink=out)
+        log.redact = lambda text, redactor=redactor: redactor.redact(text).text  # type: ignore[misc]
+        log.error(form, name=form, nested={form: [form]}, cause=ValueError(form))
+        [line] = out.lines
+        assert line.count("[REDACTED:key]") == 5
