@@ -24,7 +24,10 @@ def main() -> None:
         status = _run()
     except KeyboardInterrupt:
         pass  # asked to end before there was anything to end
-    sys.stdout.flush()
+    try:  # noqa: SIM105  # contextlib is not built in
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        pass  # it is full, or closed, or None
     os._exit(status)
 
 

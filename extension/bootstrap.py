@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import _socket
 import time
+from errno import EADDRINUSE
 
 from extension import plain_http
 
@@ -243,8 +244,12 @@ def _bind_cache(booted: Boot, environ: Mapping[str, str]) -> None:
         return
     try:
         booted.cache_sockets.append(_listen(booted, _socket.AF_INET6, "::1", port))
-    except OSError:
-        return  # a sandbox without IPv6 has no client that would come this way
+    except OSError as error:
+        if error.errno == EADDRINUSE:
+            # Clients that try ::1 first ask another process, and show it their token.
+            cause = f"no cache on ::1: another process has port {port} there; use 127.0.0.1"
+            booted.problems.append(("cache", cause))
+        # Else a sandbox without IPv6, which has no client that would come this way.
 
 
 def _port(text: str) -> int:

@@ -9,6 +9,7 @@ passed here: an exception is told by its type and by AWS's error code, not by it
 from __future__ import annotations
 
 import json
+import select
 import sys
 from collections.abc import Callable
 from typing import Any, Literal
@@ -26,13 +27,32 @@ BURST = 10
 WINDOW_S = 60.0
 
 
+PIPE_BYTES = 4096
+"""What a pipe that can be written to takes at once without blocking (PIPE_BUF of Linux)."""
+
+
 def write_to_stdout(line: str) -> None:
-    """Write one line and flush it; a closed or full pipe is nobody's reason to fail."""
+    """Write one line and flush it; standard output that is closed or full loses it.
+
+    It never waits: the event loop would wait with it, and the function for the event loop.
+    """
+    text = line + "\n"
     try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except (OSError, ValueError):
+        for at in range(0, len(text), PIPE_BYTES):
+            if not _takes_more():
+                return
+            sys.stdout.write(text[at : at + PIPE_BYTES])
+            sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):  # it is full, or closed, or None
         return
+
+
+def _takes_more() -> bool:
+    """Tell whether standard output can be written to without waiting."""
+    try:
+        return bool(select.select([], [sys.stdout], [], 0)[1])
+    except (OSError, ValueError, TypeError):
+        return True  # no descriptor, or one beyond what select knows
 
 
 def describe(error: BaseException) -> str:

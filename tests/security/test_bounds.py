@@ -11,15 +11,18 @@ import pytest
 from extension.budget import Budget
 from extension.log import Log
 from extension.redaction.redactor import Redactor
+from extension.telemetry.assembly.finished import Invocation
+from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
-from extension.telemetry.reading.decode import parse
+from extension.telemetry.reading.decode import MOST_EVENTS, parse
 from extension.telemetry.reading.events import LogsDropped
+from extension.telemetry.reading.records import Record
 from tests import platform_events as given
-from tests.doubles import LogLines, ManualClock
+from tests.doubles import LogLines, ManualClock, SequentialIds
 from tests.security.test_patterns import within
 from tests.work import calls_of
 
@@ -122,3 +125,53 @@ def test_a_name_never_leaves_its_line(name: str) -> None:
     assert line.isascii()
     assert line.isprintable()
     assert json.loads(line)["name"] == name
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"," * 2_000_000 + b"]",
+        b'["",' + b'"",' * 700_000 + b"]",
+        b"[" + b"0," * 1_000_000 + b"0]",
+        b"[{}" + b",{" * 1_000_000,
+    ],
+)
+def test_a_delivery_of_a_million_elements_is_read_in_part(body: bytes) -> None:
+    """Whoever posts it gets no second of the event loop; what is not read is counted."""
+    with within(2):
+        batch = parse(body)
+    assert batch.bad > 0
+    assert len(batch.items) <= MOST_EVENTS
+
+
+def test_a_real_delivery_with_broken_elements_loses_only_those() -> None:
+    """Bounds on what a stranger posts cost the platform's events nothing."""
+    lines = [json.dumps(given.line(str(number), 1)) for number in range(1000)]
+    body = "[" + ",".join([*lines[:500], "{broken", *["[,]"] * 50, *lines[500:]]) + "]"
+    batch = parse(body.replace("{broken", '{"broken"}').encode())
+    assert (len(batch.events), batch.bad) == (1000, 51)
+
+
+def test_lines_of_many_requests_are_bounded_together() -> None:
+    """A thousand requests that never end hold no more than a few; the others are counted."""
+    assembler = Assembler(ids=SequentialIds(), concurrent=True)
+    for number in range(100):
+        [start] = parse(given.delivery(given.start(f"r{number}", number))).events
+        assembler.feed(start)
+        for _ in range(4):
+            record = Record(
+                time_ns=given.ns(number),
+                observed_ns=given.ns(number),
+                stream="function",
+                body="x" * 250_000,
+                request_id=f"r{number}",
+            )
+            assembler.feed_record(record)
+    held_bytes = assembler.requests.room.held_bytes
+    finished = assembler.end(reason="spindown", now_ns=given.ns(1000))
+    invocations = [each for each in finished if isinstance(each, Invocation)]
+    kept = sum(len(each.records) for each in invocations)
+    assert 0 < held_bytes <= 16 * 1_048_576
+    assert kept == held_bytes // 250_000
+    assert sum(each.dropped_records for each in invocations) == 400 - kept
+    assert assembler.requests.room.held_bytes == 0

@@ -195,6 +195,19 @@ def test_a_port_in_use_is_told() -> None:
             assert done.problems == [("cache", cause)]
 
 
+def test_another_process_on_ipv6_is_told() -> None:
+    """Node tries ::1 first: its GETs, and the token, would go there without a word."""
+    port = free_port()
+    try:
+        taken = socket.create_server(("::1", port), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6")
+    with taken, booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
+        assert [each.family for each in done.cache_sockets] == [_socket.AF_INET]
+        cause = f"no cache on ::1: another process has port {port} there; use 127.0.0.1"
+        assert done.problems == [("cache", cause)]
+
+
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [

@@ -161,7 +161,12 @@ class Assembler:
     def _get(self, request_id: str, *, heard_ns: int) -> Known:
         known = self.requests.find(request_id)
         if known is None:
-            known = Known(request_id=request_id, heard_ns=heard_ns, is_concurrent=self._concurrent)
+            known = Known(
+                request_id=request_id,
+                heard_ns=heard_ns,
+                is_concurrent=self._concurrent,
+                room=self.requests.room,
+            )
             self.requests.add(known)
             while self._early_answers:
                 known.count(self._early_answers.popleft())

@@ -13,7 +13,7 @@ from extension.telemetry.assembly.finished import (
     LooseRecords,
     Overhead,
 )
-from extension.telemetry.assembly.held_records import HeldRecords
+from extension.telemetry.assembly.held_records import HeldRecords, Room
 from extension.telemetry.assembly.transitions import Fact, State
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
@@ -27,7 +27,14 @@ REASONS_OF_FAILURE = ("timeout", "failure")
 class Known:
     """The facts of one request so far; `heard_ns` is when it was first heard of."""
 
-    def __init__(self, *, request_id: str, heard_ns: int, is_concurrent: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        heard_ns: int,
+        is_concurrent: bool = False,
+        room: Room | None = None,
+    ) -> None:
         self.request_id = request_id
         self.heard_ns = heard_ns
         self.state = State.EXPECTED
@@ -44,7 +51,7 @@ class Known:
         self.leaks: dict[str, None] = {}
         self.cache: CacheUse | None = None
         self.calls: list[CacheCall] = []
-        self.records = HeldRecords()
+        self.records = HeldRecords(room=room)
 
     @property
     def is_out(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
+from extension.telemetry.assembly.held_records import Room
 from extension.telemetry.assembly.known import Known
 from extension.telemetry.assembly.transitions import AWAITED, Awaited, State
 
@@ -21,6 +22,8 @@ class KnownRequests:
     def __init__(self, *, concurrent: bool) -> None:
         self._concurrent = concurrent
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self.room = Room()
+        """What the lines of all of them take."""
 
     def __iter__(self) -> Iterator[Known]:
         """Go through those that are known now; what is forgotten meanwhile still comes."""
@@ -68,6 +71,9 @@ class KnownRequests:
             self._oldest.is_out or len(self._known) > MAX_KNOWN
         ):
             gone.append(self._known.pop(self._oldest.request_id))
+        for each in gone:
+            if each.state is State.CLOSED:
+                each.records.take()  # should there be any
         return [each for each in gone if each.state is not State.CLOSED]
 
     @property

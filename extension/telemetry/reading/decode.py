@@ -36,6 +36,12 @@ from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.split_record import is_first_part
 from extension.telemetry.reading.times import parse_time
 
+MOST_EVENTS = 10_000
+"""In one delivery: ten times what is subscribed to. Those beyond are counted, not read."""
+
+MOST_UNREADABLE = 100
+"""Elements that cannot be read; each costs an exception, and a stranger may post a million."""
+
 
 class Batch(Frozen):
     """The readable events of one delivery, in its order, and how many were not readable."""
@@ -57,7 +63,9 @@ def parse(body: bytes, *, received_ns: int = 0) -> Batch:
     first_part = b""
     try:
         whole: Any = read_json(body)
-        items, unreadable = (whole if isinstance(whole, list) else [whole]), 0
+        items = whole if isinstance(whole, list) else [whole]
+        unreadable = max(len(items) - MOST_EVENTS, 0)
+        items = items[:MOST_EVENTS]
     except ValueError:
         items, unreadable, first_part = _each(body)
     read = [_event(item, received_ns) for item in items]
@@ -73,11 +81,14 @@ def parse(body: bytes, *, received_ns: int = 0) -> Batch:
 def _each(body: bytes) -> tuple[list[Any], int, bytes]:
     """Read the elements one by one; return them, how many cannot be read, and a first part.
 
-    Something is unreadable, else the whole would have been read.
+    Something is unreadable, else the whole would have been read. Where too much is, what is left
+    counts as one.
     """
     items: list[Any] = []
     unreadable: list[bytes] = []
     for element in elements(body):
+        if len(items) >= MOST_EVENTS or len(unreadable) >= MOST_UNREADABLE:
+            return items, len(unreadable) + 1, b""
         try:
             items.append(read_json(element))
         except ValueError:
