@@ -14,7 +14,9 @@ from urllib.parse import unquote, unquote_plus
 LONGEST = 4096
 """Characters of a text that is looked through: no connection string is longer."""
 
-USER_INFO = re.compile(r"(?:^|://)[^\s:/?#]*:(?!//)(\S+)@")
+USER_INFO = re.compile(r"://[^\s:/?#]*:(\S+)@")
+BARE_USER_INFO = re.compile(r"^[^\s:/?#]*:(\S+)@(?:\w*\(|[\w.-]+(?::\d+)?(?:/|$))")
+"""Without a scheme what follows must look like a host: a password may hold colons, too."""
 LONE_KEY = re.compile(r"://([^\s:/?#@]{16,})@")
 """A key in the place of a user, as Sentry and Git hosts have it; shorter ones are names."""
 NAMED = re.compile(
@@ -31,7 +33,7 @@ def passwords(text: str) -> Iterator[str]:
 
 
 def _written(text: str) -> Iterator[str]:
-    for match in USER_INFO.finditer(text):
+    for match in (*USER_INFO.finditer(text), *BARE_USER_INFO.finditer(text)):
         yield match[1]  # to the last @, for a password may hold some,
         yield match[1].partition("@")[0]  # and to the first, for so may what follows the host
     for match in LONE_KEY.finditer(text):

@@ -63,7 +63,7 @@ class Redactor:
         self._most_loose = most_loose
         self._index = Index()
         self._versions: dict[Identity, _Version] = {}
-        self._held: dict[Hashable, list[_Version]] = {}
+        self._held: dict[Hashable, tuple[_Version, ...]] = {}
         self._loose: OrderedDict[_Version, None] = OrderedDict()
         """Those that have no holder; the one learned longest ago is the first."""
 
@@ -75,7 +75,7 @@ class Redactor:
     def hold(self, holder: Hashable, values: Iterable[tuple[str, str | bytes]]) -> None:
         """Hide these names' values while `holder` has them; they replace what it had before."""
         learned = [self._learn(name, value) for name, value in values]
-        held = [version for version in learned if version]
+        held = tuple(version for version in learned if version)
         for version in held:
             version.holders += 1
             self._loose.pop(version, None)
@@ -125,13 +125,15 @@ class Redactor:
 
     def _learn(self, name: str, value: str | bytes) -> _Version | None:
         """Return the version, which is the last to be forgotten now; None if it is not hidden."""
-        version = self._versions.get((name, value)) or self._add(name, value)
+        identity = (name, value)
+        version = self._versions.get(identity) or self._add(identity)
         if version and not version.holders:
             self._loose[version] = None
             self._loose.move_to_end(version)
         return version
 
-    def _add(self, name: str, value: str | bytes) -> _Version | None:
+    def _add(self, identity: Identity) -> _Version | None:
+        name, value = identity
         safe = _safe(name)
         found = tuple(
             (Label(safe, _safe(path)), leaf) for path, leaf in leaves(value, strict=self.strict)
@@ -140,7 +142,7 @@ class Redactor:
             return None
         for label, leaf in found:
             self._index.add(leaf, label)
-        version = self._versions[name, value] = _Version((name, value), found)
+        version = self._versions[identity] = _Version(identity, found)
         return version
 
     def _forget_surplus(self) -> None:

@@ -141,7 +141,7 @@ def _unescaped(token: str) -> str:
             return _from_utf16(token.replace("\\u", ""))
         case "U" if len(token) > 2:
             return _character(token[2:])
-        case "0" | "1" | "2" | "3" if len(token) > 2:
+        case "0" | "1" | "2" | "3" if token[2:3].isdecimal():
             return as_text(bytes(int(each, 8) for each in token.split("\\")[1:]))
     return token[1::2].translate(_CONTROLS)
 

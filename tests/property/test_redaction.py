@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from extension.redaction.redactor import Redactor
 from extension.redaction.secrets import leaves
+from extension.redaction.undo import layers
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=60)
@@ -48,3 +49,40 @@ def test_texts_without_secrets_are_untouched(secrets: list[str], text: str) -> N
         knowing.learn(str(number), secret)
     if not knowing.redact(text).names:
         assert knowing.redact(text).text == text
+
+
+ESCAPES = st.lists(
+    st.one_of(
+        st.sampled_from(list("\\%&#;ux0123456789abcdefABCDEF{}nrt\"' \n\ré\ud800😀")),
+        st.sampled_from(["\\u", "\\x", "\\0", "\\U", "\\u{", "%u", "&#", "&#x", "&amp", "\\ud83d"]),
+    ),
+    max_size=60,
+).map("".join)
+
+
+@given(ESCAPES)
+def test_whatever_looks_like_escapes_is_undone_without_a_fault(text: str) -> None:
+    """No text raises, each layer is shorter than the one above, and places stay within the text."""
+    above = text
+    for layer in layers(text):
+        assert len(layer.text) < len(above)
+        assert "".join(layer.escaped) == above
+        spans = [(at, at + 1) for at in range(len(layer.text))]
+        for begin, end in layer.origins(spans):
+            assert 0 <= begin < end <= len(above)
+        above = layer.text
+
+
+@given(ESCAPES, ESCAPES, ESCAPES)
+def test_a_secret_that_looks_like_escapes_is_found_among_escapes(
+    before: str, secret: str, after: str
+) -> None:
+    """As it is written; learning and forgetting it raises nothing."""
+    assume(list(leaves(secret)) == [("", secret)])
+    knowing = Redactor(most_loose=1)
+    knowing.learn("name", secret)
+    redacted = knowing.redact(before + secret + after)
+    assert "name" in redacted.names
+    assert secret not in redacted.text
+    knowing.learn("other", "another-secret-1")
+    assert knowing.redact(secret).names == ()

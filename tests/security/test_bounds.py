@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import tracemalloc
 from hashlib import sha256
 
 import pytest
@@ -73,6 +74,56 @@ def test_secrets_that_begin_alike_slow_no_line(shared: str) -> None:
     with within(2):
         assert redactor.redact(line).text == line
     assert redactor.redact(f"{line}{values[7]}").names == ("/shop/7",)
+
+
+SHAPES = [
+    "\\",
+    '\\"',
+    "\\u0041",
+    "\\x41",
+    "\\101",
+    "%41",
+    "%41 ",
+    "%2525",
+    "&amp;",
+    "&#65;",
+    "\n",
+    "%C3%A4 ",
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_line_full_of_escapes_is_undone_in_linear_time(shape: str) -> None:
+    """The longest line there is takes a fraction of a second, in all its layers."""
+    redactor = Redactor()
+    redactor.learn("key", "hunter2-hunter2")
+    line = shape * (LONGEST_LINE // len(shape))
+    with within(2):
+        assert redactor.redact(line).names == ()
+    assert redactor.redact(f"{line} hunter2-hunter2").names == ("key",)
+
+
+def bytes_of(values: list[str]) -> float:
+    """Return the memory that a redactor takes for each of some values, besides the values."""
+    redactor = Redactor(most_loose=len(values))
+    tracemalloc.start()
+    try:
+        for number, value in enumerate(values):
+            redactor.learn(f"/shop/{number}", value)
+        return tracemalloc.get_traced_memory()[0] / len(values)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_short_secret_takes_two_kibibytes() -> None:
+    """On average, names included: the table of words grows in steps."""
+    assert bytes_of([secrets.token_urlsafe(24) for _ in range(MANY)]) <= 2048
+
+
+@pytest.mark.parametrize("size", [4096, 65_536])
+def test_a_long_secret_takes_little_more_than_itself(size: int) -> None:
+    """Its forms are made again when a line looks like one, not kept."""
+    assert bytes_of([secrets.token_urlsafe(size)[:size] for _ in range(20)]) <= 3 * size
 
 
 class Believer:
