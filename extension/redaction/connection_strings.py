@@ -14,10 +14,9 @@ from urllib.parse import unquote, unquote_plus
 LONGEST = 4096
 """Characters of a text that is looked through: no connection string is longer."""
 
-USER_INFO = re.compile(r"://[^\s:/?#]*:(\S+)@")
 BARE_USER_INFO = re.compile(r"^[^\s:/?#]*:(\S+)@(?:\w*\(|[\w.-]+(?::\d+)?(?:/|$))")
 """Without a scheme what follows must look like a host: a password may hold colons, too."""
-LONE_KEY = re.compile(r"://([^\s:/?#@]{16,})@")
+SHORTEST_LONE_KEY = 16
 """A key in the place of a user, as Sentry and Git hosts have it; shorter ones are names."""
 NAMED = re.compile(
     r"(?:password|passwd|pwd|secret|token|key|sig|signature)\s*=\s*"
@@ -33,10 +32,30 @@ def passwords(text: str) -> Iterator[str]:
 
 
 def _written(text: str) -> Iterator[str]:
-    for match in (*USER_INFO.finditer(text), *BARE_USER_INFO.finditer(text)):
-        yield match[1]  # to the last @, for a password may hold some,
-        yield match[1].partition("@")[0]  # and to the first, for so may what follows the host
-    for match in LONE_KEY.finditer(text):
-        yield match[1]
+    for rest in text.split("://")[1:]:
+        yield from _in_authority(rest.split(maxsplit=1)[0] if rest.strip() else "")
+    if match := BARE_USER_INFO.match(text):
+        yield from _to_each_end(match[1])
     for match in NAMED.finditer(text):
         yield next(filter(None, match.groups()), "")
+
+
+def _in_authority(text: str) -> Iterator[str]:
+    """Yield the password before the host, or the key that stands in the place of a user."""
+    user, _, behind = text.partition("@")[0].partition(":")
+    if not behind and len(user) >= SHORTEST_LONE_KEY and "@" in text and not _ends(user):
+        yield user
+    user, _, behind = text.partition(":")
+    if "@" in behind and not _ends(user):
+        yield from _to_each_end(behind.rpartition("@")[0])
+
+
+def _ends(user: str) -> bool:
+    """Whether the host has begun already."""
+    return any(mark in user for mark in "/?#@")
+
+
+def _to_each_end(text: str) -> Iterator[str]:
+    """Yield a password to its last @ and to its first: it may hold some, or what follows may."""
+    yield text
+    yield text.partition("@")[0]

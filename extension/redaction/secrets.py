@@ -16,6 +16,7 @@ from typing import Any
 
 from extension.redaction.connection_strings import passwords
 from extension.redaction.forms import MIN_LENGTH
+from extension.redaction.private_keys import key_parts
 
 MIN_DISTINCT = 5
 """Values of fewer different characters (`00000000`) turn up by chance, too."""
@@ -67,6 +68,8 @@ def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Itera
     value = value.strip()
     if _is_worth_hiding(value, strict=strict):
         yield path, value
+    for part in key_parts(value):
+        yield path, part
     for password in passwords(value):
         if len(password) >= (STRICT_LENGTH if strict else MIN_LENGTH) and password != value:
             yield path, password

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -138,3 +139,27 @@ def test_strict_hides_short_values_everywhere(value: str) -> None:
 def test_nothing_is_left_of_a_line_with_three_letters() -> None:
     """Values of three characters are hidden by no setting."""
     assert hidden("abc", strict=True) == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\\n"])
+def test_a_private_key_is_hidden_line_by_line(end: str) -> None:
+    """Each line that a function prints is a record of its own; so is the key without its frame."""
+    lines = [base64.b64encode(bytes([number] * 48)).decode() for number in range(1, 26)]
+    lines.append("Zm9vYmFyYmF6cXV4")
+    frame = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+    value = end.join([frame[0], *lines, frame[1], ""])
+    redactor = Redactor()
+    redactor.learn("key", json.dumps({"private_key": value}))
+    for text in [*lines, "".join(lines), value.strip()]:
+        assert redactor.redact(text).text == "[REDACTED:key#private_key]"
+    assert redactor.redact(frame[0]).text == frame[0]
+
+
+def test_a_text_about_private_keys_is_no_key() -> None:
+    """Nothing is taken out of a text without a whole block, or out of a very long one."""
+    for text in (
+        "-----BEGIN PRIVATE KEY-----",
+        "a PRIVATE KEY",
+        "-----BEGIN PRIVATE KEY-----" * 900,
+    ):
+        assert hidden(text) == [text]
