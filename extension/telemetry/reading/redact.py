@@ -26,7 +26,7 @@ TOO_DEEP = "[nested too deeply]"
 PLATFORM_WORDS = frozenset(
     [
         "success", "failure", "error", "timeout", "init", "invoke", "restore", "function",
-        "extension", "on-demand", "provisioned-concurrency", "snap-start",
+        "extension", "mark", "shape", "on-demand", "provisioned-concurrency", "snap-start",
         "lambda-managed-instances",
     ]
 )  # fmt: skip
