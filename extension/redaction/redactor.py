@@ -14,8 +14,8 @@ from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from extension.redaction.index import Hit, Index, Label
-from extension.redaction.secrets import leaves
-from extension.redaction.undo import Layer, layers
+from extension.redaction.secrets import STRICT_LENGTH, leaves
+from extension.redaction.undo import Layer, layers, may_have_layers
 
 MOST_LOOSE = 4096
 """Versions kept although the cache does not hold them: rotated, evicted, or never cached."""
@@ -115,12 +115,15 @@ class Redactor:
 
     def _hits(self, text: str) -> list[Hit]:
         """Return each occurrence in a text and in what its escapes stand for, the longest first."""
+        if len(text) < STRICT_LENGTH:
+            return []
         hits = self._index.hits(text)
-        above: list[Layer] = []
-        for layer in layers(text):
-            above.append(layer)
-            if found := self._index.hits(layer.text):
-                hits += _where_they_stood(found, above)
+        if may_have_layers(text):
+            above: list[Layer] = []
+            for layer in layers(text):
+                above.append(layer)
+                if found := self._index.hits(layer.text):
+                    hits += _where_they_stood(found, above)
         return sorted(hits, key=lambda hit: (hit.begin, -hit.end)) if hits else hits
 
     def _learn(self, name: str, value: str | bytes) -> _Version | None:

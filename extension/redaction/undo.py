@@ -76,10 +76,15 @@ class Layer(NamedTuple):
             yield before[first] + first_offset, before[last] + last_offset
 
 
+def may_have_layers(text: str) -> bool:
+    """Tell whether a text has a character that an escape begins with; few lines have."""
+    return "\\" in text or "%" in text or "&" in text or "\n" in text or "\r" in text
+
+
 def undo(text: str) -> Layer | None:
     """Return the text without its outermost escapes, None if it has none."""
-    if not ("\\" in text or "%" in text or "&" in text or "\n" in text or "\r" in text):
-        return None  # nearly every line
+    if not may_have_layers(text):
+        return None
     escaped = TOKEN.split(text)
     if len(escaped) == 1:
         return None

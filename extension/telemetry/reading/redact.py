@@ -39,7 +39,8 @@ def redact_record(record: Record, redact: Redact) -> Record:
 
     def clean(text: str) -> str:
         redacted = redact(text)
-        names.update(dict.fromkeys(redacted.names))
+        if redacted.names:
+            names.update(dict.fromkeys(redacted.names))
         return redacted.text
 
     changes = _changes(record, clean)
