@@ -253,7 +253,7 @@ def _bind_cache(booted: Boot, environ: Mapping[str, str]) -> None:
 
 
 def _port(text: str) -> int:
-    """Return a port, 0 for what is none; `config` tells of it."""
+    """Return a port, 0 if the text is not one; `config` reports it."""
     text = text.strip()
     port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
     return port if port <= 65_535 else 0
