@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from extension.clock import Clock
-from extension.config import ParametersConfig
-from extension.log import Log
 from extension.parameters.calls import Call
 from extension.parameters.clients import Clients
 from extension.parameters.hooks import GuardedHooks, Hooks
 from extension.parameters.keys import ParameterKey, Service
 from extension.parameters.lookup import Lookup, Policy
 from extension.parameters.request import Query
+from extension.process.clock import Clock
+from extension.process.log import Log
+from extension.settings.config import ParametersConfig
 
 GOLDEN = 0.618033988749895
 """Multiples of it, modulo one, are spread evenly: jitter that is the same in every run."""

@@ -20,11 +20,11 @@ from typing import Any
 
 from benchmarks.asking import Load, ask, ask_each
 from benchmarks.rows import Row, bounded, compare, take_turns
-from extension.clock import SystemClock
-from extension.config import read_config
-from extension.log import Log
 from extension.parameters.calls import Call
 from extension.parameters.parameters import Parameters
+from extension.process.clock import SystemClock
+from extension.process.log import Log
+from extension.settings.config import read_config
 
 SECONDS = 2.0
 """Length of a round: tens of thousands of requests."""

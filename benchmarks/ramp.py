@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from benchmarks.cache_in_time import CountingSource, Sandbox
 from benchmarks.rows import Row, compare
-from extension.config import ParametersConfig
-from extension.frozen import replace
+from extension.process.frozen import replace
+from extension.settings.config import ParametersConfig
 from tests.doubles import ManualClock
 
 SECONDS = 60

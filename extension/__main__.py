@@ -9,8 +9,8 @@ import gc
 import os
 import sys
 
-from extension import survive
-from extension.bootstrap import NAME, Boot, boot, is_on, stop_listening
+from extension.platform import survive
+from extension.platform.bootstrap import NAME, Boot, boot, is_on, stop_listening
 
 
 def main() -> None:

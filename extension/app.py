@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from signal import SIGINT, SIGTERM
 from typing import Any
 
-from extension import bootstrap, lifecycle
-from extension.bootstrap import Boot
-from extension.clock import Clock, SystemClock
-from extension.config import Config, read_config
-from extension.early_calls import NO_TELEMETRY_API
-from extension.lambda_events import Invoke, Shutdown
-from extension.log import Log, silence_libraries
+from extension import lifecycle
 from extension.opening import Opening
+from extension.platform import bootstrap
+from extension.platform.bootstrap import Boot
+from extension.platform.early_calls import NO_TELEMETRY_API
+from extension.platform.events import Invoke, Shutdown
+from extension.process.clock import Clock, SystemClock
+from extension.process.log import Log, silence_libraries
+from extension.settings.config import Config, read_config
 
 REGISTER_PAUSE_S = 1.0
 """Between two attempts to register; without it Lambda waits for us until init times out."""
@@ -89,7 +90,7 @@ class App:
         opening.add_done_callback(self._opened)
         if not await self._register():
             return 1
-        from extension.lambda_api import LambdaApi  # noqa: PLC0415  # reads HTTP: imports re
+        from extension.platform.extensions_api import LambdaApi  # noqa: PLC0415  # reads HTTP: imports re
 
         await self._opening.take_deliveries()
         self._opening.registered.set()

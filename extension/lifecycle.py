@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from math import inf
 from typing import Protocol, runtime_checkable
 
-from extension.clock import NS_PER_MS, Clock
-from extension.lambda_events import Invoke, LambdaEvent, Shutdown, plausible_shutdown_s
-from extension.log import Log, describe
+from extension.platform.events import Invoke, LambdaEvent, Shutdown, plausible_shutdown_s
+from extension.process.clock import NS_PER_MS, Clock
+from extension.process.log import Log, describe
 
 SAFETY_S = 0.25
 """Before a deadline: whatever a job still does then is cut off."""

@@ -15,16 +15,17 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from extension import early_calls, lifecycle
-from extension.bootstrap import Boot
-from extension.clock import Clock
-from extension.config import Config, ParametersConfig
-from extension.ids import RandomIds
-from extension.log import Log, describe
-from extension.quick_import import Importer, is_compiled, resume_garbage_collection
+from extension import lifecycle
+from extension.platform import early_calls
+from extension.platform.bootstrap import Boot
+from extension.process.clock import Clock
+from extension.process.ids import RandomIds
+from extension.process.imports import Importer, is_compiled, resume_garbage_collection
+from extension.process.log import Log, describe
 from extension.redaction.redactor import Redactor
+from extension.settings.config import Config, ParametersConfig
+from extension.settings.variable import variables
 from extension.telemetry.sender import Sender
-from extension.variable import variables
 
 if TYPE_CHECKING:
     from extension.parameters.calls import Source
@@ -195,7 +196,7 @@ class Opening:
     def _open_source(self) -> Source:
         """Build the AWS clients: from here on the process has secrets of its own."""
         from extension.parameters.source import open_source  # noqa: PLC0415  # heavy
-        from extension.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
+        from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
 
         keep_memory_private()
         return open_source(self._config.parameters, self._environ, learned=self._learn_own)
@@ -272,7 +273,7 @@ class Opening:
         return modules
 
     def _sender(self) -> Sender:
-        from extension.lambda_api import parse_registration  # noqa: PLC0415  # imported already
+        from extension.platform.extensions_api import parse_registration  # noqa: PLC0415  # imported already
 
         config, sandbox = self._config.telemetry, self._config.sandbox
         registration = parse_registration(self._booted.registration)

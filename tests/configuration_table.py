@@ -1,12 +1,12 @@
-"""The README's configuration table, from `extension.config`; run it to write it anew."""
+"""The README's configuration table, from `extension.settings.config`; run it to write it anew."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from extension.config import USER_SECTIONS
-from extension.variable import Variable, variables
+from extension.settings.config import USER_SECTIONS
+from extension.settings.variable import Variable, variables
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCK = re.compile(r"<!-- configuration -->\n(.*)<!-- /configuration -->", re.DOTALL)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from extension.clock import NS_PER_S, Instant
 from extension.parameters.calls import Call
 from extension.parameters.errors import UpstreamError
+from extension.process.clock import NS_PER_S, Instant
 
 NOON_NS = 1_767_268_800 * NS_PER_S
 """2026-01-01 12:00:00 UTC."""

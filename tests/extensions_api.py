@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from extension.clock import NS_PER_MS, SystemClock
+from extension.process.clock import NS_PER_MS, SystemClock
 from tests.launchers import Launch
 from tests.sandbox import free_port
 from tests.waiting import until

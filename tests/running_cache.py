@@ -14,10 +14,10 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from extension.config import read_config
-from extension.log import Log
 from extension.parameters.calls import Source
 from extension.parameters.parameters import Parameters
+from extension.process.log import Log
+from extension.settings.config import read_config
 from tests.doubles import LogLines, ManualClock
 from tests.waiting import PATIENCE_S
 

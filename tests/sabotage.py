@@ -20,11 +20,11 @@ from importlib.util import spec_from_loader
 from itertools import count
 from typing import Any
 
-from extension.clock import NS_PER_S, Instant, SystemClock
+from extension.process.clock import NS_PER_S, Instant, SystemClock
 
 PATIENCE_S, LAST_PATIENCE_S = 30.0, 5.0
 LIMITS = (
-    "extension.lambda_events:SHUTDOWN_S",
+    "extension.platform.events:SHUTDOWN_S",
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
 )
@@ -119,7 +119,7 @@ def limit_descriptors(most: int) -> None:
 
 def tell_the_telemetry_port() -> None:
     """Print a line with the port that is bound for deliveries."""
-    owner, name = _find("extension.bootstrap:boot")
+    owner, name = _find("extension.platform.bootstrap:boot")
     boot = getattr(owner, name)
 
     def boot_and_tell(*arguments: Any) -> Any:

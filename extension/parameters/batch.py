@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from extension.log import Log
 from extension.parameters.answer import Answer, parameter_body
 from extension.parameters.errors import UNUSABLE, UpstreamError
 from extension.parameters.keys import ParameterKey, Service
 from extension.parameters.upstream import Upstream
+from extension.process.log import Log
 
 WINDOW_S = 0.003
 """How long the first of a batch waits for company: a burst of a function's init fits into it."""

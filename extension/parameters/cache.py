@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
-from extension.clock import Instant
 from extension.parameters.keys import Key
+from extension.process.clock import Instant
 
 
 class Entry(NamedTuple):

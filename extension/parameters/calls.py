@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from extension.clock import Clock
-from extension.log import Log
 from extension.parameters.answer import Answer
 from extension.parameters.errors import TIMEOUT, UpstreamError
 from extension.parameters.hooks import GuardedHooks, UpstreamCall
 from extension.parameters.keys import Service
+from extension.process.clock import Clock
+from extension.process.log import Log
 
 LOGGED_NAME = 256
 """Characters of a name in a log line."""

@@ -7,10 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from extension.clock import Clock
-from extension.config import ParametersConfig
-from extension.frozen import Frozen
-from extension.log import Log, describe
 from extension.parameters.batch import Batch
 from extension.parameters.calls import Calls, Source
 from extension.parameters.errors import NOT_OPEN, UpstreamError
@@ -19,7 +15,11 @@ from extension.parameters.hooks import GuardedHooks
 from extension.parameters.keys import Key, ParameterKey, Service
 from extension.parameters.under_way import UnderWay
 from extension.parameters.upstream import Upstream
-from extension.time_limit import TimeLimit
+from extension.process.clock import Clock
+from extension.process.frozen import Frozen
+from extension.process.log import Log, describe
+from extension.process.time_limit import TimeLimit
+from extension.settings.config import ParametersConfig
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 
 THROTTLING = frozenset(
     {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from extension.clock import Clock
-from extension.http_messages import Reply
+from extension.http.messages import Reply
 from extension.parameters import access, request, response
 from extension.parameters.answer import Result, Served
 from extension.parameters.errors import Rejection, UpstreamError
@@ -13,6 +12,7 @@ from extension.parameters.hooks import GuardedHooks
 from extension.parameters.lookup import Lookup
 from extension.parameters.request import Query
 from extension.parameters.tokens import Tokens
+from extension.process.clock import Clock
 
 LONGEST_TRACEPARENT = 128
 """Characters: version 00 has 55, later ones may be longer."""

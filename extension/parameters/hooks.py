@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from extension.clock import Instant
-from extension.frozen import Frozen
-from extension.log import Log
 from extension.parameters.answer import Result, Value, values_in
 from extension.parameters.keys import Key, SecretKey, Service
+from extension.process.clock import Instant
+from extension.process.frozen import Frozen
+from extension.process.log import Log
 
 
 class UpstreamCall(Frozen):

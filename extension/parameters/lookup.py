@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from extension.clock import Clock, Instant
-from extension.frozen import Frozen
-from extension.log import Log
 from extension.parameters.answer import Result, Served
 from extension.parameters.cache import Cache, Entry, Found
 from extension.parameters.errors import UpstreamError
 from extension.parameters.flights import Flights
 from extension.parameters.keys import Key, Service
 from extension.parameters.request import Query
+from extension.process.clock import Clock, Instant
+from extension.process.frozen import Frozen
+from extension.process.log import Log
 
 REFRESH_INTERVAL_S = 1.0
 """A key is refreshed at most this often: a retry loop with refresh=true must not flood AWS."""

@@ -10,13 +10,6 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from extension.bootstrap import MANAGED_INSTANCES
-from extension.clock import Clock
-from extension.config import LambdaConfig, ParametersConfig
-from extension.frozen import as_dict
-from extension.ids import draw
-from extension.lambda_events import Invoke, Shutdown
-from extension.log import Log
 from extension.parameters import response
 from extension.parameters.calls import Source
 from extension.parameters.clients import OPEN_WAIT_S, Clients
@@ -29,6 +22,13 @@ from extension.parameters.prefetch import prefetch, read_list
 from extension.parameters.reference import UnusableValueError, read_reference
 from extension.parameters.server import Server
 from extension.parameters.tokens import Tokens
+from extension.platform.bootstrap import MANAGED_INSTANCES
+from extension.platform.events import Invoke, Shutdown
+from extension.process.clock import Clock
+from extension.process.frozen import as_dict
+from extension.process.ids import draw
+from extension.process.log import Log
+from extension.settings.config import LambdaConfig, ParametersConfig
 
 WAIT_SHARE = 0.75
 """Of what is left of an invocation, for which a GET waits for the AWS clients at most."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from extension.log import Log
 from extension.parameters.answer import Served
 from extension.parameters.errors import UpstreamError
 from extension.parameters.keys import Key, ParameterKey, SecretKey
 from extension.parameters.request import Query
+from extension.process.log import Log
 
 PREFETCH_S = 2.0
 """Most that init is held: what is not there by then arrives later, or with its first GET."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from extension.http_messages import Reply
+from extension.http.messages import Reply
 from extension.parameters import gojson
 from extension.parameters.answer import Served, bare
 from extension.parameters.errors import Rejection, UpstreamError

@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from extension.clock import Clock, http_date
-from extension.connections import room_for_connections
-from extension.http_messages import Head, Reply
-from extension.http_server import HttpServer
-from extension.log import Log
+from extension.http.connections import room_for_connections
+from extension.http.messages import Head, Reply
+from extension.http.server import HttpServer
 from extension.parameters.errors import UpstreamError
 from extension.parameters.response import failure
+from extension.process.clock import Clock, http_date
+from extension.process.log import Log
 
 BACKLOG = 4096
 """Callers that may wait in the kernel's queue; the kernel caps it at net.core.somaxconn."""

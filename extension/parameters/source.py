@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from extension.config import AwsConfig, ParametersConfig
+from extension.http.proxy import proxy_for
 from extension.parameters.answer import Answer
 from extension.parameters.aws_session import AwsSession
 from extension.parameters.calls import Call
@@ -39,8 +39,8 @@ from extension.parameters.errors import (
     is_transient,
 )
 from extension.parameters.keys import Service
-from extension.proxy import proxy_for
-from extension.variable import is_http_url, read
+from extension.settings.config import AwsConfig, ParametersConfig
+from extension.settings.variable import is_http_url, read
 
 ATTEMPTS = 3
 """In total, as AWS's extension does."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from extension.clock import Clock, Instant
 from extension.parameters.access import is_accepted
 from extension.parameters.flights import Flights
+from extension.process.clock import Clock, Instant
 
 RENEWAL_INTERVAL_S = 1.0
 """Wrong tokens must not become a flood of credential requests."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from extension.clock import Clock
+from extension.process.clock import Clock
 
 
 class UnderWay:

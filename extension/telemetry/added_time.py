@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from extension.clock import NS_PER_S
+from extension.process.clock import NS_PER_S
 from extension.telemetry.health import Health
 
 MAX_OPEN = 64

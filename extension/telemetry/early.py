@@ -11,9 +11,9 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-from extension.clock import Clock
-from extension.lambda_events import Invoke, Shutdown, plausible_shutdown_s
-from extension.log import Log
+from extension.platform.events import Invoke, Shutdown, plausible_shutdown_s
+from extension.process.clock import Clock
+from extension.process.log import Log
 
 MAX_KEPT_BYTES = 8 * 1_048_576
 """Deliveries that wait for telemetry to open; those beyond it are lost, and reported."""

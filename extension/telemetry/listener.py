@@ -11,8 +11,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable
 
-from extension.http_messages import Head, Reply
-from extension.http_server import HttpServer
+from extension.http.messages import Head, Reply
+from extension.http.server import HttpServer
 
 MAX_DELIVERY_BYTES = 4 * 1_048_576
 """Above twice `maxBytes` of the subscription, as documented; only a stranger posts more."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from extension.budget import Budget
-from extension.clock import Clock
-from extension.config import TelemetryConfig
-from extension.ids import Ids
-from extension.log import Log, describe
+from extension.process.budget import Budget
+from extension.process.clock import Clock
+from extension.process.ids import Ids
+from extension.process.log import Log, describe
+from extension.settings.config import TelemetryConfig
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.credentials import RESOLVE_S, Credentials, Resolve, Settings

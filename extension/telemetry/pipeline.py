@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from extension.clock import Clock, Instant
-from extension.lambda_events import Invoke
+from extension.platform.events import Invoke
+from extension.process.clock import Clock, Instant
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from extension.budget import Budget
+from extension.process.budget import Budget
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.export.outcome import Outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 
 BYTES_PER_MIB = 1_048_576
 """Lambda tells memory in MiB, the conventions in bytes."""

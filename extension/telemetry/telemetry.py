@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from extension.budget import Budget
-from extension.clock import Clock, Instant
-from extension.lambda_events import Invoke, Shutdown, plausible_shutdown_s
-from extension.log import Log
+from extension.platform.events import Invoke, Shutdown, plausible_shutdown_s
+from extension.process.budget import Budget
+from extension.process.clock import Clock, Instant
+from extension.process.log import Log
 from extension.telemetry.added_time import AddedTime
 from extension.telemetry.assembly.hold import Hold, quiet_patience_s
 from extension.telemetry.assembly.invocations import Assembler

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from extension.clock import NS_PER_S, SystemClock
+from extension.process.clock import NS_PER_S, SystemClock
 from tests.contract.conftest import Serve
 from tests.credentials_endpoint import FAR_FUTURE, CredentialsEndpoint
 from tests.fake_aws import FakeAws, Fault

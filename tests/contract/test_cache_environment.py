@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from extension.config import read_config
 from extension.parameters.source import ATTEMPTS, CONNECT_S
+from extension.settings.config import read_config
 from tests.certificates import write_certificate
 from tests.fake_aws import FakeAws
 from tests.running_cache import RunningCache

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from extension.lambda_events import Invoke
 from extension.parameters.calls import Source
 from extension.parameters.source import open_source
+from extension.platform.events import Invoke
 from tests.contract.conftest import Serve
 from tests.fake_aws import FakeAws
 from tests.running_cache import GET_SECRET, RunningCache

@@ -6,7 +6,7 @@ import base64
 import json
 
 from extension.bridge import forget_for_snapshot, redact_what_is_served
-from extension.lambda_events import Invoke
+from extension.platform.events import Invoke
 from extension.redaction.redactor import Redactor
 from tests.contract.conftest import Serve
 from tests.fake_aws import FakeAws

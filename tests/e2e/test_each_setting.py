@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from extension.config import USER_SECTIONS, read_config
-from extension.variable import variables
+from extension.settings.config import USER_SECTIONS, read_config
+from extension.settings.variable import variables
 from tests.e2e import scene as acts
 from tests.e2e.scene import Act, Scene
 

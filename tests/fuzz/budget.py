@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
-from extension.clock import SystemClock
+from extension.process.clock import SystemClock
 
 FUZZ_S = float(os.environ.get("FUZZ_SECONDS", "0"))
 EXAMPLES = 150

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from extension.lambda_events import Invoke, Shutdown
-from extension.log import Log
+from extension.platform.events import Invoke, Shutdown
+from extension.process.log import Log
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer

@@ -326,4 +326,4 @@ def test_an_interpreter_that_cannot_import_it(
 
 def test_requests_go_where_lambda_expects_them() -> None:
     """The paths of this double are those of the extension itself."""
-    assert REGISTER in (ROOT / "extension/bootstrap.py").read_text()
+    assert REGISTER in (ROOT / "extension/platform/bootstrap.py").read_text()

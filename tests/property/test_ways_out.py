@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from extension.lambda_events import Invoke, Shutdown
-from extension.log import Log
+from extension.platform.events import Invoke, Shutdown
+from extension.process.log import Log
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.cache_use import CacheCall
 from extension.telemetry.health import Health

@@ -9,8 +9,8 @@ from hashlib import sha256
 
 import pytest
 
-from extension.budget import Budget
-from extension.log import Log
+from extension.process.budget import Budget
+from extension.process.log import Log
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.finished import Invocation
 from extension.telemetry.assembly.invocations import Assembler

@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from extension.budget import Budget
-from extension.clock import Instant, SystemClock
+from extension.process.budget import Budget
+from extension.process.clock import Instant, SystemClock
 from extension.telemetry.export.answers import Answer as Heard
 from extension.telemetry.export.answers import Told
 from extension.telemetry.export.circuit import LONGEST_RETRY_AFTER_S, Circuit

@@ -63,7 +63,7 @@ def test_memory_is_not_for_the_neighbours() -> None:
     """What /proc tells of the memory is root's: the process is not dumpable any more."""
     program = (
         f"import sys, ctypes; sys.path.insert(0, {str(ROOT)!r}); "
-        "from extension.private_memory import keep_memory_private; "
+        "from extension.process.private_memory import keep_memory_private; "
         f"dumpable = lambda: ctypes.CDLL(None).prctl({PR_GET_DUMPABLE}, 0, 0, 0, 0); "
         "before = dumpable(); keep_memory_private(); print(before, dumpable())"
     )

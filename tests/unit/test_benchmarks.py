@@ -13,8 +13,8 @@ from benchmarks.cache_in_time import CountingSource, Sandbox
 from benchmarks.rows import Row, bounded, compare, fail, skip, take_turns
 from benchmarks.share import share_of
 from benchmarks.table import figure, render
-from extension.config import ParametersConfig
-from extension.frozen import replace
+from extension.process.frozen import replace
+from extension.settings.config import ParametersConfig
 from extension.telemetry.reading.decode import parse
 from tests.doubles import ManualClock
 

@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-BEFORE_REGISTERING = ("bootstrap", "plain_http", "survive")
+BEFORE_REGISTERING = (
+    "platform",
+    *(f"platform.{name}" for name in ("bootstrap", "plain_http", "survive")),
+)
 AFTER_REGISTERING = {"aiohttp", "boto3", "botocore", "opentelemetry", "google.protobuf"}
 
 
@@ -39,8 +42,8 @@ def test_before_registering_only_built_in_modules_are_imported() -> None:
 
 def test_until_next_only_built_in_modules_are_imported() -> None:
     """A repeated start subscribes and asks for /next before anything else is loaded."""
-    loaded = modules_after("import extension.__main__, extension.early_calls")
-    after = ("early_calls", "start_mark")
+    loaded = modules_after("import extension.__main__, extension.platform.early_calls")
+    after = ("platform.early_calls", "platform.start_mark")
     names = ("__main__", *BEFORE_REGISTERING, *after)
     ours = {"extension", *(f"extension.{name}" for name in names)}
     assert loaded - ours - set(sys.builtin_module_names) == {"__future__", "_socket"}
@@ -51,7 +54,7 @@ def test_until_next_only_built_in_modules_are_imported() -> None:
     [
         ("import extension.app", AFTER_REGISTERING),
         ("import extension.telemetry.telemetry", {"aiohttp", "opentelemetry", "google.protobuf"}),
-        ("import extension.lambda_api", AFTER_REGISTERING),
+        ("import extension.platform.extensions_api", AFTER_REGISTERING),
         ("import extension.telemetry.listener", AFTER_REGISTERING),
         ("import extension.opening", AFTER_REGISTERING),
         ("import extension.telemetry.early", AFTER_REGISTERING),

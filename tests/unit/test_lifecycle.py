@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from extension import lifecycle
-from extension.clock import NS_PER_MS, SystemClock
-from extension.lambda_events import Invoke, LambdaEvent, Shutdown
-from extension.log import Log
+from extension.platform.events import Invoke, LambdaEvent, Shutdown
+from extension.process.clock import NS_PER_MS, SystemClock
+from extension.process.log import Log
 from tests.doubles import LogLines
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from extension.config import USER_SECTIONS, read_config
+from extension.settings.config import USER_SECTIONS, read_config
+from extension.settings.variable import variables
 from extension.telemetry.otlp import attributes, metrics
-from extension.variable import variables
 from tests.configuration_table import BLOCK, README, table
 
 ROOT = README.parent

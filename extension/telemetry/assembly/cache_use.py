@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 from extension.telemetry.reading.xray import TraceContext
 
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")

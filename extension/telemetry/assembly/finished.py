@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from extension.frozen import Frozen, replace
+from extension.process.frozen import Frozen, replace
 from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.reading.error_objects import HandlerError

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from extension.clock import Instant
-from extension.lambda_events import DEADLINE_RESERVE_S
+from extension.platform.events import DEADLINE_RESERVE_S
+from extension.process.clock import Instant
 from extension.telemetry.assembly.transitions import Awaited
 
 START_PATIENCE_S = 2.0

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from extension.clock import NS_PER_MS, NS_PER_S
-from extension.frozen import Frozen, replace
-from extension.ids import Ids
+from extension.process.clock import NS_PER_MS, NS_PER_S
+from extension.process.frozen import Frozen, replace
+from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheCall
 from extension.telemetry.assembly.held_records import HeldRecords
 from extension.telemetry.reading.events import (

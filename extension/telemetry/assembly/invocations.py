@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from extension.ids import Ids
+from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import (
     CacheAnswer,
     CacheCall,

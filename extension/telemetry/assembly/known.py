@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from extension.clock import NS_PER_MS
+from extension.process.clock import NS_PER_MS
 from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheAnswer, CacheCall, CacheUse
 from extension.telemetry.assembly.failure import Failure
 from extension.telemetry.assembly.finished import (

@@ -7,7 +7,7 @@ for all exceptions of a kind of sandbox, where the report tells the exception's 
 
 from __future__ import annotations
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 from extension.telemetry.assembly.finished import Invocation
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.reading.error_objects import HandlerError

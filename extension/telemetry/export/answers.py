@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 
 LONGEST_SAID = 300
 """Characters of a message that are repeated: enough for a reason and a field."""

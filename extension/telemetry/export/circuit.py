@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from extension.clock import Instant
+from extension.process.clock import Instant
 from extension.telemetry.export.outcome import Outcome
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from extension.budget import Budget
-from extension.config import OtlpConfig, TelemetryConfig
-from extension.frozen import Frozen, fields, replace
-from extension.log import Log, describe
+from extension.process.budget import Budget
+from extension.process.frozen import Frozen, fields, replace
+from extension.process.log import Log, describe
+from extension.settings.config import OtlpConfig, TelemetryConfig
 from extension.telemetry.export.references import references_in, substitute
 
 Resolve = Callable[..., Awaitable[str]]

@@ -13,10 +13,10 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from extension.budget import Budget
-from extension.clock import Clock
-from extension.ids import draw
-from extension.log import Log
+from extension.process.budget import Budget
+from extension.process.clock import Clock
+from extension.process.ids import draw
+from extension.process.log import Log
 from extension.telemetry.export.buffer import Buffer, Entry
 from extension.telemetry.export.circuit import Circuit
 from extension.telemetry.export.outcome import Outcome

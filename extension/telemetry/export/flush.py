@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
-from extension.clock import Instant
-from extension.lambda_events import DEADLINE_RESERVE_S
+from extension.platform.events import DEADLINE_RESERVE_S
+from extension.process.clock import Instant
 
 FlushMode = Literal["auto", "end", "periodic"]
 

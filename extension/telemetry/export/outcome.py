@@ -8,7 +8,7 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from extension.frozen import Frozen, replace
+from extension.process.frozen import Frozen, replace
 from extension.telemetry.export.answers import Answer, Told
 
 RETRYABLE = frozenset({429, 502, 503, 504})

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 
 Signal = Literal["traces", "logs", "metrics", "events"]
 """What kind of items these are; `events` are the platform's own, for the JSON format."""

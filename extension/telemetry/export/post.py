@@ -17,8 +17,8 @@ from functools import partial
 import aiohttp
 
 from extension import __version__
-from extension.budget import Budget
-from extension.frozen import Frozen
+from extension.process.budget import Budget
+from extension.process.frozen import Frozen
 from extension.telemetry.export.answers import Answer, Told, credentials_in, quoted, read_text
 from extension.telemetry.export.failures import describe_failure
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from yarl import URL
 
-from extension.config import OtlpConfig, TelemetryConfig
-from extension.log import Log
-from extension.proxy import proxy_for
+from extension.http.proxy import proxy_for
+from extension.process.log import Log
+from extension.settings.config import OtlpConfig, TelemetryConfig
 from extension.telemetry.export.endpoint import (
     OURS,
     SettingError,

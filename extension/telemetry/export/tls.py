@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from extension.config import OtlpConfig
+from extension.settings.config import OtlpConfig
 from extension.telemetry.export.endpoint import SettingError
 
 PEM = "-----BEGIN "

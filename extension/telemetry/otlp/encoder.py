@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from extension.ids import Ids
+from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.export.outgoing import Outgoing

@@ -25,7 +25,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
-from extension.clock import NS_PER_S
+from extension.process.clock import NS_PER_S
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, Overhead
 from extension.telemetry.assembly.initialization import Initialization

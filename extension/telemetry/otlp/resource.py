@@ -9,7 +9,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from extension import __version__
-from extension.log import MARKER
+from extension.process.log import MARKER
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.sender import BYTES_PER_MIB, Sender
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 
-from extension.ids import Ids
+from extension.process.ids import Ids
 from extension.telemetry.reading.xray import TraceContext
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)

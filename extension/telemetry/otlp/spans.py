@@ -17,8 +17,8 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
-from extension.clock import NS_PER_MS
-from extension.ids import Ids
+from extension.process.clock import NS_PER_MS
+from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheCall, parse_traceparent
 from extension.telemetry.assembly.finished import (
     CallSpan,

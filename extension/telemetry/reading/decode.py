@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from extension.frozen import Frozen, fields
+from extension.process.frozen import Frozen, fields
 from extension.telemetry.reading.elements import elements
 from extension.telemetry.reading.events import (
     Event,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 
 RUBY_TYPE = re.compile(r"(?:Function|Init|Runtime)<(.+)>")
 """Ruby's runtime wraps the class in where it came from."""

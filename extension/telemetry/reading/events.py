@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from extension.frozen import Frozen
+from extension.process.frozen import Frozen
 
 RequestId = str
 """Never absent: without it an event belongs nowhere and does not decode."""

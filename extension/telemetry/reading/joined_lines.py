@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from extension.frozen import replace
+from extension.process.frozen import replace
 from extension.telemetry.reading.events import Event, LogLine, Report
 
 JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")

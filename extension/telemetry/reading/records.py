@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from extension.frozen import Frozen
-from extension.log import MARKER
+from extension.process.frozen import Frozen
+from extension.process.log import MARKER
 from extension.telemetry.reading.error_objects import Evidence, HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
 from extension.telemetry.reading.json_lines import around, read_object

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, TypeVar
 
-from extension.frozen import Frozen, replace
+from extension.process.frozen import Frozen, replace
 from extension.redaction.redactor import Redacted
 from extension.telemetry.reading.records import Record
 

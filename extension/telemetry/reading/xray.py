@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from extension.frozen import Frozen
-from extension.ids import Ids
+from extension.process.frozen import Frozen
+from extension.process.ids import Ids
 from extension.telemetry.reading.events import Tracing
 
 TraceParent = Literal["xray", "link", "none"]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from extension.clock import SystemClock
+from extension.process.clock import SystemClock
 from tests.scripted.deliveries import (
     NS_PER_MS,
     Identity,

@@ -159,7 +159,7 @@ async def test_the_credentials_are_missing(run: Run, intake: Intake, aws: FakeAw
     assert names_fault(stage, "NoCredentialsError")
 
 
-NO_SUCH_SCHEMA = "replace('extension.early_calls:SCHEMA_VERSIONS', ('1999-12-31',))"
+NO_SUCH_SCHEMA = "replace('extension.platform.early_calls:SCHEMA_VERSIONS', ('1999-12-31',))"
 
 
 async def test_the_subscription_is_refused(run_broken: Run, aws: FakeAws) -> None:

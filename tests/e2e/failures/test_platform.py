@@ -119,7 +119,8 @@ async def test_delivery_is_slow(run: Run, intake: Intake) -> None:
 async def test_next_fails_for_a_while(run_broken: Run, intake: Intake) -> None:
     """It is asked again, for nothing else would help; nothing is lost."""
     launch = sabotaged(
-        "be_patient()", "break_room('extension.lambda_api:LambdaApi.next_event', times=3)"
+        "be_patient()",
+        "break_room('extension.platform.extensions_api:LambdaApi.next_event', times=3)",
     )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:
         answers = await stage.invoke({}, {})
@@ -132,7 +133,8 @@ async def test_registering_fails_at_first(run_broken: Run, intake: Intake) -> No
     """Without it there is no function, so it is tried again."""
     launch = sabotaged(
         "be_patient()",
-        "break_room('extension.plain_http:exchange', times=1, error='ConnectionResetError')",
+        "break_room('extension.platform.plain_http:exchange', times=1, "
+        "error='ConnectionResetError')",
     )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:
         answers = await stage.invoke({}, {})

@@ -19,8 +19,8 @@ from tests.waiting import until
 
 AT_ONCE = [REGISTER, SUBSCRIBE, NEXT]
 NOWHERE = {"DISPATCH_POST_URI": "http://127.0.0.1:1"}
-NO_BUDGET = "replace('extension.bootstrap:BUDGET_S', 600.0)"
-LITTLE_BUDGET = "replace('extension.bootstrap:BUDGET_S', 0.0)"
+NO_BUDGET = "replace('extension.platform.bootstrap:BUDGET_S', 600.0)"
+LITTLE_BUDGET = "replace('extension.platform.bootstrap:BUDGET_S', 0.0)"
 HANGS = "hang_import('aiohttp')"
 START = {"time": "2026-01-01T12:00:00.000Z", "type": "platform.start", "record": {"requestId": "r"}}
 DONE = {
@@ -35,7 +35,7 @@ def own_marks(tmp_path: Path) -> str:
     """A call of `tests.sabotage`: the folder for marks is the test's own."""
     marks = tmp_path / "marks"
     marks.mkdir()
-    return f"replace('extension.start_mark:FOLDER', {str(marks)!r})"
+    return f"replace('extension.platform.start_mark:FOLDER', {str(marks)!r})"
 
 
 async def leave_a_mark(folder: Path, api: ExtensionsApi, own_marks: str) -> None:
@@ -93,7 +93,7 @@ async def test_the_mark_goes_with_its_sandbox(
 
 async def test_the_subscription_is_never_answered(tmp_path: Path, own_marks: str) -> None:
     """No telemetry, one line, and /next as ever."""
-    launch = sabotaged(own_marks, "replace('extension.early_calls:SUBSCRIBE_S', 0.1)")
+    launch = sabotaged(own_marks, "replace('extension.platform.early_calls:SUBSCRIBE_S', 0.1)")
     async with (
         ExtensionsApi(unanswered=frozenset({SUBSCRIBE})).running() as api,
         started(launch, tmp_path, NOWHERE, api=address(api)) as extension,
@@ -319,7 +319,9 @@ async def test_the_port_of_a_cache_that_nobody_configured_is_taken(
     """AWS's extension is there, and this one is for telemetry: that is no error."""
     taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = taken.sockets[0].getsockname()[1]
-    launch = sabotaged(own_marks, f"replace('extension.bootstrap:DEFAULT_CACHE_PORT', {port})")
+    launch = sabotaged(
+        own_marks, f"replace('extension.platform.bootstrap:DEFAULT_CACHE_PORT', {port})"
+    )
     unset = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": ""}
     async with taken, ExtensionsApi().running() as api:
         variables = {**NOWHERE, **unset, **environment}

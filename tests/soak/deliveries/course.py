@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random  # noqa: TID251  # repeatable from a seed, which os.urandom is not
 from typing import Any
 
-from extension.clock import SystemClock
+from extension.process.clock import SystemClock
 from tests.scripted.deliveries import (
     Identity,
     Line,

@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from extension.log import Log
 from extension.parameters.batch import Batch, goes_alone
 from extension.parameters.calls import Calls
 from extension.parameters.errors import UpstreamError
 from extension.parameters.hooks import GuardedHooks, Hooks
 from extension.parameters.keys import ParameterKey, Service
 from extension.parameters.upstream import Upstream
+from extension.process.log import Log
 from tests.doubles import DictSource, LogLines, ManualClock
 from tests.waiting import until
 

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from extension.log import Log
 from extension.parameters.answer import Result
 from extension.parameters.errors import UpstreamError
 from extension.parameters.keys import Key, ParameterKey, Service
 from extension.parameters.lookup import Lookup, Policy
 from extension.parameters.request import Query
+from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 from tests.waiting import until
 

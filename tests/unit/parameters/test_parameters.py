@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from extension.config import ParametersConfig
 from extension.parameters.clients import DEADLINE_S, LONGEST_S, MOST_THREADS, deadlines_s, threads
 from extension.parameters.keys import Service
+from extension.settings.config import ParametersConfig
 from tests.doubles import DictSource
 from tests.running_cache import RunningCache
 from tests.waiting import PATIENCE_S, until

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from extension.log import Log
 from extension.parameters.answer import Served
 from extension.parameters.errors import UpstreamError
 from extension.parameters.keys import ParameterKey, SecretKey
 from extension.parameters.prefetch import SHOWN_CHARACTERS, prefetch, read_list
 from extension.parameters.request import Query
+from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from extension.http_messages import Reply
-from extension.log import Log
+from extension.http.messages import Reply
 from extension.parameters.response import GENERIC, HEALTHY
 from extension.parameters.server import Server
+from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 from tests.waiting import PATIENCE_S, until
 

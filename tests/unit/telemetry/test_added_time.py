@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.clock import NS_PER_S
+from extension.process.clock import NS_PER_S
 from extension.telemetry.added_time import MAX_OPEN, AddedTime
 from extension.telemetry.health import Health
 

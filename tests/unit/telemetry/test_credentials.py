@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from extension.budget import Budget
-from extension.clock import SystemClock
-from extension.config import OtlpConfig, TelemetryConfig
-from extension.log import Log
+from extension.process.budget import Budget
+from extension.process.clock import SystemClock
+from extension.process.log import Log
+from extension.settings.config import OtlpConfig, TelemetryConfig
 from extension.telemetry.export.credentials import Credentials, Settings
 from extension.telemetry.export.references import references_in, substitute
 from tests.doubles import LogLines, ManualClock

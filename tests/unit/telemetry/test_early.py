@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from extension.clock import NS_PER_MS, SystemClock
-from extension.lambda_events import Invoke, Shutdown
-from extension.log import Log
+from extension.platform.events import Invoke, Shutdown
+from extension.process.clock import NS_PER_MS, SystemClock
+from extension.process.log import Log
 from extension.telemetry import early as module
 from extension.telemetry.early import EarlyTelemetry
 from tests.doubles import LogLines

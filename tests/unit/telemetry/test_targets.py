@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from extension.config import read_config
-from extension.log import Log
-from extension.proxy import proxy_for
+from extension.http.proxy import proxy_for
+from extension.process.log import Log
+from extension.settings.config import read_config
 from extension.telemetry.export.endpoint import SettingError
 from extension.telemetry.export.outgoing import Signal
 from extension.telemetry.export.post import Target

@@ -1,0 +1,1 @@
+"""HTTP on localhost, for every door of the process."""

@@ -1,0 +1,1 @@
+"""What the whole process stands on: time, ids, lines, imports."""

@@ -1,0 +1,71 @@
+"""A time limit that a freeze does not use up.
+
+Lambda can freeze the sandbox at any moment, and the clock behind asyncio's timeouts may keep
+running. So the time is counted in short steps: one that ends far too late saw a freeze, and an
+answer that arrived meanwhile is in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from extension.process.clock import Clock
+
+STEP_S = 0.25
+
+FREEZE_S = 1.0
+"""A step that ends this many seconds late saw a freeze, or a machine that stalled as long."""
+
+
+class TimeLimit:
+    """`async with TimeLimit(seconds, clock=clock) as limit`: raises TimeoutError after `seconds`.
+
+    The step of the first freeze is not counted, so that answers are read before the time is up.
+    `left_s` is what is left, at any time.
+    """
+
+    def __init__(self, seconds: float, *, clock: Clock) -> None:
+        self.was_frozen = False
+        """Whether a freeze was seen."""
+        self.left_s = seconds
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._timeout = await asyncio.timeout(None).__aenter__()
+        self._begin_step()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        self._count_step(least_s=0.0)
+        await self._timeout.__aexit__(kind, error, traceback)
+
+    def _begin_step(self) -> None:
+        self._step_s = min(STEP_S, self.left_s)
+        self._began = self._clock.now()
+        self._timer = self._loop.call_later(self._step_s, self._end_step)
+
+    def _end_step(self) -> None:
+        self._count_step(least_s=self._step_s)
+        if self.left_s > 0:
+            self._begin_step()
+        else:
+            self._timeout.reschedule(self._loop.time())
+
+    def _count_step(self, *, least_s: float) -> None:
+        """Take what a step has cost off what is left: of a freeze, at most what was meant."""
+        took_s = self._clock.now().since(self._began)
+        froze = took_s > self._step_s + FREEZE_S
+        if not froze:
+            self.left_s -= max(took_s, least_s)
+        elif self.was_frozen:
+            self.left_s -= self._step_s
+        self.was_frozen |= froze

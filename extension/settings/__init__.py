@@ -1,0 +1,1 @@
+"""Every environment variable: how one is read, and the table of all."""

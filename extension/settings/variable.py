@@ -1,0 +1,251 @@
+"""How one environment variable is declared and read; `config` says which there are.
+
+A bad value never stops the process: the default is used and a `Problem` names the variable,
+the value and what is allowed. The value of a variable that may hold a credential is not repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from extension.process.frozen import Frozen, fields
+
+T = TypeVar("T")
+Section = TypeVar("Section", bound=Frozen)
+
+SHOWN_CHARACTERS = 40
+"""How much of a bad value a problem repeats: enough to recognise it."""
+
+
+class BadValueError(ValueError):
+    """The text is not what the variable allows."""
+
+
+class ReplacedError(BadValueError):
+    """The text is not allowed, and something other than the default is used in its place."""
+
+    def __init__(self, value: Any, *, consequence: str) -> None:
+        super().__init__(consequence)
+        self.value = value
+        self.consequence = consequence
+
+
+class Kind(Frozen, Generic[T]):
+    """A parser and, in words, what it takes."""
+
+    parse: Callable[[str], T]
+    allowed: str
+    secret: bool = False
+
+
+class Variable(Frozen):
+    """One row of the configuration table, and what stands in a section for a field not given."""
+
+    name: str
+    kind: Kind[Any]
+    default: Any
+    unit: str
+    meaning: str
+
+    def __get__(self, section: object | None, kind: type[Any]) -> Any:
+        """Be the row in the section's class, and its default in a section that has no value."""
+        return self if section is None else self.default
+
+
+class Problem(Frozen):
+    """A value that could not be used as it stands."""
+
+    variable: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.reason}"
+
+
+def variable(name: str, kind: Kind[T], default: T, *, meaning: str, unit: str = "") -> T:
+    """Declare a field that is read from the variable `name`."""
+    row: Any = Variable(name=name, kind=kind, default=default, unit=unit, meaning=meaning)
+    declared: T = row
+    return declared
+
+
+def variables(section: type[Frozen]) -> tuple[Variable, ...]:
+    """Return the rows that a section declares, in order."""
+    return tuple(getattr(section, name) for name in fields(section))
+
+
+def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, tuple[Problem, ...]]:
+    """Build a section from the environment; unset and empty variables take their default."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, row in zip(fields(section), variables(section), strict=True):
+        text = environ.get(row.name, "").strip()
+        if not text:
+            continue
+        try:
+            values[name] = row.kind.parse(text)
+        except ReplacedError as error:
+            values[name] = error.value
+            problems.append(_problem(row, text, error.consequence))
+        except ValueError:
+            problems.append(_problem(row, text, f"is ignored, using {row.default!r}"))
+    return section(**values), tuple(problems)
+
+
+def _problem(row: Variable, text: str, consequence: str) -> Problem:
+    shown = "(not shown)" if row.kind.secret else repr(text[:SHOWN_CHARACTERS])
+    allowed = f"{row.kind.allowed} {row.unit}".rstrip()
+    return Problem(variable=row.name, reason=f"= {shown} {consequence}; allowed: {allowed}")
+
+
+def text(allowed: str = "any text") -> Kind[str]:
+    """Any text."""
+    return Kind(parse=str, allowed=allowed)
+
+
+def pem_file() -> Kind[str]:
+    """The path of a file that can be read and holds PEM."""
+
+    def parse(given: str) -> str:
+        try:
+            content = Path(given).read_bytes()
+        except OSError as error:
+            raise BadValueError(given) from error
+        if b"-----BEGIN " not in content:
+            raise BadValueError(given)
+        return given
+
+    return Kind(parse=parse, allowed="a PEM file that can be read")
+
+
+def credential(allowed: str) -> Kind[str]:
+    """Text that is never repeated in a message."""
+    return Kind(parse=str, allowed=allowed, secret=True)
+
+
+def switch() -> Kind[bool]:
+    """A boolean in any of the usual spellings, upper or lower case."""
+
+    def parse(given: str) -> bool:
+        match given.lower():
+            case "true" | "1" | "on" | "yes":
+                return True
+            case "false" | "0" | "off" | "no":
+                return False
+        raise BadValueError(given)
+
+    return Kind(parse=parse, allowed="true or false")
+
+
+def whole(low: int, high: int | None = None, *, clamp: bool = False) -> Kind[int]:
+    """A whole number of ASCII digits; above `high` it is clamped or refused."""
+
+    def parse(given: str) -> int:
+        if not re.fullmatch(r"\+?[0-9]{1,18}", given) or (value := int(given)) < low:
+            raise BadValueError(given)
+        if high is not None and value > high:
+            if clamp:
+                raise ReplacedError(high, consequence=f"is limited to {high}")
+            raise BadValueError(given)
+        return value
+
+    limit = f"{low} to {high}" if high is not None else f"{low} or more"
+    return Kind(parse=parse, allowed=f"whole numbers {limit}")
+
+
+def port() -> Kind[int]:
+    """A TCP port as `bootstrap` reads it, before this module can be imported."""
+
+    def parse(given: str) -> int:
+        if not re.fullmatch("[0-9]{1,5}", given) or not 1 <= int(given) <= 65_535:
+            raise BadValueError(given)
+        return int(given)
+
+    return Kind(parse=parse, allowed="whole numbers 1 to 65535")
+
+
+def fraction(low: float, high: float) -> Kind[float]:
+    """A decimal number."""
+
+    def parse(given: str) -> float:
+        value = float(given)
+        if not low <= value <= high:
+            raise BadValueError(given)
+        return value
+
+    return Kind(parse=parse, allowed=f"{low:g} to {high:g}")
+
+
+def choice(*names: str) -> Kind[str]:
+    """One of some names, in any case; the name as declared is the value."""
+
+    def parse(given: str) -> str:
+        for name in names:
+            if name.lower() == given.lower():
+                return name
+        raise BadValueError(given)
+
+    return Kind(parse=parse, allowed=", ".join(names[:-1]) + " or " + names[-1])
+
+
+def choices(*names: str) -> Kind[tuple[str, ...]]:
+    """A comma list of some names, at least one; returned in the order declared."""
+    one = choice(*names)
+
+    def parse(given: str) -> tuple[str, ...]:
+        chosen = {one.parse(item.strip()) for item in given.split(",") if item.strip()}
+        if not chosen:
+            raise BadValueError(given)
+        return tuple(name for name in names if name in chosen)
+
+    return Kind(parse=parse, allowed="a comma list of " + ", ".join(names))
+
+
+def pattern() -> Kind[str]:
+    """A regular expression of Python's `re`."""
+
+    def parse(given: str) -> str:
+        try:
+            re.compile(given)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise BadValueError(given) from error
+        return given
+
+    return Kind(parse=parse, allowed="a regular expression")
+
+
+def http_url() -> Kind[str]:
+    """An absolute http or https URL; not repeated in a message, for it may carry a key."""
+
+    def parse(given: str) -> str:
+        if not is_http_url(given):
+            raise BadValueError(given)
+        return given
+
+    return Kind(parse=parse, allowed="an http:// or https:// URL", secret=True)
+
+
+def aws_endpoint() -> Kind[str]:
+    """A URL in place of AWS's own. A bad one is kept: AWS must not be asked in its place."""
+
+    def parse(given: str) -> str:
+        if not is_http_url(given):
+            raise ReplacedError(given, consequence="switches off what would be asked there")
+        return given
+
+    return Kind(parse=parse, allowed="an http:// or https:// URL")
+
+
+def is_http_url(text: str) -> bool:
+    """Tell whether a text is an absolute http or https URL with a host that can exist."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    is_one_word = text.isprintable() and " " not in parts.netloc
+    return is_one_word and parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0

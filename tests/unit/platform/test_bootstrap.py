@@ -1,0 +1,498 @@
+"""The bootstrap: sockets bound, registered, and every failure told as data."""
+
+from __future__ import annotations
+
+import _socket
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from extension.platform import plain_http
+from extension.platform.bootstrap import Boot, boot
+from extension.platform.early_calls import event_types
+from extension.platform.plain_http import Address
+from extension.platform.survive import answer_events
+from extension.settings.config import read_config
+from tests.sandbox import free_port
+from tests.waiting import PATIENCE_S
+
+IDENTIFIER = "11111111-1111-4111-8111-111111111111"
+FUNCTION = b'{"functionName":"f","functionVersion":"$LATEST","handler":"a.b"}\n'
+REGISTERED = (
+    b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: " + IDENTIFIER.encode() + b"\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(FUNCTION) + FUNCTION
+)
+
+
+@dataclass
+class Api:
+    """A server on loopback that gives scripted answers, one a connection."""
+
+    answers: list[bytes]
+    requests: list[bytes] = field(default_factory=list)
+    address: str = ""
+
+    def serve(self, listening: socket.socket) -> None:
+        """Answer until the script ends."""
+        for answer in self.answers:
+            connection, _ = listening.accept()
+            with closing(connection):
+                self.requests.append(connection.recv(65_536))
+                connection.sendall(answer)
+
+
+@contextmanager
+def api(*answers: bytes) -> Iterator[Api]:
+    """Run a scripted API."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE_S)
+        served = Api(list(answers), address=f"127.0.0.1:{listening.getsockname()[1]}")
+        thread = threading.Thread(target=served.serve, args=(listening,))
+        thread.start()
+        yield served
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for marks is the test's own."""
+    monkeypatch.setattr("extension.platform.start_mark.FOLDER", str(tmp_path))
+    return tmp_path
+
+
+@contextmanager
+def booted(environ: dict[str, str]) -> Iterator[Boot]:
+    """Boot with a free cache port and close the sockets afterwards."""
+    done = boot({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port()), **environ})
+    try:
+        yield done
+    finally:
+        for each in filter(None, [*done.cache_sockets, done.telemetry, done.asked]):
+            each.close()
+
+
+def can_connect(address: tuple[str, int]) -> bool:
+    """Tell whether something listens there."""
+    try:
+        socket.create_connection(address, timeout=PATIENCE_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_registers_by_its_file_name_for_both_events() -> None:
+    """The name is that of the file in /opt/extensions, and the account is asked for."""
+    with api(REGISTERED) as served, booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
+        assert done.identifier == IDENTIFIER
+        assert json.loads(done.registration)["functionName"] == "f"
+        assert done.problems == []
+    head, _, body = served.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /2020-01-01/extension/register HTTP/1.1\r\n")
+    assert b"\r\nLambda-Extension-Name: lambda-dispatch\r\n" in head
+    assert b"\r\nLambda-Extension-Accept-Feature: accountId\r\n" in head
+    assert json.loads(body) == {"events": ["INVOKE", "SHUTDOWN"]}
+
+
+def test_managed_instances_know_no_invoke() -> None:
+    """There, registering for INVOKE is refused, so only SHUTDOWN is asked for."""
+    kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
+    with api(REGISTERED) as served, booted({"AWS_LAMBDA_RUNTIME_API": served.address, **kind}):
+        pass
+    assert json.loads(served.requests[0].partition(b"\r\n\r\n")[2]) == {"events": ["SHUTDOWN"]}
+
+
+def test_the_cache_listens_on_both_loopback_addresses_before_registering() -> None:
+    """Whoever connects early waits in the kernel instead of being refused."""
+    port = free_port()
+    with booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
+        families = {each.family for each in done.cache_sockets}
+        assert _socket.AF_INET in families
+        assert can_connect(("127.0.0.1", port))
+        if _socket.AF_INET6 in families:
+            assert can_connect(("::1", port))
+
+
+def test_telemetry_binds_only_when_it_is_wanted() -> None:
+    """Without an endpoint there is no port that anybody could post to."""
+    with booted({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}) as without:
+        assert without.telemetry is None
+    wanted = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_POST_URI": "http://h"}
+    with booted(wanted) as done:
+        assert done.telemetry is not None
+        assert can_connect(("127.0.0.1", done.telemetry.getsockname()[1]))
+
+
+@pytest.mark.parametrize("value", ["false", "FALSE", " off ", "0"])
+def test_disabled_binds_nothing(value: str) -> None:
+    """Switched off, it registers and nothing else."""
+    with booted({"DISPATCH_ENABLED": value, "DISPATCH_POST_URI": "http://h"}) as done:
+        assert (done.cache_sockets, done.telemetry) == ([], None)
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "65536", "-1", "2773x", "٢٧٧٣", "9" * 30])
+def test_a_bad_port_falls_back(value: str) -> None:
+    """A port that is none gives the default port, or a line that it is taken; never a crash."""
+    with booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}) as done:
+        ports = {each.getsockname()[1] for each in done.cache_sockets}
+        assert ports == {2773} or "port 2773" in done.problems[0][1]
+
+
+@pytest.mark.parametrize(
+    ("value", "port"),
+    [
+        ("28731", 28731),
+        (" 28731 ", 28731),
+        ("1", 1),
+        ("00080", 80),
+        ("65535", 65535),
+        ("", 2773),
+        ("  ", 2773),
+        ("0", None),
+        ("65536", None),
+        ("99999", None),
+        ("+28731", None),
+        ("-28731", None),
+        ("000028731", None),
+        ("28731.0", None),
+        ("2_8731", None),
+        ("٢٧٧٣", None),
+        ("²", None),
+        ("2 773", None),
+        ("port", None),
+        ("9" * 30, None),
+    ],
+)
+def test_the_port_that_is_bound_is_the_port_that_is_read(value: str, port: int | None) -> None:
+    """Bootstrap and configuration have one rule; None: it is the default, and a line says so."""
+    environ = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}
+    config, problems = read_config(environ)
+    assert config.parameters.http_port == (port or 2773)
+    assert [each.variable for each in problems] == ([] if port else list(environ))
+    with booted(environ) as done:
+        bound = {each.getsockname()[1] for each in done.cache_sockets}
+        # A port that is taken, or not ours to bind, is named instead.
+        assert bound == {port or 2773} or f"port {port or 2773} on" in done.problems[0][1]
+
+
+def test_a_port_in_use_is_told() -> None:
+    """The cache is switched off by name; registering goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, api(REGISTERED) as served:
+        port = taken.getsockname()[1]
+        environ = {
+            "AWS_LAMBDA_RUNTIME_API": served.address,
+            "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port),
+        }
+        with booted(environ) as done:
+            assert done.identifier == IDENTIFIER
+            assert done.cache_sockets == []
+            cause = f"no cache: port {port} on 127.0.0.1: Address already in use"
+            assert done.problems == [("cache", cause)]
+
+
+def test_another_process_on_ipv6_is_told() -> None:
+    """Node tries ::1 first: its GETs, and the token, would go there without a word."""
+    port = free_port()
+    try:
+        taken = socket.create_server(("::1", port), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6")
+    with taken, booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
+        assert [each.family for each in done.cache_sockets] == [_socket.AF_INET]
+        cause = f"no cache on ::1: another process has port {port} there; use 127.0.0.1"
+        assert done.problems == [("cache", cause)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n{}", "registering failed: status 403: {}"),
+        (b"HTTP/1.1 200 OK\r\n\r\n{}", "registering failed: status 200: {}"),
+        (b"SSH-2.0\r\n\r\n", "registering failed: not an HTTP answer"),
+        (b"", "registering failed: not an HTTP answer"),
+    ],
+)
+def test_a_refusal_is_told(answer: bytes, problem: str) -> None:
+    """Whatever is answered instead of an identifier is a problem, not an exception."""
+    with api(answer) as served, booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
+        assert done.identifier == ""
+        assert done.problems == [("registering", problem)]
+
+
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:1"])
+def test_an_unreachable_api_is_told(address: str) -> None:
+    """A wrong address, or nobody there, is a problem, not an exception."""
+    with booted({"AWS_LAMBDA_RUNTIME_API": address}) as done:
+        assert done.problems[0][1].startswith("registering failed: ")
+
+
+def test_a_plain_exchange_reads_to_the_announced_end() -> None:
+    """A server that keeps the connection open is not waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with closing(connection):
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 5\r\n\r\nhello")
+                connection.recv(1)  # until the client closes
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        answer = plain_http.exchange(
+            Address(address), method="GET", path="/", headers={}, timeout_s=10
+        )
+        thread.join()
+    assert (answer.status, answer.body) == (200, b"hello")
+
+
+def test_what_is_left_answers_events_until_shutdown() -> None:
+    """With every other room broken, /next is called until the sandbox ends."""
+    ok = b"HTTP/1.1 200 OK\r\n\r\n"
+    answers = (
+        ok + b'{"eventType":"INVOKE"}',
+        b"HTTP/1.1 500 Oops\r\n\r\n",
+        b"garbage",
+        ok + b'{"eventType":"SHUTDOWN"}',
+    )
+    with api(*answers) as served:
+        registered = Boot(served.address)
+        registered.identifier = IDENTIFIER
+        answer_events(registered, {})
+    assert len(served.requests) == 4
+    assert f"Lambda-Extension-Identifier: {IDENTIFIER}".encode() in served.requests[0]
+
+
+def test_what_is_left_registers_if_nobody_has() -> None:
+    """Without registering there is no function: it is tried until it works."""
+    end = b'HTTP/1.1 200 OK\r\n\r\n{"eventType":"SHUTDOWN"}'
+    with api(b"HTTP/1.1 500 Oops\r\n\r\n", REGISTERED, end) as served:
+        answer_events(Boot(served.address), {})
+    assert [request.split(b" ")[0] for request in served.requests] == [b"POST", b"POST", b"GET"]
+
+
+TELEMETRY = {"DISPATCH_POST_URI": "http://h"}
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"OK"'
+SECOND = {"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_VERSION": "1"}
+
+
+def calls(served: Api) -> list[bytes]:
+    """Return method and path of each request."""
+    return [b" ".join(each.split(b" ")[:2]) for each in served.requests]
+
+
+REGISTER, SUBSCRIBE = b"POST /2020-01-01/extension/register", b"PUT /2022-07-01/telemetry"
+NEXT = b"GET /2020-01-01/extension/event/next"
+
+
+def test_a_first_start_subscribes_and_does_not_ask_for_next() -> None:
+    """Opening comes first; the subscription is taken between registering and /next alone."""
+    with (
+        api(REGISTERED, OK) as served,
+        booted({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        assert (done.is_subscribed, done.asked) == (True, None)
+        assert done.telemetry is not None
+        port = done.telemetry.getsockname()[1]
+    assert calls(served) == [REGISTER, SUBSCRIBE]
+    wanted = json.loads(served.requests[1].partition(b"\r\n\r\n")[2])
+    assert wanted["types"] == ["platform", "function", "extension"]
+    assert wanted["destination"]["URI"] == f"http://sandbox.localdomain:{port}"
+    assert wanted["buffering"] == {"maxItems": 1000, "maxBytes": 1_048_576, "timeoutMs": 25}
+
+
+def test_a_repeated_start_asks_for_next_at_once() -> None:
+    """It is part of an invocation: nothing but the subscription comes before."""
+    with api(REGISTERED, OK, REGISTERED, OK, b"") as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}
+        with booted(environ) as first:
+            assert first.asked is None
+        with booted(environ) as second:
+            assert second.asked is not None
+            assert second.budget_s() == 0
+    assert calls(served) == [REGISTER, SUBSCRIBE, REGISTER, SUBSCRIBE, NEXT]
+    assert f"Lambda-Extension-Identifier: {IDENTIFIER}".encode() in served.requests[-1]
+
+
+@pytest.mark.parametrize(
+    ("value", "types"),
+    [
+        ("extension, platform", ["platform", "extension"]),
+        ("FUNCTION", ["function"]),
+        ("nonsense", ["platform", "function", "extension"]),
+        (" , ", ["platform", "function", "extension"]),
+    ],
+)
+def test_the_events_that_are_subscribed_are_those_that_are_read(
+    value: str, types: list[str]
+) -> None:
+    """Bootstrap and configuration have one rule."""
+    assert list(event_types({"DISPATCH_EVENTS": value})) == types
+    assert list(read_config({"DISPATCH_EVENTS": value})[0].telemetry.events) == types
+
+
+def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
+    """Newest schema first; 202 means that there is no Telemetry API."""
+    refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    for last, subscribed in ((b"200 OK", True), (b"202 Accepted", False)):
+        answers = (REGISTERED, refused, b"HTTP/1.1 " + last + b"\r\nContent-Length: 0\r\n\r\n")
+        with api(*answers) as served:
+            environ = {"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY, **SECOND}
+            with booted(environ) as done:
+                assert done.is_subscribed is subscribed
+        schemas = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in served.requests[1:]]
+        assert [each["schemaVersion"] for each in schemas] == ["2025-01-29", "2022-12-13"]
+
+
+def test_a_subscription_that_is_refused_is_told() -> None:
+    """With the platform's name for it; other schema versions would not help."""
+    refused = b'HTTP/1.1 403 Forbidden\r\n\r\n{"errorMessage":"m","errorType":"Telemetry.Closed"}'
+    with (
+        api(REGISTERED, refused) as served,
+        booted({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        told = ("telemetry", "subscribing failed: status 403 Telemetry.Closed")
+        assert done.problems == [told]
+
+
+def test_registers_under_the_name_of_the_launcher() -> None:
+    """Whatever the file in /opt/extensions is called, blanks and umlauts included."""
+    with api(REGISTERED) as served:
+        named = {"DISPATCH_EXTENSION_NAME": "10 größe"}
+        with booted({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
+            pass
+    assert "\r\nLambda-Extension-Name: 10 größe\r\n".encode() in served.requests[0]
+
+
+@pytest.mark.parametrize("name", ["", "a\r\nb: c", "a\nb"])
+def test_a_name_that_is_no_header_is_not_sent(name: str) -> None:
+    """A line break in it would be a header of its own."""
+    with api(REGISTERED) as served:
+        named = {"DISPATCH_EXTENSION_NAME": name}
+        with booted({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
+            pass
+    assert b"\r\nLambda-Extension-Name: lambda-dispatch\r\n" in served.requests[0]
+
+
+def test_where_invoke_is_refused_shutdown_alone_is_registered() -> None:
+    """The answer decides, not only the variable: a new kind of sandbox may refuse it, too."""
+    refused = b"HTTP/1.1 400 Bad Request\r\n\r\n{}"
+    with (
+        api(refused, REGISTERED) as served,
+        booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done,
+    ):
+        assert (done.identifier, done.knows_invoke, done.problems) == (IDENTIFIER, False, [])
+    bodies = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in served.requests]
+    assert bodies == [{"events": ["INVOKE", "SHUTDOWN"]}, {"events": ["SHUTDOWN"]}]
+
+
+def test_switched_off_it_registers_for_shutdown_alone() -> None:
+    """No invocation waits for it, and it leaves nothing behind."""
+    with api(REGISTERED) as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address, "DISPATCH_ENABLED": "off"}
+        with booted(environ) as done:
+            assert done.mark is None
+    assert json.loads(served.requests[0].partition(b"\r\n\r\n")[2]) == {"events": ["SHUTDOWN"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "prefix"),
+    [
+        ("127.0.0.1:9001", "127.0.0.1", 9001, ""),
+        ("127.0.0.1:9001/", "127.0.0.1", 9001, ""),
+        ("localhost:9001/fn", "localhost", 9001, "/fn"),
+        ("http://127.0.0.1:9001/a/b/", "127.0.0.1", 9001, "/a/b"),
+        ("[::1]:9001", "::1", 9001, ""),
+        ("http://[::1]", "::1", 80, ""),
+        ("HTTP://sandbox", "sandbox", 80, ""),
+        ("::1", "::1", 80, ""),
+    ],
+)
+def test_the_address_of_the_api(text: str, host: str, port: int, prefix: str) -> None:
+    """As Lambda sets it, and what local tools make of it."""
+    address = Address(text)
+    assert (address.host, address.port, address.prefix) == (host, port, prefix)
+
+
+@pytest.mark.parametrize("text", ["", ":9001", "host:x", "https://host:1", "[]:1", "[::1]x"])
+def test_what_is_no_address(text: str) -> None:
+    """It is refused, rather than read as something else."""
+    with pytest.raises(ValueError, match=r"address|https"):
+        Address(text)
+
+
+@pytest.mark.parametrize("form", ["http://127.0.0.1:{}/fn", "127.0.0.1:{}/fn/", "localhost:{}/fn"])
+def test_registers_wherever_the_api_is(form: str) -> None:
+    """The path in front of the API's own is kept."""
+    with api(REGISTERED) as served:
+        port = served.address.rpartition(":")[2]
+        with booted({"AWS_LAMBDA_RUNTIME_API": form.format(port)}) as done:
+            assert done.problems == []
+    assert calls(served) == [b"POST /fn/2020-01-01/extension/register"]
+
+
+def test_the_cache_has_a_switch_and_a_port_of_its_own() -> None:
+    """So that it can be attached beside AWS's extension, whose port has the same variable."""
+    theirs, ours = free_port(), free_port()
+    shared = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(theirs)}
+    with booted({**shared, "DISPATCH_CACHE_PORT": str(ours)}) as done:
+        assert {each.getsockname()[1] for each in done.cache_sockets} == {ours}
+    with booted({**shared, "DISPATCH_CACHE": "false"}) as done:
+        assert done.cache_sockets == []
+
+
+def test_telemetry_has_a_switch_of_its_own() -> None:
+    """Nothing is bound, whatever the endpoint is."""
+    environ = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_TELEMETRY": "0", **TELEMETRY}
+    with booted(environ) as done:
+        assert done.telemetry is None
+
+
+def test_what_is_left_reads_the_answer_that_is_still_to_come() -> None:
+    """/next was asked for before everything broke: asking again would be refused."""
+    end = b'HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{"eventType":"SHUTDOWN"}'
+    with api(REGISTERED, REGISTERED, end) as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
+        with booted(environ):
+            pass
+        with booted(environ) as second:
+            assert answer_events(second, environ)
+    assert calls(served) == [REGISTER, REGISTER, NEXT]
+
+
+def test_what_is_left_ends_where_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API that refuses connections for long is a sandbox that is gone."""
+    monkeypatch.setattr("extension.platform.survive.GONE_S", 0.1)
+    registered = Boot(f"127.0.0.1:{free_port()}")
+    registered.identifier = IDENTIFIER
+    assert not answer_events(registered, {})
+
+
+def test_what_is_left_ends_where_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same final refusal again and again is an end, too."""
+    monkeypatch.setattr("extension.platform.survive.GONE_S", 0.1)
+    refused = b"HTTP/1.1 403 Forbidden\r\n\r\n{}"
+    with api(refused, refused) as served:
+        registered = Boot(served.address)
+        registered.identifier = IDENTIFIER
+        assert not answer_events(registered, {})
+
+
+@pytest.mark.parametrize(
+    ("reason", "stays"), [("spindown", False), ("timeout", True), ("FAILURE", True)]
+)
+def test_the_mark_goes_with_the_sandbox(own_tmp: Path, reason: str, stays: bool) -> None:
+    """After a timeout or a failure the same sandbox starts again."""
+    told = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason}).encode()
+    with api(REGISTERED, b"HTTP/1.1 200 OK\r\n\r\n" + told) as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
+        with booted(environ) as done:
+            assert len(list(own_tmp.iterdir())) == 1
+            answer_events(done, environ)
+    assert bool(list(own_tmp.iterdir())) is stays

@@ -1,0 +1,71 @@
+"""The answers of /next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from extension.platform.events import Invoke, NotAnEventError, Shutdown, parse_event
+from extension.platform.extensions_api import Registration, parse_registration
+
+
+def test_invoke() -> None:
+    """INVOKE tells the request, its deadline and X-Ray's header."""
+    told = {
+        "eventType": "INVOKE",
+        "deadlineMs": 1676051031480,
+        "requestId": "r",
+        "invokedFunctionArn": "arn:aws:lambda:eu-central-1:1:function:f",
+        "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-a"},
+    }
+    assert parse_event(json.dumps(told).encode()) == Invoke(
+        request_id="r",
+        deadline_ms=1676051031480,
+        function_arn="arn:aws:lambda:eu-central-1:1:function:f",
+        tracing="Root=1-a",
+    )
+
+
+def test_invoke_without_tracing() -> None:
+    """Nothing but the request id is certain."""
+    body = b'{"eventType":"INVOKE","requestId":"r","deadlineMs":1}'
+    assert parse_event(body) == Invoke(request_id="r", deadline_ms=1)
+
+
+@pytest.mark.parametrize("reason", ["spindown", "SPINDOWN", "Spindown"])
+def test_shutdown(reason: str) -> None:
+    """The reason is compared in lower case, for it comes in all."""
+    body = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": 5}).encode()
+    assert parse_event(body) == Shutdown(reason="spindown", deadline_ms=5)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"<html>",
+        b'{"eventType":"PAUSE"}',
+        b'{"eventType":"INVOKE"}',
+        b'{"eventType":"INVOKE","requestId":"r","deadlineMs":"soon"}',
+    ],
+)
+def test_anything_else_is_no_event(body: bytes) -> None:
+    """What the protocol does not know is refused, not guessed."""
+    with pytest.raises(NotAnEventError):
+        parse_event(body)
+
+
+def test_registration() -> None:
+    """Registering tells the function's name, version, handler and account."""
+    body = b'{"functionName":"f","functionVersion":"1","handler":"a.b","accountId":"123"}\n'
+    assert parse_registration(body) == Registration(
+        function_name="f", function_version="1", handler="a.b", account_id="123"
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"functionName":null}'])
+def test_registration_that_tells_nothing(body: bytes) -> None:
+    """What registering did not tell is empty."""
+    assert parse_registration(body) == Registration()

@@ -1,0 +1,153 @@
+"""The client of the Extensions API over its one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from extension.http.messages import BadMessageError
+from extension.platform.bootstrap import Boot
+from extension.platform.early_calls import ask
+from extension.platform.events import Shutdown
+from extension.platform.extensions_api import ApiError, LambdaApi
+from tests.waiting import until
+
+GOODBYE = Shutdown(reason="spindown", deadline_ms=1)
+EVENT = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":1}'
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(EVENT) + EVENT
+LAST = WHOLE.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n", 1)
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + WHOLE
+NO_LENGTH = b"HTTP/1.0 200 OK\r\n\r\n" + EVENT
+IN_CHUNKS = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"%x\r\n" % len(EVENT)
+    + EVENT
+    + b"\r\n0\r\n\r\n"
+)
+
+
+class Platform:
+    """Answers requests with what it was given, each connection with answers of its own."""
+
+    def __init__(self, connections: Sequence[Sequence[bytes]]) -> None:
+        self._connections = iter(connections)
+        self.requests: list[bytes] = []
+        self.connected = 0
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connected += 1
+        for answer in next(self._connections, []):
+            self.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(answer)
+        writer.close()
+
+    @asynccontextmanager
+    async def running(self, *, early: bool = False) -> AsyncIterator[LambdaApi]:
+        """Listen, and hand out a client; `early`: the bootstrap has asked for /next already."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.booted = Boot(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        self.booted.identifier = "the-identifier"
+        if early:
+            await asyncio.to_thread(ask, self.booted)
+        api = LambdaApi(self.booted)
+        async with server:
+            yield api
+            api.close()
+
+
+async def test_calls_share_a_connection() -> None:
+    """No descriptor is needed for a new one; each call names the extension."""
+    platform = Platform([[WHOLE, IN_CHUNKS]])
+    async with platform.running() as api:
+        events = [await api.next_event() for _ in range(2)]
+    assert events == [GOODBYE] * 2
+    assert platform.connected == 1
+    for request in platform.requests:
+        assert request.startswith(b"GET /2020-01-01/extension/event/next HTTP/1.1\r\n")
+        assert b"\r\nLambda-Extension-Identifier: the-identifier\r\n" in request
+
+
+@pytest.mark.parametrize("before", [WHOLE, LAST])
+async def test_a_connection_that_died_is_replaced(before: bytes) -> None:
+    """In a freeze, or because the platform closed it: the call is made over a new one."""
+    platform = Platform([[before], [WHOLE]])
+    async with platform.running() as api:
+        assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
+    assert platform.connected == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"", ApiError),
+        (WHOLE[:-1], ApiError),
+        (b"SSH-2.0\r\n\r\n", BadMessageError),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}", ApiError),
+    ],
+)
+async def test_no_good_answer_is_an_error(answer: bytes, error: type[Exception]) -> None:
+    """Nothing, half of one, another protocol, a refusal; the next call starts anew."""
+    platform = Platform([[answer], [WHOLE]])
+    async with platform.running() as api:
+        with pytest.raises(error):
+            await api.next_event()
+        assert await api.next_event() == GOODBYE
+
+
+@pytest.mark.parametrize("answer", [INTERIM, NO_LENGTH])
+async def test_an_event_may_come_in_any_form_of_http(answer: bytes) -> None:
+    """After an interim answer, or up to the end of the connection: no event may get lost."""
+    platform = Platform([[answer], [WHOLE]])
+    async with platform.running() as api:
+        assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
+
+
+async def test_a_connection_that_the_platform_gives_up_is_not_used_again() -> None:
+    """Else the next call might be lost in it: its answer says so."""
+    platform = Platform([[LAST, WHOLE], [WHOLE]])
+    async with platform.running() as api:
+        assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
+    assert platform.connected == 2
+
+
+async def test_what_the_bootstrap_asked_for_is_read() -> None:
+    """One /next is one request: asking again while the first waits is refused."""
+    platform = Platform([[WHOLE, WHOLE]])
+    async with platform.running(early=True) as api:
+        assert await api.next_event() == GOODBYE
+        assert len(platform.requests) == 1
+        assert platform.booted.asked is None
+        assert await api.next_event() == GOODBYE
+    assert platform.connected == 1
+
+
+async def test_what_the_bootstrap_asked_for_may_be_lost() -> None:
+    """The platform has closed that connection: /next is asked for again."""
+    platform = Platform([[b""], [WHOLE]])
+    async with platform.running(early=True) as api:
+        assert await api.next_event() == GOODBYE
+    assert platform.connected == 2
+
+
+async def test_an_answer_that_is_still_to_come_can_be_read_by_others() -> None:
+    """Should the loop die while /next waits, the connection is where `survive` finds it."""
+    platform = Platform([[WHOLE]])
+    async with platform.running() as api:
+        waiting = asyncio.create_task(api.next_event())
+        await until(lambda: platform.booted.asked is not None or waiting.done())
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled() == (platform.booted.asked is not None)
+
+
+@pytest.mark.parametrize(("status", "is_final"), [(403, True), (429, False), (500, False)])
+async def test_a_refusal_says_whether_it_is_final(status: int, is_final: bool) -> None:
+    """Four hundred and something will not change, too many requests and the server's faults may."""
+    platform = Platform([[b"HTTP/1.1 %d No\r\nContent-Length: 2\r\n\r\n{}" % status]])
+    async with platform.running() as api:
+        with pytest.raises(ApiError) as refused:
+            await api.next_event()
+    assert refused.value.is_final is is_final

@@ -1,0 +1,131 @@
+"""The mark of a first start: all that it decides is when /next is asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from extension.platform.start_mark import StartMark
+
+ENVIRON = {
+    "AWS_LAMBDA_FUNCTION_NAME": "shop",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+}
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The /tmp of the sandbox."""
+    monkeypatch.setattr("extension.platform.start_mark.FOLDER", str(tmp_path))
+    return tmp_path
+
+
+def mark(**changes: str) -> StartMark:
+    """Return the mark as a start finds it."""
+    return StartMark({**ENVIRON, **changes}, name="lambda-dispatch")
+
+
+def marked(folder: Path) -> Path:
+    """Leave a mark and return its file."""
+    mark().leave()
+    [file] = folder.iterdir()
+    return file
+
+
+def test_the_second_start_is_a_repeated_one(folder: Path) -> None:
+    """The mark is an empty file that our user alone can read."""
+    assert not mark().is_repeated
+    file = marked(folder)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"", 0o600)
+    assert (mark().is_repeated, mark().timeout_ms) == (True, 0)
+
+
+def test_it_goes_with_the_sandbox(folder: Path) -> None:
+    """The next sandbox begins from the start."""
+    marked(folder)
+    mark().remove()
+    assert not mark().is_repeated
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"AWS_LAMBDA_FUNCTION_NAME": "other"},
+        {"AWS_LAMBDA_FUNCTION_VERSION": "2"},
+        {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9002"},
+    ],
+)
+def test_another_sandbox_on_the_machine_is_not_fooled(folder: Path, other: dict[str, str]) -> None:
+    """Many share one /tmp where tools run functions on a developer's machine."""
+    marked(folder)
+    assert not mark(**other).is_repeated
+    assert not StartMark(ENVIRON, name="second").is_repeated
+
+
+def test_the_timeout_of_the_function_is_kept_once(folder: Path) -> None:
+    """The first invocation says it; later ones have less of it left."""
+    marked(folder)
+    first = mark()
+    first.note_timeout(3000)
+    first.note_timeout(2000)
+    assert mark().timeout_ms == 3000
+    again = mark()
+    again.note_timeout(1)
+    assert mark().timeout_ms == 3000
+
+
+@pytest.mark.parametrize("milliseconds", [0, -1, DAY_MS])
+def test_a_timeout_that_none_is_is_not_kept(folder: Path, milliseconds: int) -> None:
+    """The clock of the platform may be another."""
+    marked(folder)
+    mark().note_timeout(milliseconds)
+    assert mark().timeout_ms == 0
+
+
+@pytest.mark.parametrize("text", [b"x", b"-1", b"9" * 5000, b"\xff", b"1e3", b"\xd9\xa3"])
+def test_what_else_it_may_hold_means_nothing(folder: Path, text: bytes) -> None:
+    """The function can write to it."""
+    marked(folder).write_bytes(text)
+    assert (mark().is_repeated, mark().timeout_ms) == (True, 0)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "pipe"])
+def test_nothing_else_is_taken_for_it(folder: Path, kind: str) -> None:
+    """What a link leads to is neither read, written nor removed, and a pipe is not waited for."""
+    file, target = marked(folder), folder / "target"
+    file.unlink()
+    if kind in ("link", "dangling"):
+        file.symlink_to(target)
+    if kind == "link":
+        target.write_text("5000")
+    if kind == "folder":
+        file.mkdir()
+    if kind == "pipe":
+        os.mkfifo(file)
+    found = mark()
+    found.leave()
+    found.note_timeout(3000)
+    found.remove()
+    assert (found.is_repeated, found.timeout_ms) == (False, 0)
+    assert file.is_symlink() or file.exists()
+    assert not target.exists() or target.read_text() == "5000"
+
+
+def test_without_a_folder_to_write_to_it_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The budget is what is left then."""
+    monkeypatch.setattr("extension.platform.start_mark.FOLDER", "/nonexistent")
+    mark().leave()
+    mark().remove()
+    assert not mark().is_repeated
+
+
+def test_a_name_that_is_no_file_name(folder: Path) -> None:
+    """The mark stays in its folder, and its name is short enough."""
+    odd = {"AWS_LAMBDA_FUNCTION_NAME": "../../" + "ä" * 500}
+    mark(**odd).leave()
+    assert mark(**odd).is_repeated
+    assert len(list(folder.iterdir())) == 1

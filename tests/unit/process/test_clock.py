@@ -1,0 +1,46 @@
+"""Ages and deadlines on clocks that freeze and are set back."""
+
+from __future__ import annotations
+
+from extension.process.clock import SystemClock
+from tests.doubles import NOON_NS, ManualClock
+
+
+def test_age_while_running() -> None:
+    """Both clocks run alike: the age is what passed."""
+    clock = ManualClock()
+    began = clock.now()
+    clock.advance(1.5)
+    assert clock.now().since(began) == 1.5
+
+
+def test_age_across_a_freeze() -> None:
+    """The monotonic clock stood still: the wall clock tells the age."""
+    clock = ManualClock()
+    began = clock.now()
+    clock.freeze(3600)
+    assert clock.now().since(began) == 3600
+
+
+def test_age_when_the_wall_clock_is_set_back() -> None:
+    """The wall clock was corrected: the monotonic clock tells the age, and it is never negative."""
+    clock = ManualClock()
+    began = clock.now()
+    clock.advance(5)
+    clock.set_back(3600)
+    assert clock.now().since(began) == 5
+    assert began.since(clock.now()) == 3595
+
+
+def test_deadline() -> None:
+    """What is left to a deadline is in seconds, and negative when it has passed."""
+    now = ManualClock().now()
+    assert now.until_ms(NOON_NS // 1_000_000 + 2500) == 2.5
+    assert now.until_ms(NOON_NS // 1_000_000 - 500) == -0.5
+
+
+def test_the_machines_clocks_run() -> None:
+    """Two readings are in order."""
+    clock = SystemClock()
+    first, second = clock.now(), clock.now()
+    assert second.monotonic_ns >= first.monotonic_ns

@@ -1,0 +1,151 @@
+"""Our own lines: JSON, marked, filtered by level, limited in number."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from extension.platform.extensions_api import ApiError
+from extension.process.log import BURST, WINDOW_S, Log, describe
+from extension.redaction.redactor import Redactor
+from tests.doubles import LogLines, ManualClock
+
+
+def test_a_line_is_one_json_object_with_the_marker() -> None:
+    """Whoever collects the lines can parse them, and we recognise ours."""
+    lines = LogLines()
+    Log(clock=ManualClock(), sink=lines).warning("cache\nfull", entries=3)
+    assert lines.parsed == [
+        {"extension": "lambda-dispatch", "level": "WARN", "message": "cache\nfull", "entries": 3}
+    ]
+    assert "\n" not in lines.lines[0]
+
+
+def test_no_character_of_a_name_breaks_the_line() -> None:
+    """Line separators and terminal escapes stand in it as escapes, half characters too."""
+    lines = LogLines()
+    Log(clock=ManualClock(), sink=lines).error("x", name="a\u2028b\x9bc\ud800d")
+    assert lines.lines[0].isascii()
+    assert lines.lines[0].isprintable()
+
+
+def redacting(name: str, value: str) -> tuple[Log, LogLines]:
+    """Return a log that knows one secret, and what it writes."""
+    lines, redactor = LogLines(), Redactor()
+    redactor.learn(name, value)
+    log = Log(clock=ManualClock(), sink=lines)
+    log.redact = lambda text: redactor.redact(text).text
+    return log, lines
+
+
+@pytest.mark.parametrize("character", ['"', "\n", "\\", "\x1b", "\u2028", "\ud800", "\x00"])
+def test_a_key_of_a_secret_does_not_break_the_line(character: str) -> None:
+    """Whoever writes a secret writes no line of ours."""
+    key = f'a{character}\n{{"extension": "forged"'
+    log, lines = redacting("db", json.dumps({key: "correct-horse-battery"}))
+    log.error("failed", cause="correct-horse-battery")
+    [line] = lines.parsed
+    assert line["extension"] == "lambda-dispatch"
+    assert line["cause"].startswith("[REDACTED:db#a")
+    assert lines.lines[0].isprintable()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["lambda-dispatch", '"extension": "lambda-dispatch"', '", "message": "', '"level": "ERROR"'],
+)
+def test_a_secret_takes_nothing_out_of_the_frame(value: str) -> None:
+    """A secret that looks like a part of our lines leaves their form as it is."""
+    log, lines = redacting("odd", value)
+    log.error("failed", cause=f"<{value}>", count=3)
+    assert lines.parsed == [
+        {
+            "extension": "lambda-dispatch",
+            "level": "ERROR",
+            "message": "failed",
+            "cause": "<[REDACTED:odd]>",
+            "count": 3,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "hunter2-hunter2",
+        ["hunter2-hunter2"],
+        ("a", "hunter2-hunter2"),
+        {"a": {"hunter2-hunter2": ["hunter2-hunter2"]}},
+        ValueError("hunter2-hunter2"),
+    ],
+)
+def test_fields_of_any_shape_are_redacted(field: object) -> None:
+    """Texts, lists, tables with their keys, and what is written as its text."""
+    log, lines = redacting("db", "hunter2-hunter2")
+    log.error("hunter2-hunter2", field=field)
+    assert "hunter2" not in lines.lines[0]
+    assert lines.parsed[0]["message"] == "[REDACTED:db]"
+
+
+@pytest.mark.parametrize("field", [None, True, 3, 1.5, [1, None], {"a": 1}])
+def test_other_fields_keep_their_type(field: object) -> None:
+    """Numbers and flags are written as such."""
+    log, lines = redacting("db", "hunter2-hunter2")
+    log.error("x", field=field)
+    assert lines.parsed[0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("DEBUG", ["d", "i", "w", "e"]),
+        ("INFO", ["i", "w", "e"]),
+        ("WARN", ["w", "e"]),
+        ("ERROR", ["e"]),
+        ("NONE", []),
+    ],
+)
+def test_level(level: str, written: list[str]) -> None:
+    """Only lines at or above the level are written."""
+    lines = LogLines()
+    log = Log(clock=ManualClock(), level=level, sink=lines)
+    log.debug("d")
+    log.info("i")
+    log.warning("w")
+    log.error("e")
+    assert lines.messages == written
+
+
+def test_a_fault_that_repeats_stays_small() -> None:
+    """Beyond a burst lines are held back, and their number is told with the next window's first."""
+    lines, clock = LogLines(), ManualClock()
+    log = Log(clock=clock, sink=lines)
+    for _ in range(BURST + 5):
+        log.error("endpoint down")
+    log.error("something else")
+    assert lines.messages == ["endpoint down"] * BURST + ["something else"]
+    clock.freeze(WINDOW_S)
+    log.error("endpoint down")
+    assert lines.parsed[-1]["suppressed"] == 5
+
+
+def test_our_errors_are_told_whole_and_others_by_type() -> None:
+    """The text of a library's exception may hold a URL, a header or a value."""
+    assert describe(ApiError("/next answered 500")) == "ApiError: /next answered 500"
+    assert describe(ValueError("https://key@host")) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("statement", "description"),
+    [
+        ("import no_such_library.part", "ModuleNotFoundError: no_such_library"),
+        ("from json import no_such_name", "ImportError: json"),
+        ("raise ImportError('https://key@host')", "ImportError"),
+    ],
+)
+def test_what_cannot_be_imported_is_named(statement: str, description: str) -> None:
+    """The module's name is what its user needs to know, and no secret."""
+    with pytest.raises(ImportError) as raised:
+        exec(statement)
+    assert describe(raised.value) == description

@@ -1,0 +1,36 @@
+"""The configuration as a whole."""
+
+from __future__ import annotations
+
+from extension.settings.config import USER_SECTIONS, Config, read_config
+from extension.settings.variable import variables
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    """An empty environment is a good one."""
+    assert read_config({}) == (Config(), ())
+
+
+def test_values_and_problems_of_every_section_are_collected() -> None:
+    """Good values are taken beside bad ones."""
+    config, problems = read_config(
+        {
+            "DISPATCH_ENABLED": "false",
+            "DISPATCH_POST_URI": "http://h:4318",
+            "SECRETS_MANAGER_TTL": "abc",
+            "SSM_PARAMETER_STORE_TTL": "60",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        }
+    )
+    assert config.process.enabled is False
+    assert config.telemetry.post_uri == "http://h:4318"
+    assert (config.parameters.secrets_manager_ttl_s, config.parameters.ssm_ttl_s) == (300, 60)
+    assert config.sandbox.memory_mb == 128
+    assert [problem.variable for problem in problems] == ["SECRETS_MANAGER_TTL"]
+
+
+def test_each_variable_is_read_once_and_explained() -> None:
+    """No variable is declared twice, and each says what it means and what it allows."""
+    rows = [row for section in USER_SECTIONS for row in variables(section)]
+    assert len({row.name for row in rows}) == len(rows)
+    assert all(row.meaning and row.kind.allowed for row in rows)

@@ -1,0 +1,112 @@
+"""Reading one variable: unset, good, bad, too large, secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from extension.process.frozen import Frozen
+from extension.settings.variable import (
+    Kind,
+    choice,
+    choices,
+    credential,
+    fraction,
+    http_url,
+    pattern,
+    read,
+    switch,
+    text,
+    variable,
+    whole,
+)
+
+
+def parse(kind: Kind[Any], given: str) -> tuple[Any, tuple[str, ...]]:
+    """Read `given` as a variable named X with the default None."""
+
+    class Section(Frozen):
+        value: Any = variable("X", kind, default=None, unit="s", meaning="")
+
+    section, problems = read(Section, {"X": given})
+    return section.value, tuple(map(str, problems))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "value"),
+    [
+        (switch(), "TRUE", True),
+        (switch(), "off", False),
+        (switch(), " 1 ", True),
+        (whole(0, 10), "7", 7),
+        (whole(0, 10), "+7", 7),
+        (whole(0, 10), "10", 10),
+        (fraction(0, 0.5), ".25", 0.25),
+        (choice("DEBUG", "INFO"), "debug", "DEBUG"),
+        (choices("a", "b", "c"), "c, A,c", ("a", "c")),
+        (pattern(), "^a+$", "^a+$"),
+        (http_url(), "https://h:4318/x", "https://h:4318/x"),
+        (text(), " x ", "x"),
+    ],
+)
+def test_good_values(kind: Kind[Any], given: str, value: Any) -> None:
+    """A value that is allowed is taken, without a word."""
+    assert parse(kind, given) == (value, ())
+
+
+@pytest.mark.parametrize("given", ["", "   "])
+def test_an_empty_variable_is_unset(given: str) -> None:
+    """Templates often leave a variable empty."""
+    assert parse(whole(0), given) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (switch(), "maybe"),
+        (whole(0, 10), "abc"),
+        (whole(0, 10), "-1"),
+        (whole(0, 10), "1.5"),
+        (whole(0, 10), "11"),
+        (whole(0, 10), "٣"),
+        (whole(0), "9" * 30),
+        (fraction(0, 0.5), "0.6"),
+        (fraction(0, 0.5), "nan"),
+        (choice("a", "b"), "c"),
+        (choices("a", "b"), "a,c"),
+        (choices("a", "b"), ","),
+        (pattern(), "("),
+    ],
+)
+def test_bad_values_fall_back_and_are_named(kind: Kind[Any], given: str) -> None:
+    """A bad value gives the default and a problem with variable, value and what is allowed."""
+    value, [problem] = parse(kind, given)
+    assert value is None
+    assert problem.startswith(f"X = {given!r} is ignored, using None; allowed: {kind.allowed}")
+
+
+def test_too_large_is_clamped_where_aws_clamps() -> None:
+    """Above the limit the limit is used, with a warning."""
+    value, [problem] = parse(whole(0, 300, clamp=True), "2700")
+    assert value == 300
+    assert problem == "X = '2700' is limited to 300; allowed: whole numbers 0 to 300 s"
+
+
+@pytest.mark.parametrize(
+    "given", ["ftp://u:pw@h", "h:4318", "http:///v1", "http://h:0", "http://h:x"]
+)
+def test_a_bad_url_is_not_repeated(given: str) -> None:
+    """A URL may carry a key."""
+    value, [problem] = parse(http_url(), given)
+    assert value is None
+    assert given not in problem
+    assert "(not shown)" in problem
+
+
+def test_a_credential_is_never_repeated() -> None:
+    """Whatever its parser says, the value stays out of the message."""
+    refusing: Kind[int] = Kind(parse=int, allowed="a number", secret=True)
+    _, [problem] = parse(refusing, "hunter2")
+    assert "hunter2" not in problem
+    assert credential("x").secret
