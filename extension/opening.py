@@ -222,13 +222,13 @@ class Opening:
                 await self._parameters.settled(within_s=GETS_FIRST_S)
             await self.importer.load(module)
         from extension.bridge import hide_own_secrets, show_the_cache  # noqa: PLC0415  # heavy
-        from extension.telemetry.export.credentials import Settings  # noqa: PLC0415  # heavy
+        from extension.telemetry.export.credentials import EndpointSettings  # noqa: PLC0415  # heavy
         from extension.telemetry.opening import open_telemetry  # noqa: PLC0415  # heavy
 
         if self._config.redaction.redact:
             hide_own_secrets(self._redactor, self._environ)
         telemetry = await open_telemetry(
-            Settings(telemetry=self._config.telemetry, otlp=self._config.otlp),
+            EndpointSettings(telemetry=self._config.telemetry, otlp=self._config.otlp),
             sender=self._sender(),
             redact=self._redactor.redact,
             resolve=self._resolve,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 
-from extension.process.budget import Budget
 from extension.process.clock import Clock
 from extension.process.ids import Ids
-from extension.process.log import Log, describe
+from extension.process.log import Log
 from extension.settings.config import TelemetryConfig
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
-from extension.telemetry.export.credentials import RESOLVE_S, Credentials, Resolve, Settings
+from extension.telemetry.export.credentials import (
+    EndpointCredentials,
+    EndpointSettings,
+    Resolve,
+)
 from extension.telemetry.export.delivery import Delivery, Exporter
-from extension.telemetry.export.endpoint import SettingError, is_loopback
 from extension.telemetry.export.flush import FlushPolicy
 from extension.telemetry.export.post import Post
-from extension.telemetry.export.targets import build_targets
+from extension.telemetry.export.target import build_targets, is_loopback
+from extension.telemetry.export.tls import SettingError
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Encoder, Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
@@ -28,7 +30,7 @@ from extension.telemetry.telemetry import Telemetry
 
 
 async def open_telemetry(
-    settings: Settings,
+    settings: EndpointSettings,
     *,
     sender: Sender,
     redact: Redact,
@@ -45,13 +47,11 @@ async def open_telemetry(
         SettingError: a URL or a certificate that is set cannot be used.
     """
     config, health, post = settings.telemetry, Health(), Post({})
-    aim = Aim(
-        post,
-        Credentials(settings, resolve=resolve, log=log),
-        environ=environ,
-        clock=clock,
-        log=log,
-    )
+
+    def use(settings: EndpointSettings) -> None:
+        post.use(build_targets(settings.telemetry, settings.otlp, environ=environ, log=log))
+
+    credentials = EndpointCredentials(settings, use=use, resolve=resolve, clock=clock, log=log)
     encoder, exporter = _open_format(
         config, post=post, sender=sender, redact=redact, health=health, ids=ids, clock=clock
     )
@@ -78,7 +78,7 @@ async def open_telemetry(
             health=health,
             clock=clock,
             log=log,
-            renew_credentials=aim.renew,
+            renew_credentials=credentials.renew,
             on_settled=pipeline.settled,
         ),
         policy=policy,
@@ -86,78 +86,17 @@ async def open_telemetry(
         clock=clock,
         log=log,
         timeout_s=max(each.timeout_ms for each in settings.otlp.values()) / 1000,
-        prepare=aim.begin,
+        prepare=credentials.prepare,
         close=post.close,
         min_batch_size=config.min_batch_size,
         sends_at_once=all(is_loopback(config.uri_of(each)) for each in config.posted),
     )
     try:
-        aim.take_constants()
+        credentials.use_constants()
     except SettingError:
         await post.close()
         raise
     return telemetry
-
-
-class Aim:
-    """Points the POSTs at the endpoint, with the credentials as they are now."""
-
-    def __init__(
-        self,
-        post: Post,
-        credentials: Credentials,
-        *,
-        environ: Mapping[str, str],
-        clock: Clock,
-        log: Log,
-    ) -> None:
-        self._post = post
-        self._credentials = credentials
-        self._environ = environ
-        self._clock = clock
-        self._log = log
-
-    def take_constants(self) -> None:
-        """Take credentials that are no references: they are known from the start.
-
-        Raises:
-            SettingError: a URL or a certificate that is set cannot be used.
-        """
-        if not self._credentials.are_references:
-            self._use(self._credentials.unresolved)
-
-    async def begin(self) -> None:
-        """Resolve references before they are needed; while they are not, what is sent waits."""
-        if self._credentials.are_references:
-            with suppress(TimeoutError):
-                await self._take(Budget(RESOLVE_S, clock=self._clock), fresh=False)
-
-    async def renew(self, budget: Budget) -> bool:
-        """Take new credentials if there are any, for the old ones were refused or never there.
-
-        Raises:
-            TimeoutError: they did not come within the budget.
-        """
-        if not self._credentials.are_references:
-            return False
-        return await self._take(budget, fresh=self._post.has_targets)
-
-    async def _take(self, budget: Budget, *, fresh: bool) -> bool:
-        """Take the credentials as they are now; False while they cannot be resolved."""
-        found = await self._credentials.settings(budget, fresh=fresh)
-        if found is None:
-            return False
-        try:
-            self._use(found)
-        except SettingError as error:
-            self._log.error("credentials not usable", cause=describe(error))
-            return False
-        return True
-
-    def _use(self, found: Settings) -> None:
-        self._post.use(
-            build_targets(found.telemetry, found.otlp, environ=self._environ, log=self._log)
-        )
 
 
 def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> Assembler:

@@ -16,8 +16,7 @@ from extension.process.clock import Clock, Instant
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import Buffer
-from extension.telemetry.export.outgoing import Outgoing
+from extension.telemetry.export.buffer import Buffer, Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.events import (

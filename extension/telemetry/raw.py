@@ -13,8 +13,8 @@ from typing import Any
 from extension.process.budget import Budget
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.export.buffer import REQUEST_BYTES, Outgoing, Signal, split
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.outgoing import REQUEST_BYTES, Outgoing, Signal, split
 from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
 from extension.telemetry.reading.records import has_marker

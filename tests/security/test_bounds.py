@@ -14,10 +14,9 @@ from extension.process.log import Log
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.finished import Invocation
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.buffer import Buffer, Outgoing
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.outgoing import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.reading.decode import MOST_EVENTS, parse
 from extension.telemetry.reading.events import LogsDropped

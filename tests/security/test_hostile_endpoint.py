@@ -10,9 +10,14 @@ from extension.process.budget import Budget
 from extension.process.clock import Instant, SystemClock
 from extension.telemetry.export.answers import Answer as Heard
 from extension.telemetry.export.answers import Told
-from extension.telemetry.export.circuit import LONGEST_RETRY_AFTER_S, Circuit
-from extension.telemetry.export.outcome import Outcome, retry_after_s
-from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post, Target
+from extension.telemetry.export.outcome import (
+    LONGEST_RETRY_AFTER_S,
+    Circuit,
+    Outcome,
+    retry_after_s,
+)
+from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post
+from extension.telemetry.export.target import Target
 from tests.security.hostile_endpoint import Answer, HostileEndpoint, answering, for_ever, once
 
 BUDGET_S = 1.0

@@ -1,36 +1,44 @@
 """The endpoint's credentials where they are references to secrets: resolved together, and renewed.
 
-What cannot be resolved is told by its reference, never by its value; the data waits meanwhile.
+A setting may hold `${secretsmanager:name#key}`, `${ssm:/path}` and `${arn:aws:…#key}`, so that what
+they refer to lives where it is rotated, and not in the function's configuration. What cannot be
+resolved is named by its reference, never by its value; the data waits meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from extension.process.budget import Budget
+from extension.process.clock import Clock
 from extension.process.frozen import Frozen, fields, replace
 from extension.process.log import Log, describe
 from extension.settings.config import OtlpConfig, TelemetryConfig
-from extension.telemetry.export.references import references_in, substitute
+from extension.telemetry.export.tls import SettingError
 
-Resolve = Callable[..., Awaitable[str]]
-"""`await resolve(reference, fresh=…)` gives its value, past the cache if `fresh`, or raises."""
+REFERENCE = re.compile(r"\$\{((?:secretsmanager|ssm|arn):[^{}]+)\}")
 
 RESOLVE_S = 2.0
 """For all references together: a secret store that cannot be reached costs no more than an endpoint
 that cannot. What arrives later is in the cache, for the next attempt."""
 
+Resolve = Callable[..., Awaitable[str]]
+"""`await resolve(reference, fresh=…)` gives its value, past the cache if `fresh`, or raises."""
+
 Section = TypeVar("Section", bound=Any)
 
 
-class Settings(Frozen):
-    """What may hold references: the headers, and certificates of each signal."""
+class EndpointSettings(Frozen):
+    """The settings that say where to export; headers and certificates may hold references."""
 
     telemetry: TelemetryConfig
     otlp: Mapping[str, OtlpConfig]
+    """By signal."""
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -40,49 +48,107 @@ class Settings(Frozen):
         return references_in(" ".join(texts))
 
 
-class Credentials:
-    """Fills the references of some settings."""
+class EndpointCredentials:
+    """Resolves the references and renews them; `use` is called with the settings, filled in.
 
-    def __init__(self, settings: Settings, *, resolve: Resolve, log: Log) -> None:
-        self.unresolved = settings
+    It may raise SettingError: a URL or a certificate cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        *,
+        use: Callable[[EndpointSettings], None],
+        resolve: Resolve,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._settings = settings
+        self._use = use
         self._resolve = resolve
+        self._clock = clock
         self._log = log
+        self._references = settings.references
+        self._were_used = False
 
-    @property
-    def are_references(self) -> bool:
-        """Whether anything is to be resolved at all."""
-        return bool(self.unresolved.references)
+    def use_constants(self) -> None:
+        """Use settings without references: they are complete from the start.
 
-    async def settings(self, budget: Budget, *, fresh: bool) -> Settings | None:
-        """Return the settings with values in place of references, None while one has no value.
+        Raises:
+            SettingError: a URL or a certificate that is set cannot be used.
+        """
+        if not self._references:
+            self._use(self._settings)
+
+    async def prepare(self) -> None:
+        """Resolve references before they are needed; until then, what is sent waits."""
+        if self._references:
+            with suppress(TimeoutError):
+                await self._resolve_and_use(Budget(RESOLVE_S, clock=self._clock), fresh=False)
+
+    async def renew(self, budget: Budget) -> bool:
+        """Replace credentials that were refused or never resolved; return whether that worked.
+
+        Raises:
+            TimeoutError: they did not come within the budget.
+        """
+        if not self._references:
+            return False
+        return await self._resolve_and_use(budget, fresh=self._were_used)
+
+    async def _resolve_and_use(self, budget: Budget, *, fresh: bool) -> bool:
+        resolved = await self._resolved(budget, fresh=fresh)
+        if resolved is None:
+            return False
+        try:
+            self._use(resolved)
+        except SettingError as error:
+            self._log.error("credentials not usable", cause=describe(error))
+            return False
+        self._were_used = True
+        return True
+
+    async def _resolved(self, budget: Budget, *, fresh: bool) -> EndpointSettings | None:
+        """Return the settings with values in place of references, None if one has no value.
 
         Raises:
             TimeoutError: they did not come within the budget, nor within `RESOLVE_S`.
         """
-        references = self.unresolved.references
         try:
             values = await budget.wait(
-                asyncio.gather(*(self._value(each, fresh=fresh) for each in references)),
+                asyncio.gather(*(self._value(each, fresh=fresh) for each in self._references)),
                 at_most_s=RESOLVE_S,
             )
         except TimeoutError:
-            self._log.error("credentials not resolved", references=references, cause="timeout")
+            self._log.error(
+                "credentials not resolved", references=self._references, cause="timeout"
+            )
             raise
-        known = {name: value for name, value in zip(references, values, strict=True) if value}
-        if len(known) < len(references):
+        if not all(values):
             return None
-        return Settings(
-            telemetry=_filled(self.unresolved.telemetry, known),
-            otlp={name: _filled(each, known) for name, each in self.unresolved.otlp.items()},
+        known = dict(zip(self._references, values, strict=True))
+        return EndpointSettings(
+            telemetry=_filled(self._settings.telemetry, known),
+            otlp={name: _filled(each, known) for name, each in self._settings.otlp.items()},
         )
 
     async def _value(self, reference: str, *, fresh: bool) -> str:
-        """Return the value of one reference, nothing if it has none."""
+        """Return the value of one reference, an empty text if it has none."""
         try:
             return await self._resolve(reference, fresh=fresh)
         except Exception as error:  # noqa: BLE001  # whatever it is, the data waits
             self._log.error("credentials not resolved", reference=reference, cause=describe(error))
             return ""
+
+
+def references_in(text: str) -> tuple[str, ...]:
+    """Return each reference in a setting once, without the braces."""
+    return tuple(dict.fromkeys(REFERENCE.findall(text)))
+
+
+def substitute(text: str, values: Mapping[str, str], *, encode: Callable[[str], str] = str) -> str:
+    """Put values in the place of their references."""
+    return REFERENCE.sub(lambda match: encode(values[match[1]]), text)
 
 
 def _filled(section: Section, values: Mapping[str, str]) -> Section:

@@ -17,10 +17,8 @@ from extension.process.budget import Budget
 from extension.process.clock import Clock
 from extension.process.ids import draw
 from extension.process.log import Log
-from extension.telemetry.export.buffer import Buffer, Entry
-from extension.telemetry.export.circuit import Circuit
-from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.outgoing import REQUEST_BYTES, Signal
+from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, Entry, Signal
+from extension.telemetry.export.outcome import Circuit, Outcome
 from extension.telemetry.health import Health
 
 BATCH_BYTES = 1_048_576

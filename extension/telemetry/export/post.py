@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import ssl
+import os
 import sys
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,11 +18,10 @@ import aiohttp
 
 from extension import __version__
 from extension.process.budget import Budget
-from extension.process.frozen import Frozen
 from extension.telemetry.export.answers import Answer, Told, credentials_in, quoted, read_text
-from extension.telemetry.export.failures import describe_failure
+from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
-from extension.telemetry.export.outgoing import Signal
+from extension.telemetry.export.target import Target
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer is not read: it holds a count and a message."""
@@ -32,23 +31,14 @@ USER_AGENT = f"lambda-dispatch/{__version__} Python/{'.'.join(map(str, sys.versi
 LARGE_BYTES = 65_536
 """From here on compressing is left to a thread: the event loop has GETs to answer."""
 
+NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
+
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
     # Level 6 takes half of level 9's time for one percent more bytes.
     "gzip": lambda body: gzip.compress(body, compresslevel=6, mtime=0),
     "deflate": zlib.compress,
     "none": bytes,
 }
-
-
-class Target(Frozen):
-    """Where one signal goes and how."""
-
-    url: str
-    headers: Mapping[str, str]
-    compression: str
-    timeout_s: float
-    tls: ssl.SSLContext | None = None
-    proxy: str | None = None
 
 
 Read = Callable[[Answer], Told]
@@ -115,11 +105,6 @@ class Post:
     def use(self, targets: Mapping[Signal, Target]) -> None:
         """Send there from now on."""
         self._targets = dict(targets)
-
-    @property
-    def has_targets(self) -> bool:
-        """Whether it is known where to send."""
-        return bool(self._targets)
 
     async def send(
         self,
@@ -188,3 +173,29 @@ class Post:
     async def close(self) -> None:
         """Close the connection."""
         await self._session.close()
+
+
+def describe_failure(error: Exception) -> str:
+    """Return an error's name and what is known beside it."""
+    name, detail = type(error).__name__, _detail(error)
+    return f"{name}: {detail}" if detail else name
+
+
+def _detail(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return str(getattr(error.certificate_error, "verify_message", ""))
+        case aiohttp.ClientConnectorSSLError():
+            return str(getattr(error.os_error, "reason", None) or "no TLS")
+        case aiohttp.ClientConnectorDNSError():
+            return "the host name is not found"
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno
+            return os.strerror(number) if number else ""
+        case aiohttp.ServerDisconnectedError():
+            return "closes the connection without an answer"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answers status {error.status}"
+        case aiohttp.ClientResponseError():
+            return NO_HTTP
+    return ""

@@ -11,10 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from extension.settings.config import OtlpConfig
-from extension.telemetry.export.endpoint import SettingError
 
 PEM = "-----BEGIN "
 """How the text of a certificate or key begins, where a setting holds that instead of a path."""
+
+
+class SettingError(Exception):
+    """A setting of the endpoint that cannot be used; the text names it."""
 
 
 class TlsError(SettingError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
-from extension.telemetry.export.outgoing import Outgoing
+from extension.telemetry.export.buffer import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.requests import Requests

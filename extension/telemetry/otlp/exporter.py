@@ -17,8 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from extension.process.budget import Budget
 from extension.telemetry.export.answers import Answer, Told, read_json, read_text
+from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.outgoing import Signal
 from extension.telemetry.export.post import Post
 
 CONTENT_TYPE = "application/x-protobuf"

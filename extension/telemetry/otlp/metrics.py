@@ -30,7 +30,7 @@ from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, Overhead
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.verdict import judge
-from extension.telemetry.export.outgoing import Outgoing
+from extension.telemetry.export.buffer import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE

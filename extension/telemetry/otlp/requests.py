@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
-from extension.telemetry.export.outgoing import REQUEST_BYTES, Outgoing, Signal
+from extension.telemetry.export.buffer import REQUEST_BYTES, Outgoing, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.resource import SCHEMA_URL
 

@@ -41,7 +41,7 @@ TELEMETRY_ROOMS = [
     "extension.telemetry.export.buffer:Buffer.add",
     "extension.telemetry.export.buffer:Buffer.batch",
     "extension.telemetry.export.flush:FlushPolicy.invoked",
-    "extension.telemetry.export.circuit:Circuit.learn",
+    "extension.telemetry.export.outcome:Circuit.learn",
     "extension.telemetry.export.post:Post.send",
 ]
 

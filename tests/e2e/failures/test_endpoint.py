@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extension.telemetry.export.failures import NO_HTTP
+from extension.telemetry.export.post import NO_HTTP
 from simulator.intake import Intake
 from simulator.intake.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Hang, Raw, Reply
 from tests.certificates import write_certificate
@@ -28,7 +28,7 @@ AN_HOUR_S = 3600.0
 FAR_FROM_A_MINUTE_MS = 30_000
 """A minute is what the user would wait; the budget of an export is two seconds of it."""
 
-NO_SECOND_TRY = "replace('extension.telemetry.export.circuit:PAUSES_S', (3600.0,) * 9)"
+NO_SECOND_TRY = "replace('extension.telemetry.export.outcome:PAUSES_S', (3600.0,) * 9)"
 """The circuit's pauses are seconds, which a busy machine may need between two invocations."""
 
 RESETS = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from extension.telemetry.export.buffer import ENTRY_BYTES, Buffer, Entry
-from extension.telemetry.export.outgoing import Outgoing, Signal
+from extension.telemetry.export.buffer import ENTRY_BYTES, Buffer, Entry, Outgoing, Signal
 
 TEN = 10 + ENTRY_BYTES
 """What an entry with a body of ten bytes takes."""

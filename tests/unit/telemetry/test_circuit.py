@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.export.circuit import JITTER, PAUSES_S, TIMEOUT_WEIGHS, Circuit
-from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outcome import JITTER, PAUSES_S, TIMEOUT_WEIGHS, Circuit, Outcome
 from tests.doubles import ManualClock
 
 ACCEPTED = Outcome(kind="accepted")

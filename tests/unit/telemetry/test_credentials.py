@@ -1,4 +1,4 @@
-"""Credentials that are references to secrets: found, filled in, renewed, never told."""
+"""Credentials that are references to secrets: found, filled in, renewed, never logged."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from extension.process.budget import Budget
 from extension.process.clock import SystemClock
 from extension.process.log import Log
 from extension.settings.config import OtlpConfig, TelemetryConfig
-from extension.telemetry.export.credentials import Credentials, Settings
-from extension.telemetry.export.references import references_in, substitute
+from extension.telemetry.export.credentials import (
+    EndpointCredentials,
+    EndpointSettings,
+    Resolve,
+    references_in,
+    substitute,
+)
+from extension.telemetry.export.tls import SettingError
 from tests.doubles import LogLines, ManualClock
 
 HEADERS = "authorization=Bearer ${secretsmanager:vendor#key},x-team=shop"
@@ -42,22 +48,44 @@ def test_substitution() -> None:
     assert substitute("x=${ssm:/a},y=${ssm:/b}", values) == "x=1,y=2"
 
 
-def credentials(
-    values: dict[str, str], lines: LogLines, *, headers: str = HEADERS
-) -> tuple[Credentials, list[tuple[str, bool]]]:
-    """Return credentials whose references have some values, and what was asked for."""
-    asked: list[tuple[str, bool]] = []
+class Stage:
+    """Credentials, what was asked for, and the settings that were used."""
 
-    async def resolve(reference: str, *, fresh: bool) -> str:
-        asked.append((reference, fresh))
-        return values[reference]
+    def __init__(
+        self,
+        values: dict[str, str] | None = None,
+        *,
+        headers: str = HEADERS,
+        certificate: str = "${ssm:/ca}",
+        resolve: Resolve | None = None,
+    ) -> None:
+        self.values = values or {}
+        self.asked: list[tuple[str, bool]] = []
+        self.used: list[EndpointSettings] = []
+        self.lines = LogLines()
+        self.refuses = False
+        self.credentials = EndpointCredentials(
+            EndpointSettings(
+                telemetry=TelemetryConfig(post_headers=headers),
+                otlp={"traces": OtlpConfig(certificate=certificate)},
+            ),
+            use=self._use,
+            resolve=resolve or self._resolve,
+            clock=SystemClock(),
+            log=Log(clock=ManualClock(), sink=self.lines),
+        )
 
-    settings = Settings(
-        telemetry=TelemetryConfig(post_headers=headers),
-        otlp={"traces": OtlpConfig(certificate="${ssm:/ca}")},
-    )
-    log = Log(clock=ManualClock(), sink=lines)
-    return Credentials(settings, resolve=resolve, log=log), asked
+    def _use(self, settings: EndpointSettings) -> None:
+        if self.refuses:
+            raise SettingError("OTEL_EXPORTER_OTLP_CERTIFICATE: no certificate")
+        self.used.append(settings)
+
+    async def _resolve(self, reference: str, *, fresh: bool) -> str:
+        self.asked.append((reference, fresh))
+        return self.values[reference]
+
+
+VALUES = {"secretsmanager:vendor#key": "a,b=c", "ssm:/ca": "-----BEGIN CERTIFICATE-----"}
 
 
 def budget() -> Budget:
@@ -67,44 +95,64 @@ def budget() -> Budget:
 
 async def test_values_take_the_place_of_references() -> None:
     """In headers percent-encoded, for a comma in a key would begin the next header."""
-    values = {"secretsmanager:vendor#key": "a,b=c", "ssm:/ca": "-----BEGIN CERTIFICATE-----"}
-    filling, asked = credentials(values, LogLines())
-    filled = await filling.settings(budget(), fresh=False)
-    assert filled is not None
-    assert filled.telemetry.post_headers == "authorization=Bearer a%2Cb%3Dc,x-team=shop"
-    assert filled.otlp["traces"].certificate == "-----BEGIN CERTIFICATE-----"
-    assert asked == [("secretsmanager:vendor#key", False), ("ssm:/ca", False)]
+    stage = Stage(VALUES)
+    assert await stage.credentials.renew(budget()) is True
+    [used] = stage.used
+    assert used.telemetry.post_headers == "authorization=Bearer a%2Cb%3Dc,x-team=shop"
+    assert used.otlp["traces"].certificate == "-----BEGIN CERTIFICATE-----"
+    assert stage.asked == [("secretsmanager:vendor#key", False), ("ssm:/ca", False)]
 
 
-async def test_renewal_goes_past_the_cache() -> None:
+async def test_they_are_resolved_before_they_are_needed() -> None:
+    """`prepare` uses them, so that the first export does not wait."""
+    stage = Stage(VALUES)
+    await stage.credentials.prepare()
+    assert len(stage.used) == 1
+
+
+async def test_a_renewal_bypasses_the_cache() -> None:
     """After a refusal the value in the cache is the refused one."""
-    values = {"secretsmanager:vendor#key": "x", "ssm:/ca": "y"}
-    filling, asked = credentials(values, LogLines())
-    await filling.settings(budget(), fresh=True)
-    assert {fresh for _, fresh in asked} == {True}
+    stage = Stage(VALUES)
+    await stage.credentials.prepare()
+    stage.asked.clear()
+    assert await stage.credentials.renew(budget()) is True
+    assert {fresh for _, fresh in stage.asked} == {True}
 
 
-async def test_what_cannot_be_resolved_is_told_by_its_reference() -> None:
+async def test_a_reference_without_a_value_is_logged_by_name() -> None:
     """One line, and nothing is sent with half of the credentials."""
-    lines = LogLines()
-    filling, _ = credentials({"ssm:/ca": "y"}, lines)
-    assert await filling.settings(budget(), fresh=False) is None
-    [line] = lines.parsed
+    stage = Stage({"ssm:/ca": "y"})
+    assert await stage.credentials.renew(budget()) is False
+    [line] = stage.lines.parsed
     assert line["reference"] == "secretsmanager:vendor#key"
+    assert stage.used == []
 
 
-async def test_without_references_nothing_is_asked() -> None:
-    """Plain settings are what they are."""
+async def test_values_that_cannot_be_used_are_logged() -> None:
+    """A certificate that is none costs one line that names its variable, and the data waits."""
+    stage = Stage(VALUES)
+    stage.refuses = True
+    assert await stage.credentials.renew(budget()) is False
+    [line] = stage.lines.parsed
+    assert line["message"] == "credentials not usable"
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in str(line["cause"])
 
-    async def no_references(reference: str, *, fresh: bool) -> str:
-        del fresh
-        raise LookupError(reference)
 
-    settings = Settings(telemetry=TelemetryConfig(post_headers="a=1"), otlp={})
-    log = Log(clock=ManualClock(), sink=LogLines())
-    plain = Credentials(settings, resolve=no_references, log=log)
-    assert plain.are_references is False
-    assert await plain.settings(budget(), fresh=False) == settings
+async def test_settings_without_references_are_used_from_the_start() -> None:
+    """Plain settings are what they are; nothing is asked for, and nothing can be renewed."""
+    stage = Stage(headers="a=1", certificate="")
+    stage.credentials.use_constants()
+    await stage.credentials.prepare()
+    assert [used.telemetry.post_headers for used in stage.used] == ["a=1"]
+    assert await stage.credentials.renew(budget()) is False
+    assert stage.asked == []
+
+
+async def test_settings_with_references_are_not_used_before_they_are_resolved() -> None:
+    """A header with a reference in it would be refused by every endpoint."""
+    stage = Stage(VALUES)
+    stage.credentials.use_constants()
+    assert stage.used == []
 
 
 async def test_references_are_resolved_together() -> None:
@@ -120,27 +168,22 @@ async def test_references_are_resolved_together() -> None:
         await all_asked.wait()
         return "value"
 
-    settings = Settings(telemetry=TelemetryConfig(post_headers="a=${ssm:/a},b=${ssm:/b}"), otlp={})
-    together = Credentials(settings, resolve=resolve, log=Log(clock=ManualClock(), sink=LogLines()))
-    filled = await together.settings(budget(), fresh=False)
-    assert filled is not None
-    assert filled.telemetry.post_headers == "a=value,b=value"
+    stage = Stage(headers="a=${ssm:/a},b=${ssm:/b}", certificate="", resolve=resolve)
+    await stage.credentials.renew(budget())
+    assert [used.telemetry.post_headers for used in stage.used] == ["a=value,b=value"]
 
 
-async def test_a_reference_that_does_not_come_costs_the_budget_alone() -> None:
+async def test_a_reference_that_does_not_arrive_costs_only_the_budget() -> None:
     """One line says so, and the data waits."""
-    lines = LogLines()
 
     async def never(reference: str, *, fresh: bool) -> str:
         del reference, fresh
         await asyncio.Event().wait()
         return ""
 
-    settings = Settings(telemetry=TelemetryConfig(post_headers="a=${ssm:/a}"), otlp={})
-    waiting = Credentials(settings, resolve=never, log=Log(clock=ManualClock(), sink=lines))
-    short = Budget(0.01, clock=SystemClock())
+    stage = Stage(headers="a=${ssm:/a}", certificate="", resolve=never)
     with pytest.raises(TimeoutError):
-        await waiting.settings(short, fresh=False)
-    assert [(line["message"], line["cause"]) for line in lines.parsed] == [
+        await stage.credentials.renew(Budget(0.01, clock=SystemClock()))
+    assert [(line["message"], line["cause"]) for line in stage.lines.parsed] == [
         ("credentials not resolved", "timeout")
     ]

@@ -11,10 +11,9 @@ import pytest
 from extension.process.budget import Budget
 from extension.process.clock import SystemClock
 from extension.process.log import Log
-from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.buffer import Buffer, Outgoing, Signal
 from extension.telemetry.export.delivery import BATCH_BYTES, Delivery
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.outgoing import Outgoing, Signal
 from extension.telemetry.health import Health
 from tests.doubles import LogLines, ManualClock
 

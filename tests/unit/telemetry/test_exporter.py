@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from extension.process.budget import Budget
 from extension.process.clock import SystemClock
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.endpoint import parse_headers, signal_url
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.post import Post, Target
+from extension.telemetry.export.post import Post
+from extension.telemetry.export.target import Target, parse_headers, signal_url
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.exporter import OtlpExporter
 from extension.telemetry.otlp.requests import Requests

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.sdk.resources import Resource
 
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.outgoing import Outgoing
+from extension.telemetry.export.buffer import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.metrics import UNITS, Meter
 from tests import platform_events as given

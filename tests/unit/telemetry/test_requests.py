@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from extension.telemetry.assembly.finished import LooseRecords
-from extension.telemetry.export.outgoing import REQUEST_BYTES, split
+from extension.telemetry.export.buffer import REQUEST_BYTES, split
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.logs import build_logs
 from extension.telemetry.otlp.requests import Requests

@@ -11,11 +11,9 @@ import pytest
 from extension.http.proxy import proxy_for
 from extension.process.log import Log
 from extension.settings.config import read_config
-from extension.telemetry.export.endpoint import SettingError
-from extension.telemetry.export.outgoing import Signal
-from extension.telemetry.export.post import Target
-from extension.telemetry.export.targets import build_targets
-from extension.telemetry.export.tls import TlsError
+from extension.telemetry.export.buffer import Signal
+from extension.telemetry.export.target import Target, build_targets
+from extension.telemetry.export.tls import SettingError, TlsError
 from tests.doubles import LogLines, ManualClock
 
 USUAL = ssl.get_default_verify_paths().openssl_cafile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.export.endpoint import parse_headers, signal_url, split_user_info
+from extension.telemetry.export.target import parse_headers, signal_url, split_user_info
 
 
 @pytest.mark.parametrize(
