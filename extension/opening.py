@@ -244,7 +244,7 @@ class Opening:
                 show_the_cache(self._parameters, pipeline=telemetry.pipeline)
             if self._is_snapshot:
                 telemetry.pipeline.on_init_end = self._forget_for_snapshot
-            await early.opened(telemetry, telemetry.pipeline)
+            await early.opened(telemetry, telemetry.reader)
             undo.pop_all()
         self.jobs[self.jobs.index(early)] = telemetry
         if not self._is_snapshot:  # there the first export does, after the restore

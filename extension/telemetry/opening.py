@@ -9,6 +9,7 @@ from extension.process.ids import Ids
 from extension.process.log import Log
 from extension.settings.config import TelemetryConfig
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.credentials import (
     EndpointCredentials,
@@ -21,8 +22,9 @@ from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import build_targets, is_loopback
 from extension.telemetry.export.tls import SettingError
 from extension.telemetry.health import Health
-from extension.telemetry.pipeline import Encoder, Pipeline
+from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
+from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.redact import Redact
 from extension.telemetry.sender import Sender
@@ -68,8 +70,10 @@ async def open_telemetry(
         health=health,
         clock=clock,
     )
+    reader = DeliveryReader(pipeline, buffer=buffer, health=health, clock=clock)
     telemetry = Telemetry(
         pipeline=pipeline,
+        reader=reader,
         assembler=assembler,
         buffer=buffer,
         delivery=Delivery(
@@ -79,7 +83,7 @@ async def open_telemetry(
             clock=clock,
             log=log,
             renew_credentials=credentials.renew,
-            on_settled=pipeline.settled,
+            on_settled=reader.settled,
         ),
         policy=policy,
         health=health,

@@ -11,28 +11,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from extension.process.budget import Budget
-from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import REQUEST_BYTES, Outgoing, Signal, split
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
-from extension.telemetry.health import Health
 from extension.telemetry.reading.records import has_marker
 from extension.telemetry.reading.redact import Redact, redact_json
 
 CONTENT_TYPE = "application/json"
 
 
-class RawEncoder:
-    """Passes events on; what is made of them elsewhere is not wanted here."""
+class RawEncoder(Encoder):
+    """Passes events on as they are."""
 
     def __init__(self, *, redact: Redact) -> None:
         self._redact = redact
 
-    def learn_instance(self, instance_id: str) -> None:
-        """Do nothing: the events tell it themselves."""
-
-    def take_events(self, events: Sequence[Any]) -> list[Outgoing]:
+    def encode_events(self, events: Sequence[Any]) -> list[Outgoing]:
         """Return each event, less our own lines."""
         clean = (redact_json(item, self._redact) for item in events if not _is_own(item))
         texts = [json.dumps(item, ensure_ascii=False).encode() for item in clean]
@@ -40,22 +35,6 @@ class RawEncoder:
             Outgoing(signal="events", body=b",".join(part), count=len(part))
             for part in split(texts, max_bytes=REQUEST_BYTES)
         ]
-
-    def build(self, finished: Finished) -> list[Outgoing]:
-        """Return nothing."""
-        del finished
-        return []
-
-    def count_answer(self, answer: CacheAnswer) -> None:
-        """Do nothing."""
-
-    def count_call(self, call: CacheCall) -> None:
-        """Do nothing."""
-
-    def collect(self, health: Health, *, now_ns: int) -> list[Outgoing]:
-        """Return nothing."""
-        del health, now_ns
-        return []
 
 
 class RawExporter:

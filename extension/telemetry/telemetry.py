@@ -30,6 +30,7 @@ from extension.telemetry.export.flush import (
 )
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
+from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.events import RuntimeDone
 
 TIMER_S = 5.0
@@ -74,6 +75,7 @@ class Telemetry:
         self,
         *,
         pipeline: Pipeline,
+        reader: DeliveryReader,
         assembler: Assembler,
         buffer: Buffer,
         delivery: Delivery,
@@ -88,6 +90,7 @@ class Telemetry:
         sends_at_once: bool = False,
     ) -> None:
         self.pipeline = pipeline
+        self.reader = reader
         self._assembler = assembler
         self._buffer = buffer
         self._delivery = delivery
@@ -107,8 +110,8 @@ class Telemetry:
         self.close = close
         """Lets go of the endpoint, where nothing will ever be sent."""
         pipeline.on_end = self._ended
-        pipeline.on_half_full = self._export_beside
-        pipeline.is_exporting = lambda: self._is_exporting
+        reader.on_half_full = self._export_beside
+        reader.is_exporting = lambda: self._is_exporting
 
     async def invoked(self, invoke: Invoke) -> None:
         """Hold an invocation until its telemetry is here and out, or let it go at once."""
@@ -154,8 +157,9 @@ class Telemetry:
                 budget = end.budget(less_s=SETTLING_S)
                 is_up = await self._delivery.flush(budget, whatever_the_circuit=True)
             await self._wait_for_the_last()
-            await self.pipeline.wait_until_read(end.budget().left_s / 2)
+            await self.reader.wait_until_read(end.budget().left_s / 2)
         finally:
+            self.reader.read_all()
             self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
             self._added.close(timed_out=shutdown.reason == "timeout")
             self.pipeline.collect()  # last: it measures what the others count
@@ -187,15 +191,15 @@ class Telemetry:
             left_s = hold.left_s(
                 self._clock.now(),
                 awaited=awaited,
-                heard=self.pipeline.heard,
+                heard=self.reader.heard,
                 lost=self.pipeline.lost,
             )
             if left_s <= 0:
                 break
-            await self.pipeline.wait_for_progress(left_s)
+            await self.reader.wait_for_progress(left_s)
         if awaited in ("start", "end"):
             self._policy.missed()
-            self._given_up = GivenUp(invoke.request_id, max(began, self.pipeline.heard or began))
+            self._given_up = GivenUp(invoke.request_id, max(began, self.reader.heard or began))
         else:
             self._stop_timer()
 
@@ -235,7 +239,7 @@ class Telemetry:
         except Exception as error:  # noqa: BLE001  # the next one may do better
             self.pipeline.count_fault(error)
         finally:
-            self.pipeline.settled()
+            self.reader.settled()
 
     async def _finish_beside(self, budget: Budget) -> None:
         """Let an export under way come to its end, or make way for the last one."""
@@ -263,8 +267,8 @@ class Telemetry:
         while True:
             # Before the first delivery nothing is known, not even that anything is missing: a
             # function that cannot be imported is gone sooner than its events are here.
-            awaited = self._assembler.requests.awaited if self.pipeline.has_received else "end"
+            awaited = self._assembler.requests.awaited if self.reader.heard else "end"
             left_s = LAST_WAIT_S[awaited] - self._clock.now().since(began)
             if left_s <= 0:
                 return
-            await self.pipeline.wait_for_progress(left_s)
+            await self.reader.wait_for_progress(left_s)

@@ -23,6 +23,7 @@ from extension.telemetry.otlp.exporter import OtlpExporter
 from extension.telemetry.otlp.metrics import Meter
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
+from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.sender import Sender
@@ -82,6 +83,7 @@ def build(
     )
     return Telemetry(
         pipeline=pipeline,
+        reader=DeliveryReader(pipeline, buffer=buffer, health=health, clock=clock),
         assembler=assembler,
         buffer=buffer,
         delivery=Delivery(exporter=exporter, buffer=buffer, health=health, clock=clock, log=log),
@@ -101,7 +103,7 @@ async def live(bodies: Sequence[bytes], *, as_json: bool) -> tuple[Health, list[
     telemetry = build(post, health, as_json=as_json)
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
     for body in bodies:
-        await telemetry.pipeline.receive(body)
+        await telemetry.reader.receive(body)
         await asyncio.sleep(0)
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))

@@ -77,7 +77,7 @@ async def sent(form: str, *, secret: str, as_json: bool) -> tuple[bytes, Health]
         CacheCall(service="SSM", operation="GetParameter", entry=form, start_ns=given.ns(1),
                   end_ns=given.ns(1.1), code=form, request_id=form)
     )  # fmt: skip
-    await telemetry.pipeline.receive(given.delivery(*events(form)))
+    await telemetry.reader.receive(given.delivery(*events(form)))
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))
     return b"\n".join(post.bodies), health

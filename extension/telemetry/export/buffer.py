@@ -80,6 +80,11 @@ class Buffer:
         while self.size > self._max_bytes:
             self._drop_oldest()
 
+    def extend(self, outgoing: Iterable[Outgoing]) -> None:
+        """Keep several requests, in their order."""
+        for each in outgoing:
+            self.add(each)
+
     def batch(self, signal: Signal, *, max_bytes: int, before: int | None = None) -> list[Entry]:
         """Return a signal's oldest entries below `before`, at least one; they stay until `forget`.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import Outgoing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from extension.telemetry.otlp.metrics import Meter  # 40 ms to import, for who asks for it
 
 
-class OtlpEncoder:
+class OtlpEncoder(Encoder):
     """Spans, log records and metrics of one sandbox."""
 
     def __init__(
@@ -60,12 +61,7 @@ class OtlpEncoder:
         self._resource = build_resource(self._sender, instance_id=instance_id)
         self._requests.use(self._resource)
 
-    def take_events(self, events: Sequence[Any]) -> list[Outgoing]:
-        """Return nothing: OTLP sends what is finished, not the events."""
-        del events
-        return []
-
-    def build(self, finished: Finished) -> list[Outgoing]:
+    def encode(self, finished: Finished) -> list[Outgoing]:
         """Return the requests of one finished thing, ids and times included."""
         requests: list[Outgoing] = []
         if self._with_spans:

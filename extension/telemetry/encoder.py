@@ -1,0 +1,42 @@
+"""What turns the pipeline's values into items for export: the base of both formats.
+
+OTLP sends what is finished; the JSON format sends the platform's events as they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.export.buffer import Outgoing
+from extension.telemetry.health import Health
+
+
+class Encoder:
+    """A format in which nothing is sent."""
+
+    def learn_instance(self, instance_id: str) -> None:
+        """Take the sandbox's name, which every later item carries."""
+
+    def encode_events(self, events: Sequence[Any]) -> Sequence[Outgoing]:
+        """Return the items that the platform's events, JSON objects as they came, are sent as."""
+        del events
+        return ()
+
+    def encode(self, finished: Finished) -> Sequence[Outgoing]:
+        """Return the items of one finished thing, ids and times included."""
+        del finished
+        return ()
+
+    def count_answer(self, answer: CacheAnswer) -> None:
+        """Measure one GET of the cache."""
+
+    def count_call(self, call: CacheCall) -> None:
+        """Measure one call of the cache to AWS."""
+
+    def collect(self, health: Health, *, now_ns: int) -> Sequence[Outgoing]:
+        """Return the items measured since the last call."""
+        del health, now_ns
+        return ()

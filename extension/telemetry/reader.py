@@ -1,0 +1,173 @@
+"""Deliveries of the platform: taken at once, read in steps, with bounds that push back.
+
+A delivery is answered before it is read. What waits to be read is bounded: beyond the bound the
+platform waits for its answer, and gathers meanwhile. Reading waits for an export that makes room,
+so that a burst of lines does not push older data out of the buffer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from extension.process.clock import Clock, Instant
+from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.health import Health
+from extension.telemetry.pipeline import Pipeline, do_nothing
+from extension.telemetry.reading.deliveries import Deliveries
+from extension.telemetry.reading.events import Event
+from extension.telemetry.reading.joined_lines import in_order
+
+MAX_WAITING_BYTES = 8 * 1_048_576
+"""Deliveries taken but not read yet."""
+
+RECEIVE_PATIENCE_S = 5.0
+"""How long the platform waits for its answer where so much waits already; then a delivery is lost.
+The platform gathers meanwhile, and reports what it had to drop."""
+
+STEP_EVENTS = 128
+"""Events read at once; between two steps the event loop has GETs and exports to look after."""
+
+CONGESTED = 0.5
+"""Fullness of the buffer from which reading waits for an export that is under way."""
+
+CONGESTION_PATIENCE_S = 2.0
+"""How long it waits for one batch; then the buffer drops the oldest."""
+
+
+class DeliveryReader:
+    """Feeds the pipeline from the bodies of the platform's POSTs.
+
+    `on_half_full` is called whenever the buffer is; `is_exporting` says whether waiting for room
+    makes sense.
+    """
+
+    def __init__(self, pipeline: Pipeline, *, buffer: Buffer, health: Health, clock: Clock) -> None:
+        self._pipeline = pipeline
+        self._buffer = buffer
+        self._health = health
+        self._clock = clock
+        self._deliveries = Deliveries()
+        self._bodies: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._events: deque[Event] = deque()
+        self._items: deque[Any] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._steps = 0
+        self._progress = asyncio.Event()
+        self._room = asyncio.Event()
+        self.on_half_full: Callable[[], None] = do_nothing
+        self.is_exporting: Callable[[], bool] = lambda: False
+        self.heard: Instant | None = None
+        """When the platform was heard last, or read: what it sends may wait here for long."""
+
+    async def receive(self, body: bytes) -> None:
+        """Take one delivery; it is read when the answer to the platform is on its way."""
+        self.heard = self._clock.now()
+        if self._deliveries.is_repeated(body):
+            self._health.repeated_deliveries += 1
+            return
+        if not self._has_room(body):
+            await self._wait(self._progress, RECEIVE_PATIENCE_S, until=lambda: self._has_room(body))
+        if not self._has_room(body):
+            self._health.dropped["delivery"] += 1
+            self._pipeline.lost = self._clock.now()
+            return
+        self._bodies.append(body)
+        self._waiting_bytes += len(body)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._read_waiting())
+
+    def count_fault(self, error: Exception) -> None:
+        """Count an exception that taking a delivery has raised; each is a bug."""
+        self._pipeline.count_fault(error)
+
+    def settled(self) -> None:
+        """Learn that an export has made room, or has given up."""
+        self._room.set()
+
+    async def wait_for_progress(self, seconds: float) -> None:
+        """Wait until events were read, for so long at most."""
+        seen = self._steps
+        await self._wait(self._progress, seconds, until=lambda: self._steps > seen)
+
+    async def wait_until_read(self, seconds: float) -> None:
+        """Wait until all that was received is read, for so long at most."""
+        await self._wait(self._progress, seconds, until=lambda: not self._has_unread)
+
+    def read_all(self) -> None:
+        """Read everything now: nothing comes after it."""
+        while self._read_some():
+            pass
+        if unfinished := self._deliveries.end():
+            self._health.dropped["bad_event"] += unfinished
+
+    async def _read_waiting(self) -> None:
+        while self._read_some():
+            self.heard = self._clock.now()  # a slow reader is not a silent platform
+            self._steps += 1
+            self._progress.set()
+            await asyncio.sleep(0)
+            if self._buffer.fullness >= CONGESTED:
+                self.on_half_full()
+                await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
+        """Let an export that is under way empty the buffer before more is put into it."""
+        await self._wait(
+            self._room,
+            CONGESTION_PATIENCE_S,
+            until=lambda: self._buffer.fullness < CONGESTED or not self.is_exporting(),
+        )
+
+    async def _wait(
+        self, event: asyncio.Event, seconds: float, *, until: Callable[[], bool]
+    ) -> None:
+        """Wait until a condition holds, looking at it at each `event`, for so long at most."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not until():
+                    event.clear()
+                    await event.wait()
+        except TimeoutError:
+            return
+
+    @property
+    def _has_unread(self) -> bool:
+        return bool(self._bodies or self._events or self._items)
+
+    def _has_room(self, body: bytes) -> bool:
+        return self._waiting_bytes + len(body) <= MAX_WAITING_BYTES
+
+    def _read_some(self) -> bool:
+        """Read a step's events; return False when there is nothing left."""
+        if not self._has_unread:
+            return False
+        if not self._events and not self._items:
+            body = self._bodies.popleft()
+            self._waiting_bytes -= len(body)
+            if not self._pipeline.guarded(self._parse, body):
+                self._health.dropped["delivery"] += 1
+        self._pipeline.feed_items(_first(self._items))
+        self._pipeline.feed(_first(self._events))
+        return True
+
+    def _parse(self, body: bytes) -> None:
+        now = self._clock.now()
+        waited = self._deliveries.waits_for_more
+        batch = self._deliveries.read(body, received_ns=now.wall_ns)
+        if batch.bad:
+            self._health.dropped["bad_event"] += batch.bad
+        if batch.bad or batch.first_part:
+            self._pipeline.lost = now
+        elif waited:
+            self._pipeline.lost = None  # it was only in two parts
+        self._items.extend(batch.items)
+        self._events.extend(in_order(batch.events))
+
+
+def _first(waiting: deque[Any]) -> list[Any]:
+    """Remove a step's share of what waits, and return it."""
+    return [waiting.popleft() for _ in range(min(STEP_EVENTS, len(waiting)))]
