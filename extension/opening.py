@@ -25,7 +25,7 @@ from extension.process.log import Log, describe
 from extension.redaction.redactor import Redactor
 from extension.settings.config import Config, ParametersConfig
 from extension.settings.variable import variables
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
     from extension.parameters.calls import Source
@@ -229,7 +229,7 @@ class Opening:
             hide_own_secrets(self._redactor, self._environ)
         telemetry = await open_telemetry(
             EndpointSettings(telemetry=self._config.telemetry, otlp=self._config.otlp),
-            sender=self._sender(),
+            identity=self._identity(),
             redact=self._redactor.redact,
             resolve=self._resolve,
             concurrent=not self._booted.knows_invoke,
@@ -272,12 +272,12 @@ class Opening:
             modules += [f"extension.telemetry.otlp.{each}" for each in otlp]
         return modules
 
-    def _sender(self) -> Sender:
+    def _identity(self) -> ResourceIdentity:
         from extension.platform.extensions_api import parse_registration  # noqa: PLC0415  # imported already
 
         config, sandbox = self._config.telemetry, self._config.sandbox
         registration = parse_registration(self._booted.registration)
-        return Sender(
+        return ResourceIdentity(
             function_name=registration.function_name or sandbox.function_name,
             function_version=registration.function_version or sandbox.function_version,
             account_id=registration.account_id,

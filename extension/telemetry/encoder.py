@@ -10,7 +10,7 @@ from typing import Any
 
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
-from extension.telemetry.export.buffer import Outgoing
+from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 
 
@@ -20,12 +20,12 @@ class Encoder:
     def learn_instance(self, instance_id: str) -> None:
         """Take the sandbox's name, which every later item carries."""
 
-    def encode_events(self, events: Sequence[Any]) -> Sequence[Outgoing]:
+    def encode_events(self, events: Sequence[Any]) -> Sequence[PendingItem]:
         """Return the items that the platform's events, JSON objects as they came, are sent as."""
         del events
         return ()
 
-    def encode(self, finished: Finished) -> Sequence[Outgoing]:
+    def encode(self, finished: Finished) -> Sequence[PendingItem]:
         """Return the items of one finished thing, ids and times included."""
         del finished
         return ()
@@ -36,7 +36,7 @@ class Encoder:
     def count_call(self, call: CacheCall) -> None:
         """Measure one call of the cache to AWS."""
 
-    def collect(self, health: Health, *, now_ns: int) -> Sequence[Outgoing]:
+    def collect(self, health: Health, *, now_ns: int) -> Sequence[PendingItem]:
         """Return the items measured since the last call."""
         del health, now_ns
         return ()

@@ -27,14 +27,14 @@ from extension.telemetry.raw import RawEncoder, RawExporter
 from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.redact import Redact
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 
 
 async def open_telemetry(
     settings: EndpointSettings,
     *,
-    sender: Sender,
+    identity: ResourceIdentity,
     redact: Redact,
     resolve: Resolve,
     concurrent: bool,
@@ -55,7 +55,7 @@ async def open_telemetry(
 
     credentials = EndpointCredentials(settings, use=use, resolve=resolve, clock=clock, log=log)
     encoder, exporter = _open_format(
-        config, post=post, sender=sender, redact=redact, health=health, ids=ids, clock=clock
+        config, post=post, identity=identity, redact=redact, health=health, ids=ids, clock=clock
     )
     assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
     buffer = Buffer(max_bytes=config.buffer_max_bytes, dropped=health.dropped)
@@ -126,7 +126,7 @@ def _open_format(
     config: TelemetryConfig,
     *,
     post: Post,
-    sender: Sender,
+    identity: ResourceIdentity,
     redact: Redact,
     health: Health,
     ids: Ids,
@@ -146,12 +146,12 @@ def _open_format(
         meter = Meter(
             temporality=temporality,  # type: ignore[arg-type]
             now_ns=clock.now().wall_ns,
-            trigger=sender.trigger,
+            trigger=identity.trigger,
         )
         health.on_added = meter.record_added
     encoder = OtlpEncoder(
         ids=ids,
-        sender=sender,
+        identity=identity,
         signals=config.posted,
         max_events=config.span_event_limit,
         meter=meter,

@@ -12,7 +12,7 @@ from typing import Any
 
 from extension.process.budget import Budget
 from extension.telemetry.encoder import Encoder
-from extension.telemetry.export.buffer import REQUEST_BYTES, Outgoing, Signal, split
+from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal, split
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.reading.records import has_marker
@@ -27,12 +27,12 @@ class RawEncoder(Encoder):
     def __init__(self, *, redact: Redact) -> None:
         self._redact = redact
 
-    def encode_events(self, events: Sequence[Any]) -> list[Outgoing]:
+    def encode_events(self, events: Sequence[Any]) -> list[PendingItem]:
         """Return each event, less our own lines."""
         clean = (redact_json(item, self._redact) for item in events if not _is_own(item))
         texts = [json.dumps(item, ensure_ascii=False).encode() for item in clean]
         return [
-            Outgoing(signal="events", body=b",".join(part), count=len(part))
+            PendingItem(signal="events", body=b",".join(part), count=len(part))
             for part in split(texts, max_bytes=REQUEST_BYTES)
         ]
 

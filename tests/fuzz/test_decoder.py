@@ -26,7 +26,7 @@ from extension.telemetry.raw import RawEncoder, RawExporter
 from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.filters import RecordFilter
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 from tests.doubles import LogLines, ManualClock, SequentialIds
 from tests.fuzz.budget import fuzz
@@ -34,7 +34,7 @@ from tests.fuzz.deliveries import deliveries
 
 SECRET = "hunter2-hunter2"
 SIGNALS = ("traces", "logs", "metrics")
-SENDER = Sender(
+IDENTITY = ResourceIdentity(
     function_name="shop", function_version="1", account_id="123456789012", region="eu-central-1",
     memory_mb=128, service_name="", resource_attributes="",
 )  # fmt: skip
@@ -68,7 +68,7 @@ def build(
     buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
     meter = Meter(temporality="delta", now_ns=clock.now().wall_ns)
     otlp = OtlpEncoder(
-        ids=ids, sender=SENDER, signals=SIGNALS, max_events=128, meter=meter, health=health
+        ids=ids, identity=IDENTITY, signals=SIGNALS, max_events=128, meter=meter, health=health
     )
     exporter = RawExporter(post) if as_json else OtlpExporter(post)
     assembler, policy = Assembler(ids=ids, stream_records=not as_json), FlushPolicy("periodic")

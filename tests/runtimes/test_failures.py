@@ -11,7 +11,7 @@ from opentelemetry.trace.status import StatusCode
 
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -23,7 +23,9 @@ from tests.runtimes.table import PAGE, page
 def span(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> ReadableSpan:
     """Return the span of the invocation that these deliveries tell of."""
     into = Assembler(ids=SequentialIds(), concurrent=concurrent)
-    builder = SpanBuilder(ids=SequentialIds(), sender=Sender(function_name="shop", account_id=""))
+    builder = SpanBuilder(
+        ids=SequentialIds(), identity=ResourceIdentity(function_name="shop", account_id="")
+    )
     finished = assemble(into, deliveries)
     spans = [built for each in finished for built in builder.build(each)]
     return next(each for each in spans if each.name == "shop")

@@ -14,7 +14,7 @@ from extension.process.log import Log
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.finished import Invocation
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import Buffer, Outgoing
+from extension.telemetry.export.buffer import Buffer, PendingItem
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.health import Health
@@ -137,7 +137,7 @@ async def test_endpoint_refuses_no_more_than_it_got() -> None:
     """Counts stay counts of ours: what is beyond 64 bits could not even be told."""
     health, clock = Health(), ManualClock()
     buffer = Buffer(max_bytes=65_536, dropped=health.dropped)
-    buffer.add(Outgoing(signal="traces", body=b"span"))
+    buffer.add(PendingItem(signal="traces", body=b"span"))
     log = Log(clock=clock, sink=LogLines())
     delivery = Delivery(exporter=Believer(), buffer=buffer, health=health, clock=clock, log=log)
     await delivery.flush(Budget(1.0, clock=clock))

@@ -9,7 +9,7 @@ import pytest
 from extension.process.budget import Budget
 from extension.process.clock import Instant, SystemClock
 from extension.telemetry.export.answers import Answer as Heard
-from extension.telemetry.export.answers import Told
+from extension.telemetry.export.answers import EndpointMessage
 from extension.telemetry.export.outcome import (
     LONGEST_RETRY_AFTER_S,
     Circuit,
@@ -31,9 +31,9 @@ async def post(answer: Answer, *, times: int = 1) -> tuple[Outcome, HostileEndpo
     """Post one byte a few times; return the last outcome and what was made of the answers."""
     seen: list[bytes] = []
 
-    def read(heard: Heard) -> Told:
+    def read(heard: Heard) -> EndpointMessage:
         seen.append(heard.content)
-        return Told()
+        return EndpointMessage()
 
     async with answering(answer) as endpoint:
         target = Target(url=endpoint.url, headers={}, compression="none", timeout_s=BUDGET_S)

@@ -47,25 +47,25 @@ class Answer(Frozen):
         return self.content.lstrip().lower().startswith(HTML)
 
 
-class Told(Frozen):
-    """How many items of a batch were refused, and the endpoint's message; it is not cleaned.
+class EndpointMessage(Frozen):
+    """How many items of a batch were refused, and the endpoint's text, as it came.
 
     `is_none`: whatever the status says, nobody there understands what was sent.
     """
 
     rejected_items: int = 0
-    message: str = ""
+    text: str = ""
     is_none: bool = False
 
 
-def read_text(answer: Answer) -> Told:
+def read_text(answer: Answer) -> EndpointMessage:
     """Read an answer of which nothing is known: JSON or text of an error."""
     if answer.is_success or answer.is_page:
-        return Told()
-    return read_json(answer) or Told(message=answer.content.decode("utf-8", "replace"))
+        return EndpointMessage()
+    return read_json(answer) or EndpointMessage(text=answer.content.decode("utf-8", "replace"))
 
 
-def read_json(answer: Answer) -> Told | None:
+def read_json(answer: Answer) -> EndpointMessage | None:
     """Read a JSON answer of an OTLP endpoint, or of a gateway before it; None if it is not JSON."""
     try:
         found = json.loads(answer.content)
@@ -73,8 +73,8 @@ def read_json(answer: Answer) -> Told | None:
         return None
     partial = found.get("partialSuccess") if isinstance(found, dict) else None
     if isinstance(partial, dict):
-        return Told(rejected_items=_rejected(partial), message=_message(partial))
-    return Told(message="" if answer.is_success else _message(found))
+        return EndpointMessage(rejected_items=_rejected(partial), text=_message(partial))
+    return EndpointMessage(text="" if answer.is_success else _message(found))
 
 
 def _rejected(partial: Mapping[str, Any]) -> int:

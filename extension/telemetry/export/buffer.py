@@ -28,8 +28,8 @@ REQUEST_BYTES = 32_768
 the smallest buffer that may be set has a place for it."""
 
 
-class Outgoing(Frozen):
-    """A small request of its own: `count` spans, log records, data points or events."""
+class PendingItem(Frozen):
+    """A small request that waits for export: `count` spans, log records, data points or events."""
 
     signal: Signal
     body: bytes
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
     """One request that waits; `number` is its place in the order of arrival."""
 
     number: int
-    outgoing: Outgoing
+    item: PendingItem
 
 
 class Buffer:
@@ -67,23 +67,23 @@ class Buffer:
         """The signals of which anything waits, in the order of their oldest entries."""
         return tuple(sorted(filter(self._waiting.get, self._waiting), key=self._oldest))
 
-    def add(self, outgoing: Outgoing) -> None:
+    def add(self, item: PendingItem) -> None:
         """Keep one request; make room by dropping the oldest."""
-        if _size(outgoing) > self._max_bytes:
-            self._dropped["too_large"] += outgoing.count
+        if _size(item) > self._max_bytes:
+            self._dropped["too_large"] += item.count
             return
-        entry = Entry(self.next_number, outgoing)
+        entry = Entry(self.next_number, item)
         self.next_number += 1
-        self._waiting.setdefault(outgoing.signal, {})[entry.number] = entry
-        self.size += _size(outgoing)
-        self.count += outgoing.count
+        self._waiting.setdefault(item.signal, {})[entry.number] = entry
+        self.size += _size(item)
+        self.count += item.count
         while self.size > self._max_bytes:
             self._drop_oldest()
 
-    def extend(self, outgoing: Iterable[Outgoing]) -> None:
+    def extend(self, items: Iterable[PendingItem]) -> None:
         """Keep several requests, in their order."""
-        for each in outgoing:
-            self.add(each)
+        for item in items:
+            self.add(item)
 
     def batch(self, signal: Signal, *, max_bytes: int, before: int | None = None) -> list[Entry]:
         """Return a signal's oldest entries below `before`, at least one; they stay until `forget`.
@@ -93,7 +93,7 @@ class Buffer:
         chosen: list[Entry] = []
         room = max_bytes
         for entry in self._waiting.get(signal, {}).values():
-            room -= len(entry.outgoing.body) + 1  # the comma of the JSON format
+            room -= len(entry.item.body) + 1  # the comma of the JSON format
             if (before is not None and entry.number >= before) or (chosen and room < 0):
                 break
             chosen.append(entry)
@@ -102,8 +102,7 @@ class Buffer:
     def forget(self, batch: Iterable[Entry]) -> int:
         """Let go what was settled; return how many of its items had been dropped meanwhile."""
         return sum(
-            entry.outgoing.count - self._remove(entry.outgoing.signal, entry.number)
-            for entry in batch
+            entry.item.count - self._remove(entry.item.signal, entry.number) for entry in batch
         )
 
     def _oldest(self, signal: Signal) -> int:
@@ -118,13 +117,13 @@ class Buffer:
         entry = self._waiting[signal].pop(number, None)
         if entry is None:
             return 0
-        self.size -= _size(entry.outgoing)
-        self.count -= entry.outgoing.count
-        return entry.outgoing.count
+        self.size -= _size(entry.item)
+        self.count -= entry.item.count
+        return entry.item.count
 
 
-def _size(outgoing: Outgoing) -> int:
-    return len(outgoing.body) + ENTRY_BYTES
+def _size(item: PendingItem) -> int:
+    return len(item.body) + ENTRY_BYTES
 
 
 def split(texts: Iterable[bytes], *, max_bytes: int) -> Iterator[list[bytes]]:

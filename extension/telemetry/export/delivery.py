@@ -153,7 +153,7 @@ class Delivery:
 
     async def _send(self, signal: Signal, batch: list[Entry], budget: Budget) -> bool:
         """Send one batch; return whether the endpoint is worth the next one."""
-        bodies = [entry.outgoing.body for entry in batch]
+        bodies = [entry.item.body for entry in batch]
         outcome = await self._exporter.export(signal, bodies, budget=budget)
         if outcome.kind == "unauthenticated" and budget.left_s > 0:
             outcome = await self._try_renewed(signal, bodies, outcome, budget)
@@ -175,7 +175,7 @@ class Delivery:
         return await self._exporter.export(signal, bodies, budget=budget)
 
     def _settle(self, signal: Signal, batch: list[Entry], outcome: Outcome) -> None:
-        count = sum(entry.outgoing.count for entry in batch)
+        count = sum(entry.item.count for entry in batch)
         match outcome.kind:
             case "accepted":
                 # What was dropped while it was under way has arrived after all.
@@ -187,7 +187,7 @@ class Delivery:
                     self._log.warning("endpoint warns", rejected=refused, **_said(outcome))
             case "too_large" if len(batch) > 1:
                 # The same entries come again, in two batches.
-                self._batch_bytes[signal] = sum(len(entry.outgoing.body) for entry in batch) // 2
+                self._batch_bytes[signal] = sum(len(entry.item.body) for entry in batch) // 2
             case "rejected" | "too_large":
                 self._count_drops("rejected", count - self._buffer.forget(batch))
                 self._log.warning(

@@ -15,7 +15,7 @@ from typing import Literal
 
 from extension.process.clock import Instant
 from extension.process.frozen import Frozen, replace
-from extension.telemetry.export.answers import Answer, Told
+from extension.telemetry.export.answers import Answer, EndpointMessage
 
 RETRYABLE = frozenset({429, 502, 503, 504})
 """All that the specification lets a client send again."""
@@ -61,11 +61,13 @@ class Outcome(Frozen):
     """Whether it has cost all the time it was given."""
 
 
-def judge(answer: Answer, told: Told, *, said: str = "", retry_after_s: float = 0.0) -> Outcome:
+def judge(
+    answer: Answer, message: EndpointMessage, *, said: str = "", retry_after_s: float = 0.0
+) -> Outcome:
     """Return what an answer to OTLP means; one that is none loses the batch."""
-    if told.is_none:
+    if message.is_none:
         return Outcome(kind="rejected", cause="answers HTML, not OTLP: a sign-in page or a proxy?")
-    outcome = judge_status(answer.status, rejected_items=told.rejected_items)
+    outcome = judge_status(answer.status, rejected_items=message.rejected_items)
     return replace(outcome, said=said, retry_after_s=retry_after_s)
 
 

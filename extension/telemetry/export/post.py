@@ -18,7 +18,13 @@ import aiohttp
 
 from extension import __version__
 from extension.process.budget import Budget
-from extension.telemetry.export.answers import Answer, Told, credentials_in, quoted, read_text
+from extension.telemetry.export.answers import (
+    Answer,
+    EndpointMessage,
+    credentials_in,
+    quoted,
+    read_text,
+)
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
 from extension.telemetry.export.target import Target
@@ -41,7 +47,7 @@ COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-Read = Callable[[Answer], Told]
+Read = Callable[[Answer], EndpointMessage]
 """Reads what an answer says."""
 
 
@@ -73,10 +79,10 @@ def _judged(
     answer = Answer(
         status=response.status, content=content, content_type=headers.get("Content-Type", "")
     )
-    told = read(answer)
+    message = read(answer)
     wish = retry_after_s(headers.get("Retry-After", ""), date=headers.get("Date", ""))
-    said = quoted(told.message, hiding=credentials_in(target.url, target.headers))
-    return judge(answer, told, said=said, retry_after_s=wish)
+    said = quoted(message.text, hiding=credentials_in(target.url, target.headers))
+    return judge(answer, message, said=said, retry_after_s=wish)
 
 
 async def _try_twice(post: Callable[[], Awaitable[Outcome]]) -> Outcome:

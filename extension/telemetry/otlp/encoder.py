@@ -10,13 +10,13 @@ from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.encoder import Encoder
-from extension.telemetry.export.buffer import Outgoing
+from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
     from extension.telemetry.otlp.metrics import Meter  # 40 ms to import, for who asks for it
@@ -29,7 +29,7 @@ class OtlpEncoder(Encoder):
         self,
         *,
         ids: Ids,
-        sender: Sender,
+        identity: ResourceIdentity,
         signals: Sequence[str],
         max_events: int,
         meter: Meter | None,
@@ -38,7 +38,7 @@ class OtlpEncoder(Encoder):
         span_limits: Limits | None = None,
         log_limits: Limits | None = None,
     ) -> None:
-        self._sender = sender
+        self._identity = identity
         self._health = health
         self._with_spans = "traces" in signals
         self._meter = meter
@@ -46,24 +46,24 @@ class OtlpEncoder(Encoder):
         self._log_limits = log_limits
         self._spans = SpanBuilder(
             ids=ids,
-            sender=sender,
+            identity=identity,
             max_events=max_events,
             with_records=self._logs is None,
             dropped=health.dropped,
             repeat_exceptions=repeat_exceptions,
             limits=span_limits,
         )
-        self._resource = build_resource(sender)
+        self._resource = build_resource(identity)
         self._requests = Requests(self._resource, health=health, with_logs=self._logs is not None)
 
     def learn_instance(self, instance_id: str) -> None:
         """Take the log stream's name, by which the sandbox is known."""
-        self._resource = build_resource(self._sender, instance_id=instance_id)
+        self._resource = build_resource(self._identity, instance_id=instance_id)
         self._requests.use(self._resource)
 
-    def encode(self, finished: Finished) -> list[Outgoing]:
+    def encode(self, finished: Finished) -> list[PendingItem]:
         """Return the requests of one finished thing, ids and times included."""
-        requests: list[Outgoing] = []
+        requests: list[PendingItem] = []
         if self._with_spans:
             requests += self._requests.spans(self._spans.build(finished))
         if self._logs:
@@ -84,7 +84,7 @@ class OtlpEncoder(Encoder):
         if self._meter:
             self._meter.record_call(call)
 
-    def collect(self, health: Health, *, now_ns: int) -> list[Outgoing]:
+    def collect(self, health: Health, *, now_ns: int) -> list[PendingItem]:
         """Return the metrics gathered since the last call."""
         if self._meter is None:
             return []

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from extension.process.budget import Budget
-from extension.telemetry.export.answers import Answer, Told, read_json, read_text
+from extension.telemetry.export.answers import Answer, EndpointMessage, read_json, read_text
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
@@ -41,20 +41,22 @@ class OtlpExporter:
         )
 
 
-def read_answer(answer: Answer) -> Told:
+def read_answer(answer: Answer) -> EndpointMessage:
     """Read a partial success or an error's Status; fields are the same for every signal.
 
     Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
     """
     if answer.is_success and answer.is_page:
-        return Told(is_none=True)
+        return EndpointMessage(is_none=True)
     if "protobuf" not in answer.content_type:
         return read_json(answer) or read_text(answer)
     try:
         if not answer.is_success:  # google.rpc.Status has its message in the same field
             status = ExportTracePartialSuccess.FromString(answer.content)
-            return Told(message=status.error_message)
+            return EndpointMessage(text=status.error_message)
         partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
     except DecodeError:
         return read_text(answer)
-    return Told(rejected_items=max(partial.rejected_spans, 0), message=partial.error_message)
+    return EndpointMessage(
+        rejected_items=max(partial.rejected_spans, 0), text=partial.error_message
+    )

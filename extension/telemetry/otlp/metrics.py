@@ -30,12 +30,12 @@ from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, Overhead
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.verdict import judge
-from extension.telemetry.export.buffer import Outgoing
+from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
 from extension.telemetry.reading.events import Report
-from extension.telemetry.sender import BYTES_PER_MIB
+from extension.telemetry.resource_identity import BYTES_PER_MIB
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Bucket bounds that the conventions advise for durations."""
@@ -103,7 +103,7 @@ class Meter:
         """Measure how long one invocation was held after its response."""
         self._add("lambda_dispatch.added_after_response", seconds)
 
-    def collect(self, health: Health, *, resource: Resource, now_ns: int) -> list[Outgoing]:
+    def collect(self, health: Health, *, resource: Resource, now_ns: int) -> list[PendingItem]:
         """Return what was gathered since the last call as one request, or nothing."""
         self._health(health)
         metrics = [*self._sums(now_ns), *self._histograms(now_ns)]
@@ -119,7 +119,7 @@ class Meter:
         )
         body = encode_metrics(data).SerializePartialToString()
         points = sum(len(metric.data.data_points) for metric in metrics)
-        return [Outgoing(signal="metrics", body=body, count=points)]
+        return [PendingItem(signal="metrics", body=body, count=points)]
 
     def _invocation(self, invocation: Invocation) -> None:
         done = invocation.done

@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
-from extension.telemetry.export.buffer import REQUEST_BYTES, Outgoing, Signal
+from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.resource import SCHEMA_URL
 
@@ -40,17 +40,17 @@ class Requests:
         anything = ReadableSpan(name="", context=NOBODY, resource=resource)
         self._resource = encode_spans([anything]).resource_spans[0].resource
 
-    def spans(self, spans: Sequence[ReadableSpan]) -> Iterator[Outgoing]:
+    def spans(self, spans: Sequence[ReadableSpan]) -> Iterator[PendingItem]:
         """Yield requests with these spans."""
         return self._requests("traces", spans, self._encode_spans)
 
-    def logs(self, records: Sequence[Any]) -> Iterator[Outgoing]:
+    def logs(self, records: Sequence[Any]) -> Iterator[PendingItem]:
         """Yield requests with these log records."""
         return self._requests("logs", records, self._encode_records)
 
     def _requests(
         self, signal: Signal, items: Sequence[Any], encode: Callable[[Sequence[Any]], bytes]
-    ) -> Iterator[Outgoing]:
+    ) -> Iterator[PendingItem]:
         """Encode items together, or in halves where they are too many or one cannot be encoded."""
         if not items:
             return
@@ -63,7 +63,7 @@ class Requests:
                 return
         else:
             if len(body) <= REQUEST_BYTES or len(items) == 1:
-                yield Outgoing(signal=signal, body=body, count=len(items))
+                yield PendingItem(signal=signal, body=body, count=len(items))
                 return
         middle = len(items) // 2
         yield from self._requests(signal, items[:middle], encode)

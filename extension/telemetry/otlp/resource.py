@@ -11,7 +11,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from extension import __version__
 from extension.process.log import MARKER
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.sender import BYTES_PER_MIB, Sender
+from extension.telemetry.resource_identity import BYTES_PER_MIB, ResourceIdentity
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.37.0"
 """The last version of the conventions in which every name of ours is current: later ones have other
@@ -20,30 +20,30 @@ names for `rpc.system` and `rpc.service`."""
 SCOPE = InstrumentationScope(MARKER, __version__, SCHEMA_URL)
 
 
-def build_resource(sender: Sender, *, instance_id: str = "") -> Resource:
+def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Resource:
     """Build the resource; what the user sets in OTEL_RESOURCE_ATTRIBUTES wins over what we find.
 
     `instance_id` is the log stream's name, which only the platform's events tell.
     """
     found: dict[str, Any] = {
-        names.SERVICE_NAME: sender.function_name,
+        names.SERVICE_NAME: identity.function_name,
         names.CLOUD_PROVIDER: "aws",
         names.CLOUD_PLATFORM: "aws_lambda",
-        names.CLOUD_REGION: sender.region,
-        names.CLOUD_ACCOUNT_ID: sender.account_id,
-        names.FAAS_NAME: sender.function_name,
-        names.FAAS_VERSION: sender.function_version,
+        names.CLOUD_REGION: identity.region,
+        names.CLOUD_ACCOUNT_ID: identity.account_id,
+        names.FAAS_NAME: identity.function_name,
+        names.FAAS_VERSION: identity.function_version,
         names.FAAS_INSTANCE: instance_id,
-        names.FAAS_MAX_MEMORY: sender.memory_mb * BYTES_PER_MIB,
-        names.AWS_LOG_GROUP_NAMES: (sender.log_group,) if sender.log_group else (),
+        names.FAAS_MAX_MEMORY: identity.memory_mb * BYTES_PER_MIB,
+        names.AWS_LOG_GROUP_NAMES: (identity.log_group,) if identity.log_group else (),
         names.AWS_LOG_STREAM_NAMES: (instance_id,) if instance_id else (),
         # Not `telemetry.sdk`: no SDK's tracer made these, and its language would be taken for the
         # function's.
         names.TELEMETRY_DISTRO_NAME: MARKER,
         names.TELEMETRY_DISTRO_VERSION: __version__,
     }
-    told = parse_resource_attributes(sender.resource_attributes)
-    named = {names.SERVICE_NAME: sender.service_name} if sender.service_name else {}
+    told = parse_resource_attributes(identity.resource_attributes)
+    named = {names.SERVICE_NAME: identity.service_name} if identity.service_name else {}
     known = {name: value for name, value in found.items() if value}
     return Resource({**known, **told, **named}, SCHEMA_URL)
 

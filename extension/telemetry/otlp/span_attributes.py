@@ -10,26 +10,26 @@ from extension.telemetry.assembly.finished import Invocation, Overhead
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.verdict import Verdict
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.sender import BYTES_PER_MIB, Sender
+from extension.telemetry.resource_identity import BYTES_PER_MIB, ResourceIdentity
 
 Attributes = Mapping[str, Any]
 
 
 def invocation_attributes(
-    invocation: Invocation, verdict: Verdict, *, sender: Sender
+    invocation: Invocation, verdict: Verdict, *, identity: ResourceIdentity
 ) -> Attributes:
     """Return what is told of an invocation."""
     start, done = invocation.start, invocation.done
     arn = invocation.invoked_arn or (start.function_arn if start else "")
-    version = (start.version if start else "") or sender.function_version
+    version = (start.version if start else "") or identity.function_version
     known = [event for event in (start, done, invocation.report) if event]
     return {
         names.FAAS_INVOCATION_ID: invocation.request_id,
         names.FAAS_COLDSTART: invocation.cold_start,
-        names.FAAS_TRIGGER: sender.trigger,
+        names.FAAS_TRIGGER: identity.trigger,
         names.FAAS_VERSION: start.version if start else "",
         names.CLOUD_RESOURCE_ID: _resource_id(arn, version=version),
-        names.CLOUD_ACCOUNT_ID: sender.account_id,
+        names.CLOUD_ACCOUNT_ID: identity.account_id,
         names.AWS_LAMBDA_INVOKED_ARN: invocation.invoked_arn,
         names.AWS_XRAY_TRACE_ID: invocation.context.xray_trace_id,
         names.STATUS: invocation.status,

@@ -45,7 +45,7 @@ from extension.telemetry.otlp.span_events import exception_event, log_event
 from extension.telemetry.reading.events import PhaseSpan, phases
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 
 MAX_EVENTS = 128
 """Events of one span; the default of OTEL_SPAN_EVENT_COUNT_LIMIT."""
@@ -61,7 +61,7 @@ class SpanBuilder:
         self,
         *,
         ids: Ids,
-        sender: Sender,
+        identity: ResourceIdentity,
         max_events: int = MAX_EVENTS,
         with_records: bool = True,
         repeat_exceptions: bool = False,
@@ -69,7 +69,7 @@ class SpanBuilder:
         dropped: Counter[str] | None = None,
     ) -> None:
         self._ids = ids
-        self._sender = sender
+        self._identity = identity
         self._max_events = max_events
         self._with_records = with_records
         self._repeat = repeat_exceptions
@@ -94,11 +94,11 @@ class SpanBuilder:
         verdict = judge(invocation)
         span = self._span(
             invocation.context,
-            name=self._sender.function_name or "invocation",
+            name=self._identity.function_name or "invocation",
             kind=SpanKind.SERVER,
             start_ns=invocation.start_ns,
             end_ns=invocation.end_ns,
-            attributes=invocation_attributes(invocation, verdict, sender=self._sender),
+            attributes=invocation_attributes(invocation, verdict, identity=self._identity),
             events=self._events(
                 invocation.records,
                 dropped=invocation.dropped_records,
@@ -167,7 +167,7 @@ class SpanBuilder:
             kind=SpanKind.CLIENT,
             start_ns=call.start_ns,
             end_ns=max(call.end_ns, call.start_ns),
-            attributes=call_attributes(call, region=self._sender.region),
+            attributes=call_attributes(call, region=self._identity.region),
             verdict=verdict,
             # A caller's own span, where its GET has named one.
             has_remote_parent=under is not None and parse_traceparent(call.traceparent) == under,

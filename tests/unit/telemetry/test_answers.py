@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from extension.telemetry.export.answers import (
     LONGEST_SAID,
     Answer,
-    Told,
+    EndpointMessage,
     credentials_in,
     quoted,
     read_text,
@@ -37,30 +37,30 @@ def partial(rejected: int, message: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "content_type", "content", "told"),
     [
-        (200, PROTOBUF, b"", Told()),
-        (200, PROTOBUF, partial(2, "too old"), Told(rejected_items=2, message="too old")),
-        (200, PROTOBUF, partial(0, "slow down"), Told(message="slow down")),
-        (200, PROTOBUF, partial(-3, ""), Told()),
-        (200, PROTOBUF, b"\xff\xff", Told()),
-        (200, JSON, b"{}", Told()),
-        (200, JSON, b'{"partialSuccess":{"rejectedSpans":"1"}}', Told(rejected_items=1)),
+        (200, PROTOBUF, b"", EndpointMessage()),
+        (200, PROTOBUF, partial(2, "too old"), EndpointMessage(rejected_items=2, text="too old")),
+        (200, PROTOBUF, partial(0, "slow down"), EndpointMessage(text="slow down")),
+        (200, PROTOBUF, partial(-3, ""), EndpointMessage()),
+        (200, PROTOBUF, b"\xff\xff", EndpointMessage()),
+        (200, JSON, b"{}", EndpointMessage()),
+        (200, JSON, b'{"partialSuccess":{"rejectedSpans":"1"}}', EndpointMessage(rejected_items=1)),
         (200, JSON, b'{"partialSuccess":{"rejectedDataPoints":3,"errorMessage":"bad"}}',
-         Told(rejected_items=3, message="bad")),
-        (200, JSON, b'{"partialSuccess":{"rejectedSpans":"-1"}}', Told()),
-        (200, JSON, b'{"message":"accepted"}', Told()),
-        (200, "text/html", b"OK", Told()),
-        (200, "text/html", b"\n<!DOCTYPE html><title>Sign in</title>", Told(is_none=True)),
-        (400, PROTOBUF, STATUS, Told(message="missing service.name")),
-        (400, PROTOBUF, b"plain", Told(message="plain")),
-        (400, JSON, b'{"code":3,"message":"no such field"}', Told(message="no such field")),
-        (403, JSON, b'{"errors":[{"detail":"no permission"}]}', Told(message="no permission")),
-        (400, "text/plain", b"bad \xff", Told(message="bad \ufffd")),
-        (502, "text/html", b"<html><h1>Bad Gateway</h1></html>", Told()),
-        (400, JSON, b"[" * 100_000, Told(message="[" * 100_000)),
+         EndpointMessage(rejected_items=3, text="bad")),
+        (200, JSON, b'{"partialSuccess":{"rejectedSpans":"-1"}}', EndpointMessage()),
+        (200, JSON, b'{"message":"accepted"}', EndpointMessage()),
+        (200, "text/html", b"OK", EndpointMessage()),
+        (200, "text/html", b"\n<!DOCTYPE html><p>Sign in", EndpointMessage(is_none=True)),
+        (400, PROTOBUF, STATUS, EndpointMessage(text="missing service.name")),
+        (400, PROTOBUF, b"plain", EndpointMessage(text="plain")),
+        (400, JSON, b'{"code":3,"message":"no such field"}', EndpointMessage(text="no such field")),
+        (403, JSON, b'{"errors":[{"detail":"denied"}]}', EndpointMessage(text="denied")),
+        (400, "text/plain", b"bad \xff", EndpointMessage(text="bad \ufffd")),
+        (502, "text/html", b"<html><h1>Bad Gateway</h1></html>", EndpointMessage()),
+        (400, JSON, b"[" * 100_000, EndpointMessage(text="[" * 100_000)),
     ],
     ids=range(19),
 )  # fmt: skip
-def test_answers(status: int, content_type: str, content: bytes, told: Told) -> None:
+def test_answers(status: int, content_type: str, content: bytes, told: EndpointMessage) -> None:
     """Counts and messages are found; what is not understood is shown as text or not at all."""
     answer = Answer(status=status, content=content, content_type=content_type)
     assert read_answer(answer) == told
@@ -101,4 +101,4 @@ def test_what_we_are_known_by_is_not_repeated(echo: str) -> None:
     hiding = credentials_in("https://h/x?token=t0k3n&v=1", headers)
     body = json.dumps({"message": f"bad key: {echo}, token t0k3n"}).encode()
     told = read_text(Answer(status=401, content=body))
-    assert quoted(told.message, hiding=hiding) == "bad key: [hidden], token [hidden]"
+    assert quoted(told.text, hiding=hiding) == "bad key: [hidden], token [hidden]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from extension.telemetry.export.buffer import ENTRY_BYTES, Buffer, Entry, Outgoing, Signal
+from extension.telemetry.export.buffer import ENTRY_BYTES, Buffer, Entry, PendingItem, Signal
 
 TEN = 10 + ENTRY_BYTES
 """What an entry with a body of ten bytes takes."""
@@ -12,7 +12,7 @@ TEN = 10 + ENTRY_BYTES
 
 def names(batch: list[Entry]) -> list[str]:
     """Return the entries of a batch by the first letter of their bodies."""
-    return [entry.outgoing.body[:1].decode() for entry in batch]
+    return [entry.item.body[:1].decode() for entry in batch]
 
 
 def waiting(buffer: Buffer) -> list[str]:
@@ -24,7 +24,7 @@ def add(
     buffer: Buffer, name: str, *, size: int = 10, signal: Signal = "traces", count: int = 1
 ) -> None:
     """Add a request of so many bytes."""
-    buffer.add(Outgoing(signal=signal, body=name.encode().ljust(size), count=count))
+    buffer.add(PendingItem(signal=signal, body=name.encode().ljust(size), count=count))
 
 
 def test_first_in_first_out() -> None:

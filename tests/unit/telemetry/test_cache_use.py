@@ -14,7 +14,7 @@ from extension.telemetry.assembly.finished import CallSpan, Invocation
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -46,7 +46,7 @@ def answer(result: str, *, waited_s: float = 0.0) -> CacheAnswer:
 def test_a_call_is_a_span_under_its_invocation() -> None:
     """It goes out right behind the invocation's, and says what was asked, never the value."""
     ids = SequentialIds()
-    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, identity=ResourceIdentity())
     assemble(into, [[given.start("r", 1)]])
     assert into.feed_call(call(1.2)) == []
     invocation, called = assemble(into, [[given.done("r", 2)]])
@@ -70,7 +70,7 @@ Secrets Manager.GetSecretValue  1.2 to 1.7  CLIENT UNSET
 def test_a_call_that_failed_says_with_what() -> None:
     """AWS's error code is the error's type."""
     ids = SequentialIds()
-    builder = SpanBuilder(ids=ids, sender=Sender())
+    builder = SpanBuilder(ids=ids, identity=ResourceIdentity())
     [span] = builder.build(CallSpan(call=call(1, code="AccessDeniedException")))
     assert span.status.is_ok is False
     assert (span.attributes or {})["error.type"] == "AccessDeniedException"
@@ -133,7 +133,7 @@ def test_a_call_after_the_response_is_not_lost() -> None:
 def test_gets_are_counted_on_their_invocation() -> None:
     """Hits, misses, stale answers and the time waited."""
     ids = SequentialIds()
-    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, identity=ResourceIdentity())
     assemble(into, [[given.start("r", 1)]])
     for result, waited_s in (("HIT", 0), ("HIT", 0), ("MISS", 0.02), ("STALE", 0.1), ("ERROR", 1)):
         into.count_answer(answer(result, waited_s=waited_s), now_ns=ns(1.5))
@@ -178,7 +178,7 @@ def test_a_traceparent_of_tomorrow() -> None:
 def test_a_callers_own_span_is_a_remote_parent() -> None:
     """It lives in another process; the invocation's span is one of ours."""
     ids = SequentialIds()
-    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, identity=ResourceIdentity())
     [known] = into.feed_call(call(1.2, traceparent=TRACEPARENT))
     [span] = builder.build(known)
     assert span.parent is not None

@@ -11,7 +11,7 @@ import pytest
 from extension.process.budget import Budget
 from extension.process.clock import SystemClock
 from extension.process.log import Log
-from extension.telemetry.export.buffer import Buffer, Outgoing, Signal
+from extension.telemetry.export.buffer import Buffer, PendingItem, Signal
 from extension.telemetry.export.delivery import BATCH_BYTES, Delivery
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.health import Health
@@ -88,7 +88,7 @@ class Stage:
     def add(self, *names: str, signal: Signal = "traces", size: int = 10, count: int = 1) -> None:
         """Put requests into the buffer."""
         for name in names:
-            self.buffer.add(Outgoing(signal=signal, body=name.encode().ljust(size), count=count))
+            self.buffer.add(PendingItem(signal=signal, body=name.encode().ljust(size), count=count))
 
 
 async def test_all_that_waits_goes_out() -> None:

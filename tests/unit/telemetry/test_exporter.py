@@ -23,21 +23,26 @@ from extension.telemetry.otlp.exporter import OtlpExporter
 from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import SCHEMA_URL, build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from simulator.intake import Intake
 from simulator.intake.replies import GARBAGE, RESET, Hang, Reply
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
 
-RESOURCE = build_resource(Sender(function_name="f", region="eu-central-1"), instance_id="log")
+RESOURCE = build_resource(
+    ResourceIdentity(function_name="f", region="eu-central-1"), instance_id="log"
+)
 HEADERS = "authorization=Basic%20c2hvcDp4,x-team=shop"
 
 
 def spans() -> list[ReadableSpan]:
     """Return the spans of a cold start with a line and a report."""
     ids = SequentialIds()
-    assembler, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender(function_name="f"))
+    assembler, builder = (
+        Assembler(ids=ids),
+        SpanBuilder(ids=ids, identity=ResourceIdentity(function_name="f")),
+    )
     events = [
         *given.init(0, 1),
         given.start("r", 1),
@@ -190,8 +195,8 @@ def test_requests_name_the_schema() -> None:
 
 def test_the_resource_says_what_has_sent_it() -> None:
     """The distribution, and the log group where it is known; not an SDK's language."""
-    sender = Sender(function_name="f", log_group="/aws/lambda/f")
-    attributes = build_resource(sender).attributes
+    identity = ResourceIdentity(function_name="f", log_group="/aws/lambda/f")
+    attributes = build_resource(identity).attributes
     assert attributes["telemetry.distro.name"] == "lambda-dispatch"
     assert attributes["aws.log.group.names"] == ("/aws/lambda/f",)
     assert "telemetry.sdk.language" not in attributes

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.sdk.resources import Resource
 
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import Outgoing
+from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.metrics import UNITS, Meter
 from tests import platform_events as given
@@ -55,7 +55,7 @@ def collected(from_: Meter, *, at: float = 60, health: Health | None = None) -> 
     return metrics
 
 
-def _metrics(outgoing: Outgoing) -> list[Any]:
+def _metrics(outgoing: PendingItem) -> list[Any]:
     [resource_metrics] = ExportMetricsServiceRequest.FromString(outgoing.body).resource_metrics
     return list(resource_metrics.scope_metrics[0].metrics)
 

@@ -12,7 +12,7 @@ from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.events import LogLine, RuntimeDone
 from extension.telemetry.reading.records import Record, read_record
 from extension.telemetry.reading.redact import redact_event, redact_json, redact_record
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -75,7 +75,7 @@ def test_an_exceptions_message_is_cleaned() -> None:
 def test_a_leak_is_told_on_the_span() -> None:
     """By the secret's name, never by its value."""
     ids = SequentialIds()
-    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, sender=Sender())
+    into, builder = Assembler(ids=ids), SpanBuilder(ids=ids, identity=ResourceIdentity())
     assemble(into, [[given.start("r", 1)]])
     line = LogLine(time_ns=given.ns(1.5), stream="function", record=SECRET)
     into.feed_record(redact_record(read_record(line), redactor().redact))

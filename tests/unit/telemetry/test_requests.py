@@ -14,13 +14,13 @@ from extension.telemetry.otlp.logs import build_logs
 from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.reading.records import Record
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from tests.unit.telemetry.test_exporter import spans
 
 
 def requests(health: Health | None = None) -> Requests:
     """Return requests of a function."""
-    resource = build_resource(Sender(function_name="shop", region="eu-central-1"))
+    resource = build_resource(ResourceIdentity(function_name="shop", region="eu-central-1"))
     return Requests(resource, health=health or Health(), with_logs=True)
 
 
@@ -45,7 +45,9 @@ def test_requests_joined_are_one_request() -> None:
 def test_each_request_names_the_sandbox() -> None:
     """Whichever of them are lost, the others say whose they are."""
     made = requests()
-    made.use(build_resource(Sender(function_name="shop"), instance_id="2026/01/01/[$LATEST]a"))
+    made.use(
+        build_resource(ResourceIdentity(function_name="shop"), instance_id="2026/01/01/[$LATEST]a")
+    )
     [outgoing] = made.logs(log_records("x"))
     [each] = ExportLogsServiceRequest.FromString(outgoing.body).resource_logs
     told = {each.key: each.value.string_value for each in each.resource.attributes}

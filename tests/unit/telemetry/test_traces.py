@@ -10,7 +10,7 @@ from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.records import read_record
 from extension.telemetry.reading.xray import TraceParent
-from extension.telemetry.sender import Sender
+from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -29,8 +29,8 @@ def exported(
 ) -> str:
     """Return the spans that deliveries, and at last SHUTDOWN, give."""
     ids = SequentialIds()
-    sender = Sender(function_name="shop", account_id="123456789012")
-    builder = SpanBuilder(ids=ids, sender=sender, max_events=max_events)
+    identity = ResourceIdentity(function_name="shop", account_id="123456789012")
+    builder = SpanBuilder(ids=ids, identity=identity, max_events=max_events)
     into = Assembler(ids=ids, trace_parent=trace_parent, concurrent=concurrent)
     if not concurrent:
         into.invoke("r", tracing="", invoked_arn=ARN, now_ns=given.ns(1))
@@ -251,7 +251,7 @@ def test_a_handled_exception_is_no_event_of_its_own() -> None:
 def told_exceptions(*, repeat: bool, keep: bool = True) -> int:
     """Return how many exceptions the span tells where lines are log records."""
     builder = SpanBuilder(
-        ids=SequentialIds(), sender=Sender(function_name="shop", account_id=""),
+        ids=SequentialIds(), identity=ResourceIdentity(function_name="shop", account_id=""),
         with_records=False, repeat_exceptions=repeat,
     )  # fmt: skip
     into = Assembler(ids=SequentialIds(), stream_records=True)

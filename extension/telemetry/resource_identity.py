@@ -1,15 +1,15 @@
-"""PURE: who sends, as far as it is known when telemetry opens."""
+"""What the resource of all telemetry is made from, as far as it is known when telemetry opens."""
 
 from __future__ import annotations
 
 from extension.process.frozen import Frozen
 
 BYTES_PER_MIB = 1_048_576
-"""Lambda tells memory in MiB, the conventions in bytes."""
+"""Lambda counts memory in MiB, the conventions in bytes."""
 
 
-class Sender(Frozen):
-    """The function and what its user calls it; empty texts and 0 are unknown."""
+class ResourceIdentity(Frozen):
+    """The function, and what its user calls it; empty texts and 0 are unknown."""
 
     function_name: str = ""
     function_version: str = ""
