@@ -179,7 +179,7 @@ class TelemetryConfig(Frozen):
         whole(1, 1024),
         default=128,
         unit="events",
-        meaning="most log lines a span carries; the others are counted on it",
+        meaning="most log lines a span carries; the others go into further spans below it",
     )
     attribute_length_limit: int = variable(
         "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",

@@ -8,6 +8,7 @@ from extension.process.clock import Clock
 from extension.process.ids import Ids
 from extension.process.log import Log
 from extension.settings.config import TelemetryConfig
+from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import Buffer
@@ -29,6 +30,9 @@ from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.redact import Redact
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
+
+SPANS_IN_BUFFER = 4
+"""Spans full of lines that the buffer holds, at least."""
 
 
 async def open_telemetry(
@@ -111,6 +115,15 @@ def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> A
         concurrent=concurrent,
         stream_records="logs" in config.posted or not with_platform,
         with_platform=with_platform,
+        part=part_size(config),
+    )
+
+
+def part_size(config: TelemetryConfig) -> PartSize:
+    """Return what one span may carry; several must fit into the buffer, however small it is."""
+    return PartSize(
+        lines=config.span_event_limit,
+        bytes=min(FULL_SIZE.bytes, config.buffer_max_bytes // SPANS_IN_BUFFER),
     )
 
 
@@ -153,7 +166,7 @@ def _open_format(
         ids=ids,
         identity=identity,
         signals=config.posted,
-        max_events=config.span_event_limit,
+        part=part_size(config),
         meter=meter,
         health=health,
         repeat_exceptions=config.exception_signal == "logs/dup",

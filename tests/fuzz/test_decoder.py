@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from extension.platform.events import Invoke, Shutdown
 from extension.process.log import Log
 from extension.redaction.redactor import Redactor
+from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import Delivery
@@ -68,7 +69,7 @@ def build(
     buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
     meter = Meter(temporality="delta", now_ns=clock.now().wall_ns)
     otlp = OtlpEncoder(
-        ids=ids, identity=IDENTITY, signals=SIGNALS, max_events=128, meter=meter, health=health
+        ids=ids, identity=IDENTITY, signals=SIGNALS, part=PartSize(128), meter=meter, health=health
     )
     exporter = RawExporter(post) if as_json else OtlpExporter(post)
     assembler, policy = Assembler(ids=ids, stream_records=not as_json), FlushPolicy("periodic")

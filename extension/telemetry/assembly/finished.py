@@ -60,12 +60,16 @@ class Overhead(Frozen):
 
 
 class LooseRecords(Frozen):
-    """Records that travel alone: streamed, later than their span, or of no request."""
+    """Records that travel alone: streamed, later than their span, or of no request.
+
+    Or a further `part`, numbered from 2, of lines of which the span itself carries the first.
+    """
 
     records: tuple[Record, ...]
     request_id: str = ""
     context: TraceContext | None = None
     dropped_records: int = 0
+    part: int = 0
 
 
 class CallSpan(Frozen):
@@ -84,17 +88,19 @@ Finished = CallSpan | Invocation | Overhead | Initialization | LooseRecords
 def gather(finished: Iterable[Finished]) -> list[Finished]:
     """Put the lines of one request that travel alone together: back ends bill by the span."""
     gathered: list[Finished] = []
-    lines: dict[tuple[str, TraceContext | None], list[LooseRecords]] = {}
+    lines: dict[tuple[str, TraceContext | None, int], list[LooseRecords]] = {}
     for each in finished:
         if isinstance(each, LooseRecords):
-            together = lines.setdefault((each.request_id, each.context), [])
+            together = lines.setdefault((each.request_id, each.context, each.part), [])
             if not together:
                 gathered.append(each)
             together.append(each)
         else:
             gathered.append(each)
     return [
-        _together(lines[each.request_id, each.context]) if isinstance(each, LooseRecords) else each
+        _together(lines[each.request_id, each.context, each.part])
+        if isinstance(each, LooseRecords)
+        else each
         for each in gathered
     ]
 

@@ -1,20 +1,31 @@
-"""PURE: the lines of one request, or of an initialization, until they go out."""
+"""PURE: the lines of one request, or of an initialization, until they go out.
+
+A span carries only so many lines, so they are held in two parts: the first goes out with the span
+itself, and a further one in a span of its own as soon as it is full.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from extension.telemetry.reading.records import Record, size
 
-MAX_RECORDS = 1024
-"""Lines held at once; those beyond are counted."""
-
-MAX_RECORD_BYTES = 1_048_576
-"""Their bytes: a span must fit into the buffer, and all of it into a small function's memory."""
-
-
 MAX_BYTES_TOGETHER = 16 * 1_048_576
-"""Of all requests together: a thousand may be open at once, if a stranger says so."""
+"""Held of all requests together: a thousand may be open at once, if a stranger says so."""
+
+MAX_BYTES_OF_ALL = 64 * 1_048_576
+"""Of one request, with the lines that have left: a loop that logs must not send for ever."""
+
+
+class PartSize(NamedTuple):
+    """What one span carries: it must fit into the buffer, and into what a back end takes."""
+
+    lines: int = 1024
+    bytes: int = 262_144
+
+
+FULL_SIZE = PartSize()
 
 
 class Room:
@@ -24,61 +35,110 @@ class Room:
         self.held_bytes = 0
 
 
+class Part:
+    """Lines that fit into one span; a single line always does."""
+
+    def __init__(self, size: PartSize) -> None:
+        self.records: list[Record] = []
+        self.bytes = 0
+        self._size = size
+
+    def has_room(self, held: int) -> bool:
+        """Whether a line of `held` bytes fits."""
+        lines, most_bytes = self._size
+        return not self.records or (len(self.records) < lines and self.bytes + held <= most_bytes)
+
+    def add(self, record: Record, held: int) -> None:
+        """Put a line at the end."""
+        self.records.append(record)
+        self.bytes += held
+
+    def take(self, is_wanted: Callable[[Record], bool]) -> list[Record]:
+        """Give some of the lines away."""
+        taken = [record for record in self.records if is_wanted(record)]
+        if taken:
+            self.records = [record for record in self.records if not is_wanted(record)]
+            self.bytes = sum(map(size, self.records))
+        return taken
+
+
+def in_parts(records: Sequence[Record], of: PartSize) -> list[list[Record]]:
+    """Return the lines in their order, cut into what one span carries; one part at least."""
+    parts = [Part(of)]
+    for record in records:
+        held = size(record)
+        if not parts[-1].has_room(held):
+            parts.append(Part(of))
+        parts[-1].add(record, held)
+    return [part.records for part in parts]
+
+
 class HeldRecords:
-    """Bounded by number and bytes; what comes beyond is counted until somebody asks.
+    """Two parts; those that share a `room` are bounded together, too."""
 
-    Those that share a `room` are bounded together, too.
-    """
-
-    def __init__(self, *, room: Room | None = None) -> None:
+    def __init__(self, part: PartSize = FULL_SIZE, *, room: Room | None = None) -> None:
         self._room = room or Room()
-        self._records: list[Record] = []
-        self._bytes = 0
+        self._first, self._further = Part(part), Part(part)
+        self._held_in_all = 0
         self._dropped = 0
 
     @property
     def latest_ns(self) -> int:
         """When the platform took the latest, 0 without any."""
-        return max((record.observed_ns for record in self._records), default=0)
+        held = (*self._first.records, *self._further.records)
+        return max((record.observed_ns for record in held), default=0)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether so many bytes were held, now or before, that later lines are dropped."""
+        return self._held_in_all >= MAX_BYTES_OF_ALL
 
     def hold(self, record: Record) -> bool:
         """Keep a line; False if there is no room for it."""
         held = size(record)
-        if len(self._records) >= MAX_RECORDS or self._bytes + held > MAX_RECORD_BYTES:
+        begun = self._further.records or not self._first.has_room(held)
+        part = self._further if begun else self._first
+        if not part.has_room(held) or self._room.held_bytes + held > MAX_BYTES_TOGETHER:
             return False
-        if self._room.held_bytes + held > MAX_BYTES_TOGETHER:
-            return False
-        self._records.append(record)
-        self._count(held)
+        part.add(record, held)
+        self._room.held_bytes += held
+        self._held_in_all += held
         return True
 
     def drop(self) -> None:
-        """Count a line for which there was no room."""
+        """Count a line that will not go out."""
         self._dropped += 1
 
-    def take(self, *, until_ns: int | None = None) -> tuple[Record, ...]:
-        """Give the lines away, those after `until_ns` excepted."""
-        if until_ns is None:
-            records, self._records = self._records, []
-            self._count(-self._bytes)
-            return tuple(records)
-        return self._take(lambda record: record.observed_ns <= until_ns)
+    def take(self) -> tuple[Record, ...]:
+        """Give all lines away."""
+        return self._take(self._first, self._further)
+
+    def take_first(self, *, until_ns: int) -> tuple[Record, ...]:
+        """Give the lines of the first part away, those after `until_ns` excepted."""
+        return self._take(self._first, is_wanted=lambda record: record.observed_ns <= until_ns)
+
+    def take_further(self, *, until_ns: int | None = None) -> tuple[Record, ...]:
+        """Give the lines of the further part away, those after `until_ns` excepted."""
+        return self._take(
+            self._further,
+            is_wanted=lambda record: until_ns is None or record.observed_ns <= until_ns,
+        )
 
     def take_later(self, *, since_ns: int) -> tuple[Record, ...]:
         """Give away the lines of `since_ns` and later."""
-        return self._take(lambda record: record.observed_ns >= since_ns)
+        return self._take(
+            self._first, self._further, is_wanted=lambda record: record.observed_ns >= since_ns
+        )
 
     def take_dropped(self) -> int:
         """Return how many lines were dropped since the last call."""
         dropped, self._dropped = self._dropped, 0
         return dropped
 
-    def _take(self, is_wanted: Callable[[Record], bool]) -> tuple[Record, ...]:
-        records = self._records
-        self._records = [record for record in records if not is_wanted(record)]
-        self._count(sum(map(size, self._records)) - self._bytes)
-        return tuple(record for record in records if is_wanted(record))
-
-    def _count(self, more: int) -> None:
-        self._bytes += more
-        self._room.held_bytes += more
+    def _take(
+        self, *parts: Part, is_wanted: Callable[[Record], bool] = lambda _: True
+    ) -> tuple[Record, ...]:
+        before = sum(part.bytes for part in parts)
+        taken = [record for part in parts for record in part.take(is_wanted)]
+        self._room.held_bytes -= before - sum(part.bytes for part in parts)
+        return tuple(taken)

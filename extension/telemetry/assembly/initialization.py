@@ -118,18 +118,12 @@ class ColdStart:
             case InitReport() | RestoreReport():
                 self.report = self.report or (event if self._belongs(event) else None)
 
-    def takes(self, record: Record, *, streamed: bool) -> bool:
+    def takes(self, record: Record) -> bool:
         """Keep a record written before the first invocation; False once that has gone out.
 
-        Where records are streamed, those beyond the bound need not wait and travel alone.
+        Those beyond the bound travel alone, too.
         """
-        if self.first_request_id:
-            return False
-        if self.records.hold(record):
-            return True
-        if not streamed:
-            self.records.drop()
-        return not streamed
+        return not self.first_request_id and self.records.hold(record)
 
     def takes_call(self, call: CacheCall) -> bool:
         """Keep a call made before the first invocation; False once that has gone out."""
@@ -200,7 +194,6 @@ class ColdStart:
             error_type=verdict.error_type if verdict else "",
             spans=phases(self.ready, self.report),
             records=self.records.take(),
-            dropped_records=self.records.take_dropped(),
             calls=self.take_calls(),
         )
 

@@ -23,6 +23,7 @@ from extension.telemetry.assembly.finished import (
     Finished,
     LooseRecords,
 )
+from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
 from extension.telemetry.assembly.initialization import ColdStart
 from extension.telemetry.assembly.known import Known
 from extension.telemetry.assembly.known_requests import KnownRequests
@@ -57,8 +58,10 @@ class Assembler:
         concurrent: bool = False,
         stream_records: bool = False,
         with_platform: bool = True,
+        part: PartSize = FULL_SIZE,
     ) -> None:
         self._ids = ids
+        self._part = part
         self._trace_parent = trace_parent
         self._stream_records = stream_records
         self._concurrent = concurrent
@@ -117,7 +120,7 @@ class Assembler:
             return []
         if known:
             return self._keep(known, record)
-        if self._with_platform and self._cold_start.takes(record, streamed=self._stream_records):
+        if self._with_platform and self._cold_start.takes(record):
             return []
         return [LooseRecords(records=(record,))]
 
@@ -166,6 +169,7 @@ class Assembler:
                 heard_ns=heard_ns,
                 is_concurrent=self._concurrent,
                 room=self.requests.room,
+                part=self._part,
             )
             self.requests.add(known)
             while self._early_answers:
@@ -212,7 +216,9 @@ class Assembler:
             if report := failed.report_of_failure:
                 known.failure.learn(report)
         yield from self._without_init(context)
-        yield known.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
+        span = known.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
+        yield span
+        yield from known.further_part(context, until_ns=span.end_ns)
         yield from known.cache_calls(context)
         yield from known.overhead(context)
 
@@ -220,8 +226,7 @@ class Assembler:
         """Give what came before the first invocation and no span of an init has taken."""
         held = self._cold_start.records
         if records := held.take():
-            dropped = held.take_dropped()
-            yield LooseRecords(records=records, context=context, dropped_records=dropped)
+            yield LooseRecords(records=records, context=context)
         for call in self._cold_start.take_calls():
             yield CallSpan(call=call, context=context)
 
@@ -244,13 +249,23 @@ class Assembler:
         if waits and known.records.hold(record):
             return []
         if waits and not self._stream_records:
+            return self._make_room(known, record)
+        return [self._alone(known, record)]
+
+    def _make_room(self, known: Known, record: Record) -> list[Finished]:
+        """Let the further part go, for it is full, and hold the line as the next one's first."""
+        if known.records.is_exhausted:
             known.records.drop()
             return []
-        return [
-            LooseRecords(
-                context=self._context(known), request_id=known.request_id, records=(record,)
-            )
-        ]
+        gone: list[Finished] = [*known.further_part(self._context(known))]
+        if not known.records.hold(record):  # other requests hold too much
+            gone.append(self._alone(known, record))
+        return gone
+
+    def _alone(self, known: Known, record: Record) -> LooseRecords:
+        return LooseRecords(
+            context=self._context(known), request_id=known.request_id, records=(record,)
+        )
 
     def _owner(self, record: Record) -> Known | None:
         """Find whose it is: by a request id that is one of ours, else by time.

@@ -13,7 +13,7 @@ from extension.telemetry.assembly.finished import (
     LooseRecords,
     Overhead,
 )
-from extension.telemetry.assembly.held_records import HeldRecords, Room
+from extension.telemetry.assembly.held_records import FULL_SIZE, HeldRecords, PartSize, Room
 from extension.telemetry.assembly.transitions import Fact, State
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
@@ -34,6 +34,7 @@ class Known:
         heard_ns: int,
         is_concurrent: bool = False,
         room: Room | None = None,
+        part: PartSize = FULL_SIZE,
     ) -> None:
         self.request_id = request_id
         self.heard_ns = heard_ns
@@ -51,7 +52,9 @@ class Known:
         self.leaks: dict[str, None] = {}
         self.cache: CacheUse | None = None
         self.calls: list[CacheCall] = []
-        self.records = HeldRecords(room=room)
+        self.records = HeldRecords(part, room=room)
+        self._parts = 1
+        """Into how many spans its lines were put."""
 
     @property
     def is_out(self) -> bool:
@@ -127,7 +130,7 @@ class Known:
             cache=self.cache,
             leaks=tuple(self.leaks),
             out_of_memory=self.out_of_memory,
-            records=self.records.take(until_ns=end_ns),
+            records=self.records.take_first(until_ns=end_ns),
             dropped_records=self.records.take_dropped(),
         )
 
@@ -153,6 +156,16 @@ class Known:
                 report=self.report,
                 records=self.records.take(),
                 dropped_records=self.records.take_dropped(),
+            )
+
+    def further_part(
+        self, context: TraceContext, *, until_ns: int | None = None
+    ) -> Iterable[LooseRecords]:
+        """Give the lines beyond what the span itself carries, those after `until_ns` excepted."""
+        if records := self.records.take_further(until_ns=until_ns):
+            self._parts += 1
+            yield LooseRecords(
+                context=context, request_id=self.request_id, records=records, part=self._parts
             )
 
     def late_records(self, context: TraceContext) -> Iterable[LooseRecords]:

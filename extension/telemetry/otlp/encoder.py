@@ -10,6 +10,7 @@ from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.encoder import Encoder
+from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
@@ -31,7 +32,7 @@ class OtlpEncoder(Encoder):
         ids: Ids,
         identity: ResourceIdentity,
         signals: Sequence[str],
-        max_events: int,
+        part: PartSize,
         meter: Meter | None,
         health: Health,
         repeat_exceptions: bool = False,
@@ -47,9 +48,8 @@ class OtlpEncoder(Encoder):
         self._spans = SpanBuilder(
             ids=ids,
             identity=identity,
-            max_events=max_events,
+            part=part,
             with_records=self._logs is None,
-            dropped=health.dropped,
             repeat_exceptions=repeat_exceptions,
             limits=span_limits,
         )

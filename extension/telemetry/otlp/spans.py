@@ -7,7 +7,6 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-otel-spans.html
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +27,7 @@ from extension.telemetry.assembly.finished import (
     Overhead,
     TimedError,
 )
+from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize, in_parts
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.verdict import Verdict, judge, judge_initialization
 from extension.telemetry.otlp import attributes as names
@@ -47,14 +47,11 @@ from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 from extension.telemetry.resource_identity import ResourceIdentity
 
-MAX_EVENTS = 128
-"""Events of one span; the default of OTEL_SPAN_EVENT_COUNT_LIMIT."""
-
 
 class SpanBuilder:
     """Builds the spans of one sandbox; `with_records`: the log lines become span events.
 
-    Lines beyond `max_events` of a span are counted in `dropped`.
+    Lines beyond the `part` that a span carries go into further ones, its children.
     """
 
     def __init__(
@@ -62,19 +59,17 @@ class SpanBuilder:
         *,
         ids: Ids,
         identity: ResourceIdentity,
-        max_events: int = MAX_EVENTS,
+        part: PartSize = FULL_SIZE,
         with_records: bool = True,
         repeat_exceptions: bool = False,
         limits: Limits | None = None,
-        dropped: Counter[str] | None = None,
     ) -> None:
         self._ids = ids
         self._identity = identity
-        self._max_events = max_events
+        self._part = part
         self._with_records = with_records
         self._repeat = repeat_exceptions
         self._limits = limits or Limits()
-        self._dropped: Counter[str] = Counter() if dropped is None else dropped
 
     def build(self, finished: Finished) -> list[ReadableSpan]:
         """Return the span of what is finished and its children."""
@@ -92,6 +87,7 @@ class SpanBuilder:
 
     def _invocation(self, invocation: Invocation) -> list[ReadableSpan]:
         verdict = judge(invocation)
+        lines, *further = self._parts(invocation.records)
         span = self._span(
             invocation.context,
             name=self._identity.function_name or "invocation",
@@ -99,64 +95,108 @@ class SpanBuilder:
             start_ns=invocation.start_ns,
             end_ns=invocation.end_ns,
             attributes=invocation_attributes(invocation, verdict, identity=self._identity),
-            events=self._events(
-                invocation.records,
-                dropped=invocation.dropped_records,
-                error=invocation.error,
-            ),
+            events=self._events(lines, dropped=invocation.dropped_records, error=invocation.error),
             verdict=verdict,
             has_remote_parent=True,
         )
-        parts = phases(invocation.done, invocation.report)
-        return [span, *self._children(invocation.context, parts)]
+        known = phases(invocation.done, invocation.report)
+        return [
+            span,
+            *self._further(further, under=invocation.context, request_id=invocation.request_id),
+            *self._children(invocation.context, known),
+        ]
 
     def _overhead(self, overhead: Overhead) -> list[ReadableSpan]:
+        context = below(overhead.context, ids=self._ids)
+        lines, *further = self._parts(overhead.records)
         span = self._span(
-            below(overhead.context, ids=self._ids),
+            context,
             name="extension overhead",
             start_ns=overhead.start_ns,
             end_ns=overhead.end_ns,
             attributes=overhead_attributes(overhead),
-            events=self._events(
-                overhead.records,
-                dropped=overhead.dropped_records,
-            ),
+            events=self._events(lines, dropped=overhead.dropped_records),
         )
-        return [span, *self._children(overhead.context, overhead.report.spans)]
+        return [
+            span,
+            *self._further(further, under=context, request_id=overhead.request_id),
+            *self._children(overhead.context, overhead.report.spans),
+        ]
 
     def _initialization(self, done: Initialization) -> list[ReadableSpan]:
         verdict = judge_initialization(done)
         report, left = done.report_of_failure, None
         if report and report.error:
             left = TimedError(time_ns=report.time_ns, error=report.error)
+        lines, *further = self._parts(done.records)
         span = self._span(
             done.context,
             name=done.kind,
             start_ns=done.start_ns,
             end_ns=done.end_ns,
             attributes=initialization_attributes(done, verdict),
-            events=self._events(done.records, dropped=done.dropped_records, error=left),
+            events=self._events(lines, dropped=done.dropped_records, error=left),
             verdict=verdict,
             has_remote_parent=True,
         )
         calls = [self._call(call, under=done.context) for call in done.calls]
-        return [span, *self._children(done.context, done.spans), *calls]
+        return [
+            span,
+            *self._further(further, under=done.context),
+            *self._children(done.context, done.spans),
+            *calls,
+        ]
 
     def _loose_records(self, loose: LooseRecords) -> list[ReadableSpan]:
         """Carry records whose span has left; without a request they get a trace of their own."""
         if not self._with_records or not loose.records:
             return []
-        times = [record.time_ns for record in loose.records]
-        return [
-            self._span(
-                below(loose.context, ids=self._ids),
-                name="late logs",
-                start_ns=min(times),
-                end_ns=max(times),
-                attributes={names.FAAS_INVOCATION_ID: loose.request_id},
-                events=self._events(loose.records, dropped=loose.dropped_records),
+        parts = self._parts(loose.records)
+        if loose.part:
+            return self._further(
+                parts, under=loose.context, request_id=loose.request_id, number=loose.part
             )
+        return [
+            self._carrier("late logs", lines, under=loose.context, request_id=loose.request_id)
+            for lines in parts
         ]
+
+    def _further(
+        self,
+        parts: Iterable[Sequence[Record]],
+        *,
+        under: TraceContext | None,
+        request_id: str = "",
+        number: int = 2,
+    ) -> list[ReadableSpan]:
+        """Carry the lines beyond what the span itself does, in parts that are numbered."""
+        return [
+            self._carrier("more logs", lines, under=under, request_id=request_id, part=part)
+            for part, lines in enumerate(parts, number)
+        ]
+
+    def _carrier(
+        self,
+        name: str,
+        lines: Sequence[Record],
+        *,
+        under: TraceContext | None,
+        request_id: str,
+        part: int | None = None,
+    ) -> ReadableSpan:
+        times = [record.time_ns for record in lines]
+        return self._span(
+            below(under, ids=self._ids),
+            name=name,
+            start_ns=min(times),
+            end_ns=max(times),
+            attributes={names.FAAS_INVOCATION_ID: request_id, names.PART: part},
+            events=self._events(lines),
+        )
+
+    def _parts(self, records: Sequence[Record]) -> list[list[Record]]:
+        """Return the lines that go into spans, by span."""
+        return in_parts(records if self._with_records else (), self._part)
 
     def _call(self, call: CacheCall, *, under: TraceContext | None) -> ReadableSpan:
         """Return a call of the cache to AWS, under the span that waited for it."""
@@ -199,14 +239,8 @@ class SpanBuilder:
         events: list[SpanEvent] = []
         if error and (self._with_records or self._repeat or not error.has_record):
             events.append(exception_event(error, limits=self._limits))
-        if self._with_records:
-            events += [
-                log_event(record, limits=self._limits) for record in records[: self._max_events]
-            ]
-            if (beyond := len(records) - self._max_events) > 0:
-                self._dropped["event_limit"] += beyond
-                dropped += beyond
-        bounded = BoundedList.from_seq(self._max_events + 1, events)
+        events += [log_event(record, limits=self._limits) for record in records]
+        bounded = BoundedList.from_seq(len(events), events)
         bounded.dropped += dropped
         return bounded
 

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from simulator.intake import Intake
+from simulator.intake.otlp import Span
 from tests.e2e.failures.conftest import Run
 from tests.e2e.failures.expectations import (
     SECRET_PATH,
@@ -83,16 +84,36 @@ async def test_cannot_be_imported(run_patient: Run, intake: Intake) -> None:
     assert [span.status for span in invocations(intake)] == ["ERROR", "ERROR"]
 
 
+def named(intake: Intake, name: str) -> list[Span]:
+    """Return the spans of this name."""
+    return [span for span in intake.spans if span.name == name]
+
+
+def part(span: Span) -> int:
+    """Return which part of its invocation's lines a span carries."""
+    return int(str(span.attributes["lambda_dispatch.part"]))
+
+
+def number(line: str) -> int:
+    """Return which of the function's numbered lines it is."""
+    return int(line.removeprefix("line "))
+
+
 async def test_prints_ten_thousand_lines(run: Run, intake: Intake) -> None:
-    """The span carries as many as it may, and says how many it does not."""
+    """All arrive, once and in their order: the span carries the first, its children the others."""
     async with run(environment={"DISPATCH_POST_URI": intake.url}) as stage:
         answers = await stage.invoke({"lines": 10_000}, {})
     assert_unharmed(stage, answers)
-    assert_arrived(stage, intake, lost={"dropped.event_limit", "dropped.held_lines"})
+    assert_arrived(stage, intake)
     span, _ = invocations(intake)
-    assert len(messages(span)) == MAX_EVENTS
-    assert stage.lost.total() == span.dropped_events_count
-    assert len(span.events) + span.dropped_events_count == 10_000
+    more = sorted(named(intake, "more logs"), key=part)
+    assert [part(each) for each in more] == list(range(2, len(more) + 2))
+    assert {each.parent_span_id for each in more} == {span.span_id}
+    assert {len(messages(each)) for each in (span, *more[:-1])} == {MAX_EVENTS}
+    dropped_before = sum(record["droppedRecords"] for record in records(stage, "logsDropped"))
+    lines = [line for each in (span, *more) for line in messages(each)]
+    assert len(lines) + dropped_before == 10_000
+    assert lines == sorted(set(lines), key=number)
 
 
 async def test_prints_ten_thousand_lines_for_the_logs(run: Run, intake: Intake) -> None:

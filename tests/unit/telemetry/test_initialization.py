@@ -11,7 +11,7 @@ from extension.telemetry.assembly.finished import (
     Invocation,
     LooseRecords,
 )
-from extension.telemetry.assembly.held_records import MAX_RECORDS
+from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.assembly.verdict import Verdict, judge, judge_initialization
@@ -45,12 +45,14 @@ def test_a_cold_start_is_an_earlier_sibling_of_its_invocation() -> None:
     assert invocation.cold_start is True
 
 
-def test_lines_before_the_first_invocation_are_counted_without_an_init() -> None:
-    """The event of its start was lost: more lines than are held are still accounted for."""
-    lines = [given.line(f"line {number}", 0.5) for number in range(MAX_RECORDS + 5)]
-    loose, _ = feed(*lines, given.start("r", 1), given.done("r", 2))
+def test_more_lines_before_the_first_invocation_than_are_held() -> None:
+    """Those beyond travel alone, for nobody knows yet whose trace they belong to."""
+    held = 2 * FULL_SIZE.lines
+    lines = [given.line(f"line {number}", 0.5) for number in range(held + 5)]
+    *alone, loose, _ = feed(*lines, given.start("r", 1), given.done("r", 2))
     assert isinstance(loose, LooseRecords)
-    assert (len(loose.records), loose.dropped_records) == (MAX_RECORDS, 5)
+    assert len(loose.records) == held
+    assert [(len(each.records), each.context) for each in alone] == [(1, None)] * 5
 
 
 def test_only_the_first_invocation_is_a_cold_start() -> None:

@@ -13,12 +13,12 @@ from extension.telemetry.assembly.finished import (
     Overhead,
     gather,
 )
-from extension.telemetry.assembly.held_records import MAX_RECORD_BYTES, MAX_RECORDS
+from extension.telemetry.assembly.held_records import FULL_SIZE, MAX_BYTES_OF_ALL, PartSize
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.assembly.known_requests import MAX_CLOSED, MAX_KNOWN
 from extension.telemetry.reading.events import LogLine
-from extension.telemetry.reading.records import read_record
+from extension.telemetry.reading.records import RECORD_BYTES, read_record
 from extension.telemetry.reading.xray import TraceContext
 from tests import platform_events as given
 from tests.assembly import assemble
@@ -26,9 +26,9 @@ from tests.doubles import SequentialIds
 from tests.platform_events import JsonEvent, ns
 
 
-def assembler(*, concurrent: bool = False) -> Assembler:
+def assembler(*, concurrent: bool = False, part: PartSize = FULL_SIZE) -> Assembler:
     """Return an assembler that draws sequential ids."""
-    return Assembler(ids=SequentialIds(), concurrent=concurrent)
+    return Assembler(ids=SequentialIds(), concurrent=concurrent, part=part)
 
 
 def feed(into: Assembler, events: Iterable[JsonEvent]) -> list[Finished]:
@@ -228,23 +228,58 @@ def test_a_line_of_nobody_is_delivered_alone() -> None:
     assert late.context is None
 
 
-def test_records_of_one_invocation_are_bounded() -> None:
-    """Lines beyond the bound are counted, not kept."""
-    into = assembler()
-    lines = [given.line(str(number), 1.5) for number in range(MAX_RECORDS + 3)]
-    [invocation] = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
-    assert isinstance(invocation, Invocation)
-    assert (len(invocation.records), invocation.dropped_records) == (MAX_RECORDS, 3)
+def test_more_lines_than_a_span_carries_leave_in_parts() -> None:
+    """The span keeps the first; a further part leaves when it is full, the last with the span."""
+    into = assembler(part=PartSize(lines=2))
+    lines = [given.line(str(number), 1.5) for number in range(7)]
+    finished = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
+    parts = [(each.part, bodies(each)) for each in finished if isinstance(each, LooseRecords)]
+    [invocation] = [each for each in finished if isinstance(each, Invocation)]
+    assert bodies(invocation) == ["0", "1"]
+    assert parts == [(2, ["2", "3"]), (3, ["4", "5"]), (4, ["6"])]
+    assert {each.context for each in finished} == {invocation.context}
 
 
-def test_the_bytes_of_an_invocations_records_are_bounded() -> None:
-    """Large lines are counted once they would not fit into what is exported at once."""
+def test_large_lines_leave_in_parts_of_so_many_bytes() -> None:
+    """However few they are, what one span carries fits into what is exported at once."""
     into = assembler()
-    lines = [given.line("x" * 200_000, 1.5) for _ in range(30)]
-    [invocation] = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
-    assert isinstance(invocation, Invocation)
-    assert len(invocation.records) + invocation.dropped_records == 30
-    assert 0 < len(invocation.records) <= MAX_RECORD_BYTES // 200_000
+    lines = [given.line(f"{number} " + "x" * 100_000, 1.5) for number in range(30)]
+    finished = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
+    assert {len(each.records) for each in finished} == {FULL_SIZE.bytes // 100_000}
+    assert sum(len(each.records) for each in finished) == 30
+
+
+def test_a_line_larger_than_a_part_is_a_part_of_its_own() -> None:
+    """Nothing is lost for its size."""
+    into = assembler(part=PartSize(bytes=100))
+    lines = [given.line(letter * 500, 1.5) for letter in "abcd"]
+    finished = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
+    assert sorted(body[0] for each in finished for body in bodies(each)) == list("abcd")
+
+
+def test_the_lines_of_one_request_are_bounded_in_all() -> None:
+    """A loop that logs for ever sends so many bytes; the lines beyond are counted on its span."""
+    into = assembler()
+    text = "x" * 250_000
+    lines = [given.line(text, 1.5) for _ in range(MAX_BYTES_OF_ALL // 250_000 + 50)]
+    finished = feed(into, [given.start("r", 1), *lines, given.done("r", 2)])
+    [invocation] = [each for each in finished if isinstance(each, Invocation)]
+    sent = sum(len(each.records) for each in finished)
+    assert sent == -(-MAX_BYTES_OF_ALL // (250_000 + RECORD_BYTES))
+    assert invocation.dropped_records == len(lines) - sent
+
+
+def test_what_is_held_of_a_request_does_not_grow_with_its_lines() -> None:
+    """Of a hundred thousand lines two parts are in memory at once."""
+    into = assembler(part=PartSize(lines=128))
+    feed(into, [given.start("r", 1)])
+    line = LogLine(time_ns=ns(1.5), stream="function", record="x" * 100)
+    most, sent = 0, 0
+    for _ in range(100_000):
+        sent += sum(len(each.records) for each in into.feed_record(read_record(line)))
+        most = max(most, into.requests.room.held_bytes)
+    assert most <= 2 * 128 * (100 + RECORD_BYTES)
+    assert sent >= 100_000 - 2 * 128
 
 
 def test_memory_is_bounded_when_nothing_ever_ends() -> None:
@@ -429,24 +464,25 @@ def test_lines_after_the_end_of_the_last_invocation_stay_with_it() -> None:
     assert [record.body for record in overhead.records] == ["after"]
 
 
-def test_lines_beyond_what_is_held_are_counted_after_the_end_too() -> None:
-    """Whatever leaves says how many it does not carry."""
-    into = Assembler(ids=SequentialIds())
-    late = [given.line(f"after {n}", 2.001) for n in range(MAX_RECORDS + 5)]
+def test_more_lines_than_are_held_leave_after_the_end_too() -> None:
+    """None is lost, and the overhead's span does not get more than it carries."""
+    into = assembler(part=PartSize(lines=2))
+    late = [given.line(f"after {n}", 2.001) for n in range(7)]
     finished = assemble(
         into, [[given.start("a", 1), given.done("a", 2)], late, [given.report("a", 2.1)]]
     )
-    [overhead] = [each for each in finished if isinstance(each, Overhead)]
-    assert (len(overhead.records), overhead.dropped_records) == (MAX_RECORDS, 5)
+    left = [body for each in finished for body in bodies(each)]
+    assert sorted(left) == [f"after {n}" for n in range(7)]
+    assert [each.dropped_records for each in finished] == [0] * len(finished)
 
 
 def test_streamed_lines_are_never_dropped_for_want_of_room() -> None:
     """Where each line is a record of its own, those beyond the bound travel at once."""
     into = Assembler(ids=SequentialIds(), stream_records=True)
-    late = [given.line(f"after {n}", 2.001) for n in range(MAX_RECORDS + 5)]
+    late = [given.line(f"after {n}", 2.001) for n in range(2 * FULL_SIZE.lines + 5)]
     finished = assemble(
         into,
         [[given.start("a", 1), given.done("a", 2)], late, [given.report("a", 2.1)]],
     )
-    assert sum(len(each.records) for each in finished) == MAX_RECORDS + 5
+    assert sum(len(each.records) for each in finished) == 2 * FULL_SIZE.lines + 5
     assert sum(each.dropped_records for each in finished) == 0

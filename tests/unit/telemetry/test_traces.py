@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.events import LogLine
@@ -25,13 +27,15 @@ def exported(
     trace_parent: TraceParent = "xray",
     concurrent: bool = False,
     shutdown: str = "",
-    max_events: int = 128,
+    lines: int = 128,
 ) -> str:
     """Return the spans that deliveries, and at last SHUTDOWN, give."""
     ids = SequentialIds()
     identity = ResourceIdentity(function_name="shop", account_id="123456789012")
-    builder = SpanBuilder(ids=ids, identity=identity, max_events=max_events)
-    into = Assembler(ids=ids, trace_parent=trace_parent, concurrent=concurrent)
+    builder = SpanBuilder(ids=ids, identity=identity, part=PartSize(lines))
+    into = Assembler(
+        ids=ids, trace_parent=trace_parent, concurrent=concurrent, part=PartSize(lines)
+    )
     if not concurrent:
         into.invoke("r", tracing="", invoked_arn=ARN, now_ns=given.ns(1))
     finished = assemble(into, deliveries)
@@ -381,11 +385,48 @@ shop  1 to 2  SERVER UNSET
 
 
 def test_more_lines_than_a_span_carries() -> None:
-    """Beyond the limit lines are counted on the span."""
-    lines = [given.line(f"line {number}", 1.5) for number in range(5)]
-    text = exported([given.start("r", 1), *lines, given.done("r", 2)], max_events=2)
-    assert text.endswith(
-        "  * 1.5 log log.message='line 0'\n  * 1.5 log log.message='line 1'\n  * and 3 more\n"
+    """The first are on the span itself, the others on further ones below it, in their order."""
+    lines = [given.line(f"line {number}", 1.5 + number / 10) for number in range(5)]
+    text = exported([given.start("r", 1), *lines, given.done("r", 2)], lines=2)
+    full, span, rest = re.split(r"^(?=shop|more logs  1.9)", text, flags=re.MULTILINE)
+    assert (
+        full
+        == """\
+more logs  1.7 to 1.8  INTERNAL UNSET
+  5759e988bd862e3fe1be46a994272793 1 under 24cd7d670fa455f0
+  faas.invocation_id = 'r'
+  lambda_dispatch.part = 2
+  * 1.7 log log.message='line 2'
+  * 1.8 log log.message='line 3'
+"""
+    )
+    assert span.endswith("  * 1.5 log log.message='line 0'\n  * 1.6 log log.message='line 1'\n")
+    assert (
+        rest
+        == """\
+more logs  1.9 to 1.9  INTERNAL UNSET
+  5759e988bd862e3fe1be46a994272793 2 under 24cd7d670fa455f0
+  faas.invocation_id = 'r'
+  lambda_dispatch.part = 3
+  * 1.9 log log.message='line 4'
+"""
+    )
+
+
+def test_more_lines_of_an_init_than_a_span_carries() -> None:
+    """They are below the span of the init."""
+    lines = [given.line(f"line {number}", 0.5) for number in range(3)]
+    events = [*given.init(0, 1), *lines, given.start("r", 1), given.done("r", 2)]
+    text = exported(events, lines=2)
+    assert text.startswith("init ")
+    assert (
+        """\
+more logs  0.5 to 0.5  INTERNAL UNSET
+  5759e988bd862e3fe1be46a994272793 2 under 1
+  lambda_dispatch.part = 2
+  * 0.5 log log.message='line 2'
+"""
+        in text
     )
 
 
@@ -393,7 +434,7 @@ def test_the_exception_does_not_fall_to_the_limit() -> None:
     """However many lines came before it, what left the handler is on the span."""
     lines = [given.line(f"line {number}", 1.5) for number in range(5)]
     error = given.line("[ERROR] E: x\nTraceback (most recent call last):\n f", 1.6)
-    text = exported([given.start("r", 1), *lines, error, given.done("r", 2)], max_events=2)
+    text = exported([given.start("r", 1), *lines, error, given.done("r", 2)], lines=2)
     assert "* 1.6 exception exception.type='E'" in text
 
 
