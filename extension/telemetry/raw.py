@@ -30,7 +30,7 @@ class RawEncoder(Encoder):
     def encode_events(self, events: Sequence[Any]) -> list[PendingItem]:
         """Return each event, less our own lines."""
         clean = (redact_json(item, self._redact) for item in events if not _is_own(item))
-        texts = [json.dumps(item, ensure_ascii=False).encode() for item in clean]
+        texts = [json.dumps(item, ensure_ascii=False, allow_nan=False).encode() for item in clean]
         return [
             PendingItem(signal="events", body=b",".join(part), count=len(part))
             for part in split(texts, max_bytes=REQUEST_BYTES)
