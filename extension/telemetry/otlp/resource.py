@@ -49,8 +49,10 @@ def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Reso
 
 
 def parse_resource_attributes(text: str) -> dict[str, str]:
-    """Read `key=value,…` with percent-encoded values; a malformed pair is left out."""
+    """Read `key=value,…` with percent-encoded values.
+
+    A malformed pair is left out, and so is an empty value, which is an unset one.
+    """
     pairs = (pair.partition("=") for pair in text.split(","))
-    return {
-        name.strip(): unquote(value.strip()) for name, sep, value in pairs if sep and name.strip()
-    }
+    read = {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+    return {name: value for name, value in read.items() if name and value}

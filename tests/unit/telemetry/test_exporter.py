@@ -200,3 +200,23 @@ def test_the_resource_says_what_has_sent_it() -> None:
     assert attributes["telemetry.distro.name"] == "lambda-dispatch"
     assert attributes["aws.log.group.names"] == ("/aws/lambda/f",)
     assert "telemetry.sdk.language" not in attributes
+
+
+@pytest.mark.parametrize("given", ["service.name=", "service.name= ,team=shop", " service.name ="])
+def test_an_empty_resource_attribute_is_an_unset_one(given: str) -> None:
+    """A template that leaves `service.name=` empty does not take the function's name away."""
+    attributes = build_resource(
+        ResourceIdentity(function_name="f", resource_attributes=given)
+    ).attributes
+    assert attributes["service.name"] == "f"
+    assert attributes.get("team", "shop") == "shop"
+
+
+def test_a_resource_attribute_wins_over_what_is_found() -> None:
+    """Values are percent-decoded, and OTEL_SERVICE_NAME wins over all."""
+    identity = ResourceIdentity(
+        function_name="f", resource_attributes="service.name=a%20b,team=x,empty="
+    )
+    attributes = build_resource(identity).attributes
+    assert (attributes["service.name"], attributes["team"]) == ("a b", "x")
+    assert "empty" not in attributes
