@@ -74,7 +74,9 @@ async def open_telemetry(
         health=health,
         clock=clock,
     )
-    reader = DeliveryReader(pipeline, buffer=buffer, health=health, clock=clock)
+    reader = DeliveryReader(
+        pipeline, buffer=buffer, health=health, clock=clock, concurrent=concurrent
+    )
     telemetry = Telemetry(
         pipeline=pipeline,
         reader=reader,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -22,7 +24,8 @@ Stream = list[JsonEvent]
 def run(deliveries: Iterable[Sequence[JsonEvent]], *, concurrent: bool = False) -> list[Finished]:
     """Assemble deliveries one after the other, end the sandbox, return everything finished."""
     into = Assembler(ids=SequentialIds(), concurrent=concurrent)
-    return assemble(into, deliveries) + into.end(reason="spindown", now_ns=given.ns(10_000))
+    finished = assemble(into, deliveries, concurrent=concurrent)
+    return finished + into.end(reason="spindown", now_ns=given.ns(10_000))
 
 
 def without_drawn_ids(finished: Iterable[Finished]) -> Counter[tuple[object, ...]]:
@@ -70,6 +73,60 @@ def test_any_cut_into_batches_gives_the_same(data: st.DataObject) -> None:
     """Where a delivery ends changes nothing, not even an id."""
     events = data.draw(lives())
     assert run(cut(data, events)) == run([events])
+
+
+JAVA = ["no stock: shop.OutOfStock\n", "shop.OutOfStock: no stock\n", "\tat shop.f(H.java:1)\n",
+        "Caused by: java.io.IOException: x\n", "\tat java.base/x\n", "\t... 5 more\n"]  # fmt: skip
+RUBY = ["{\n", '  "errorMessage": "no stock",\n', '  "errorType": "Function<OutOfStock>",\n',
+        '  "stackTrace": [\n', '    "a:1"\n', "  ]\n", "}\n"]  # fmt: skip
+BROKEN: list[list[Any]] = [
+    ["paid\n"],
+    ["{\n"],
+    ["\tat x\n"],
+    RUBY[:4],
+    JAVA[:1],
+    [{"message": "an object"}],
+]
+
+
+@st.composite
+def line_by_line(draw: st.DrawFn) -> Stream:
+    """Draw an invocation whose runtime writes each line of its reports as a record of its own."""
+    written = st.lists(st.sampled_from([JAVA, RUBY, JAVA[1:], *BROKEN]), max_size=6)
+    lines = [given.line(text, 1.5) for each in draw(written) for text in each]
+    return [given.start("r", 1), *lines, given.done("r", 2), given.report("r", 2.1)]
+
+
+@drawn(st.data())
+def test_any_cut_of_what_is_written_line_by_line_gives_the_same(data: st.DataObject) -> None:
+    """A stack trace that goes on in the next delivery is one record all the same."""
+    events = data.draw(line_by_line())
+    assert run(cut(data, events)) == run([events])
+
+
+@pytest.mark.parametrize("report", [JAVA, RUBY], ids=["Java", "Ruby"])
+@drawn(data=st.data())
+def test_an_error_is_seen_whole_wherever_it_is_cut(report: list[str], data: st.DataObject) -> None:
+    """One record with the whole stack, and a span that says of what it failed."""
+    lines = [given.line(text, 1.5) for text in ["before\n", *report]]
+    events = [given.start("r", 1), *lines, given.done("r", 2)]
+    [invocation] = [each for each in run(cut(data, events)) if isinstance(each, Invocation)]
+    assert [record.body for record in invocation.records][:1] == ["before"]
+    assert len(invocation.records) == 2
+    assert invocation.error is not None
+    assert invocation.error.error.type.endswith("OutOfStock")
+
+
+@drawn(st.data())
+def test_any_cut_on_managed_instances_gives_the_same(data: st.DataObject) -> None:
+    """A line of the moment of a report belongs before it, in whichever delivery it is."""
+    events: Stream = []
+    for number in range(data.draw(st.integers(1, 3))):
+        request_id = f"{number:08d}-1111-4111-8111-111111111111"
+        late = [given.line({"requestId": request_id, "message": f"{n}"}, 9)
+                for n in range(data.draw(st.integers(0, 3)))]  # fmt: skip
+        events += [given.start(request_id, 1), given.report(request_id, 9, durationMs=1), *late]
+    assert run(cut(data, events), concurrent=True) == run([events], concurrent=True)
 
 
 @drawn(st.data())

@@ -26,7 +26,7 @@ def span(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> Readable
     builder = SpanBuilder(
         ids=SequentialIds(), identity=ResourceIdentity(function_name="shop", account_id="")
     )
-    finished = assemble(into, deliveries)
+    finished = assemble(into, deliveries, concurrent=concurrent)
     spans = [built for each in finished for built in builder.build(each)]
     return next(each for each in spans if each.name == "shop")
 

@@ -12,8 +12,8 @@ from extension.telemetry.assembly.finished import Finished, Invocation
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.assembly.verdict import judge
 from extension.telemetry.reading.decode import parse
-from extension.telemetry.reading.events import LogLine
-from extension.telemetry.reading.joined_lines import in_order
+from extension.telemetry.reading.events import Event, LogLine
+from extension.telemetry.reading.joined_lines import LineJoiner
 from extension.telemetry.reading.records import read_record
 from tests.doubles import SequentialIds
 
@@ -50,15 +50,18 @@ def finish(name: str, size: int) -> list[Finished]:
     """Assemble a recording in deliveries of so many events."""
     lines = (RECORDINGS / f"{name}.ndjson").read_text(encoding="utf-8").splitlines()
     into = Assembler(ids=SequentialIds(), concurrent="managed" in name)
-    finished: list[Finished] = []
+    joiner = LineJoiner(concurrent="managed" in name)
+    events: list[Event] = []
     for begin in range(0, len(lines), size):
         batch = parse(f"[{','.join(lines[begin : begin + size])}]".encode())
         assert batch.bad == 0
-        for event in in_order(batch.events):
-            if isinstance(event, LogLine):
-                finished += into.feed_record(read_record(event))
-            else:
-                finished += into.feed(event)
+        events += joiner.feed(batch.events)
+    finished: list[Finished] = []
+    for event in events + joiner.flush():
+        if isinstance(event, LogLine):
+            finished += into.feed_record(read_record(event))
+        else:
+            finished += into.feed(event)
     return finished
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
-from extension.telemetry.encoder import Encoder
 from extension.telemetry.assembly.held_records import PartSize
+from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits

@@ -40,6 +40,8 @@ JAVA_FIRST_LINE = re.compile(
 )
 DOTNET_HEAD = re.compile(r"(?P<type>[A-Za-z_][\w.+]*Exception)(?:: (?P<message>.*))?", re.DOTALL)
 FRAME = re.compile(r"\r?\n(?=[ \t]+at )")
+DOTNET_FRAME = re.compile(r"\r?\n(?=[ \t]+at |at [\w.<>`+|\[\],&*]+\()")
+"""Without the indent, which a logger may take away, only a method's name with its parameters."""
 
 NODE_MARKS = {"Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection"}
 
@@ -92,7 +94,7 @@ def java_error(text: str) -> HandlerError | None:
 
 def from_dotnet_body(text: str) -> FailureReport | None:
     """Read what .NET wrote at level `fail`."""
-    frame = FRAME.search(text)
+    frame = DOTNET_FRAME.search(text)
     head = DOTNET_HEAD.fullmatch(text[: frame.start()]) if frame else None
     if frame is None or head is None:
         return None

@@ -2,7 +2,8 @@
 
 Outside AWS's own images a runtime may write to a plain pipe, where each line is a record of its
 own: Java's stack traces, and the indented JSON in which Ruby reports an error. Lines are joined
-within a delivery, where they follow one another.
+where they follow one another, wherever the platform has cut its deliveries: what the next delivery
+may continue is kept back until it is here, or `flush` says that none is to come.
 
 On Managed Instances the report of a request may stand before lines of the same moment; they are
 put before it, for the report ends the request.
@@ -10,122 +11,189 @@ put before it, for the report ends the request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from extension.process.frozen import replace
 from extension.telemetry.reading.events import Event, LogLine, Report
 
 JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")
 RUBY_BEGINS = '  "errorMessage": '
+PARTS = ("\t", "Caused by: ", "{\n", "{\r")
+"""How a line begins that may be a part of something; most deliveries hold none."""
+
 APART_NS = 50_000_000
 """How far apart the lines of one record may be."""
 
+MOST_JAVA_LINES = 4096
+"""Four stack traces of the depth at which Java ends them."""
+
 MOST_RUBY_LINES = 512
+MOST_CHARACTERS = 1_048_576
+"""Of one record: whatever is kept back is held in memory."""
+
 MOST_REPORTS = 16
 """That stand between a line and the place where it belongs."""
 
 
-def in_order(events: Sequence[Event]) -> Sequence[Event]:
-    """Return the events of a delivery with split records joined, and lines before their report."""
-    if not any(_is_part(event) for event in events):
-        return events
-    joined: list[Event] = []
-    for group in _groups(events):
-        event = _join(group)
-        _insert(joined, event)
-    return joined
+class LineJoiner:
+    """Takes the deliveries of one subscription; `concurrent` on Managed Instances."""
 
+    def __init__(self, *, concurrent: bool = False) -> None:
+        self._concurrent = concurrent
+        self._out: list[Event] = []
+        """What is decided; between two deliveries only reports that a line may go before."""
+        self._before: LogLine | None = None
+        """The line before the group, which may be its head."""
+        self._group: list[LogLine] = []
+        """A line, and those that continue it."""
+        self._ruby: list[LogLine] = []
+        """A report of Ruby that has begun."""
+        self._characters = 0
+        """Of the group, or of Ruby's report."""
 
-def _is_part(event: Event) -> bool:
-    """Tell whether an event may have to be joined or moved; most deliveries hold none."""
-    if isinstance(event, LogLine):
-        text = event.record
-        return isinstance(text, str) and text.startswith(("\t", "Caused by: ", "{\n"))
-    return isinstance(event, Report)
+    @property
+    def waits(self) -> bool:
+        """Whether anything is kept back."""
+        return bool(self._group or self._ruby or self._out)
 
+    def feed(self, events: Sequence[Event]) -> list[Event]:
+        """Return what is decided with this delivery, in its order."""
+        if len(events) > 2 and not (self._ruby or self._out or any(map(self._is_part, events))):
+            self._close()
+            self._out += events[:-2]
+            events = events[-2:]
+        for event in events:
+            self._take(event)
+        return self._decided()
 
-def _groups(events: Sequence[Event]) -> Iterable[list[Event]]:
-    """Yield what belongs together; nearly always one event."""
-    group: list[Event] = []
-    held: list[Event] = []
-    """The line before the group, which may be its head."""
-    end_of_ruby = 0
-    for index, event in enumerate(events):
-        if index < end_of_ruby or (group and _continues(group[-1], event)):
-            if len(group) == 1 and held and _is_head(held[-1], group[0]):
-                group.insert(0, held.pop())
-            group.append(event)
-            continue
-        yield from ([each] for each in held)
-        if len(group) > 1:
-            yield group
-            held = []
+    def flush(self) -> list[Event]:
+        """Return what was kept back, for nothing continues it."""
+        self._give_up_ruby()
+        self._close()
+        decided, self._out = self._out, []
+        return decided
+
+    def _is_part(self, event: Event) -> bool:
+        """Tell whether an event may have to be joined or moved."""
+        if isinstance(event, LogLine):
+            text = event.record
+            return isinstance(text, str) and (text.startswith(PARTS) or text == "{")
+        return self._concurrent and isinstance(event, Report)
+
+    def _take(self, event: Event) -> None:
+        if not isinstance(event, LogLine) or not isinstance(event.record, str):
+            self._give_up_ruby()
+            self._close()
+            self._give(event)
+        elif self._ruby:
+            self._take_ruby(event, event.record)
+        elif event.record.rstrip("\r\n") == "{":
+            self._close()
+            self._ruby, self._characters = [event], 1
         else:
-            held = group
-        group = [event]
-        end_of_ruby = _ruby_end(events, index)
-    yield from ([each] for each in held)
-    if group:
-        yield group
+            self._take_line(event, event.record)
 
+    def _take_ruby(self, line: LogLine, text: str) -> None:
+        is_last = len(self._ruby) > 1 and text.rstrip("\r\n") == "}"
+        expected = "  " if len(self._ruby) > 1 else RUBY_BEGINS
+        self._characters += len(text)
+        is_too_large = len(self._ruby) >= MOST_RUBY_LINES or self._characters > MOST_CHARACTERS
+        if is_too_large or not (is_last or text.startswith(expected)):
+            self._give_up_ruby()
+            self._take(line)
+            return
+        self._ruby.append(line)
+        if is_last:
+            self._give(_join(self._ruby))
+            self._ruby = []
 
-def _continues(before: Event, event: Event) -> bool:
-    return (
-        isinstance(event, LogLine)
-        and isinstance(event.record, str)
-        and event.record.startswith(JAVA_CONTINUES)
-        and isinstance(before, LogLine)
-        and isinstance(before.record, str)
-        and before.stream == event.stream
-        and abs(event.time_ns - before.time_ns) <= APART_NS
-    )
+    def _give_up_ruby(self) -> None:
+        """Take the lines for what else they may be, for they are no report of Ruby."""
+        lines, self._ruby = self._ruby, []
+        for line in lines:
+            self._take_line(line, str(line.record))
 
+    def _take_line(self, line: LogLine, text: str) -> None:
+        if self._is_continued_by(line, text):
+            self._decide_before()
+            if self._before:
+                self._group.insert(0, self._before)
+                self._before = None
+            self._group.append(line)
+            self._characters += len(text)
+            return
+        if len(self._group) == 1:
+            [alone], self._group = self._group, []
+            self._close()
+            self._before = alone
+        else:
+            self._close()
+        self._group, self._characters = [line], len(text)
 
-def _is_head(before: Event, first: Event) -> bool:
-    """Tell whether a line ends with the type that the first line of a stack trace begins with."""
-    if not isinstance(before, LogLine) or not isinstance(first, LogLine):
-        return False
-    if not isinstance(before.record, str) or not isinstance(first.record, str):
-        return False
-    kind = first.record.partition(":")[0].strip()
-    return bool(kind) and before.record.rstrip("\r\n").endswith(f": {kind}")
+    def _is_continued_by(self, line: LogLine, text: str) -> bool:
+        if not self._group or not text.startswith(JAVA_CONTINUES):
+            return False
+        last = self._group[-1]
+        return (
+            last.stream == line.stream
+            and abs(line.time_ns - last.time_ns) <= APART_NS
+            and len(self._group) < MOST_JAVA_LINES
+            and self._characters + len(text) <= MOST_CHARACTERS
+        )
 
+    def _decide_before(self) -> None:
+        """Give the line before the group if it is no head of it."""
+        if self._before and not (self._group and _is_head(self._before, self._group[0])):
+            self._give(self._before)
+            self._before = None
 
-def _ruby_end(events: Sequence[Event], begin: int) -> int:
-    """Return where the indented report that begins here ends; 0 if none begins."""
-    if _text(events, begin) != "{" or not _text(events, begin + 1).startswith(RUBY_BEGINS):
-        return 0
-    for index in range(begin + 1, min(begin + MOST_RUBY_LINES, len(events))):
-        text = _text(events, index)
-        if text == "}":
-            return index + 1
-        if not text.startswith("  "):
-            return 0
-    return 0
+    def _close(self) -> None:
+        """Give the group, for something else follows."""
+        if self._before:
+            self._give(self._before)
+        if self._group:
+            self._give(_join(self._group))
+        self._before, self._group = None, []
 
+    def _give(self, event: Event) -> None:
+        """Add an event; a line goes before the reports of the same moment or later."""
+        at = len(self._out)
+        if self._concurrent and isinstance(event, LogLine):
+            while (
+                at and len(self._out) - at < MOST_REPORTS and _ends_later(self._out[at - 1], event)
+            ):
+                at -= 1
+        self._out.insert(at, event)
 
-def _text(events: Sequence[Event], index: int) -> str:
-    event = events[index] if index < len(events) else None
-    is_text = isinstance(event, LogLine) and isinstance(event.record, str)
-    return event.record.rstrip("\r\n") if is_text else ""  # type: ignore[union-attr]
-
-
-def _join(group: list[Event]) -> Event:
-    first = group[0]
-    if len(group) == 1 or not isinstance(first, LogLine):
-        return first
-    lines = [each.record for each in group if isinstance(each, LogLine)]
-    texts = [str(line).rstrip("\r\n") for line in lines]
-    return replace(first, record="\n".join(texts) + "\n")
-
-
-def _insert(joined: list[Event], event: Event) -> None:
-    """Append an event; a line goes before the reports of the same moment or later."""
-    at = len(joined)
-    if isinstance(event, LogLine):
-        while at and len(joined) - at < MOST_REPORTS and _ends_later(joined[at - 1], event):
+    def _decided(self) -> list[Event]:
+        """Give away all but the reports at the end, before which a line may go."""
+        self._decide_before()
+        at = len(self._out)
+        while self._concurrent and at and len(self._out) - at < MOST_REPORTS:
+            if not isinstance(self._out[at - 1], Report):
+                break
             at -= 1
-    joined.insert(at, event)
+        decided, self._out = self._out[:at], self._out[at:]
+        return decided
+
+
+def in_order(events: Sequence[Event], *, concurrent: bool = False) -> list[Event]:
+    """Return all events there are, with split records joined."""
+    joiner = LineJoiner(concurrent=concurrent)
+    return joiner.feed(events) + joiner.flush()
+
+
+def _is_head(before: LogLine, first: LogLine) -> bool:
+    """Tell whether a line ends with the type that the first line of a stack trace begins with."""
+    kind = str(first.record).partition(":")[0].strip()
+    return bool(kind) and str(before.record).rstrip("\r\n").endswith(f": {kind}")
+
+
+def _join(group: Sequence[LogLine]) -> LogLine:
+    if len(group) == 1:
+        return group[0]
+    texts = [str(line.record).rstrip("\r\n") for line in group]
+    return replace(group[0], record="\n".join(texts) + "\n")
 
 
 def _ends_later(before: Event, line: LogLine) -> bool:

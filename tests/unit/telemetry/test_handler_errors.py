@@ -54,6 +54,15 @@ def test_dotnet() -> None:
     assert error_in({"level": "Error", "requestId": REQUEST, "message": body}) == expected
 
 
+def test_dotnet_without_the_indent_of_its_stack() -> None:
+    """A line that says "at" is no frame: that names a method, with its parameters."""
+    stack = "at Shop.F.<Run>d__0`1.MoveNext() in /src/F.cs:line 9\n   at Shop.G(String s)"
+    for message in ("no stock", "none left\nat the warehouse (Berlin)"):
+        body = f"Shop.OutOfStockException: {message}\n{stack}"
+        expected = HandlerError(type="Shop.OutOfStockException", message=message, stack=stack)
+        assert error_in(f"{TIME}\t{REQUEST}\tfail\t{body}\n") == expected
+
+
 def test_node_json() -> None:
     """Node's JSON log format puts the error under the message."""
     error = {"errorType": "TypeError", "errorMessage": "x", "stackTrace": ["TypeError: x", " at f"]}

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from extension.telemetry.reading.events import Event, LogLine, Report
-from extension.telemetry.reading.joined_lines import in_order
+from extension.telemetry.reading.events import Event, LogLine, Report, RuntimeDone
+from extension.telemetry.reading.joined_lines import (
+    MOST_CHARACTERS,
+    MOST_JAVA_LINES,
+    LineJoiner,
+    in_order,
+)
 from extension.telemetry.reading.records import read_record
 from tests.platform_events import ns
 
@@ -72,13 +77,43 @@ def test_a_line_of_the_moment_of_a_report_goes_before_it() -> None:
     report = Report(time_ns=ns(2), request_id="r")
     last = LogLine(time_ns=ns(2), stream="function", record="last\n")
     later = LogLine(time_ns=ns(3), stream="function", record="later\n")
-    assert list(in_order([report, last, later])) == [last, report, later]
+    assert list(in_order([report, last, later], concurrent=True)) == [last, report, later]
 
 
 def test_a_long_trace_is_joined_in_linear_time() -> None:
-    """However many lines it has, each is looked at once."""
-    [first, *_] = joined = in_order(lines(*JAVA, *["\tat a\n"] * 50_000))
-    assert len(joined) == 1
-    assert isinstance(first, LogLine)
-    assert isinstance(first.record, str)
-    assert first.record.count("\n") == 50_006
+    """However many lines it has, each is looked at once; a record ends at some length."""
+    joined = in_order(lines(*JAVA, *["\tat a\n"] * 50_000))
+    assert sum(text.count("\n") for text in texts(joined)) == 50_006
+    assert max(text.count("\n") for text in texts(joined)) == MOST_JAVA_LINES
+
+
+def test_what_is_joined_is_bounded() -> None:
+    """A stranger's lines, however large, are not gathered without an end."""
+    large = "x" * 200_000
+    trace, report = (
+        [f"\tat {large}\n"] * 100,
+        ["{\n", '  "errorMessage": \n', *["  " + large] * 100],
+    )
+    for given in (trace, report):
+        joined = in_order(lines(*given))
+        assert sum(map(len, texts(joined))) == sum(map(len, given))
+        assert max(map(len, texts(joined))) <= MOST_CHARACTERS
+
+
+def test_the_last_line_waits_for_what_may_continue_it() -> None:
+    """The next delivery may hold the rest of a stack trace; what is no text has no rest."""
+    joiner, events = LineJoiner(), lines("a\n", *JAVA)
+    assert texts(joiner.feed(events[:3])) == ["a\n"]
+    assert joiner.waits is True
+    assert texts(joiner.feed(events[3:])) == []
+    assert texts(joiner.flush()) == ["".join(JAVA)]
+    assert joiner.feed(lines({"message": "x"})) == lines({"message": "x"})
+    assert joiner.flush() == []
+
+
+def test_only_what_may_be_continued_waits() -> None:
+    """The end of an invocation is passed on at once, with all before it."""
+    joiner = LineJoiner()
+    end = RuntimeDone(time_ns=ns(2), request_id="r", status="success")
+    assert joiner.feed([*lines("a\n", "b\n"), end]) == [*lines("a\n", "b\n"), end]
+    assert joiner.waits is False

@@ -29,7 +29,7 @@ def test_a_number_that_is_not_finite_leaves_as_text(number: str, form: str) -> N
     """JSON has no way to write it, and one such number would make a whole POST unreadable."""
     line = f'{{"time": "{given.iso(1)}", "type": "function", "record": {form % number}}}'
     batch = parse(f"[{line}]".encode())
-    [request] = RawEncoder(redact=Redactor().redact).take_events(batch.items)
+    [request] = RawEncoder(redact=Redactor().redact).encode_events(batch.items)
     [event] = strict(request.body)
     assert event == json.loads(line.replace(number, f'"{number}"'))
 
@@ -37,5 +37,5 @@ def test_a_number_that_is_not_finite_leaves_as_text(number: str, form: str) -> N
 def test_a_number_that_is_not_finite_is_never_written() -> None:
     """Whatever way it took past the reader: what no parser takes does not leave."""
     events = [{"type": "function", "record": {"n": float("inf")}}]
-    [request] = RawEncoder(redact=Redactor().redact).take_events(events)
+    [request] = RawEncoder(redact=Redactor().redact).encode_events(events)
     assert strict(request.body) == [{"type": "function", "record": {"n": "inf"}}]

@@ -38,7 +38,7 @@ def exported(
     )
     if not concurrent:
         into.invoke("r", tracing="", invoked_arn=ARN, now_ns=given.ns(1))
-    finished = assemble(into, deliveries)
+    finished = assemble(into, deliveries, concurrent=concurrent)
     if shutdown:
         finished += into.end(reason=shutdown, now_ns=given.ns(60))
     return as_text(span for each in finished for span in builder.build(each))
