@@ -216,10 +216,10 @@ def test_lines_of_many_requests_are_bounded_together() -> None:
                 request_id=f"r{number}",
             )
             sent += sum(len(each.records) for each in assembler.feed_record(record))
-    held_bytes = assembler.requests.room.held_bytes
+    held_bytes = assembler.requests.budget.held_bytes
     finished = assembler.end(reason="spindown", now_ns=given.ns(1000))
     kept = sum(len(each.records) for each in finished)
     assert 0 < held_bytes <= 16 * 1_048_576
     assert kept == held_bytes // 250_000
     assert sent + kept == 400
-    assert assembler.requests.room.held_bytes == 0
+    assert assembler.requests.budget.held_bytes == 0

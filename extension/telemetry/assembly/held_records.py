@@ -28,7 +28,7 @@ class PartSize(NamedTuple):
 FULL_SIZE = PartSize()
 
 
-class Room:
+class LineBudget:
     """How many bytes several `HeldRecords` hold together."""
 
     def __init__(self) -> None:
@@ -76,8 +76,8 @@ def in_parts(records: Sequence[Record], of: PartSize) -> list[list[Record]]:
 class HeldRecords:
     """Two parts; those that share a `room` are bounded together, too."""
 
-    def __init__(self, part: PartSize = FULL_SIZE, *, room: Room | None = None) -> None:
-        self._room = room or Room()
+    def __init__(self, part: PartSize = FULL_SIZE, *, budget: LineBudget | None = None) -> None:
+        self._budget = budget or LineBudget()
         self._first, self._further = Part(part), Part(part)
         self._held_in_all = 0
         self._dropped = 0
@@ -98,10 +98,10 @@ class HeldRecords:
         held = size(record)
         begun = self._further.records or not self._first.has_room(held)
         part = self._further if begun else self._first
-        if not part.has_room(held) or self._room.held_bytes + held > MAX_BYTES_TOGETHER:
+        if not part.has_room(held) or self._budget.held_bytes + held > MAX_BYTES_TOGETHER:
             return False
         part.add(record, held)
-        self._room.held_bytes += held
+        self._budget.held_bytes += held
         self._held_in_all += held
         return True
 
@@ -140,5 +140,5 @@ class HeldRecords:
     ) -> tuple[Record, ...]:
         before = sum(part.bytes for part in parts)
         taken = [record for part in parts for record in part.take(is_wanted)]
-        self._room.held_bytes -= before - sum(part.bytes for part in parts)
+        self._budget.held_bytes -= before - sum(part.bytes for part in parts)
         return tuple(taken)

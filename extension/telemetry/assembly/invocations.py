@@ -24,9 +24,9 @@ from extension.telemetry.assembly.finished import (
     LooseRecords,
 )
 from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
+from extension.telemetry.assembly.in_flight import InFlightInvocation
 from extension.telemetry.assembly.initialization import ColdStart
-from extension.telemetry.assembly.known import Known
-from extension.telemetry.assembly.known_requests import KnownRequests
+from extension.telemetry.assembly.request_table import RequestTable
 from extension.telemetry.assembly.transitions import TRANSITIONS, Fact, Output, State
 from extension.telemetry.reading.events import (
     Event,
@@ -65,7 +65,7 @@ class Assembler:
         self._trace_parent = trace_parent
         self._stream_records = stream_records
         self._concurrent = concurrent
-        self.requests = KnownRequests(concurrent=concurrent)
+        self.requests = RequestTable(concurrent=concurrent)
         self._with_platform = with_platform
         """Without, nobody ever tells of the init that a line or a call belongs to."""
         self._early_answers: deque[CacheAnswer] = deque(maxlen=MAX_EARLY_ANSWERS)
@@ -78,28 +78,28 @@ class Assembler:
 
         Return what this ends: requests of which nothing else would ever tell the end.
         """
-        known = self._get(request_id, heard_ns=now_ns)
-        known.invoke_header = known.invoke_header or tracing
-        known.invoked_arn = known.invoked_arn or invoked_arn
-        before = () if self._with_platform else self.requests.open_besides(known)
+        in_flight = self._get(request_id, heard_ns=now_ns)
+        in_flight.invoke_header = in_flight.invoke_header or tracing
+        in_flight.invoked_arn = in_flight.invoked_arn or invoked_arn
+        before = () if self._with_platform else self.requests.open_besides(in_flight)
         return self._let_go([*before, *self.requests.forget_oldest()])
 
     def feed(self, event: Event) -> list[Finished]:
         """Take one event; return what it finished, in the order to be exported."""
         match event:
             case Start():
-                known = self._get(event.request_id, heard_ns=event.time_ns)
-                known.start = known.start or event
-                return [*self._advance(known, Fact.START), *self._take_over(known)]
+                in_flight = self._get(event.request_id, heard_ns=event.time_ns)
+                in_flight.start = in_flight.start or event
+                return [*self._advance(in_flight, Fact.START), *self._take_over(in_flight)]
             case RuntimeDone():
-                known = self._get(event.request_id, heard_ns=event.time_ns)
-                known.done = known.done or event
-                gone = self.requests.superseded_by(known)
-                return [*self._let_go(gone), *self._advance(known, known.fact_of_end)]
+                in_flight = self._get(event.request_id, heard_ns=event.time_ns)
+                in_flight.done = in_flight.done or event
+                gone = self.requests.superseded_by(in_flight)
+                return [*self._let_go(gone), *self._advance(in_flight, in_flight.fact_of_end)]
             case Report():
-                known = self._get(event.request_id, heard_ns=event.time_ns)
-                known.report = known.report or event
-                return self._advance(known, Fact.REPORT)
+                in_flight = self._get(event.request_id, heard_ns=event.time_ns)
+                in_flight.report = in_flight.report or event
+                return self._advance(in_flight, Fact.REPORT)
             case (
                 InitStart()
                 | InitRuntimeDone()
@@ -113,13 +113,13 @@ class Assembler:
 
     def feed_record(self, record: Record, *, keep: bool = True) -> list[Finished]:
         """Take a line that was read; one that is not kept may still tell what left the handler."""
-        known = self._owner(record)
-        if known:
-            known.learn(record, is_kept=keep)
+        in_flight = self._owner(record)
+        if in_flight:
+            in_flight.learn(record, is_kept=keep)
         if not keep:
             return []
-        if known:
-            return self._keep(known, record)
+        if in_flight:
+            return self._keep(in_flight, record)
         if self._with_platform and self._cold_start.takes(record):
             return []
         return [LooseRecords(records=(record,))]
@@ -128,23 +128,23 @@ class Assembler:
         """Take a call of the cache to AWS; it goes out with, or after, the span it belongs to."""
         if caller := parse_traceparent(call.traceparent):
             return [CallSpan(call=call, context=caller)]
-        known = self.requests.current(call.start_ns)
-        if known is None:
+        in_flight = self.requests.current(call.start_ns)
+        if in_flight is None:
             held = self._with_platform and self._cold_start.takes_call(call)
             return [] if held else [CallSpan(call=call)]
-        known.hold_call(call)
-        return list(known.cache_calls(self._context(known))) if known.is_out else []
+        in_flight.hold_call(call)
+        return list(in_flight.cache_calls(self._context(in_flight))) if in_flight.is_out else []
 
     def count_answer(self, answer: CacheAnswer, *, now_ns: int) -> None:
         """Count a GET for the invocation that runs."""
-        known = self.requests.current(now_ns)
-        if known is None:
+        in_flight = self.requests.current(now_ns)
+        if in_flight is None:
             return
-        if known.is_out:
+        if in_flight.is_out:
             # The function asks sooner than we have seen its INVOKE: this is the next one's GET.
             self._early_answers.append(answer)
         else:
-            known.count(answer)
+            in_flight.count(answer)
 
     def end(self, *, reason: str, now_ns: int) -> list[Finished]:
         """End everything that is open, for the sandbox ends: `reason` is that of SHUTDOWN.
@@ -153,74 +153,76 @@ class Assembler:
         the requests before it were answered, though no event said so.
         """
         finished: list[Finished] = []
-        for known in self.requests:
-            if self.requests.is_running(known):
-                finished += self._advance(known, Fact.GONE, reason=reason, now_ns=now_ns)
+        for in_flight in self.requests:
+            if self.requests.is_running(in_flight):
+                finished += self._advance(in_flight, Fact.GONE, reason=reason, now_ns=now_ns)
             else:
-                finished += self._advance(known, Fact.GONE)
+                finished += self._advance(in_flight, Fact.GONE)
         finished += self._cold_start.finish_alone(self._ids)
         return [*finished, *self._without_init(None)]
 
-    def _get(self, request_id: str, *, heard_ns: int) -> Known:
-        known = self.requests.find(request_id)
-        if known is None:
-            known = Known(
+    def _get(self, request_id: str, *, heard_ns: int) -> InFlightInvocation:
+        in_flight = self.requests.find(request_id)
+        if in_flight is None:
+            in_flight = InFlightInvocation(
                 request_id=request_id,
                 heard_ns=heard_ns,
                 is_concurrent=self._concurrent,
-                room=self.requests.room,
+                budget=self.requests.budget,
                 part=self._part,
             )
-            self.requests.add(known)
+            self.requests.add(in_flight)
             while self._early_answers:
-                known.count(self._early_answers.popleft())
-        return known
+                in_flight.count(self._early_answers.popleft())
+        return in_flight
 
     def _advance(
-        self, known: Known, fact: Fact, *, reason: str = "", now_ns: int = 0
+        self, in_flight: InFlightInvocation, fact: Fact, *, reason: str = "", now_ns: int = 0
     ) -> list[Finished]:
-        before = known.state
-        known.state, output = TRANSITIONS.get((before, fact), (before, Output.NOTHING))
+        before = in_flight.state
+        in_flight.state, output = TRANSITIONS.get((before, fact), (before, Output.NOTHING))
         finished: list[Finished] = []
         match output:
             case Output.SPAN:
-                finished = list(self._span(known, reason=reason, now_ns=now_ns))
+                finished = list(self._span(in_flight, reason=reason, now_ns=now_ns))
             case Output.OVERHEAD:
-                finished = list(known.overhead(self._context(known)))
+                finished = list(in_flight.overhead(self._context(in_flight)))
             case Output.LEFTOVERS:
-                finished = list(known.late_records(self._context(known)))
+                finished = list(in_flight.late_records(self._context(in_flight)))
         return finished + self._let_go(self.requests.forget_oldest())
 
-    def _let_go(self, gone: Iterable[Known]) -> list[Finished]:
+    def _let_go(self, gone: Iterable[InFlightInvocation]) -> list[Finished]:
         """End what nothing more will come of."""
-        return [out for known in gone for out in self._advance(known, Fact.GONE)]
+        return [out for in_flight in gone for out in self._advance(in_flight, Fact.GONE)]
 
-    def _context(self, known: Known) -> TraceContext:
+    def _context(self, in_flight: InFlightInvocation) -> TraceContext:
         """Return the ids of a request's span, drawn when they are needed first."""
-        if known.context is None:
-            known.context = identify(
-                known.tracing,
-                invoke_header=known.invoke_header,
+        if in_flight.context is None:
+            in_flight.context = identify(
+                in_flight.tracing,
+                invoke_header=in_flight.invoke_header,
                 trace_parent=self._trace_parent,
                 ids=self._ids,
             )
-        return known.context
+        return in_flight.context
 
-    def _span(self, known: Known, *, reason: str, now_ns: int) -> Iterable[Finished]:
-        context = self._context(known)
+    def _span(
+        self, in_flight: InFlightInvocation, *, reason: str, now_ns: int
+    ) -> Iterable[Finished]:
+        context = self._context(in_flight)
         is_cold, before = self._cold_start.belongs_to(
-            context, request_id=known.request_id, start_ns=known.begun_ns, ids=self._ids
+            context, request_id=in_flight.request_id, start_ns=in_flight.begun_ns, ids=self._ids
         )
         yield from before
         for failed in before:
             if report := failed.report_of_failure:
-                known.failure.learn(report)
+                in_flight.failure.learn(report)
         yield from self._without_init(context)
-        span = known.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
+        span = in_flight.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
         yield span
-        yield from known.further_part(context, until_ns=span.end_ns)
-        yield from known.cache_calls(context)
-        yield from known.overhead(context)
+        yield from in_flight.further_part(context, until_ns=span.end_ns)
+        yield from in_flight.cache_calls(context)
+        yield from in_flight.overhead(context)
 
     def _without_init(self, context: TraceContext | None) -> Iterable[Finished]:
         """Give what came before the first invocation and no span of an init has taken."""
@@ -230,44 +232,44 @@ class Assembler:
         for call in self._cold_start.take_calls():
             yield CallSpan(call=call, context=context)
 
-    def _take_over(self, known: Known) -> list[Finished]:
+    def _take_over(self, in_flight: InFlightInvocation) -> list[Finished]:
         """Give an invocation the lines that came before its start and went to the one before."""
         finished: list[Finished] = []
-        for before in self.requests.between(known.begun_ns):
-            for record in before.records.take_later(since_ns=known.begun_ns):
-                known.learn(record)
-                finished += self._keep(known, record)
+        for before in self.requests.between(in_flight.begun_ns):
+            for record in before.records.take_later(since_ns=in_flight.begun_ns):
+                in_flight.learn(record)
+                finished += self._keep(in_flight, record)
         return finished
 
-    def _keep(self, known: Known, record: Record) -> list[Finished]:
+    def _keep(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:
         """Hold a line for its span, or for the overhead; send it alone if neither is to come.
 
         A line after the end may be one of the next invocation, whose start is not here yet.
         """
-        after_end = known.state is State.ENDED and record.observed_ns > known.told_end_ns
-        waits = after_end or not (known.is_out or self._stream_records)
-        if waits and known.records.hold(record):
+        after_end = in_flight.state is State.ENDED and record.observed_ns > in_flight.told_end_ns
+        waits = after_end or not (in_flight.is_out or self._stream_records)
+        if waits and in_flight.records.hold(record):
             return []
         if waits and not self._stream_records:
-            return self._make_room(known, record)
-        return [self._alone(known, record)]
+            return self._make_room(in_flight, record)
+        return [self._alone(in_flight, record)]
 
-    def _make_room(self, known: Known, record: Record) -> list[Finished]:
+    def _make_room(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:
         """Let the further part go, for it is full, and hold the line as the next one's first."""
-        if known.records.is_exhausted:
-            known.records.drop()
+        if in_flight.records.is_exhausted:
+            in_flight.records.drop()
             return []
-        gone: list[Finished] = [*known.further_part(self._context(known))]
-        if not known.records.hold(record):  # other requests hold too much
-            gone.append(self._alone(known, record))
+        gone: list[Finished] = [*in_flight.further_part(self._context(in_flight))]
+        if not in_flight.records.hold(record):  # other requests hold too much
+            gone.append(self._alone(in_flight, record))
         return gone
 
-    def _alone(self, known: Known, record: Record) -> LooseRecords:
+    def _alone(self, in_flight: InFlightInvocation, record: Record) -> LooseRecords:
         return LooseRecords(
-            context=self._context(known), request_id=known.request_id, records=(record,)
+            context=self._context(in_flight), request_id=in_flight.request_id, records=(record,)
         )
 
-    def _owner(self, record: Record) -> Known | None:
+    def _owner(self, record: Record) -> InFlightInvocation | None:
         """Find whose it is: by a request id that is one of ours, else by time.
 
         A `requestId` in a JSON line may be somebody else's, an API's for instance.

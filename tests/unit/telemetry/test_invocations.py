@@ -16,7 +16,7 @@ from extension.telemetry.assembly.finished import (
 from extension.telemetry.assembly.held_records import FULL_SIZE, MAX_BYTES_OF_ALL, PartSize
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.assembly.known_requests import MAX_CLOSED, MAX_KNOWN
+from extension.telemetry.assembly.request_table import MAX_CLOSED, MAX_OPEN
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.records import RECORD_BYTES, read_record
 from extension.telemetry.reading.xray import TraceContext
@@ -277,7 +277,7 @@ def test_what_is_held_of_a_request_does_not_grow_with_its_lines() -> None:
     most, sent = 0, 0
     for _ in range(100_000):
         sent += sum(len(each.records) for each in into.feed_record(read_record(line)))
-        most = max(most, into.requests.room.held_bytes)
+        most = max(most, into.requests.budget.held_bytes)
     assert most <= 2 * 128 * (100 + RECORD_BYTES)
     assert sent >= 100_000 - 2 * 128
 
@@ -285,7 +285,7 @@ def test_what_is_held_of_a_request_does_not_grow_with_its_lines() -> None:
 def test_memory_is_bounded_when_nothing_ever_ends() -> None:
     """The oldest open invocation is let go, as incomplete, when too many are known."""
     into = assembler(concurrent=True)
-    feed(into, [given.start(f"r{number}", number) for number in range(MAX_KNOWN)])
+    feed(into, [given.start(f"r{number}", number) for number in range(MAX_OPEN)])
     [oldest] = feed(into, [given.start("one more", 5000)])
     assert isinstance(oldest, Invocation)
     assert (oldest.request_id, oldest.incomplete) == ("r0", True)
@@ -295,12 +295,12 @@ def test_requests_that_are_only_announced_are_bounded() -> None:
     """The platform tells nothing at all: each request is remembered for a while, and comes out."""
     into = assembler()
     out = []
-    for number in range(MAX_KNOWN + 50):
+    for number in range(MAX_OPEN + 50):
         out += into.invoke(f"r{number}", tracing="", invoked_arn="", now_ns=ns(number))
     assert [each.request_id for each in out if isinstance(each, Invocation)] == [
         f"r{number}" for number in range(50)
     ]
-    assert len(list(into.requests)) == MAX_KNOWN
+    assert len(list(into.requests)) == MAX_OPEN
 
 
 def test_without_platform_events_a_request_ends_when_the_next_is_announced() -> None:

@@ -1,4 +1,4 @@
-"""PURE: everything that is known of one request, and what can be made of it."""
+"""PURE: an invocation in flight: all that is known of it, and what can be made of that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extension.telemetry.assembly.finished import (
     LooseRecords,
     Overhead,
 )
-from extension.telemetry.assembly.held_records import FULL_SIZE, HeldRecords, PartSize, Room
+from extension.telemetry.assembly.held_records import FULL_SIZE, HeldRecords, LineBudget, PartSize
 from extension.telemetry.assembly.transitions import Fact, State
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
@@ -24,7 +24,7 @@ REASONS_OF_FAILURE = ("timeout", "failure")
 """What SHUTDOWN may say of an invocation whose end nobody told; `spindown` says nothing of it."""
 
 
-class Known:
+class InFlightInvocation:
     """The facts of one request so far; `heard_ns` is when it was first heard of."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Known:
         request_id: str,
         heard_ns: int,
         is_concurrent: bool = False,
-        room: Room | None = None,
+        budget: LineBudget | None = None,
         part: PartSize = FULL_SIZE,
     ) -> None:
         self.request_id = request_id
@@ -52,7 +52,7 @@ class Known:
         self.leaks: dict[str, None] = {}
         self.cache: CacheUse | None = None
         self.calls: list[CacheCall] = []
-        self.records = HeldRecords(part, room=room)
+        self.records = HeldRecords(part, budget=budget)
         self._parts = 1
         """Into how many spans its lines were put."""
 
