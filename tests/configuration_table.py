@@ -1,4 +1,4 @@
-"""The README's configuration table, from `extension.settings.config`; run it to write it anew."""
+"""The table in docs/configuration.md, from `extension.settings.config`; run this to write it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from extension.settings.config import USER_SECTIONS
 from extension.settings.variable import Variable, variables
 
-README = Path(__file__).parent.parent / "README.md"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "configuration.md"
 BLOCK = re.compile(r"<!-- configuration -->\n(.*)<!-- /configuration -->", re.DOTALL)
 
 
 def table() -> str:
-    """Return the table as it should stand in the README."""
+    """Return the table as it should stand in the document."""
     sections = [
         f"**{(section.__doc__ or '').rstrip('.')}**\n\n"
         "| Variable | Default | Allowed | Meaning |\n| --- | --- | --- | --- |\n"
@@ -35,6 +35,6 @@ def row(of: Variable) -> str:
 
 
 if __name__ == "__main__":
-    text = README.read_text()
+    text = DOCUMENT.read_text()
     begin, end = BLOCK.search(text).span(1)  # type: ignore[union-attr]
-    README.write_text(text[:begin] + table() + text[end:])
+    DOCUMENT.write_text(text[:begin] + table() + text[end:])

@@ -1,4 +1,4 @@
-"""The README's examples, taken from its text and run; an example that nobody runs fails."""
+"""The examples in README and docs/, taken from the text and run; one that is not run fails."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +22,9 @@ from tests.launchers import ROOT, patient_to_the_last
 from tests.sandbox import free_port, running
 from tests.waiting import PATIENCE_S
 
-README = (ROOT / "README.md").read_text()
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SECRET, GREETING = "correct-horse-battery", "hello"
-OUTPUTS = ("Try it", "What you get")
+OUTPUTS = ("Try it", "What you get", "Logs and metrics")
 """The sections with `text` blocks, which show what comes out."""
 
 SERVE, SIMULATE = ".venv/bin/python -m extension", ".venv/bin/python -m simulator"
@@ -42,7 +43,8 @@ class Example(NamedTuple):
 def examples() -> list[Example]:
     """Return all of them, in their order."""
     found = []
-    for section in re.split(r"^## ", README, flags=re.M)[1:]:
+    sections = (re.split(r"^## ", guide.read_text(), flags=re.M)[1:] for guide in GUIDES)
+    for section in chain.from_iterable(sections):
         heading = section.partition("\n")[0]
         for language, block in re.findall(r"^```([^\n]*)\n(.*?)^```$", section, re.M | re.S):
             # A backslash at the end of a line carries a command on to the next.
@@ -104,7 +106,7 @@ async def test_example_works(example: Example, checkout: Path, aws: FakeAws) -> 
                 command = ("node", "--input-type=module", "-e", at(port, program))
                 assert await run(*command, folder=checkout) == f"{GREETING}\n"
         case _:
-            pytest.fail(f"nobody runs this example:\n{example.code}")
+            pytest.fail(f"no test runs this example:\n{example.code}")
 
 
 def snippet(language: str) -> str:
@@ -159,7 +161,7 @@ async def run(*command: str, folder: Path) -> str:
 
 @asynccontextmanager
 async def serving(checkout: Path, aws: FakeAws) -> AsyncIterator[int]:
-    """Run the README's command for a cache outside Lambda, in front of `aws`; yield its port."""
+    """Run the documented command for a cache outside Lambda, in front of `aws`; yield its port."""
     [command] = [each.code for each in EXAMPLES if each.code.strip().endswith(SERVE)]
     port = free_port()
     # Its region is the one that the command names.
@@ -188,8 +190,10 @@ async def serving(checkout: Path, aws: FakeAws) -> AsyncIterator[int]:
 
 
 async def test_what_is_shown_arrives(tmp_path: Path, aws: FakeAws) -> None:
-    """The spans, attributes, log records and metrics of "What you get" are those of a real run."""
-    shown = "\n".join(each.code for each in EXAMPLES if each[:2] == ("What you get", "text"))
+    """The spans, attributes, log records and metrics that are shown are those of a real run."""
+    shown = "\n".join(
+        each.code for each in EXAMPLES if each.section in OUTPUTS[1:] and each.language == "text"
+    )
     spans = set(re.findall(r"^(?:[├└]─ )?(\S.*?)  (INTERNAL|SERVER|CLIENT)  ", shown, re.M))
     keys = set(re.findall(r"^[│ ]   +([\w.]+)  ", shown, re.M))
     metrics = set(re.findall(r"^([\w.]+) +(sum|histogram) +(\S+)", shown, re.M))

@@ -1,4 +1,4 @@
-"""The README says what the code does, and names what exists."""
+"""README and docs/ say what the code does, and name what exists."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ import pytest
 from extension.settings.config import USER_SECTIONS, read_config
 from extension.settings.variable import variables
 from extension.telemetry.otlp import attributes, metrics
-from tests.configuration_table import BLOCK, README, table
+from tests.configuration_table import BLOCK, DOCUMENT, table
 
-ROOT = README.parent
-DOCUMENTS = [README, ROOT / "layer/README.md", ROOT / "simulator/README.md"]
+ROOT = DOCUMENT.parent.parent
+README = ROOT / "README.md"
+GUIDES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*GUIDES, ROOT / "layer/README.md", ROOT / "simulator/README.md"]
+LINES = 180
+"""Longest README: the rest belongs to docs/."""
 PREFIXES = "DISPATCH|OTEL|PARAMETERS_SECRETS_EXTENSION|SECRETS_MANAGER|SSM_PARAMETER_STORE"
 OURS = rf"\b(?:{PREFIXES})_[A-Z_]*[A-Z](?![A-Z_])"
 """Whole names of variables; `DISPATCH_` alone is none."""
@@ -33,11 +37,16 @@ def inline(text: str) -> list[str]:
 def test_every_setting_is_documented() -> None:
     """The configuration table has each variable, default, range and meaning as the code has them.
 
-    Written anew by `.venv/bin/python -m tests.configuration_table`.
+    Written by `.venv/bin/python -m tests.configuration_table`.
     """
-    block = BLOCK.search(README.read_text())
+    block = BLOCK.search(DOCUMENT.read_text())
     assert block is not None
     assert block[1] == table()
+
+
+def test_the_readme_is_short() -> None:
+    """It says what, why and how to start; the rest belongs to docs/."""
+    assert len(README.read_text().splitlines()) <= LINES
 
 
 @documents
@@ -48,8 +57,8 @@ def test_links_lead_somewhere(document: Path) -> None:
     headings = {_fragment(each) for each in re.findall(r"^#+ (.+)$", text, re.M)}
     inside = {link[1:] for link in links if link.startswith("#")}
     files = {link for link in links if not re.match(r"#|https://", link)}
-    assert files
-    assert [link for link in files if not (document.parent / link).exists()] == []
+    paths = [link.partition("#")[0] for link in files]
+    assert [link for link in paths if not (document.parent / link).exists()] == []
     assert inside <= headings
 
 
@@ -60,24 +69,28 @@ def _fragment(heading: str) -> str:
 def test_paths_exist() -> None:
     """What looks like a file or folder of the checkout is one."""
     pattern = r"(?:\./)?\w[\w/-]*(?:/|\.py|\.sh|\.yaml|\.toml)"
-    words = {each.split()[0] for each in inline(README.read_text())}
+    words = {each.split()[0] for guide in GUIDES for each in inline(guide.read_text())}
     named = {word for word in words if re.fullmatch(pattern, word)}
     assert named
     assert [each for each in named if not (ROOT / each).exists()] == []
 
 
-@documents
+@pytest.mark.parametrize(
+    "document",
+    [each for each in DOCUMENTS if each.name != "conventions.md"],  # it lists those of SDKs, too
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_variables_exist(document: Path) -> None:
     """Every variable that is ours, or that we share with others, is read by the code."""
     known = {each.name for section in USER_SECTIONS for each in variables(section)}
     named = set(re.findall(OURS, document.read_text()))
-    assert named
     assert named - known == set()
 
 
 def test_examples_of_values_are_accepted() -> None:
     """Each `NAME=value` outside the table is a good setting."""
-    settings = [each for each in inline(README.read_text()) if re.match(rf"{OURS}=", each)]
+    texts = [each for guide in GUIDES for each in inline(guide.read_text())]
+    settings = [each for each in texts if re.match(rf"{OURS}=[^=]", each)]
     assert settings
     for setting in settings:
         name, _, value = setting.partition("=")
@@ -88,7 +101,10 @@ def test_telemetry_is_called_as_the_code_calls_it() -> None:
     """Attributes and metrics that the text names exist."""
     constants = {value for name, value in vars(attributes).items() if name.isupper()}
     named = {
-        each for each in inline(README.read_text()) if re.match(r"(faas|lambda_dispatch)\.", each)
+        each
+        for guide in (README, ROOT / "docs/telemetry.md")
+        for each in inline(guide.read_text())
+        if re.match(r"(faas|lambda_dispatch)\.", each)
     }
     assert named
     assert named - constants - set(metrics.UNITS) == set()
