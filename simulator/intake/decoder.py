@@ -19,8 +19,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status as StatusMessage
 from simulator.intake.otlp import Event, Link, LogRecord, Metric, Point, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from google.protobuf.message import Message
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as LogRecordMessage
     from opentelemetry.proto.metrics.v1.metrics_pb2 import (
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric as MetricMessage
 
     from simulator.intake.otlp import Attributes, MetricType
+
+REQUESTS: Mapping[str, type[Message]] = {
+    "/v1/traces": ExportTraceServiceRequest,
+    "/v1/logs": ExportLogsServiceRequest,
+    "/v1/metrics": ExportMetricsServiceRequest,
+}
+"""What is posted to each path."""
 
 
 def decode_traces(body: bytes) -> list[Span]:

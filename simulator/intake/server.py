@@ -1,7 +1,7 @@
 """An OTLP/HTTP intake on loopback: keeps and decodes what is posted, answers as it is told to.
 
-It judges like a collector: what is not a POST of well-formed OTLP protobuf is refused. Posts to
-any other path (raw JSON, say) are kept in `requests` undecoded.
+It judges like a collector: what is not a POST of well-formed OTLP, in protobuf or JSON, is
+refused. Posts to any other path (raw JSON, say) are kept in `requests` undecoded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 from google.protobuf.message import DecodeError
 
-from simulator.intake.decoder import decode_logs, decode_metrics, decode_traces
+from simulator.intake.decoder import REQUESTS, decode_logs, decode_metrics, decode_traces
+from simulator.intake.json_form import to_protobuf
 from simulator.intake.replies import Answer, Reply
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 # How long the end waits for unfinished answers; aiohttp reads 0 as for ever.
 _FAREWELL_S = 0.05
+_JSON = "application/json"
+# The response has the content type of the request: an empty message of no bytes, or of two.
+_SUCCESS = {
+    "application/x-protobuf": Reply(),
+    _JSON: Reply(headers={"Content-Type": _JSON}, body=b"{}"),
+}
 _EITHER_ZLIB_OR_GZIP_HEADER = zlib.MAX_WBITS | 32
 
 
@@ -140,16 +147,19 @@ class Intake:
         if decode is None:
             return self._next_answer(request)
         content_type = request.headers.get("Content-Type", "")
-        if content_type != "application/x-protobuf":
-            return Reply(status=415, body=f"not OTLP protobuf: {content_type!r}".encode())
+        if content_type not in _SUCCESS:
+            return Reply(status=415, body=f"not OTLP: {content_type!r}".encode())
+        body = request.body
         try:
-            items = decode(request.body)
+            if content_type == _JSON:
+                body = to_protobuf(body, REQUESTS[request.path]())
+            items = decode(body)
         except (DecodeError, ValueError) as error:
             return Reply(status=400, body=f"not OTLP: {error}".encode())
         answer = self._next_answer(request)
         if answer.accepts:
             kept.extend(items)
-        return answer
+        return _SUCCESS[content_type] if answer == Reply() else answer
 
     def _next_answer(self, request: IntakeRequest) -> Answer:
         if callable(self.respond):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import ssl
 import zlib
 from typing import TYPE_CHECKING
@@ -101,6 +102,37 @@ async def test_span_is_decoded_with_its_resource(client: aiohttp.ClientSession) 
     assert span.resource == {"faas.name": "greeter"}
 
 
+async def test_json_is_what_it_is_in_protobuf(client: aiohttp.ClientSession) -> None:
+    """Ids are hexadecimal, 64-bit numbers are strings or numbers, unknown fields are ignored."""
+    span = {
+        "traceId": "5759E988BD862E3FE1BE46A994272793",
+        "spanId": "53995c3f42cd8ad8",
+        "name": "greeter",
+        "kind": 2,
+        "startTimeUnixNano": "1000",
+        "endTimeUnixNano": 3000,
+        "status": {"code": 2, "message": "it broke"},
+        "attributes": [
+            {"key": "faas.coldstart", "value": {"boolValue": True}},
+            {"key": "names", "value": {"arrayValue": {"values": [{"stringValue": "a"}]}}},
+        ],
+        "events": [{"name": "log", "timeUnixNano": "2000"}],
+        "droppedEventsCount": 7,
+        "brandNew": 1,
+    }
+    group = {
+        "resource": {"attributes": [{"key": "faas.name", "value": {"stringValue": "greeter"}}]},
+        "scopeSpans": [{"spans": [span]}],
+    }
+    body = json.dumps({"resourceSpans": [group]}).encode()
+    async with Intake() as intake:
+        await _post(client, f"{intake.url}/v1/traces", body=TRACES)
+        answer = await client.post(f"{intake.url}/v1/traces", data=body, headers=JSON)
+        assert (answer.content_type, await answer.read()) == ("application/json", b"{}")
+    in_protobuf, in_json = intake.spans
+    assert in_json == in_protobuf
+
+
 async def test_log_record_is_decoded(client: aiohttp.ClientSession) -> None:
     """A log record comes out with its body, severity and the ids of its span."""
     record = LogRecord(
@@ -195,7 +227,9 @@ async def test_json_on_another_path_is_kept(client: aiohttp.ClientSession) -> No
         pytest.param(b"\xff\xff", PROTOBUF, 400, id="not protobuf"),
         pytest.param(TRACES, PROTOBUF | {"Content-Encoding": "gzip"}, 400, id="not gzip"),
         pytest.param(TRACES, PROTOBUF | {"Content-Encoding": "br"}, 400, id="unknown encoding"),
-        pytest.param(b"{}", JSON, 415, id="JSON"),
+        pytest.param(b"<html>", {"Content-Type": "text/html"}, 415, id="HTML"),
+        pytest.param(b"[", JSON, 400, id="broken JSON"),
+        pytest.param(b'{"resourceSpans": 7}', JSON, 400, id="JSON that is not OTLP"),
     ],
 )
 async def test_malformed_post_is_refused(
