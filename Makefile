@@ -72,6 +72,8 @@ lock: ## Pin the requirements anew, with hashes (needs uv)
 	  --custom-compile-command "make lock" pyproject.toml -o layer/requirements.txt
 	@echo "rotel==0.0.1a15" | uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" - -o requirements/rotel.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" tests/functions/sdks/python/requirements.in -o requirements/python-sdk.txt
 
 clean: ## Remove what the targets made
 	@rm -rf $(VENV) .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache demo.html
