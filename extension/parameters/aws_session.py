@@ -10,6 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import botocore.session
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
 from botocore.configprovider import (
     BOTOCORE_DEFAUT_SESSION_VARIABLES,
     ConfigValueStore,
@@ -17,6 +23,10 @@ from botocore.configprovider import (
 )
 from botocore.loaders import Loader
 from botocore.utils import create_nested_client
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
+
+from extension.parameters.connecting import Connector
 
 CLIENTS = ("ssm", "secretsmanager")
 """The clients that are ever built."""
@@ -38,10 +48,14 @@ class _Loader(Loader):  # type: ignore[misc]  # botocore is without types
 
 
 class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is without types
-    """Builds clients from arguments alone; `credentials` resolves the credentials."""
+    """Builds clients from arguments alone; `credentials` resolves the credentials.
 
-    def __init__(self, credentials: object) -> None:
+    The clients connect by `connector`, within their connect timeout over all of it.
+    """
+
+    def __init__(self, credentials: object, *, connector: Connector) -> None:
         super().__init__()
+        self._pools = _pools(connector)
         self.register_component("credential_provider", credentials)
         self.register_component("data_loader", _Loader())
         self.register_component("config_store", ConfigValueStore(mapping=_defaults()))
@@ -60,7 +74,54 @@ class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is
 
     def client(self, name: str, **arguments: Any) -> Any:
         """Build a client, without plugins; `verify` and a `Config` with proxies are due."""
-        return create_nested_client(self, name, **arguments)
+        client = create_nested_client(self, name, **arguments)
+        # botocore has no argument for it; the other way would be to change urllib3 for everybody.
+        client._endpoint.http_session._pool_classes_by_scheme.update(self._pools)  # noqa: SLF001
+        return client
+
+
+def _pools(connector: Connector) -> dict[str, type]:
+    """Return botocore's pools by scheme, with connections that are made by `connector`."""
+
+    class _Connected:
+        """Replaces the step in which urllib3 resolves a name and opens a socket."""
+
+        def connect(self: Any) -> None:
+            try:
+                super().connect()  # type: ignore[misc]  # that of the class it is mixed into
+            except TimeoutError as error:  # urllib3 would call it the time-out of an answer
+                raise ConnectTimeoutError(self, "no TLS handshake") from error
+
+        def _new_conn(self: Any) -> Any:
+            host, within_s = self._dns_host.strip("[]"), self.timeout
+            try:
+                opened = connector.connect(
+                    host,
+                    self.port,
+                    within_s=within_s,
+                    options=self.socket_options or (),
+                    family=allowed_gai_family(),
+                )
+            except TimeoutError as error:
+                raise ConnectTimeoutError(self, f"{error} within {within_s:g} s") from error
+            except OSError as error:
+                raise NewConnectionError(self, str(error)) from error
+            opened.settimeout(within_s)  # for the TLS handshake, and what a proxy says
+            return opened
+
+    class _Plain(_Connected, AWSHTTPConnection):  # type: ignore[misc]  # botocore is without types
+        pass
+
+    class _Secure(_Connected, AWSHTTPSConnection):  # type: ignore[misc]  # likewise
+        pass
+
+    class _PlainPool(AWSHTTPConnectionPool):  # type: ignore[misc]  # likewise
+        ConnectionCls = _Plain
+
+    class _SecurePool(AWSHTTPSConnectionPool):  # type: ignore[misc]  # likewise
+        ConnectionCls = _Secure
+
+    return {"http": _PlainPool, "https": _SecurePool}
 
 
 def _defaults() -> dict[str, ConstantProvider]:

@@ -1,7 +1,8 @@
 """Calls to AWS in a few worker threads per service, each call told to the hook and, failed, logged.
 
 A thread cannot be cancelled. When its caller stops waiting the call is marked as abandoned, and
-the thread gives up before its next attempt.
+the thread gives up before its next attempt. When a call finds out that its service cannot be
+reached, the calls that waited for a thread meanwhile need not find it out again.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Protocol
 
 from extension.parameters.answer import Answer
-from extension.parameters.errors import TIMEOUT, UpstreamError
+from extension.parameters.errors import TIMEOUT, UNREACHED, UpstreamError
 from extension.parameters.hooks import GuardedHooks, UpstreamCall
 from extension.parameters.keys import Service
 from extension.process.clock import Clock
@@ -38,6 +40,8 @@ class Call:
         self.arguments = arguments
         self.attempts = 0
         self.throttles = 0
+        self.number = 0
+        """Its place in the order in which calls came."""
         self.request_id = ""
         self.abandoned = False
 
@@ -72,19 +76,23 @@ class Calls:
             service: ThreadPoolExecutor(threads, thread_name_prefix=service.name)
             for service in Service
         }
+        self._numbers = count(1)
+        self._unreached: dict[Service, tuple[int, UpstreamError]] = {}
+        """The last failure to reach a service, and the number of the next call when it failed."""
 
     async def run(self, call: Call, *, traceparent: str | None) -> Answer:
         """Return the parsed answer of one call; raises UpstreamError."""
         started_at = self.clock.now()
-        code = TIMEOUT  # of a call that is cancelled: only its deadline does that
+        call.number = next(self._numbers)
+        code, reason = TIMEOUT, ""  # of a call that is cancelled: only its deadline does that
         try:
             threads = self._threads[call.service]
-            running = asyncio.get_running_loop().run_in_executor(threads, self._source.call, call)
+            running = asyncio.get_running_loop().run_in_executor(threads, self._ask, call)
             answer = await running
             code = ""
             return answer
         except UpstreamError as error:
-            code = error.code
+            code, reason = error.code, error.reason
             raise
         except Exception as error:
             # botocore raises whatever its parsers do when the answer is rubbish.
@@ -104,7 +112,8 @@ class Calls:
                     code=code,
                     request_id=call.request_id,
                     traceparent=traceparent,
-                )
+                ),
+                reason=reason,
             )
 
     def close(self) -> None:
@@ -113,7 +122,21 @@ class Calls:
             threads.shutdown(wait=False, cancel_futures=True)
         self._source.close()
 
-    def _tell(self, call: UpstreamCall) -> None:
+    def _ask(self, call: Call) -> Answer:
+        """Ask the source, in a worker thread."""
+        number, found = self._unreached.get(call.service, (0, None))
+        if found and call.number < number:
+            raise UpstreamError(
+                found.code, reason=found.reason, service=call.service, transient=True
+            )
+        try:
+            return self._source.call(call)
+        except UpstreamError as error:
+            if error.code in UNREACHED:
+                self._unreached[call.service] = next(self._numbers), error
+            raise
+
+    def _tell(self, call: UpstreamCall, *, reason: str) -> None:
         self._hooks.upstream_call(call)
         if call.code:
             self._log.error(
@@ -124,4 +147,5 @@ class Calls:
                 code=call.code,
                 request_id=call.request_id,
                 attempts=call.attempts,
+                **({"reason": reason} if reason else {}),
             )

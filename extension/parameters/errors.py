@@ -56,6 +56,11 @@ sending is enough to get one."""
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 """The credentials are too old. Those of a container endpoint can be fetched again."""
 
+UNREACHED = frozenset(
+    {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
+)
+"""Names of botocore's errors for connections that never came about."""
+
 _TIMED = "SignatureDoesNotMatch"
 _ABOUT_TIME = re.compile(
     r"signature (expired|not yet current)|is now earlier than|is still later than|too skewed", re.I
@@ -89,6 +94,7 @@ class UpstreamError(Exception):
 
     `transient`: another try may succeed (throttling, a fault of the service, a timeout, a broken
     connection, an outdated signature); false means that AWS understood and said no.
+    `reason`: the cause and what to do about it, in our own words and so fit for a log line.
     """
 
     def __init__(
@@ -96,13 +102,15 @@ class UpstreamError(Exception):
         code: str,
         *,
         message: str = "",
+        reason: str = "",
         service: str = "",
         request_id: str = "",
         transient: bool = False,
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.message = message
+        self.message = message or reason
+        self.reason = reason
         self.service = service
         self.request_id = request_id
         self.transient = transient

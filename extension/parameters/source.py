@@ -10,14 +10,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004  # no connection at all, which is none of HTTPClientError
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     HTTPClientError,
+    ProxyConnectionError,
+    SSLError,
 )
 from botocore.parsers import ResponseParserError
 
@@ -26,6 +31,7 @@ from extension.parameters.answer import Answer
 from extension.parameters.aws_session import AwsSession
 from extension.parameters.calls import Call
 from extension.parameters.clients import deadlines_s, threads
+from extension.parameters.connecting import Connector
 from extension.parameters.credentials import SandboxCredentials
 from extension.parameters.errors import (
     EXPIRED,
@@ -39,6 +45,7 @@ from extension.parameters.errors import (
     is_transient,
 )
 from extension.parameters.keys import Service
+from extension.parameters.reasons import reason_of
 from extension.settings.config import AwsConfig, ParametersConfig
 from extension.settings.variable import is_http_url, read
 
@@ -46,11 +53,17 @@ ATTEMPTS = 3
 """In total, as AWS's extension does."""
 
 CONNECT_S = 0.6
-"""Longest TCP and TLS handshake; AWS's endpoints are milliseconds away. Three of them that fail are
-reported within 2 s: Lambda ends a function of the default timeout after 3 s."""
+"""Longest until the name is resolved and an address of it connected, and longest TLS handshake;
+AWS's endpoints are milliseconds away."""
+
+RECONNECT_PAUSE_S = 0.05
+"""Between attempts to connect. Botocore would wait for up to three seconds more; but three attempts
+that fail are reported within 2 s: Lambda ends a function of the default timeout after 3 s."""
 
 READ_S = 3.0
 """Longest wait for an answer, so that a second attempt fits into the default deadline."""
+
+NEVER_CONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, SSLError)
 
 _CLIENTS = {
     Service.SSM: "ssm",
@@ -75,6 +88,7 @@ class AwsSource:
         environ: Mapping[str, str],
         *,
         learned: Callable[[str, str], None] = lambda *_: None,
+        connector: Connector | None = None,
     ) -> None:
         self._current = threading.local()
         self._environ = environ
@@ -83,7 +97,7 @@ class AwsSource:
         if not self._region:  # botocore itself takes an empty one for part of a host name
             raise SettingError("AWS_REGION is not set")
         self._credentials = SandboxCredentials(environ, learned=learned)
-        self._session = AwsSession(self._credentials)
+        self._session = AwsSession(self._credentials, connector=connector or Connector())
         self._unusable: dict[Service, str] = {}
         """The variable that keeps a service from being asked."""
         self._clients = {
@@ -96,8 +110,8 @@ class AwsSource:
         What was signed before a freeze and refused after it is signed and sent again, once.
         """
         if variable := self._unusable.get(call.service):
-            message = f"{variable} is not an http:// or https:// URL"
-            raise UpstreamError(NOT_OPEN, message=message, service=call.service)
+            reason = f"{variable} is not an http:// or https:// URL"
+            raise UpstreamError(NOT_OPEN, reason=reason, service=call.service)
         self._current.call = call
         renewals = self._credentials.renewals
         try:
@@ -117,7 +131,7 @@ class AwsSource:
         except ClientError as error:
             raise self._refused(call, error) from error
         except (BotoCoreError, HTTPClientError, ResponseParserError) as error:
-            raise _failed(call, error) from error
+            raise self._failed(call, error) from error
         call.request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
         return answer
 
@@ -152,6 +166,8 @@ class AwsSource:
             client = self._session.client(name, **arguments, config=proxies)
         client.meta.events.register("request-created", self._before_attempt)
         client.meta.events.register("response-received", self._after_attempt)
+        retries = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}"
+        client.meta.events.register_first(retries, _reconnect)
         return client
 
     def _endpoint(self, service: Service) -> tuple[str, str]:
@@ -214,20 +230,32 @@ class AwsSource:
             or is_transient(code, message=message, status=metadata.get("HTTPStatusCode", 0)),
         )
 
+    def _failed(self, call: Call, error: Exception) -> UpstreamError:
+        """Translate what never became an answer; only network trouble is worth another try."""
+        trouble = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
+        host = urlsplit(self._clients[call.service].meta.endpoint_url).hostname or ""
+        return UpstreamError(
+            type(error).__name__,
+            reason=reason_of(error, host=host),
+            service=call.service,
+            transient=isinstance(error, trouble),
+        )
+
 
 def open_source(
     config: ParametersConfig,
     environ: Mapping[str, str],
     *,
     learned: Callable[[str, str], None] = lambda *_: None,
+    connector: Connector | None = None,
 ) -> AwsSource:
     """Build the clients; takes a tenth of a second of CPU."""
-    return AwsSource(config, environ, learned=learned)
+    return AwsSource(config, environ, learned=learned, connector=connector)
 
 
-def _failed(call: Call, error: Exception) -> UpstreamError:
-    """Translate what never became an answer; only network trouble is worth another try."""
-    trouble = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
-    return UpstreamError(
-        type(error).__name__, service=call.service, transient=isinstance(error, trouble)
-    )
+def _reconnect(
+    attempts: int, caught_exception: Exception | None = None, **_: object
+) -> float | None:
+    """Return the pause before AWS is connected again; None leaves it to botocore."""
+    never_connected = isinstance(caught_exception, NEVER_CONNECTED)
+    return RECONNECT_PAUSE_S if never_connected and attempts < ATTEMPTS else None

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from extension.parameters.source import ATTEMPTS, CONNECT_S
 from extension.settings.config import read_config
 from tests.certificates import write_certificate
 from tests.fake_aws import FakeAws
@@ -251,26 +249,3 @@ async def _forward(url: str, reader: asyncio.StreamReader, writer: asyncio.Strea
 
     with suppress(ConnectionError):
         await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
-
-
-async def test_an_unreachable_aws_is_reported_in_time(aws: FakeAws) -> None:
-    """Three attempts to connect take less than two seconds: Lambda's default timeout is three."""
-    with full_backlog() as port:
-        unreachable = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
-        async with RunningCache({**aws.environment, **unreachable}) as cache:
-            answer = await cache.secret("secretId=n")
-    assert answer.headers["x-amzn-errortype"] == "ConnectTimeoutError"
-    assert ATTEMPTS * CONNECT_S < 2
-
-
-@contextmanager
-def full_backlog() -> Iterator[int]:
-    """Give a port that answers no SYN: its queue is full, and nobody accepts."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(8):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            with suppress(BlockingIOError):
-                waiting.connect(listener.getsockname())
-        yield listener.getsockname()[1]

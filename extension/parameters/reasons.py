@@ -1,0 +1,67 @@
+"""Why a call never became an answer of AWS, and what to do about it, in words for a log line.
+
+PURE. Errors of libraries are named by their kind and by the system's own words, never by their
+text, which may hold a proxy's password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+ROUTE = "a function in a VPC needs a NAT gateway or a VPC endpoint to reach AWS"
+AUTHORITIES = "AWS_CA_BUNDLE may name a PEM file of further authorities"
+PROXY = "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, and NO_PROXY"
+CREDENTIALS = (
+    "neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is"
+    " set"
+)
+
+
+def reason_of(error: Exception, *, host: str) -> str:
+    """Return cause and remedy of an error of botocore; empty where its name says it all."""
+    match type(error).__name__:
+        case "ConnectTimeoutError" | "EndpointConnectionError":
+            return f"no connection to {host}: {_cause(error)}; {ROUTE}"
+        case "SSLError":
+            return f"no TLS with {host}: {_cause(error)}; {AUTHORITIES}"
+        case "ProxyConnectionError":
+            return f"no connection through the proxy: {_cause(error)}; {PROXY}"
+        case "ReadTimeoutError":
+            return f"{host} accepts connections and does not answer"
+        case "NoCredentialsError":
+            return CREDENTIALS
+        case "CredentialRetrievalError":
+            return "AWS_CONTAINER_CREDENTIALS_FULL_URI does not answer with credentials"
+    return ""
+
+
+def _cause(error: Exception) -> str:
+    """Return the words of the innermost error of the system."""
+    words = [said for each in _chain(error) if (said := _said(each))]
+    return words[-1] if words else "it failed"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was made of."""
+    seen: list[BaseException] = []
+    inner: object = error
+    while isinstance(inner, BaseException) and inner not in seen:
+        seen.append(inner)
+        yield inner
+        named = getattr(inner, "kwargs", {}).get("error") or getattr(inner, "original_error", None)
+        inner = named or inner.__cause__ or inner.__context__ or _argument(inner)
+
+
+def _argument(error: BaseException) -> object:
+    return next((each for each in error.args if isinstance(each, BaseException)), None)
+
+
+def _said(error: BaseException) -> str:
+    """Return the words of one error, if they are the system's or OpenSSL's."""
+    if words := getattr(error, "verify_message", ""):
+        return str(words)
+    if words := getattr(error, "reason", ""):
+        return words.replace("_", " ").lower() if isinstance(words, str) else ""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if isinstance(error, TimeoutError) else ""

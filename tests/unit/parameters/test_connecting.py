@@ -1,0 +1,147 @@
+"""Connections within one time limit, whatever names and addresses do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import pytest
+
+from extension.parameters.connecting import MOST_LOOKUPS, Address, Connector, Resolve
+from tests.blackholes import full_backlog
+from tests.waiting import PATIENCE_S
+
+SHORT_S = 0.2
+
+
+def resolving_to(*addresses: tuple[str, int]) -> Resolve:
+    """Return a resolver that lists these IPv4 addresses for every name."""
+
+    def resolve(*_: Any) -> list[Address]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", each) for each in addresses]
+
+    return resolve
+
+
+class HangingResolver:
+    """Does not answer until it is released; counts who asks."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.released = threading.Event()
+
+    def __call__(self, *_: Any) -> Sequence[Address]:
+        """Hang."""
+        self.asked += 1
+        self.released.wait(PATIENCE_S)
+        return resolving_to(("127.0.0.1", 1))()
+
+
+@pytest.fixture
+def hanging() -> Iterator[HangingResolver]:
+    """A resolver that is released at the end."""
+    resolver = HangingResolver()
+    yield resolver
+    resolver.released.set()
+
+
+@contextmanager
+def listener() -> Iterator[tuple[str, int]]:
+    """Give an address that accepts connections."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        yield host, port
+
+
+@contextmanager
+def refusing() -> Iterator[tuple[str, int]]:
+    """Give an address that refuses connections, as its socket does not listen."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        host, port = bound.getsockname()
+        yield host, port
+
+
+@contextmanager
+def blackholes(number: int) -> Iterator[list[tuple[str, int]]]:
+    """Give addresses that answer no SYN."""
+    with ExitStack() as stack:
+        yield [("127.0.0.1", stack.enter_context(full_backlog())) for _ in range(number)]
+
+
+def connected(connector: Connector, *, within_s: float) -> tuple[str, int]:
+    """Return where a connection to some name ends up."""
+    with closing(connector.connect("name.test", 443, within_s=within_s)) as connection:
+        host, port = connection.getpeername()
+        return host, port
+
+
+def test_an_address_that_answers_wins_over_those_before_it() -> None:
+    """One blackholed address of a name costs a moment, not the connection."""
+    with blackholes(3) as dead, listener() as alive:
+        assert connected(Connector(resolve=resolving_to(*dead, alive)), within_s=30) == alive
+
+
+def test_a_refusal_makes_way_for_the_next_address() -> None:
+    """The first one refuses, the second one accepts."""
+    with refusing() as dead, listener() as alive:
+        assert connected(Connector(resolve=resolving_to(dead, alive)), within_s=30) == alive
+
+
+def test_addresses_that_do_not_answer_share_one_time_limit() -> None:
+    """Eight of them are given up together, and their sockets are closed."""
+    with blackholes(8) as dead, pytest.raises(TimeoutError, match="no address answered"):
+        connected(Connector(resolve=resolving_to(*dead)), within_s=SHORT_S)
+
+
+def test_refusals_of_all_addresses_are_a_refusal() -> None:
+    """There is nothing to wait for."""
+    with refusing() as one, refusing() as other, pytest.raises(ConnectionRefusedError):
+        connected(Connector(resolve=resolving_to(one, other)), within_s=30)
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "Name or service not known"), OSError()])
+def test_the_resolvers_error_is_raised(error: OSError) -> None:
+    """A name that does not exist is reported as such."""
+
+    def resolve(*_: Any) -> list[Address]:
+        raise error
+
+    with pytest.raises(type(error)):
+        connected(Connector(resolve=resolve), within_s=30)
+
+
+def test_a_name_that_no_host_can_have_is_an_os_error() -> None:
+    """The codec of such names raises UnicodeError, which no caller expects."""
+    with pytest.raises(OSError, match="no host has such a name"):
+        Connector().connect("a..b", 443, within_s=30)
+
+
+def test_a_name_without_addresses_is_an_os_error() -> None:
+    """The resolver may list none."""
+    with pytest.raises(OSError, match="no address"):
+        connected(Connector(resolve=resolving_to()), within_s=30)
+
+
+def test_a_resolution_that_hangs_is_left_behind(hanging: HangingResolver) -> None:
+    """Each caller waits for its own time and asks once more, up to a number of threads."""
+    connector = Connector(resolve=hanging)
+    for _ in range(MOST_LOOKUPS + 2):
+        with pytest.raises(TimeoutError, match="the name was not resolved"):
+            connected(connector, within_s=0.01)
+    assert hanging.asked == MOST_LOOKUPS
+
+
+async def test_a_resolution_that_ends_late_serves_who_asks_then(hanging: HangingResolver) -> None:
+    """Those that wait take whichever resolution ends first."""
+    with listener() as alive:
+        connector = Connector(
+            resolve=lambda *asked: hanging(*asked) and resolving_to(alive)(*asked)
+        )
+        waiting = asyncio.create_task(asyncio.to_thread(connected, connector, within_s=PATIENCE_S))
+        hanging.released.set()
+        assert await waiting == alive
