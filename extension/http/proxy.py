@@ -12,22 +12,45 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 
+class BadProxyError(ValueError):
+    """A proxy that is no URL; the text names its variable, not its value."""
+
+
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
-    """Return the proxy's URL for `url`, None to go there directly."""
+    """Return the proxy's URL for `url`, None to go there directly.
+
+    Raises:
+        BadProxyError: it is not an http or https URL. Going there directly is not what is wanted.
+    """
     parts = urlsplit(url)
     if _is_loopback(parts.hostname or ""):
         return None
     # HTTP_PROXY could be a request's header where CGI is near, so only lower case counts.
     names = ("https_proxy", "HTTPS_PROXY") if parts.scheme == "https" else ("http_proxy",)
-    proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")
-    excluded = _first(environ, "no_proxy", "NO_PROXY")
+    variable, proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")
+    _, excluded = _first(environ, "no_proxy", "NO_PROXY")
     if not proxy or proxy_bypass_environment(parts.netloc, {"no": excluded}):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not _is_usable(proxy):
+        raise BadProxyError(f"{variable} is not an http:// or https:// URL of a proxy")
+    return proxy
 
 
-def _first(environ: Mapping[str, str], *names: str) -> str:
-    return next((environ[name].strip() for name in names if environ.get(name, "").strip()), "")
+def _first(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
+    """Return the first of some variables that is set, and its value."""
+    found = ((name, value) for name in names if (value := environ.get(name, "").strip()))
+    return next(found, ("", ""))
+
+
+def _is_usable(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return parts.scheme in {"http", "https"} and host != "" and " " not in host and port != 0
 
 
 def _is_loopback(host: str) -> bool:

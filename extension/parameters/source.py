@@ -26,7 +26,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from extension.http.proxy import proxy_for
+from extension.http.proxy import BadProxyError, proxy_for
 from extension.parameters.answer import Answer
 from extension.parameters.aws_session import AwsSession
 from extension.parameters.calls import Call
@@ -99,7 +99,7 @@ class AwsSource:
         self._credentials = SandboxCredentials(environ, learned=learned)
         self._session = AwsSession(self._credentials, connector=connector or Connector())
         self._unusable: dict[Service, str] = {}
-        """The variable that keeps a service from being asked."""
+        """What keeps a service from being asked."""
         self._clients = {
             service: client for service in _CLIENTS if (client := self._client(service, config))
         }
@@ -109,8 +109,7 @@ class AwsSource:
 
         What was signed before a freeze and refused after it is signed and sent again, once.
         """
-        if variable := self._unusable.get(call.service):
-            reason = f"{variable} is not an http:// or https:// URL"
+        if reason := self._unusable.get(call.service):
             raise UpstreamError(NOT_OPEN, reason=reason, service=call.service)
         self._current.call = call
         renewals = self._credentials.renewals
@@ -148,10 +147,10 @@ class AwsSource:
             client.close()
 
     def _client(self, service: Service, config: ParametersConfig) -> Any:
-        """Build one client, None where its endpoint cannot be one."""
+        """Build one client, None where its endpoint or its proxy cannot be one."""
         variable, endpoint = self._endpoint(service)
         if endpoint and not is_http_url(endpoint):
-            self._unusable[service] = variable
+            self._unusable[service] = f"{variable} is not an http:// or https:// URL"
             return None
         arguments = {
             "region_name": self._region,
@@ -160,7 +159,12 @@ class AwsSource:
         }
         name, limits = _CLIENTS[service], self._limits(service, config)
         client = self._session.client(name, **arguments, config=Config(**limits, proxies={}))
-        if proxy := proxy_for(client.meta.endpoint_url, self._environ):
+        try:
+            proxy = proxy_for(client.meta.endpoint_url, self._environ)
+        except BadProxyError as error:
+            self._unusable[service] = str(error)
+            return None
+        if proxy:
             # Only now is it known which host is asked, and NO_PROXY may name that.
             proxies = Config(**limits, proxies={"http": proxy, "https": proxy})
             client = self._session.client(name, **arguments, config=proxies)

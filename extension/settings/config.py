@@ -575,7 +575,7 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
         telemetry=telemetry,
         otlp=otlp,
         withheld=_missed(telemetry, withheld),
-        notes=tuple(_without_effect(telemetry)),
+        notes=(*_without_effect(telemetry), *_left_out(telemetry)),
         redaction=redaction,
         parameters=parameters,
         aws=aws,
@@ -625,3 +625,18 @@ def _without_effect(telemetry: TelemetryConfig) -> Iterator[str]:
         elsewhere = signal in telemetry.posted and not telemetry.gets_post_headers(signal)
         if telemetry.post_headers and elsewhere:
             yield f"DISPATCH_POST_HEADERS are not used for {signal}: their URI is of another origin"
+
+
+def _left_out(telemetry: TelemetryConfig) -> Iterator[str]:
+    """Yield which entries of the resource attributes are none, by their place: as for headers."""
+    pairs = filter(None, map(str.strip, telemetry.resource_attributes.split(",")))
+    places = [
+        str(place)
+        for place, pair in enumerate(pairs, start=1)
+        if "=" not in pair or pair.startswith("=")
+    ]
+    if places:
+        yield (
+            f"OTEL_RESOURCE_ATTRIBUTES: entries left out: {', '.join(places)}; allowed: "
+            "key=value pairs, comma-separated, URL-encoded"
+        )

@@ -92,7 +92,8 @@ def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, t
             values[name] = error.value
             problems.append(_problem(row, text, error.consequence))
         except ValueError:
-            problems.append(_problem(row, text, f"is ignored, using {row.default!r}"))
+            instead = "" if row.default == "" else f", using {row.default!r}"
+            problems.append(_problem(row, text, f"is ignored{instead}"))
     return section(**values), tuple(problems)
 
 
@@ -223,7 +224,7 @@ def http_url() -> Kind[str]:
 
     def parse(given: str) -> str:
         if not is_http_url(given):
-            raise BadValueError(given)
+            raise ReplacedError("", consequence="is ignored: nothing is posted there")
         return given
 
     return Kind(parse=parse, allowed="an http:// or https:// URL", secret=True)

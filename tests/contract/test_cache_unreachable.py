@@ -181,3 +181,17 @@ async def test_a_proxy_that_refuses_is_explained_without_its_password(aws: FakeA
     assert "Connection refused" in line["reason"]
     assert "HTTPS_PROXY" in line["reason"]
     assert b"hunter2" not in answer.body + str(cache.log.parsed).encode()
+
+
+async def test_a_proxy_that_is_no_url_is_named(aws: FakeAws) -> None:
+    """Both services need it, and are not asked around it."""
+    environ = {
+        **aws.environment,
+        "AWS_ENDPOINT_URL": "https://secrets.test",
+        "HTTPS_PROXY": "socks5://user:hunter2@proxy.test:1080",
+    }
+    async with RunningCache(environ) as cache:
+        answer = await cache.secret("secretId=a")
+    (line,) = cache.log.parsed
+    assert answer.status == 400
+    assert line["reason"] == "HTTPS_PROXY is not an http:// or https:// URL of a proxy"

@@ -206,5 +206,5 @@ class Delivery:
 
 
 def _said(outcome: Outcome) -> dict[str, str]:
-    """Return the endpoint's words for a line, if it has said anything."""
-    return {"said": outcome.said} if outcome.said else {}
+    """Return the setting that a line is about, and the endpoint's words, where there are any."""
+    return {name: text for name in ("variable", "said") if (text := getattr(outcome, name))}

@@ -54,6 +54,8 @@ class Outcome(Frozen):
     """The status or the kind of failure, in our words."""
     said: str = ""
     """The endpoint's words, cut and without credentials."""
+    variable: str = ""
+    """The one that names the endpoint."""
     retry_after_s: float = 0.0
     rejected_items: int = 0
     """How many of an accepted batch the endpoint refused (partial success)."""

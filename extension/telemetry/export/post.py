@@ -18,6 +18,7 @@ import aiohttp
 
 from extension import __version__
 from extension.process.budget import Budget
+from extension.process.frozen import replace
 from extension.telemetry.export.answers import (
     Answer,
     EndpointMessage,
@@ -37,6 +38,8 @@ USER_AGENT = f"lambda-dispatch/{__version__} Python/{'.'.join(map(str, sys.versi
 LARGE_BYTES = 65_536
 """From here on compressing is left to a thread: the event loop has GETs to answer."""
 
+AUTHORITIES = "OTEL_EXPORTER_OTLP_CERTIFICATE may name a PEM file of further authorities"
+PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
 NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
 
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
@@ -125,6 +128,12 @@ class Post:
         target = self._targets.get(signal)
         if target is None:
             return Outcome(kind="unauthenticated", cause="credentials not resolved")
+        outcome = await self._send(target, body, content_type, budget, read)
+        return replace(outcome, variable=target.variable)
+
+    async def _send(
+        self, target: Target, body: bytes, content_type: str, budget: Budget, read: Read
+    ) -> Outcome:
         headers = {
             **target.headers,
             "Accept-Encoding": "identity",
@@ -190,18 +199,21 @@ def describe_failure(error: Exception) -> str:
 def _detail(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return str(getattr(error.certificate_error, "verify_message", ""))
+            return f"{getattr(error.certificate_error, 'verify_message', '')}; {AUTHORITIES}"
         case aiohttp.ClientConnectorSSLError():
-            return str(getattr(error.os_error, "reason", None) or "no TLS")
+            reason = getattr(error.os_error, "reason", None) or "no TLS"
+            return f"{reason.replace('_', ' ').lower()}: does it expect http?"
+        case aiohttp.ClientProxyConnectionError():
+            return f"the proxy, {os.strerror(error.os_error.errno or 0)}; {PROXIES}"
         case aiohttp.ClientConnectorDNSError():
             return "the host name is not found"
         case aiohttp.ClientConnectorError():
             number = error.os_error.errno
             return os.strerror(number) if number else ""
         case aiohttp.ServerDisconnectedError():
-            return "closes the connection without an answer"
+            return "closes the connection without an answer (https? gRPC?)"
         case aiohttp.ClientHttpProxyError():
-            return f"the proxy answers status {error.status}"
+            return f"the proxy answers status {error.status}; {PROXIES}"
         case aiohttp.ClientResponseError():
             return NO_HTTP
     return ""

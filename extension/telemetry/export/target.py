@@ -14,7 +14,7 @@ from urllib.parse import unquote, urldefrag, urlsplit, urlunsplit
 
 from yarl import URL
 
-from extension.http.proxy import proxy_for
+from extension.http.proxy import BadProxyError, proxy_for
 from extension.process.frozen import Frozen
 from extension.process.log import Log
 from extension.settings.config import OtlpConfig, TelemetryConfig
@@ -47,6 +47,9 @@ OURS = frozenset(
 )
 """Headers that say where a body ends and what it is: a user's would be wrong for the next body."""
 
+HEADER_LIST = "name=value, comma-separated, URL-encoded"
+REFERENCES = "${secretsmanager:NAME}, ${ssm:NAME} or ${arn:…}"
+
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -57,6 +60,8 @@ class Target(Frozen):
     headers: Mapping[str, str]
     compression: str
     timeout_s: float
+    variable: str = ""
+    """The one that names it."""
     tls: ssl.SSLContext | None = None
     proxy: str | None = None
 
@@ -86,12 +91,13 @@ def _target(
     config: TelemetryConfig, otlp: OtlpConfig, signal: Signal, *, environ: Mapping[str, str]
 ) -> tuple[Target, list[str]]:
     """Return one signal's target, and what of the settings is ignored."""
-    given = signal_url(config.post_uri, signal, own=config.own_uri_of(signal))
-    url, authorization = split_user_info(given)
-    _check(url, signal)
+    own = config.own_uri_of(signal)
+    variable = f"DISPATCH_{signal.upper()}_URI" if own else "DISPATCH_POST_URI"
+    url, authorization = split_user_info(signal_url(config.post_uri, signal, own=own))
+    _check(url, variable)
     headers, ignored = _headers(config, otlp, signal)
     if authorization and "authorization" in headers:
-        ignored.append("user information in a URI: the authorization header is used instead")
+        ignored.append(f"{variable}: its user information gives way to an authorization header")
     elif authorization:
         headers["authorization"] = authorization
     target = Target(
@@ -99,20 +105,28 @@ def _target(
         headers=headers,
         compression=otlp.compression or ("none" if signal == "events" else "gzip"),
         timeout_s=otlp.timeout_ms / 1000,
+        variable=variable,
         tls=build_tls(otlp, environ) if url.startswith("https:") else None,
-        proxy=proxy_for(url, environ),
+        proxy=_proxy(url, environ),
     )
     return target, ignored
 
 
-def _check(url: str, signal: Signal) -> None:
+def _proxy(url: str, environ: Mapping[str, str]) -> str | None:
+    try:
+        return proxy_for(url, environ)
+    except BadProxyError as error:
+        raise SettingError(str(error)) from error
+
+
+def _check(url: str, variable: str) -> None:
     """Raise SettingError for a URL that aiohttp would refuse at each export."""
     try:
         host = (URL(url).raw_host or "").encode("idna")  # as it is looked up
     except ValueError:
         host = b""
     if not host:
-        raise SettingError(f"the URI of {signal} has no host that can exist")
+        raise SettingError(f"{variable} has no host that can exist")
 
 
 def _headers(
@@ -123,8 +137,13 @@ def _headers(
     text = config.post_headers if config.gets_post_headers(signal) else ""
     if not text:
         variable, text = "OTEL_EXPORTER_OTLP_HEADERS", otlp.headers
-    headers, malformed = parse_headers(text)
-    ignored = [f"{variable}: {malformed} pairs that are no headers"] if malformed else []
+    headers, unusable = parse_headers(text)
+    ignored = []
+    if unusable:
+        places = ", ".join(map(str, unusable))
+        ignored.append(f"{variable}: entries left out: {places}; allowed: {HEADER_LIST}")
+    if "${" in text:  # a reference would have been replaced
+        ignored.append(f"{variable}: ${{…}} stands for itself; allowed: {REFERENCES}")
     for name in sorted(OURS & headers.keys()):
         del headers[name]
         ignored.append(f"{variable}: {name} is not for users to set")
@@ -163,15 +182,18 @@ def is_loopback(url: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def parse_headers(text: str) -> tuple[dict[str, str], int]:
-    """Read `key=value,…` with percent-encoded values; return them and how many were malformed."""
+def parse_headers(text: str) -> tuple[dict[str, str], list[int]]:
+    """Read `key=value,…` with percent-encoded values.
+
+    Return them and what is left out, by its place in the list, from 1: it may hold a key.
+    """
     headers: dict[str, str] = {}
-    malformed = 0
-    for pair in filter(None, (part.strip() for part in text.split(","))):
+    unusable = []
+    for place, pair in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
         name, separator, value = pair.partition("=")
         name, value = unquote(name).strip().lower(), unquote(value).strip()
         if not separator or not HEADER_NAME.fullmatch(name) or not value.isprintable():
-            malformed += 1
+            unusable.append(place)
             continue
         headers[name] = value
-    return headers, malformed
+    return headers, unusable

@@ -84,5 +84,6 @@ def _refuse() -> str:
 
 
 def _told(variable: str, error: Exception) -> str:
-    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
-    return f"{variable}: {reason}"
+    # OpenSSL's own word before its sentence, which ends in a line of its source.
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    return f"{variable}: {reason.replace('_', ' ').lower()}; allowed: a PEM file that can be read"

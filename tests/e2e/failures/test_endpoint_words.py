@@ -55,6 +55,7 @@ async def test_its_words_are_in_a_line(
         answers = await stage.invoke({})
     assert_unharmed(stage, answers)
     [line] = [line for line in stage.own_lines if line["message"] == message]
+    assert line["variable"] == "DISPATCH_POST_URI"
     assert words.items() <= line.items()
 
 
@@ -87,7 +88,7 @@ async def test_user_information_and_a_header_go_together(run: Run, intake: Intak
     assert all(told == sent for told, sent in lengths)
     assert stage.causes == [
         "DISPATCH_POST_HEADERS: content-length is not for users to set",
-        "user information in a URI: the authorization header is used instead",
+        "DISPATCH_POST_URI: its user information gives way to an authorization header",
     ]
     assert_no_line_says(stage, "p4ssw0rd")
 
@@ -99,3 +100,21 @@ async def test_we_say_who_we_are(run: Run, intake: Intake) -> None:
     [agent] = {request.headers["User-Agent"] for request in intake.requests}
     assert agent.startswith("lambda-dispatch/")
     assert " Python/3." in agent
+
+
+@pytest.mark.parametrize(
+    ("proxy", "cause"),
+    [
+        ("http://u:p4ssw0rd@127.0.0.1:1", "ClientProxyConnectionError: the proxy, "),
+        ("socks5://u:p4ssw0rd@proxy", "SettingError: HTTPS_PROXY is not an http"),
+    ],
+)  # fmt: skip
+async def test_a_proxy_that_does_not_work_is_explained(run: Run, proxy: str, cause: str) -> None:
+    """The line names the variable, without the password in it."""
+    environment = {"DISPATCH_POST_URI": "https://collector.invalid", "HTTPS_PROXY": proxy}
+    async with run(environment=environment) as stage:
+        answers = await stage.invoke({})
+    assert_unharmed(stage, answers)
+    assert stage.causes[0].startswith(cause)
+    assert "HTTPS_PROXY" in stage.causes[0]
+    assert_no_line_says(stage, "p4ssw0rd")

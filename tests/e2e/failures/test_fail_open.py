@@ -67,7 +67,7 @@ async def test_the_endpoints_url_is_none_so_nobody_listens(run_broken: Run, url:
 
 
 NO_TELEMETRY_API = (
-    "from extension import early_calls",
+    "from extension.platform import early_calls",
     "problem = ('telemetry', early_calls.NO_TELEMETRY_API)",
     "early_calls.subscribe = lambda booted, _: bool(booted.problems.append(problem))",
 )
@@ -94,7 +94,7 @@ async def test_the_endpoints_host_cannot_exist(run: Run) -> None:
         answers = await stage.invoke({}, {})
     assert_unharmed(stage, answers)
     assert stage.complaints == ["switched off"]
-    assert stage.causes == ["SettingError: the URI of traces has no host that can exist"]
+    assert stage.causes == ["SettingError: DISPATCH_POST_URI has no host that can exist"]
 
 
 async def test_the_endpoints_url_leads_nowhere(run: Run, intake: Intake) -> None:

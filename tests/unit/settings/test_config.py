@@ -34,3 +34,23 @@ def test_each_variable_is_read_once_and_explained() -> None:
     rows = [row for section in USER_SECTIONS for row in variables(section)]
     assert len({row.name for row in rows}) == len(rows)
     assert all(row.meaning and row.kind.allowed for row in rows)
+
+
+def test_a_url_that_cannot_be_used_and_what_follows_are_one_line() -> None:
+    """Its value may hold a key."""
+    _, [problem] = read_config({"DISPATCH_POST_URI": "localhost:4318"})
+    assert str(problem) == (
+        "DISPATCH_POST_URI = (not shown) is ignored: nothing is posted there; "
+        "allowed: an http:// or https:// URL"
+    )
+
+
+def test_resource_attributes_that_are_none_are_named_by_their_place() -> None:
+    """The others are used."""
+    config, problems = read_config({"OTEL_RESOURCE_ATTRIBUTES": "team: shop,a=1,=x,,b="})
+    assert problems == ()
+    [note] = config.notes
+    assert note == (
+        "OTEL_RESOURCE_ATTRIBUTES: entries left out: 1, 3; allowed: "
+        "key=value pairs, comma-separated, URL-encoded"
+    )

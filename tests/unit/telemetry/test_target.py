@@ -34,7 +34,11 @@ def test_the_plain_case() -> None:
     """Spans go below the base URL, compressed, directly, within ten seconds."""
     assert targets({}) == {
         "traces": Target(
-            url="http://collector:4318/v1/traces", headers={}, compression="gzip", timeout_s=10
+            url="http://collector:4318/v1/traces",
+            headers={},
+            compression="gzip",
+            timeout_s=10,
+            variable="DISPATCH_POST_URI",
         )
     }
 
@@ -60,7 +64,13 @@ def test_the_json_format_has_one_target() -> None:
     """The URL as it stands, and no compression that its receiver did not ask for."""
     seen = targets({"DISPATCH_FORMAT": "json", "DISPATCH_POST_URI": "http://h/v1/traces?x=1"})
     assert seen == {
-        "events": Target(url="http://h/v1/traces?x=1", headers={}, compression="none", timeout_s=10)
+        "events": Target(
+            url="http://h/v1/traces?x=1",
+            headers={},
+            compression="none",
+            timeout_s=10,
+            variable="DISPATCH_POST_URI",
+        )
     }
 
 
@@ -302,7 +312,7 @@ def test_an_authorization_header_wins_over_user_information(
 
 def test_a_host_that_cannot_exist_is_told_at_once() -> None:
     """No export would ever get better by waiting."""
-    with pytest.raises(SettingError, match="traces"):
+    with pytest.raises(SettingError, match="DISPATCH_POST_URI has no host"):
         targets({"DISPATCH_POST_URI": f"http://{'x' * 64}.example/"})
 
 
@@ -375,3 +385,48 @@ def test_an_unusable_file_of_authorities_is_not_used(
 def test_proxy(url: str, environ: dict[str, str], proxy: str | None) -> None:
     """The usual variables, and never for loopback."""
     assert proxy_for(url, environ) == proxy
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://u:hunter2@p:1080", "http://u:hunter2@p:x", "http://", "http://a b:1"]
+)
+def test_a_proxy_that_is_no_url_is_named(proxy: str) -> None:
+    """Its value is not repeated, and the endpoint is not posted to around it."""
+    environ = {"DISPATCH_POST_URI": "https://collector", "HTTPS_PROXY": proxy}
+    with pytest.raises(SettingError) as raised:
+        targets(environ)
+    assert str(raised.value) == "HTTPS_PROXY is not an http:// or https:// URL of a proxy"
+
+
+def causes(environ: Mapping[str, str]) -> list[str]:
+    """Return what the lines about the targets of an environment say."""
+    lines = LogLines()
+    targets(environ, lines=lines)
+    return [str(line["cause"]) for line in lines.parsed]
+
+
+@pytest.mark.parametrize("variable", ["DISPATCH_POST_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"])
+def test_entries_that_are_no_headers_are_named_by_their_place(variable: str) -> None:
+    """One may be a key that was written without its name, so that no text of it is repeated."""
+    [cause] = causes({variable: "a=1,Authorization: Bearer hunter2,,=x,b=2"})
+    assert cause == (
+        f"{variable}: entries left out: 2, 3; allowed: name=value, comma-separated, URL-encoded"
+    )
+
+
+def test_what_looks_like_a_reference_and_is_none_is_reported() -> None:
+    """It would be sent as it stands, and the endpoint would only say that it is no key."""
+    [cause] = causes({"DISPATCH_POST_HEADERS": "api-key=${secret:name}"})
+    assert cause == (
+        "DISPATCH_POST_HEADERS: ${…} stands for itself; allowed: "
+        "${secretsmanager:NAME}, ${ssm:NAME} or ${arn:…}"
+    )
+
+
+def test_the_variable_of_each_url_is_known() -> None:
+    """Lines about an export name it."""
+    environ = {"DISPATCH_SIGNALS": "traces,logs", "DISPATCH_LOGS_URI": "http://other/logs"}
+    assert {name: each.variable for name, each in targets(environ).items()} == {
+        "traces": "DISPATCH_POST_URI",
+        "logs": "DISPATCH_LOGS_URI",
+    }
