@@ -17,6 +17,19 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.37.0"
 """The last version of the conventions in which every name of ours is current: later ones have other
 names for `rpc.system` and `rpc.service`."""
 
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+"""By how the names of their regions begin; all other regions are in `aws`."""
+
+LATEST = "$LATEST"
+
 SCOPE = InstrumentationScope(MARKER, __version__, SCHEMA_URL)
 
 
@@ -31,6 +44,7 @@ def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Reso
         names.CLOUD_PLATFORM: "aws_lambda",
         names.CLOUD_REGION: identity.region,
         names.CLOUD_ACCOUNT_ID: identity.account_id,
+        names.CLOUD_RESOURCE_ID: function_arn(identity),
         names.FAAS_NAME: identity.function_name,
         names.FAAS_VERSION: identity.function_version,
         names.FAAS_INSTANCE: instance_id,
@@ -46,6 +60,21 @@ def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Reso
     named = {names.SERVICE_NAME: identity.service_name} if identity.service_name else {}
     known = {name: value for name, value in found.items() if value}
     return Resource({**known, **told, **named}, SCHEMA_URL)
+
+
+def function_arn(identity: ResourceIdentity) -> str:
+    """Return the ARN of the function's version, empty if a part of it is not known.
+
+    No API tells it before the first invocation, and what INVOKE tells may name an alias.
+    """
+    region, account, name = identity.region, identity.account_id, identity.function_name
+    if not (region and account and name):
+        return ""
+    starts = (start for start in PARTITIONS if region.startswith(start))
+    partition = PARTITIONS.get(next(starts, ""), "aws")
+    version = identity.function_version
+    qualifier = f":{version}" if version not in ("", LATEST) else ""
+    return f"arn:{partition}:lambda:{region}:{account}:function:{name}{qualifier}"
 
 
 def parse_resource_attributes(text: str) -> dict[str, str]:

@@ -74,7 +74,7 @@ async def test_raises(run: Run, intake: Intake) -> None:
 
 
 async def test_cannot_be_imported(run_patient: Run, intake: Intake) -> None:
-    """Init fails again and again; each invocation that it fails is told as what it is."""
+    """Init fails again and again: each attempt is a span with its message, as is what it fails."""
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_patient(environment=environment, handler="broken_import.handler") as stage:
         answers = await stage.invoke({}, {})
@@ -82,6 +82,12 @@ async def test_cannot_be_imported(run_patient: Run, intake: Intake) -> None:
     assert_lived_until_shutdown(stage)
     assert_arrived(stage, intake)
     assert [span.status for span in invocations(intake)] == ["ERROR", "ERROR"]
+    attempts = [span for span in intake.spans if span.name == "init"]
+    phases = [span.attributes["lambda_dispatch.init.phase"] for span in attempts]
+    assert phases == ["init", "invoke", "invoke"]
+    assert {span.status for span in attempts} == {"ERROR"}
+    assert all("no such library" in span.status_message for span in attempts)
+    assert len({span.span_id for span in attempts}) == len(attempts)
 
 
 def named(intake: Intake, name: str) -> list[Span]:
