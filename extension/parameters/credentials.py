@@ -28,6 +28,9 @@ MAX_TOKENS = 4
 
 METHOD = "container-role"
 
+PAUSE_S = 0.1
+"""Between attempts to ask the endpoint, in place of botocore's second: it is in this sandbox."""
+
 FIELDS = {
     "access_key": "AccessKeyId",
     "secret_key": "SecretAccessKey",
@@ -63,6 +66,7 @@ class SandboxCredentials:
         self._environ = environ
         self._learned = learned
         self._lock = threading.Lock()
+        self._never = threading.Event()
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._renewable: _ContainerCredentials | None = None
         self.renewals = 0
@@ -130,7 +134,8 @@ class SandboxCredentials:
         token = self._value("AWS_CONTAINER_AUTHORIZATION_TOKEN")
         headers = {"Authorization": token} if token else None
         try:
-            answer = ContainerMetadataFetcher().retrieve_full_uri(self._uri(), headers=headers)
+            fetcher = ContainerMetadataFetcher(sleep=lambda _: self._never.wait(PAUSE_S))
+            answer = fetcher.retrieve_full_uri(self._uri(), headers=headers)
             fetched = {name: answer[field] for name, field in FIELDS.items()}
         except (MetadataRetrievalError, ValueError, LookupError, TypeError) as error:
             raise CredentialRetrievalError(provider=METHOD, error_msg="no answer") from error

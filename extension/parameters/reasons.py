@@ -17,11 +17,15 @@ CREDENTIALS = (
 )
 
 
-def reason_of(error: Exception, *, host: str) -> str:
-    """Return cause and remedy of an error of botocore; empty where its name says it all."""
+def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
+    """Return cause and remedy of an error of botocore; empty where its name says it all.
+
+    `named_by` is the variable that names the host, if it is not AWS's own.
+    """
     match type(error).__name__:
         case "ConnectTimeoutError" | "EndpointConnectionError":
-            return f"no connection to {host}: {_cause(error)}; {ROUTE}"
+            remedy = f"{named_by} names it" if named_by else ROUTE
+            return f"no connection to {host}: {_cause(error)}; {remedy}"
         case "SSLError":
             return f"no TLS with {host}: {_cause(error)}; {AUTHORITIES}"
         case "ProxyConnectionError":

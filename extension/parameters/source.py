@@ -21,6 +21,7 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
+    InvalidRegionError,
     ProxyConnectionError,
     SSLError,
 )
@@ -100,9 +101,12 @@ class AwsSource:
         self._session = AwsSession(self._credentials, connector=connector or Connector())
         self._unusable: dict[Service, str] = {}
         """What keeps a service from being asked."""
-        self._clients = {
-            service: client for service in _CLIENTS if (client := self._client(service, config))
-        }
+        try:
+            clients = {service: self._client(service, config) for service in _CLIENTS}
+        except InvalidRegionError as error:
+            variable = "AWS_REGION" if self._aws.region else "AWS_DEFAULT_REGION"
+            raise SettingError(f"{variable} is not the name of a region") from error
+        self._clients = {service: client for service, client in clients.items() if client}
 
     def call(self, call: Call) -> Answer:
         """Return the parsed answer, or raise UpstreamError; blocks.
@@ -175,7 +179,7 @@ class AwsSource:
         return client
 
     def _endpoint(self, service: Service) -> tuple[str, str]:
-        """Return the variable that names a service's endpoint, and its value; empty: AWS's own."""
+        """Return the variable that names a service's endpoint, and its value; both empty: AWS's."""
         own = {
             Service.SSM: ("AWS_ENDPOINT_URL_SSM", self._aws.ssm_endpoint),
             Service.SECRETS_MANAGER: (
@@ -185,7 +189,9 @@ class AwsSource:
         }
         if self._aws.ignore_endpoints:
             return "", ""
-        return own[service] if own[service][1] else ("AWS_ENDPOINT_URL", self._aws.endpoint)
+        if own[service][1]:
+            return own[service]
+        return ("AWS_ENDPOINT_URL", self._aws.endpoint) if self._aws.endpoint else ("", "")
 
     def _authorities(self) -> str | bool:
         """Return the file of those who are trusted, True for those that botocore brings."""
@@ -240,7 +246,7 @@ class AwsSource:
         host = urlsplit(self._clients[call.service].meta.endpoint_url).hostname or ""
         return UpstreamError(
             type(error).__name__,
-            reason=reason_of(error, host=host),
+            reason=reason_of(error, host=host, named_by=self._endpoint(call.service)[0]),
             service=call.service,
             transient=isinstance(error, trouble),
         )

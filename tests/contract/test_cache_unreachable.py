@@ -78,10 +78,35 @@ async def test_addresses_that_do_not_answer_are_given_up_together(
         answer = await cache.secret("secretId=a", accept="application/json")
     assert answer.headers["x-amzn-errortype"] == "ConnectTimeoutError"
     reason = answer.json["error"]["message"]
-    assert reason.startswith("no connection to ssm.name.test: no address answered; ")
-    assert "NAT gateway" in reason
+    expected = "no connection to ssm.name.test: no address answered; AWS_ENDPOINT_URL names it"
+    assert reason == expected
     (line,) = cache.log.parsed
     assert (line["attempts"], line["reason"]) == (ATTEMPTS, reason)
+
+
+async def test_without_a_route_to_aws_the_remedy_is_a_route(aws: FakeAws) -> None:
+    """No setting is at fault where a function in a VPC asks AWS's own endpoints."""
+    environ = {**aws.environment, "AWS_ENDPOINT_URL": ""}
+
+    def resolve(*_: Any) -> list[Address]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async with RunningCache(environ, open_source=opening(environ, resolve)) as cache:
+        assert (await cache.secret("secretId=a")).status == 400
+    (line,) = cache.log.parsed
+    assert line["reason"] == (
+        "no connection to secretsmanager.eu-central-1.amazonaws.com: Name or service not known; "
+        "a function in a VPC needs a NAT gateway or a VPC endpoint to reach AWS"
+    )
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+async def test_a_region_that_is_none_is_named(aws: FakeAws, variable: str) -> None:
+    """No host can be made of it."""
+    environ = {**aws.environment, "AWS_REGION": "", variable: "eu central"}
+    async with RunningCache(environ) as cache:
+        answer = await cache.secret("secretId=a", accept="application/json")
+    assert f"{variable} is not the name of a region" in answer.json["error"]["message"]
 
 
 async def test_one_address_that_answers_is_enough(
