@@ -176,3 +176,18 @@ async def test_bad_configuration_is_named_and_survived(tmp_path: Path) -> None:
     assert any(cause.startswith("SECRETS_MANAGER_TTL = 'abc'") for cause in stage.causes)
     assert any(cause.startswith("DISPATCH_POST_URI = (not shown)") for cause in stage.causes)
     assert clean_exits(stage)
+
+
+async def test_every_signal_names_the_function(tmp_path: Path, intake: Intake) -> None:
+    """Logs and metrics are of no invocation, and so the function's ARN is on their resource."""
+    environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_SIGNALS": "traces,logs,metrics"}
+    async with running(tmp_path, environment=environment) as stage:
+        await stage.function.invoke({"print": ["hello"]})
+    [span] = invocations(intake)
+    resources = [each.resource for each in intake.spans]
+    resources += [each.resource for each in intake.logs]
+    resources += [each.resource for each in intake.metrics]
+    assert intake.logs
+    assert intake.metrics
+    arns = {each["cloud.resource_id"] for each in resources}
+    assert arns == {span.attributes["cloud.resource_id"]}

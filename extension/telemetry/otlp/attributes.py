@@ -45,6 +45,7 @@ SECRET_LEAKED = "secret.leaked"  # noqa: S105  # the name of an attribute
 
 ATTEMPTS = "lambda_dispatch.cache.attempts"
 BILLED_DURATION_MS = "lambda_dispatch.billed_duration_ms"
+BILLED_RESTORE_DURATION_MS = "lambda_dispatch.billed_restore_duration_ms"
 CACHE_HITS = "lambda_dispatch.cache.hits"
 CACHE_MISSES = "lambda_dispatch.cache.misses"
 CACHE_STALE = "lambda_dispatch.cache.stale"

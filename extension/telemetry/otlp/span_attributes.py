@@ -54,6 +54,7 @@ def overhead_attributes(overhead: Overhead) -> Attributes:
         names.MAX_MEMORY_USED: None if used_mb is None else used_mb * BYTES_PER_MIB,
         names.INIT_DURATION_MS: report.init_duration_ms,
         names.RESTORE_DURATION_MS: report.restore_duration_ms,
+        names.BILLED_RESTORE_DURATION_MS: report.billed_restore_duration_ms,
     }
 
 

@@ -449,3 +449,17 @@ late logs  1.5 to 1.5  INTERNAL UNSET
   * 1.5 log log.message='late'
 """
     )
+
+
+def test_what_a_restore_took_and_cost_comes_with_the_report() -> None:
+    """Restores of SnapStart are billed, too."""
+    end = given.platform(
+        "report",
+        2.1,
+        requestId="r",
+        status="success",
+        metrics={"durationMs": 1000, "restoreDurationMs": 9.5, "billedRestoreDurationMs": 10},
+    )
+    text = exported([given.start("r", 1), given.done("r", 2)], [end])
+    assert "lambda_dispatch.restore_duration_ms = 9.5" in text
+    assert "lambda_dispatch.billed_restore_duration_ms = 10" in text
