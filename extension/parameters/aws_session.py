@@ -7,6 +7,7 @@ setting has botocore's own default, and a client gets as arguments what `AwsConf
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import botocore.session
@@ -76,7 +77,10 @@ class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is
         """Build a client, without plugins; `verify` and a `Config` with proxies are due."""
         client = create_nested_client(self, name, **arguments)
         # botocore has no argument for it; the other way would be to change urllib3 for everybody.
-        client._endpoint.http_session._pool_classes_by_scheme.update(self._pools)  # noqa: SLF001
+        # A later botocore may have other names: then connecting takes urllib3's time again.
+        with suppress(AttributeError):
+            http = client._endpoint.http_session  # noqa: SLF001
+            http._pool_classes_by_scheme.update(self._pools)  # noqa: SLF001
         return client
 
 
