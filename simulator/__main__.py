@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from simulator.aws.endpoints.summary import summary
 from simulator.command_line import EXIT_BAD_INPUT, Request, parse_arguments
 from simulator.errors import SimulatorError
 from simulator.interruption import EXIT_INTERRUPTED, cancel_on_signals
@@ -44,6 +45,9 @@ async def _run(request: Request) -> int:
         answers = await _invoke(request, around.settings)
         if request.report is not None:
             _draw(request, around, answers, path=request.report)
+        if around.cloudwatch is not None:
+            for line in summary(around.cloudwatch):
+                _print(f"cloudwatch: {line}")
     return 0 if all(answer.status == "success" for answer in answers) else EXIT_FAILED
 
 

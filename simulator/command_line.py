@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_args
 
 from simulator import arguments as read
+from simulator.aws.endpoints import Trouble
 from simulator.settings import FunctionSettings, InitializationType, LogFormat, Tracing
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 EXIT_BAD_INPUT = 2
 _A_DAY_S = 86_400.0
 _MILLION = 1_000_000
-_BESIDE = "lambda-dispatch, if a parameter, a secret or a report is asked for without --extensions."
+_BESIDE = (
+    "lambda-dispatch, if a parameter, a secret, a report or CloudWatch is asked for "
+    "without --extensions."
+)
 _DEFAULT = "default: %(default)s"
 _SEEDED: tuple[tuple[str, Kind, str], ...] = (
     ("--parameter", "String", "a parameter"),
@@ -38,6 +42,7 @@ class Request:
     prints_events: bool
     seeds: tuple[Seed, ...]
     report: Path | None
+    cloudwatch: Trouble | None
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -57,6 +62,10 @@ def parse_arguments(arguments: list[str] | None = None) -> Request:
         parser.error("--report draws OTLP: leave out DISPATCH_FORMAT=json")
     if options.seeds and "AWS_ENDPOINT_URL" in environment:
         parser.error("--parameter, --secure-string and --secret bring their own AWS_ENDPOINT_URL")
+    if options.report and options.cloudwatch:
+        parser.error("telemetry goes either to --report or to --cloudwatch")
+    if (options.denied or options.no_transaction_search) and not options.cloudwatch:
+        parser.error("--deny and --no-transaction-search are for --cloudwatch")
     return Request(
         settings=FunctionSettings(
             code=code,
@@ -83,7 +92,12 @@ def parse_arguments(arguments: list[str] | None = None) -> Request:
         prints_events=options.print_events,
         seeds=tuple(options.seeds),
         report=options.report,
+        cloudwatch=_trouble(options) if options.cloudwatch else None,
     )
+
+
+def _trouble(options: argparse.Namespace) -> Trouble:
+    return Trouble(denied=set(options.denied), transaction_search_off=options.no_transaction_search)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -151,6 +165,20 @@ def _add_surroundings(group: argparse._ArgumentGroup) -> None:
             help=f"{what}, in a local AWS; repeatable; VALUE may be @FILE",
         )
     add("--report", type=read.report_file, metavar="FILE", help="draw the run as an HTML page")
+    add(
+        "--cloudwatch",
+        action="store_true",
+        help="send telemetry to a local X-Ray and CloudWatch, which check signatures and limits",
+    )
+    add(
+        "--deny",
+        action="append",
+        dest="denied",
+        default=[],
+        metavar="ACTION",
+        help="the role lacks xray:PutTraceSegments, or the like; repeatable",
+    )
+    add("--no-transaction-search", action="store_true", help="X-Ray refuses all spans")
 
 
 def _add_run(group: argparse._ArgumentGroup) -> None:

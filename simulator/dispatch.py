@@ -6,6 +6,7 @@ import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from simulator.launcher import write_launcher
@@ -16,21 +17,24 @@ if TYPE_CHECKING:
 
     from simulator.settings import FunctionSettings
 
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
 
 @asynccontextmanager
 async def beside_dispatch(
-    settings: FunctionSettings,
+    settings: FunctionSettings, *, environment: Mapping[str, str] = _EMPTY
 ) -> AsyncIterator[tuple[FunctionSettings, CacheTap]]:
     """Yield settings with the extension, and the tap that notes each GET of the function.
 
     The function finds the port of its cache in its environment: a free one where the wanted is
-    taken.
+    taken. `environment` is what the extension finds beside the settings' own.
     """
     with tempfile.TemporaryDirectory(prefix="extensions-") as folder:
         async with CacheTap(port=wanted_port(settings.environment)) as tap:
-            write_launcher(Path(folder), environment={PORT_VARIABLE: str(tap.cache_port)})
-            environment = {**settings.environment, PORT_VARIABLE: str(tap.port)}
-            yield replace(settings, extensions=Path(folder), environment=environment), tap
+            own = {**environment, PORT_VARIABLE: str(tap.cache_port)}
+            write_launcher(Path(folder), environment=own)
+            variables = {**settings.environment, PORT_VARIABLE: str(tap.port)}
+            yield replace(settings, extensions=Path(folder), environment=variables), tap
 
 
 def wanted_port(environment: Mapping[str, str]) -> int:

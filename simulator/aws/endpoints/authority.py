@@ -10,14 +10,9 @@ import datetime as dt
 import ssl
 from typing import TYPE_CHECKING
 
-try:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-except ImportError as error:
-    from simulator.errors import SimulatorError
-
-    raise SimulatorError(f"{error}; pip install cryptography") from None
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 if TYPE_CHECKING:
     from pathlib import Path

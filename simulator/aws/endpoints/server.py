@@ -21,15 +21,16 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from simulator.aws.endpoints.account import Account
-from simulator.aws.endpoints.authority import Authority
 from simulator.aws.endpoints.limits import MAX_DECOMPRESSED_BYTES
 from simulator.aws.endpoints.request import Received, split_target
 from simulator.aws.endpoints.tunnel import tunnel
+from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from simulator.aws.endpoints.authority import Authority
     from simulator.aws.endpoints.keys import AccessKey
     from simulator.aws.endpoints.trouble import Trouble
 
@@ -81,7 +82,7 @@ class AwsEndpoints(Account):
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="local-aws-"))
-            authority = Authority(Path(folder))
+            authority = _authority(Path(folder))
             self.bundle = authority.bundle
             runner = web.ServerRunner(
                 web.Server(self._handle, access_log=None, auto_decompress=False),
@@ -135,6 +136,15 @@ class AwsEndpoints(Account):
         ids = {"x-amzn-RequestId": request_id, "x-amz-request-id": request_id}  # JSON's, S3's
         headers = {"Date": date, **ids, **answer.headers}
         return web.Response(status=answer.status, headers=headers, body=answer.body)
+
+
+def _authority(folder: Path) -> Authority:
+    try:
+        # Runs that have no local AWS do without the package.
+        from simulator.aws.endpoints.authority import Authority  # noqa: PLC0415
+    except ImportError as error:
+        raise SimulatorError(f"{error}; pip install cryptography") from None
+    return Authority(folder)
 
 
 async def _read(request: web.BaseRequest) -> bytes | None:
