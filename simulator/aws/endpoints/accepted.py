@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from simulator.aws.endpoints.point_checks import count_points
 from simulator.intake.decoder import decode_logs, decode_metrics, decode_traces
 
 if TYPE_CHECKING:
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
 Signal = Literal["traces", "logs", "metrics"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """One accepted request.
+    """One accepted request; it is decoded once, when it is asked for.
 
     Attributes:
         message: The Export…ServiceRequest without what was rejected of it.
@@ -30,20 +32,25 @@ class Accepted:
     group: str = ""
     stream: str = ""
 
-    @property
+    @cached_property
     def spans(self) -> list[Span]:
         """The spans; none of another signal."""
         return decode_traces(self._bytes()) if self.signal == "traces" else []
 
-    @property
+    @cached_property
     def logs(self) -> list[LogRecord]:
         """The log records; none of another signal."""
         return decode_logs(self._bytes()) if self.signal == "logs" else []
 
-    @property
+    @cached_property
     def metrics(self) -> list[Metric]:
-        """The metrics; none of another signal."""
+        """The metrics; none of another signal. Raises ValueError for exponential histograms."""
         return decode_metrics(self._bytes()) if self.signal == "metrics" else []
+
+    @property
+    def point_count(self) -> int:
+        """How many data points there are, also of kinds that `metrics` does not know."""
+        return count_points(self.message) if self.signal == "metrics" else 0
 
     def _bytes(self) -> bytes:
         content: bytes = self.message.SerializeToString()

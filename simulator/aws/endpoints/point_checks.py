@@ -9,7 +9,7 @@ from simulator.aws.endpoints.answers import AwsError
 from simulator.aws.endpoints.stored_event import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
         ExportMetricsServiceRequest,
@@ -26,7 +26,7 @@ def check_points(message: ExportMetricsServiceRequest, *, body_bytes: int) -> No
     limit = limits.MAX_METRICS_BYTES
     if body_bytes > limit:
         raise AwsError(_ERROR, f"The request has {body_bytes} bytes; the limit is {limit}.")
-    count, limit = sum(1 for _ in _points(message)), limits.MAX_POINTS
+    count, limit = count_points(message), limits.MAX_POINTS
     if count > limit:
         raise AwsError(_ERROR, f"The request has {count} data points; the limit is {limit}.")
 
@@ -65,11 +65,14 @@ def labels_bytes(labels: Labels) -> int:
     return sum(len(name.encode()) + len(value.encode()) for name, value in labels)
 
 
-def _points(message: ExportMetricsServiceRequest) -> Iterator[Any]:
-    for group in message.resource_metrics:
-        for scoped in group.scope_metrics:
-            for metric in scoped.metrics:
-                yield from data_points(metric)
+def count_points(message: ExportMetricsServiceRequest) -> int:
+    """Return how many data points a request has, over all its metrics."""
+    return sum(
+        len(data_points(metric))
+        for group in message.resource_metrics
+        for scoped in group.scope_metrics
+        for metric in scoped.metrics
+    )
 
 
 def _problem(point: Any, shared: Labels, *, now_ns: int) -> str:

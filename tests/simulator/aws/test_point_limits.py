@@ -65,6 +65,16 @@ async def test_histograms_count_too(post: Post) -> None:
     assert "1001 data points" in await refusal(post, message)
 
 
+async def test_any_kind_of_metric_is_taken(aws: AwsEndpoints, post: Post) -> None:
+    """Exponential histograms are counted, though the decoder here does not know them."""
+    message = points([])
+    histogram = message.resource_metrics[0].scope_metrics[0].metrics.add(name="duration")
+    histogram.exponential_histogram.data_points.add(time_unix_nano=NOW_NS)
+
+    assert await rejected(post, message) == (0, "")
+    assert [accepted.point_count for accepted in aws.accepted] == [1]
+
+
 @pytest.mark.parametrize(
     ("inside", "outside", "why"),
     [
