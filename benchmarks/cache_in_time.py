@@ -14,7 +14,7 @@ from extension.parameters.lookup import Lookup, Policy
 from extension.parameters.request import Query
 from extension.process.clock import Clock
 from extension.process.log import Log
-from extension.settings.config import ParametersConfig
+from extension.settings.parameters import ParametersConfig
 
 GOLDEN = 0.618033988749895
 """Multiples of it, modulo one, are spread evenly: jitter that is the same in every run."""

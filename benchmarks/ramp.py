@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from benchmarks.cache_in_time import CountingSource, Sandbox
 from benchmarks.rows import Row, compare
 from extension.process.frozen import replace
-from extension.settings.config import ParametersConfig
+from extension.settings.parameters import ParametersConfig
 from tests.doubles import ManualClock
 
 SECONDS = 60

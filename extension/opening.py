@@ -23,7 +23,8 @@ from extension.process.ids import RandomIds
 from extension.process.imports import Importer, is_compiled, resume_garbage_collection
 from extension.process.log import Log, describe
 from extension.redaction.redactor import Redactor
-from extension.settings.config import Config, ParametersConfig
+from extension.settings.config import Config
+from extension.settings.parameters import ParametersConfig
 from extension.settings.variable import variables
 from extension.telemetry.resource_identity import ResourceIdentity
 

@@ -19,7 +19,7 @@ from extension.process.clock import Clock
 from extension.process.frozen import Frozen
 from extension.process.log import Log, describe
 from extension.process.time_limit import TimeLimit
-from extension.settings.config import ParametersConfig
+from extension.settings.parameters import ParametersConfig
 
 T = TypeVar("T")
 

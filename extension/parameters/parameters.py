@@ -28,7 +28,8 @@ from extension.process.clock import Clock
 from extension.process.frozen import as_dict
 from extension.process.ids import draw
 from extension.process.log import Log
-from extension.settings.config import LambdaConfig, ParametersConfig
+from extension.settings.parameters import ParametersConfig
+from extension.settings.process import LambdaConfig
 
 WAIT_SHARE = 0.75
 """Of what is left of an invocation, for which a GET waits for the AWS clients at most."""

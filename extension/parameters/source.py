@@ -47,7 +47,8 @@ from extension.parameters.errors import (
 )
 from extension.parameters.keys import Service
 from extension.parameters.reasons import reason_of
-from extension.settings.config import AwsConfig, ParametersConfig
+from extension.settings.aws import AwsConfig
+from extension.settings.parameters import ParametersConfig
 from extension.settings.variable import is_http_url, read
 
 ATTEMPTS = 3

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from extension.process.clock import Clock
 from extension.process.ids import Ids
 from extension.process.log import Log
-from extension.settings.config import TelemetryConfig
+from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder

@@ -14,7 +14,7 @@ from benchmarks.rows import Row, bounded, compare, fail, skip, take_turns
 from benchmarks.share import share_of
 from benchmarks.table import figure, render
 from extension.process.frozen import replace
-from extension.settings.config import ParametersConfig
+from extension.settings.parameters import ParametersConfig
 from extension.telemetry.reading.decode import parse
 from tests.doubles import ManualClock
 

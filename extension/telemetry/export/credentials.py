@@ -18,7 +18,8 @@ from extension.process.budget import Budget
 from extension.process.clock import Clock
 from extension.process.frozen import Frozen, fields, replace
 from extension.process.log import Log, describe
-from extension.settings.config import OtlpConfig, TelemetryConfig
+from extension.settings.otlp import OtlpConfig
+from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.export.tls import SettingError
 
 REFERENCE = re.compile(r"\$\{((?:secretsmanager|ssm|arn):[^{}]+)\}")

@@ -17,7 +17,8 @@ from yarl import URL
 from extension.http.proxy import BadProxyError, proxy_for
 from extension.process.frozen import Frozen
 from extension.process.log import Log
-from extension.settings.config import OtlpConfig, TelemetryConfig
+from extension.settings.otlp import OtlpConfig
+from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.tls import SettingError, build_tls
 

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from extension.settings.config import OtlpConfig
+from extension.settings.otlp import OtlpConfig
 
 PEM = "-----BEGIN "
 """How the text of a certificate or key begins, where a setting holds that instead of a path."""

@@ -10,7 +10,7 @@ import pytest
 
 from extension.parameters.clients import DEADLINE_S, LONGEST_S, MOST_THREADS, deadlines_s, threads
 from extension.parameters.keys import Service
-from extension.settings.config import ParametersConfig
+from extension.settings.parameters import ParametersConfig
 from tests.doubles import DictSource
 from tests.running_cache import RunningCache
 from tests.waiting import PATIENCE_S, until

@@ -12,7 +12,7 @@ from extension.parameters.calls import Call
 from extension.parameters.errors import TIMEOUT, UpstreamError
 from extension.parameters.keys import Service
 from extension.parameters.source import ATTEMPTS, AwsSource, open_source
-from extension.settings.config import ParametersConfig
+from extension.settings.parameters import ParametersConfig
 from tests.fake_aws import REQUEST_ID, THROTTLED, AwsRequest, FakeAws, Fault
 
 

@@ -9,7 +9,8 @@ import pytest
 from extension.process.budget import Budget
 from extension.process.clock import SystemClock
 from extension.process.log import Log
-from extension.settings.config import OtlpConfig, TelemetryConfig
+from extension.settings.otlp import OtlpConfig
+from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.export.credentials import (
     EndpointCredentials,
     EndpointSettings,

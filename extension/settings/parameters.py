@@ -1,0 +1,121 @@
+"""The variables of the cache."""
+
+from __future__ import annotations
+
+from extension.process.frozen import Frozen
+from extension.settings.variable import choice, fraction, port, switch, text, variable, whole
+
+
+class ParametersConfig(Frozen):
+    """Job 2: the localhost cache; those without `DISPATCH_` are AWS's own extension's."""
+
+    enabled: bool = variable(
+        "DISPATCH_CACHE",
+        switch(),
+        default=True,
+        meaning="false: no cache and no port, for instance beside AWS's extension",
+    )
+    own_port: int = variable(
+        "DISPATCH_CACHE_PORT",
+        port(),
+        default=2773,
+        meaning="port of the cache, before `PARAMETERS_SECRETS_EXTENSION_HTTP_PORT`",
+    )
+    cache_enabled: bool = variable(
+        "PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED",
+        switch(),
+        default=True,
+        meaning="false: every GET goes to AWS",
+    )
+    cache_size: int = variable(
+        "PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE",
+        whole(0, 1000, clamp=True),
+        default=1000,
+        unit="entries",
+        meaning="most entries kept, parameters and secrets together; 0: no cache",
+    )
+    http_port: int = variable(
+        "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
+        port(),
+        default=2773,
+        meaning="port of the cache on localhost; AWS's extension reads it, too",
+    )
+    max_connections: int = variable(
+        "PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS",
+        whole(1),
+        default=3,
+        unit="connections",
+        meaning="most calls under way to each of the two AWS services",
+    )
+    secrets_manager_timeout_ms: int = variable(
+        "SECRETS_MANAGER_TIMEOUT_MILLIS",
+        whole(0),
+        default=0,
+        unit="ms",
+        meaning="longest a call may take, retries included; 0: 5000",
+    )
+    ssm_timeout_ms: int = variable(
+        "SSM_PARAMETER_STORE_TIMEOUT_MILLIS",
+        whole(0),
+        default=0,
+        unit="ms",
+        meaning="longest a call may take, retries included; 0: 5000",
+    )
+    secrets_manager_ttl_s: int = variable(
+        "SECRETS_MANAGER_TTL",
+        whole(0),
+        default=300,
+        unit="s",
+        meaning="how long a secret is fresh; 0: every GET goes to AWS",
+    )
+    ssm_ttl_s: int = variable(
+        "SSM_PARAMETER_STORE_TTL",
+        whole(0),
+        default=300,
+        unit="s",
+        meaning="how long a parameter is fresh; 0: every GET goes to AWS",
+    )
+    ttl_limit_s: int = variable(
+        "DISPATCH_CACHE_TTL_LIMIT_SECONDS",
+        whole(1),
+        default=300,
+        unit="s",
+        meaning="highest TTL accepted; a higher one is limited to it",
+    )
+    max_stale_s: int = variable(
+        "DISPATCH_CACHE_MAX_STALE_SECONDS",
+        whole(0),
+        default=3600,
+        unit="s",
+        meaning="how long past its TTL a value is served while AWS fails; 0: never",
+    )
+    ttl_jitter: float = variable(
+        "DISPATCH_CACHE_TTL_JITTER",
+        fraction(0, 0.5),
+        default=0.1,
+        meaning="share of the TTL by which entries expire earlier, at random",
+    )
+    ready: str = variable(
+        "DISPATCH_CACHE_READY",
+        choice("init", "invoke"),
+        default="init",
+        meaning="invoke: refuse GETs until the first invocation, as AWS's extension does",
+    )
+    errors: str = variable(
+        "DISPATCH_CACHE_ERRORS",
+        choice("text", "json"),
+        default="text",
+        meaning="json: errors as a JSON body with code and message; a 401 stays text",
+    )
+    prefetch: str = variable(
+        "DISPATCH_CACHE_PREFETCH",
+        text("a comma list of ssm:NAME, ssm+decrypt:NAME, secretsmanager:ID"),
+        default="",
+        meaning="what is fetched during init",
+    )
+    batch: bool = variable(
+        "DISPATCH_CACHE_BATCH",
+        switch(),
+        default=False,
+        meaning="on: parameters missed at once share a GetParameters call",
+    )

@@ -1,0 +1,72 @@
+"""What concerns the whole process, what both jobs share, and what Lambda itself sets."""
+
+from __future__ import annotations
+
+from extension.process.frozen import Frozen
+from extension.settings.variable import choice, pattern, switch, text, variable, whole
+
+
+class ProcessConfig(Frozen):
+    """What concerns the whole process."""
+
+    enabled: bool = variable(
+        "DISPATCH_ENABLED",
+        switch(),
+        default=True,
+        meaning="false: register, answer every event, do nothing else",
+    )
+    log_level: str = variable(
+        "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL",
+        choice("DEBUG", "INFO", "WARN", "ERROR", "NONE"),
+        default="INFO",
+        meaning="the least severe of our own lines that is written",
+    )
+
+
+class RedactionConfig(Frozen):
+    """What both jobs share: secrets that the cache has served do not leave in telemetry."""
+
+    redact: bool = variable(
+        "DISPATCH_REDACT",
+        switch(),
+        default=True,
+        meaning="off: what is exported may hold secrets",
+    )
+    redact_strict: bool = variable(
+        "DISPATCH_REDACT_STRICT",
+        switch(),
+        default=False,
+        meaning="on: short values, words, numbers and what stands under open keys are hidden, too",
+    )
+    redact_extra: str = variable(
+        "DISPATCH_REDACT_EXTRA",
+        pattern(),
+        default="",
+        meaning="what else is taken out of everything exported; `|` for several",
+    )
+
+
+class LambdaConfig(Frozen):
+    """What Lambda itself says in the environment; not for users to set."""
+
+    runtime_api: str = variable(
+        "AWS_LAMBDA_RUNTIME_API", text(), default="", meaning="host:port of the Extensions API"
+    )
+    function_name: str = variable(
+        "AWS_LAMBDA_FUNCTION_NAME", text(), default="", meaning="the function"
+    )
+    function_version: str = variable(
+        "AWS_LAMBDA_FUNCTION_VERSION", text(), default="", meaning="its version"
+    )
+    memory_mb: int = variable(
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", whole(1), default=0, unit="MiB", meaning="its memory"
+    )
+    log_group: str = variable(
+        "AWS_LAMBDA_LOG_GROUP_NAME", text(), default="", meaning="where its lines go"
+    )
+    initialization_type: str = variable(
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        text(),
+        default="on-demand",
+        meaning="on-demand, provisioned-concurrency, snap-start, lambda-managed-instances",
+    )

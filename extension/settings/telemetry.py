@@ -1,0 +1,220 @@
+"""The variables of telemetry: what is exported, where to, and when."""
+
+from __future__ import annotations
+
+from extension.process.frozen import Frozen
+from extension.settings.sdk_variables import SIGNALS, same_origin
+from extension.settings.variable import (
+    choice,
+    choices,
+    credential,
+    http_url,
+    pattern,
+    switch,
+    text,
+    variable,
+    whole,
+)
+
+
+class TelemetryConfig(Frozen):
+    """Job 1: what is exported, where to, and when."""
+
+    enabled: bool = variable(
+        "DISPATCH_TELEMETRY",
+        switch(),
+        default=True,
+        meaning="false: no telemetry, whatever else is set",
+    )
+    post_uri: str = variable(
+        "DISPATCH_POST_URI",
+        http_url(),
+        default="",
+        meaning="OTLP/HTTP endpoint; unset: no telemetry at all",
+    )
+    traces_uri: str = variable(
+        "DISPATCH_TRACES_URI",
+        http_url(),
+        default="",
+        meaning="where spans are posted, as it stands; unset: below `DISPATCH_POST_URI`",
+    )
+    logs_uri: str = variable(
+        "DISPATCH_LOGS_URI", http_url(), default="", meaning="likewise for log records"
+    )
+    metrics_uri: str = variable(
+        "DISPATCH_METRICS_URI", http_url(), default="", meaning="likewise for metrics"
+    )
+    post_headers: str = variable(
+        "DISPATCH_POST_HEADERS",
+        credential("key=value pairs, comma-separated, URL-encoded"),
+        default="",
+        meaning="headers of every export to the origin of `DISPATCH_POST_URI`",
+    )
+    format: str = variable(
+        "DISPATCH_FORMAT",
+        choice("otlp", "json"),
+        default="otlp",
+        meaning="json: the platform's events as they are, a JSON array a POST, instead of OTLP",
+    )
+    signals: tuple[str, ...] = variable(
+        "DISPATCH_SIGNALS",
+        choices(*SIGNALS),
+        default=("traces",),
+        meaning="what is made of the events; without `logs`, lines are events of their span",
+    )
+    events: tuple[str, ...] = variable(
+        "DISPATCH_EVENTS",
+        choices("platform", "function", "extension"),
+        default=("platform", "function", "extension"),
+        meaning="what is subscribed; without `platform` there are no invocation spans",
+    )
+    flush: str = variable(
+        "DISPATCH_FLUSH",
+        choice("auto", "end", "periodic"),
+        default="auto",
+        meaning="end: export before an invocation is over; periodic: with a later one; "
+        "auto: end while they are rare",
+    )
+    min_batch_size: int = variable(
+        "DISPATCH_MIN_BATCH_SIZE",
+        whole(1),
+        default=1,
+        unit="items",
+        meaning="inside an invocation nothing is exported while fewer wait",
+    )
+    buffer_max_bytes: int = variable(
+        "DISPATCH_BUFFER_MAX_BYTES",
+        whole(65_536),
+        default=4_194_304,
+        unit="bytes",
+        meaning="most that waits for export; beyond it the oldest is dropped and counted",
+    )
+    trace_parent: str = variable(
+        "DISPATCH_TRACE_PARENT",
+        choice("xray", "link", "none"),
+        default="xray",
+        meaning="what X-Ray's ids are to our spans: trace and parent, a link, or nothing",
+    )
+    log_level_min: str = variable(
+        "DISPATCH_LOG_LEVEL_MIN",
+        choice("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"),
+        default="TRACE",
+        meaning="records below it are dropped; those without a level are kept",
+    )
+    exclude_regex: str = variable(
+        "DISPATCH_EXCLUDE_REGEX",
+        pattern(),
+        default="",
+        meaning="records whose body it is found in are dropped",
+    )
+    include_regex: str = variable(
+        "DISPATCH_INCLUDE_REGEX",
+        pattern(),
+        default="",
+        meaning="records whose body it is not found in are dropped",
+    )
+    span_event_limit: int = variable(
+        "OTEL_SPAN_EVENT_COUNT_LIMIT",
+        whole(1, 1024),
+        default=128,
+        unit="events",
+        meaning="most log lines a span carries; the others go into further spans below it",
+    )
+    attribute_length_limit: int = variable(
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        whole(1),
+        default=4095,
+        unit="characters",
+        meaning="longest text of an attribute; a longer one loses its middle and says so",
+    )
+    span_attribute_length_limit: int = variable(
+        "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        whole(0),
+        default=0,
+        unit="characters",
+        meaning="the same for spans and their events; 0: as for all",
+    )
+    log_attribute_length_limit: int = variable(
+        "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        whole(0),
+        default=0,
+        unit="characters",
+        meaning="the same for log records; 0: as for all",
+    )
+    attribute_count_limit: int = variable(
+        "OTEL_ATTRIBUTE_COUNT_LIMIT",
+        whole(1),
+        default=128,
+        unit="attributes",
+        meaning="most attributes of a span, event or log record; a line's own are left out first",
+    )
+    span_attribute_count_limit: int = variable(
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+        whole(0),
+        default=0,
+        unit="attributes",
+        meaning="the same for spans and their events; 0: as for all",
+    )
+    log_attribute_count_limit: int = variable(
+        "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+        whole(0),
+        default=0,
+        unit="attributes",
+        meaning="the same for log records; 0: as for all",
+    )
+    exception_signal: str = variable(
+        "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN",
+        choice("logs", "logs/dup"),
+        default="logs",
+        meaning="with the signal `logs`, an exception is told by its log record; "
+        "logs/dup: on the span too",
+    )
+    temporality: str = variable(
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        choice("delta", "cumulative", "lowmemory"),
+        default="delta",
+        meaning="of sums and histograms; lowmemory is delta here",
+    )
+    service_name: str = variable(
+        "OTEL_SERVICE_NAME",
+        text(),
+        default="",
+        meaning="`service.name` of the resource; unset: the function's name",
+    )
+    trigger: str = variable(
+        "DISPATCH_FAAS_TRIGGER",
+        choice("datasource", "http", "other", "pubsub", "timer"),
+        default="other",
+        meaning="`faas.trigger`: what invokes the function, which nothing here can see",
+    )
+    resource_attributes: str = variable(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        text("key=value pairs, comma-separated, URL-encoded"),
+        default="",
+        meaning="further resource attributes; they win over what we find out",
+    )
+
+    @property
+    def posted(self) -> tuple[str, ...]:
+        """The signals that are on and have a URL; `events` in the JSON format."""
+        if self.format == "json":
+            return ("events",) if self.post_uri else ()
+        return tuple(signal for signal in self.signals if self.uri_of(signal))
+
+    def own_uri_of(self, signal: str) -> str:
+        """Return the URL that is one signal's alone, empty if it has none."""
+        uri: str = getattr(self, f"{signal}_uri", "")
+        return uri
+
+    def uri_of(self, signal: str) -> str:
+        """Return a signal's own URL, else the one for all."""
+        return self.own_uri_of(signal) or self.post_uri
+
+    def gets_post_headers(self, signal: str) -> bool:
+        """Tell whether `post_headers` are meant for a signal's URL: they may hold a key.
+
+        They belong to the origin of the URL for all. Without that one, every URL has to be of one
+        origin.
+        """
+        theirs = [self.post_uri] if self.post_uri else [self.uri_of(each) for each in self.posted]
+        return all(same_origin(self.uri_of(signal), each) for each in theirs)
