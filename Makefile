@@ -26,8 +26,8 @@ demo: $(READY) ## Run the example function in a local Lambda, show its traces an
 test: $(READY) ## Run every test (ARGS="-k name" chooses)
 	@$(RUN) -m pytest $(ARGS)
 
-test-fast: $(READY) ## Run the fast tests only (PYTHON=python3.13 VENV=.venv-3.13 with another Python)
-	@$(RUN) -m pytest $(FAST) $(ARGS)
+test-fast: $(READY) ## Run the fast tests only, on all cores (PYTHON=python3.13 VENV=.venv-3.13 with another Python)
+	@$(RUN) -m pytest -n auto $(FAST) $(ARGS)
 
 pythons: ## Run the fast tests with every other Python from 3.11 on that is found here
 	@$(PYTHON) -m tests.suites --venv $(VENV) --fast $(FAST) --others-only
@@ -43,7 +43,7 @@ check: $(READY) ## Format, lint, types, import rules: report, change nothing
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
-format: $(READY) ## Format the code and mend what ruff can mend
+format: $(READY) ## Format the code and apply the fixes that ruff knows
 	@$(VENV)/bin/ruff check --fix --quiet .
 	@$(VENV)/bin/ruff format .
 
@@ -65,7 +65,7 @@ soak-deliveries: $(READY) ## Run 1 000 invocations in each flush mode, with spli
 fuzz: $(READY) ## Fuzz the decoder and both servers (FUZZ_SECONDS=60 for each of five targets)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(RUN) -m pytest --timeout 0 -o faulthandler_timeout=0 tests/fuzz
 
-lock: ## Pin the requirements anew, with hashes (needs uv)
+lock: ## Pin the requirements again, with hashes (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements/dev.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
