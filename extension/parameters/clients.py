@@ -18,7 +18,7 @@ from extension.parameters.upstream import Upstream
 from extension.process.clock import Clock
 from extension.process.frozen import Frozen
 from extension.process.log import Log, describe
-from extension.process.time_limit import TimeLimit
+from extension.process.waits import TimeLimit
 from extension.settings.parameters import ParametersConfig
 
 T = TypeVar("T")

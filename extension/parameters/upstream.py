@@ -18,7 +18,7 @@ from extension.parameters.calls import Call, Calls
 from extension.parameters.errors import TIMEOUT, UNUSABLE, UpstreamError
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey, Service
-from extension.process.time_limit import TimeLimit
+from extension.process.waits import TimeLimit
 
 T = TypeVar("T")
 

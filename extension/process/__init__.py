@@ -1,1 +1,1 @@
-"""What the whole process stands on: time, ids, lines, imports."""
+"""What every part of the process uses: clocks, ids, log lines, tasks, waits, imports."""

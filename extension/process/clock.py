@@ -1,8 +1,8 @@
-"""The only room that reads a clock; everyone else is handed an `Instant`.
+"""The only module that reads a clock; all others are given an `Instant`.
 
 Lambda freezes the sandbox between invocations and may restore it from a snapshot. The
 monotonic clock may stand still meanwhile and the wall clock may be set back, so an age is
-the larger of the two readings: what either clock calls expired is expired.
+the larger of the two readings: an item is expired when either clock says so.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ NS_PER_MS = 1_000_000
 
 
 class Instant(NamedTuple):
-    """One moment on both clocks."""
+    """One moment, on both clocks."""
 
     wall_ns: int
     monotonic_ns: int
 
     def since(self, earlier: Instant) -> float:
-        """Seconds passed since `earlier`, by whichever clock says more; never negative."""
+        """Return the seconds since `earlier`, on the clock that shows more; never negative."""
         wall = self.wall_ns - earlier.wall_ns
         monotonic = self.monotonic_ns - earlier.monotonic_ns
         return max(wall, monotonic, 0) / NS_PER_S
 
     def until_ms(self, epoch_ms: int) -> float:
-        """Seconds left until `epoch_ms`, the form of Lambda's deadlines; may be negative."""
+        """Return the seconds until `epoch_ms`, the form of Lambda's deadlines; may be negative."""
         return (epoch_ms * NS_PER_MS - self.wall_ns) / NS_PER_S
 
 
 def http_date(now: Instant) -> str:
-    """Return the form that HTTP has for a moment (RFC 9110, 5.6.7)."""
+    """Format a moment as HTTP does (RFC 9110, 5.6.7)."""
     return _http_date(now.wall_ns // NS_PER_S)
 
 
@@ -43,14 +43,14 @@ def _http_date(wall_s: int) -> str:
 
 
 class Clock(Protocol):
-    """Where instants come from."""
+    """The source of instants."""
 
     def now(self) -> Instant:
         """Return the current moment."""
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The clocks of the machine."""
 
     def now(self) -> Instant:
         """Return the current moment."""

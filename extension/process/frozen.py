@@ -1,8 +1,9 @@
-"""Frozen values that cost a cold start next to nothing.
+"""Immutable values that cost a cold start next to nothing.
 
-`@dataclass(frozen=True)` writes and compiles half a dozen methods for every class, which for the
-sixty of this package was a sixth of the time to the first /next. Here they share theirs, and keep
-what matters of it: arguments are checked, nothing is assigned later, equal is equal field by field.
+`@dataclass(frozen=True)` writes and compiles half a dozen methods for every class; for the sixty
+classes of this package that took a sixth of the time to the first /next. These classes share their
+methods instead, with the properties that matter: arguments are checked, attributes cannot be
+assigned, and values are equal if all their fields are.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ T = TypeVar("T", bound="Frozen")
 class Frozen:
     """Base of values: the annotations of a subclass are its fields, in order.
 
-    A field with a value in the class may be left out; all instances share that default, so it is
-    never a mutable one. Arguments come by name: what is small and read by position is a NamedTuple.
+    A field with a value in the class is optional; all instances share that default, so it must not
+    be mutable. Arguments are keyword-only: use a NamedTuple for small values read by position.
     """
 
     _fields: ClassVar[tuple[str, ...]]
@@ -62,14 +63,14 @@ class Frozen:
 
 def fields(shape: type[Frozen] | Frozen) -> tuple[str, ...]:
     """Return the names of the fields, in order."""
-    return shape._fields  # this module is where it lives
+    return shape._fields
 
 
 def as_dict(value: Frozen) -> dict[str, Any]:
-    """Return the fields by their names."""
+    """Return the values of the fields by name."""
     return {name: getattr(value, name) for name in fields(value)}
 
 
 def replace(value: T, **changes: Any) -> T:
-    """Return a value like the old one but for the changes."""
+    """Return a copy of a value with some fields changed."""
     return type(value)(**value.__dict__ | changes)

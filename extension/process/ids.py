@@ -1,4 +1,4 @@
-"""Trace and span ids, and chance, from the kernel's random source.
+"""Trace ids, span ids and random numbers, from the kernel's random source.
 
 Never from `random`: sandboxes cloned from one snapshot would all draw the same ids.
 """
@@ -10,12 +10,12 @@ from typing import Protocol
 
 
 def draw() -> float:
-    """Return a number in [0, 1) that no clone of a snapshot shares."""
+    """Return a random number in [0, 1), different in each clone of a snapshot."""
     return int.from_bytes(os.urandom(6)) / 2**48
 
 
 class Ids(Protocol):
-    """Where fresh ids come from."""
+    """The source of new ids."""
 
     def trace_id(self) -> int:
         """Return a non-zero 128-bit trace id."""
@@ -25,7 +25,7 @@ class Ids(Protocol):
 
 
 class RandomIds:
-    """Ids nobody can foresee or replay."""
+    """Ids that cannot be predicted or repeated."""
 
     def trace_id(self) -> int:
         """Return a non-zero 128-bit trace id."""

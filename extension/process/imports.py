@@ -1,4 +1,4 @@
-"""Imports made quicker, and beside the event loop: a cold start pays for all of them."""
+"""Makes imports faster, and runs them beside the event loop: a cold start pays for each of them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec
 
 NICE = 10
-"""Priority of imports beside a function that runs: it gets nine tenths of the CPU it can use."""
+"""Priority of imports while the function runs: the function gets nine tenths of the CPU."""
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def resume_garbage_collection() -> None:
-    """Look for garbage again, which `__main__` stopped, but not among what the imports made."""
+    """Undo the `gc.disable()` of `__main__`; objects made so far by imports are never examined."""
     gc.freeze()
     gc.enable()
 
 
 @contextmanager
 def no_certificates(environ: MutableMapping[str, str] = os.environ) -> Iterator[None]:
-    """Import aiohttp inside: it builds two TLS contexts, each of which reads all certificates.
+    """Import aiohttp within this context, or its two TLS contexts read all certificates.
 
-    aiohttp keeps those contexts, and they trust nobody: every https request of ours brings a
-    context of its own (`export.tls`), and only who posts to https pays for one.
+    The contexts that aiohttp keeps then trust no one. Each https request brings a TLS context of
+    its own (`telemetry.export`), which is only built where the endpoint is https.
     """
     before = {name: environ.get(name) for name in CERTIFICATE_VARIABLES}
     environ.update(dict.fromkeys(CERTIFICATE_VARIABLES, os.devnull))
@@ -46,16 +46,16 @@ def no_certificates(environ: MutableMapping[str, str] = os.environ) -> Iterator[
 class Importer:
     """Imports modules one after the other, with the event loop running in between.
 
-    Once it gives way it imports in a thread of its own, at a low priority, and the loop runs
-    meanwhile. Not from the beginning: what a thread allocates costs a tenth more, and where nothing
-    is slow the loop can wait for a module.
+    After `give_way` it imports in a thread of its own, at a low priority, and the loop runs
+    meanwhile. Not from the beginning: memory allocation in a thread costs a tenth more, and on a
+    fast machine the loop can wait for a module.
     """
 
     def __init__(self) -> None:
         self._thread: ThreadPoolExecutor | None = None
 
     async def load(self, *names: str) -> None:
-        """Import modules; the `import` statements that follow find them."""
+        """Import modules, so that later `import` statements find them loaded."""
         for name in names:
             if self._thread is None:
                 _import(name)
@@ -64,7 +64,7 @@ class Importer:
                 await asyncio.get_running_loop().run_in_executor(self._thread, _import, name)
 
     def give_way(self) -> None:
-        """From now on leave the CPU to the function, and the loop to whoever needs it."""
+        """Import in a thread from now on: the function needs the CPU, and the loop must go on."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(
                 1, thread_name_prefix="imports", initializer=_lower_priority
@@ -77,7 +77,7 @@ def _import(name: str) -> None:
 
 
 def _lower_priority() -> None:
-    """Lower the priority of this thread: on Linux it has one, whatever POSIX says."""
+    """Lower the priority of this thread; Linux has priorities per thread, unlike POSIX."""
     try:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     except OSError:
@@ -85,5 +85,5 @@ def _lower_priority() -> None:
 
 
 def is_compiled(spec: ModuleSpec | None) -> bool:
-    """Tell whether a module came from bytecode; compiling it takes ten times as long."""
+    """Return whether a module was loaded from bytecode; compiling takes ten times as long."""
     return spec is None or spec.cached is None or os.path.exists(spec.cached)  # noqa: PTH110  # pathlib costs

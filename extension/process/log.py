@@ -1,9 +1,9 @@
 """Our own log lines: one JSON object a line on standard output, rate-limited, never a secret.
 
-Lambda collects an extension's output, charges for it, and hands it back to whoever subscribes
-to the `extension` stream; so every line carries `MARKER`, by which the decoder drops it again.
-Fields are names, codes, counts and durations. Values, tokens, header and query texts are never
-passed here: an exception is told by its type and by AWS's error code, not by its message.
+Lambda collects an extension's output, charges for it, and delivers it to subscribers of the
+`extension` stream; so each line carries the product's name, by which the decoder drops it again.
+Fields are names, codes, counts and durations. Values, tokens, headers and query strings are never
+passed here: an exception is logged by its type and AWS's error code, not by its message.
 """
 
 from __future__ import annotations
@@ -14,49 +14,50 @@ import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
+from extension import NAME
 from extension.process.clock import Clock, Instant
 
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "NONE")
-MARKER = "lambda-dispatch"
-"""Value of the key `extension` in each of our lines."""
 
 BURST = 10
-"""Lines of one message within `WINDOW_S`; a fault that repeats with every request stays small."""
+"""Lines with the same message within `WINDOW_S`: a fault of every request must not flood the log."""
 WINDOW_S = 60.0
 
-
 PIPE_BYTES = 4096
-"""What a pipe that can be written to takes at once without blocking (PIPE_BUF of Linux)."""
+"""Bytes that a writable pipe takes at once without blocking (PIPE_BUF of Linux)."""
 
 
 def write_to_stdout(line: str) -> None:
-    """Write one line and flush it; standard output that is closed or full loses it.
+    """Write one line and flush it; the line is lost if standard output is closed or full.
 
-    It never waits: the event loop would wait with it, and the function for the event loop.
+    It never blocks: the event loop would be blocked too, and the function waits for the loop.
     """
     text = line + "\n"
     try:
         for at in range(0, len(text), PIPE_BYTES):
-            if not _takes_more():
+            if not _is_writable():
                 return
             sys.stdout.write(text[at : at + PIPE_BYTES])
             sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):  # it is full, or closed, or None
+    except (OSError, ValueError, AttributeError):  # full, or closed, or None
         return
 
 
-def _takes_more() -> bool:
-    """Tell whether standard output can be written to without waiting."""
+def _is_writable() -> bool:
+    """Return whether standard output can be written to without blocking."""
     try:
         return bool(select.select([], [sys.stdout], [], 0)[1])
     except (OSError, ValueError, TypeError):
-        return True  # no descriptor, or one beyond what select knows
+        return True  # no descriptor, or one too large for select
 
 
 def describe(error: BaseException) -> str:
-    """Name an error for a line; the text of ours is safe, that of a library may hold anything."""
+    """Describe an error: by type, and by its text where the exception class is our own.
+
+    The text of a library's exception may contain a URL, a header or a secret.
+    """
     detail = None
     if type(error).__module__.startswith("extension."):
         detail = str(error)
@@ -66,7 +67,7 @@ def describe(error: BaseException) -> str:
 
 
 def silence_libraries() -> None:
-    """Let no library write lines of its own: they would hold values, and come back as telemetry."""
+    """Disable logging of libraries: their lines may contain values, and would become telemetry."""
     import logging  # noqa: PLC0415  # every library has imported it
 
     logging.disable(logging.CRITICAL)
@@ -89,23 +90,23 @@ class Log:
         self._threshold = LEVELS.index(level)
         self._sink = sink
         self.redact: Callable[[str], str] = str
-        """Applied to every text in a line; set once there is something that knows secrets."""
+        """Applied to every text in a line; set when the redactor exists."""
         self._windows: dict[str, _Window] = {}
 
     def debug(self, message: str, **fields: object) -> None:
-        """Write what only somebody who debugs wants to read."""
+        """Log at DEBUG level: for debugging only."""
         self._write("DEBUG", message, fields)
 
     def info(self, message: str, **fields: object) -> None:
-        """Write what every user may read."""
+        """Log at INFO level: worth knowing, nothing to do."""
         self._write("INFO", message, fields)
 
     def warning(self, message: str, **fields: object) -> None:
-        """Write what somebody should mend."""
+        """Log at WARN level: the user should correct something."""
         self._write("WARN", message, fields)
 
     def error(self, message: str, **fields: object) -> None:
-        """Write what was lost or switched off."""
+        """Log at ERROR level: data was lost, or a part is switched off."""
         self._write("ERROR", message, fields)
 
     def _write(self, level: Level, message: str, fields: dict[str, object]) -> None:
@@ -116,24 +117,26 @@ class Log:
             return
         if suppressed:
             fields = {**fields, "suppressed": suppressed}
-        # Redacted before it is JSON: whatever a secret looks like, the form of the line stays.
-        told = self._clean({"message": message, **fields})
-        # In ASCII: no control character of a name forges a line, or reaches a terminal.
-        self._sink(json.dumps({"extension": MARKER, "level": level, **told}))
+        # Redacted before it is encoded: no secret, whatever its form, can break the JSON.
+        content = self._redacted({"message": message, **fields})
+        # In ASCII: a control character in a name cannot forge a line, or reach a terminal.
+        self._sink(json.dumps({"extension": NAME, "level": level, **content}))
 
-    def _clean(self, value: Any) -> Any:
-        """Return a value as JSON has it, without secrets."""
+    def _redacted(self, value: Any) -> Any:
+        """Return a value as JSON types, without secrets."""
         match value:
             case None | bool() | int() | float():
                 return value
             case dict():
-                return {self._clean(str(key)): self._clean(each) for key, each in value.items()}
+                return {
+                    self._redacted(str(key)): self._redacted(each) for key, each in value.items()
+                }
             case list() | tuple():
-                return [self._clean(each) for each in value]
+                return [self._redacted(each) for each in value]
         return self.redact(str(value))
 
     def _suppressed(self, message: str) -> int | None:
-        """Return how many lines like it were held back before this one, None to hold it back."""
+        """Return how many such lines were suppressed before this one, None to suppress it too."""
         now = self._clock.now()
         window = self._windows.get(message)
         if window is None or now.since(window.opened) >= WINDOW_S:

@@ -1,7 +1,7 @@
-"""Keeps what the process knows out of core dumps and out of its neighbours' reach.
+"""Keeps the memory of the process out of core dumps and from other processes.
 
-The function and every extension run as one user, who may read the memory of all of his processes
-that are dumpable: one read of /proc would give every secret of the cache at once.
+The function and all extensions run as one user, and a user may read the memory of his dumpable
+processes: a single read of /proc would reveal every secret in the cache.
 Source: https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
 """
 
@@ -14,10 +14,10 @@ PR_SET_DUMPABLE = 4
 
 
 def keep_memory_private() -> None:
-    """Allow neither core dumps nor other processes' eyes; where that is impossible, go on."""
+    """Forbid core dumps and access through /proc; where that is impossible, continue."""
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(ImportError, OSError, AttributeError):
-        import ctypes  # noqa: PLC0415  # some builds of Python are without it
+        import ctypes  # noqa: PLC0415  # some builds of Python do not have it
 
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

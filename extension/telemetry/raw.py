@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from extension.process.budget import Budget
+from extension.process.waits import Budget
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal, split
 from extension.telemetry.export.outcome import Outcome

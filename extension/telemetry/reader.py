@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from extension.process.clock import Clock, Instant
+from extension.process.tasks import start_task
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline, do_nothing
@@ -93,7 +94,9 @@ class DeliveryReader:
         self._waiting_bytes += len(body)
         self._arrived.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._read_waiting())
+            self._task = start_task(
+                self._read_waiting(), name="read deliveries", on_error=self.count_fault
+            )
 
     def count_fault(self, error: Exception) -> None:
         """Count an exception that taking a delivery has raised; each is a bug."""

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from extension.platform.events import Invoke, Shutdown, plausible_shutdown_s
-from extension.process.budget import Budget
 from extension.process.clock import Clock, Instant
 from extension.process.log import Log
+from extension.process.tasks import start_task
+from extension.process.waits import Budget
 from extension.telemetry.added_time import AddedTime
 from extension.telemetry.assembly.hold import Hold, quiet_patience_s
 from extension.telemetry.assembly.invocations import Assembler
@@ -229,15 +230,17 @@ class Telemetry:
     def _export_beside(self) -> None:
         """Begin to export what waits, unless that is under way or not worth a try."""
         if not self._is_exporting and self._delivery.may_try:
-            self._beside = asyncio.create_task(self._export_until_half_empty())
+            self._beside = start_task(
+                self._export_until_half_empty(),
+                name="export",
+                on_error=self.pipeline.count_fault,  # the next export may do better
+            )
 
     async def _export_until_half_empty(self) -> None:
         try:
             while await self._export(Budget(self._timeout_s, clock=self._clock)):
                 if self._buffer.fullness < HALF_FULL:
                     return
-        except Exception as error:  # noqa: BLE001  # the next one may do better
-            self.pipeline.count_fault(error)
         finally:
             self.reader.settled()
 

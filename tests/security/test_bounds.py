@@ -9,8 +9,8 @@ from hashlib import sha256
 
 import pytest
 
-from extension.process.budget import Budget
 from extension.process.log import Log
+from extension.process.waits import Budget
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer, PendingItem

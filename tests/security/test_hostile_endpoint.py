@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from extension.process.budget import Budget
 from extension.process.clock import Instant, SystemClock
+from extension.process.waits import Budget
 from extension.telemetry.export.answers import Answer as Heard
 from extension.telemetry.export.answers import EndpointMessage
 from extension.telemetry.export.outcome import (

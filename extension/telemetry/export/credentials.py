@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from extension.process.budget import Budget
 from extension.process.clock import Clock
 from extension.process.frozen import Frozen, fields, replace
 from extension.process.log import Log, describe
+from extension.process.waits import Budget
 from extension.settings.otlp import OtlpConfig
 from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.export.tls import SettingError

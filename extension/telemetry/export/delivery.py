@@ -13,10 +13,10 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from extension.process.budget import Budget
 from extension.process.clock import Clock
 from extension.process.ids import draw
 from extension.process.log import Log
+from extension.process.waits import Budget
 from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, Entry, Signal
 from extension.telemetry.export.outcome import Circuit, Outcome
 from extension.telemetry.health import Health

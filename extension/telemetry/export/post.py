@@ -17,8 +17,8 @@ from functools import partial
 import aiohttp
 
 from extension import __version__
-from extension.process.budget import Budget
 from extension.process.frozen import replace
+from extension.process.waits import Budget
 from extension.telemetry.export.answers import (
     Answer,
     EndpointMessage,

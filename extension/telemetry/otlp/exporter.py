@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from extension.process.budget import Budget
+from extension.process.waits import Budget
 from extension.telemetry.export.answers import Answer, EndpointMessage, read_json, read_text
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.outcome import Outcome

@@ -8,8 +8,7 @@ from urllib.parse import unquote
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from extension import __version__
-from extension.process.log import MARKER
+from extension import NAME, __version__
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.resource_identity import BYTES_PER_MIB, ResourceIdentity
 
@@ -30,7 +29,7 @@ PARTITIONS = {
 
 LATEST = "$LATEST"
 
-SCOPE = InstrumentationScope(MARKER, __version__, SCHEMA_URL)
+SCOPE = InstrumentationScope(NAME, __version__, SCHEMA_URL)
 
 
 def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Resource:
@@ -53,7 +52,7 @@ def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Reso
         names.AWS_LOG_STREAM_NAMES: (instance_id,) if instance_id else (),
         # Not `telemetry.sdk`: no SDK's tracer made these, and its language would be taken for the
         # function's.
-        names.TELEMETRY_DISTRO_NAME: MARKER,
+        names.TELEMETRY_DISTRO_NAME: NAME,
         names.TELEMETRY_DISTRO_VERSION: __version__,
     }
     told = parse_resource_attributes(identity.resource_attributes)

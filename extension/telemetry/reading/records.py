@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from extension import NAME
 from extension.process.frozen import Frozen
-from extension.process.log import MARKER
 from extension.telemetry.reading.error_objects import Evidence, HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
 from extension.telemetry.reading.json_lines import around, read_object
@@ -61,8 +61,8 @@ def is_own(line: LogLine) -> bool:
 def has_marker(record: object) -> bool:
     """Tell whether a line of some extension, a text or a JSON object, carries our marker."""
     if isinstance(record, Mapping):
-        return record.get("extension") == MARKER
-    return isinstance(record, str) and record.startswith(f'{{"extension": "{MARKER}"')
+        return record.get("extension") == NAME
+    return isinstance(record, str) and record.startswith(f'{{"extension": "{NAME}"')
 
 
 def _unwrap(outer: LineParts, platform_ns: int) -> LineParts:

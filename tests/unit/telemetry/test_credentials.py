@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from extension.process.budget import Budget
 from extension.process.clock import SystemClock
 from extension.process.log import Log
+from extension.process.waits import Budget
 from extension.settings.otlp import OtlpConfig
 from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.export.credentials import (

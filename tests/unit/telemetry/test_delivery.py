@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from extension.process.budget import Budget
 from extension.process.clock import SystemClock
 from extension.process.log import Log
+from extension.process.waits import Budget
 from extension.telemetry.export.buffer import Buffer, PendingItem, Signal
 from extension.telemetry.export.delivery import BATCH_BYTES, Delivery
 from extension.telemetry.export.outcome import Outcome

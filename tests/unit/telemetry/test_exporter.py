@@ -12,8 +12,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 
-from extension.process.budget import Budget
 from extension.process.clock import SystemClock
+from extension.process.waits import Budget
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post

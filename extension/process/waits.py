@@ -1,17 +1,20 @@
-"""A time limit that a freeze does not use up.
+"""Waits that do not count frozen time: a time limit, and a budget for several waits.
 
 Lambda can freeze the sandbox at any moment, and the clock behind asyncio's timeouts may keep
-running. So the time is counted in short steps: one that ends far too late saw a freeze, and an
-answer that arrived meanwhile is in time.
+running. So time is counted in short steps: a step that ends far too late saw a freeze, and a
+response that arrived during the freeze is still in time.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from extension.process.clock import Clock
+
+T = TypeVar("T")
 
 STEP_S = 0.25
 
@@ -22,7 +25,7 @@ FREEZE_S = 1.0
 class TimeLimit:
     """`async with TimeLimit(seconds, clock=clock) as limit`: raises TimeoutError after `seconds`.
 
-    The step of the first freeze is not counted, so that answers are read before the time is up.
+    The step of the first freeze is not counted, so that responses are read before time is up.
     `left_s` is what is left, at any time.
     """
 
@@ -61,7 +64,7 @@ class TimeLimit:
             self._timeout.reschedule(self._loop.time())
 
     def _count_step(self, *, least_s: float) -> None:
-        """Take what a step has cost off what is left: of a freeze, at most what was meant."""
+        """Subtract what a step took; a step with a freeze counts as long as it was meant to be."""
         took_s = self._clock.now().since(self._began)
         froze = took_s > self._step_s + FREEZE_S
         if not froze:
@@ -69,3 +72,28 @@ class TimeLimit:
         elif self.was_frozen:
             self.left_s -= self._step_s
         self.was_frozen |= froze
+
+
+class Budget:
+    """Seconds that may be spent waiting, over several waits.
+
+    `left_s` is what is left of them; it may be read and set at any time.
+    """
+
+    def __init__(self, seconds: float, *, clock: Clock) -> None:
+        self.left_s = seconds
+        self._clock = clock
+
+    async def wait(self, awaitable: Awaitable[T], *, at_most_s: float = float("inf")) -> T:
+        """Return the result of `awaitable`, within the budget and within `at_most_s` seconds.
+
+        Raises:
+            TimeoutError: it took longer, and was cancelled.
+        """
+        seconds = max(min(self.left_s, at_most_s), 0.0)
+        limit = TimeLimit(seconds, clock=self._clock)
+        try:
+            async with limit:
+                return await awaitable
+        finally:
+            self.left_s -= seconds - limit.left_s

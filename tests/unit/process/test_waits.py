@@ -1,4 +1,4 @@
-"""Seconds of waiting: spent by what happens, not by a sandbox that stands still."""
+"""Waits that a freeze does not use up: a time limit, and a budget for several waits."""
 
 from __future__ import annotations
 
@@ -6,13 +6,55 @@ import asyncio
 
 import pytest
 
-from extension.process.budget import Budget
-from extension.process.time_limit import FREEZE_S, STEP_S
+from extension.process.waits import FREEZE_S, STEP_S, Budget, TimeLimit
 from tests.doubles import ManualClock
 
 
+async def test_ends_what_takes_too_long() -> None:
+    """Like asyncio's own timeout."""
+    limit = TimeLimit(0.3, clock=ManualClock())
+    with pytest.raises(TimeoutError):
+        async with limit:
+            await asyncio.Event().wait()
+    assert not limit.was_frozen
+
+
+async def test_leaves_alone_what_is_in_time() -> None:
+    """The result and the errors pass through."""
+    async with TimeLimit(60, clock=ManualClock()):
+        await asyncio.sleep(0)
+    with pytest.raises(ValueError, match="passes"):
+        async with TimeLimit(60, clock=ManualClock()):
+            raise ValueError("passes")
+
+
+@pytest.mark.parametrize("pass_by", [ManualClock.freeze, ManualClock.advance])
+async def test_freeze_costs_no_time(pass_by: object) -> None:
+    """Whether or not the monotonic clock stands still: an hour counts as nothing."""
+    clock = ManualClock()
+    limit = TimeLimit(0.3, clock=clock)
+    assert callable(pass_by)
+    async with limit:
+        pass_by(clock, 3600)
+        await asyncio.sleep(0)
+    assert limit.was_frozen
+
+
+async def test_ends_in_spite_of_freezes() -> None:
+    """Repeated freezes do not extend it without end."""
+
+    class Freezing(ManualClock):
+        def now(self) -> object:  # type: ignore[override]  # an Instant
+            self.freeze(3600)
+            return super().now()
+
+    with pytest.raises(TimeoutError):
+        async with TimeLimit(0.5, clock=Freezing()):  # type: ignore[arg-type]
+            await asyncio.Event().wait()
+
+
 class Slow:
-    """Something that takes a number of looks, between which the clock goes on."""
+    """Takes several steps, between which the clock advances."""
 
     def __init__(self, clock: ManualClock, *, steps_s: list[float]) -> None:
         self._clock = clock
@@ -24,7 +66,7 @@ class Slow:
         try:
             for seconds in self._steps_s:
                 self._clock.advance(seconds)
-                await asyncio.sleep(STEP_S * 1.2)  # until the budget has looked
+                await asyncio.sleep(STEP_S * 1.2)  # long enough for the budget to count a step
         except asyncio.CancelledError:
             self.was_cancelled = True
             raise
@@ -37,14 +79,14 @@ async def at_once() -> str:
 
 
 async def test_what_is_ready_costs_nothing() -> None:
-    """The result comes through, and the budget is whole."""
+    """The result passes through, and the budget is unchanged."""
     budget = Budget(2.0, clock=ManualClock())
     assert await budget.wait(at_once()) == "done"
     assert budget.left_s == 2.0
 
 
 async def test_several_waits_share_a_budget() -> None:
-    """Each one spends of what the others left."""
+    """Each wait spends what the earlier ones left."""
     clock = ManualClock()
     budget = Budget(2.0, clock=clock)
     await budget.wait(Slow(clock, steps_s=[0.75]).finish())
@@ -54,7 +96,7 @@ async def test_several_waits_share_a_budget() -> None:
 
 
 async def test_a_spent_budget_cancels_what_it_waited_for() -> None:
-    """Nothing goes on behind the back of who gave it up."""
+    """Nothing continues after the caller has given up."""
     clock = ManualClock()
     slow = Slow(clock, steps_s=[0.9, 0.9, 0.9])
     with pytest.raises(TimeoutError):
@@ -62,8 +104,8 @@ async def test_a_spent_budget_cancels_what_it_waited_for() -> None:
     assert slow.was_cancelled
 
 
-async def test_a_wait_may_have_a_bound_of_its_own() -> None:
-    """It ends then, and leaves the rest of the budget."""
+async def test_a_wait_may_have_its_own_limit() -> None:
+    """It ends at that limit and leaves the rest of the budget."""
     clock = ManualClock()
     budget = Budget(10.0, clock=clock)
     with pytest.raises(TimeoutError):
@@ -72,7 +114,7 @@ async def test_a_wait_may_have_a_bound_of_its_own() -> None:
 
 
 async def test_a_freeze_costs_nothing() -> None:
-    """A slice that took far too long was one, and what was waited for gets its time after it."""
+    """A step that took far too long was a freeze; the operation still gets its full time."""
     clock = ManualClock()
     budget = Budget(1.0, clock=clock)
     frozen_s = STEP_S + FREEZE_S + 600
@@ -80,8 +122,8 @@ async def test_a_freeze_costs_nothing() -> None:
     assert budget.left_s == pytest.approx(0.5)
 
 
-async def test_an_exception_comes_through() -> None:
-    """What is waited for fails as it would without a budget."""
+async def test_an_exception_passes_through() -> None:
+    """The operation fails as it would without a budget."""
 
     async def fail() -> None:
         raise ZeroDivisionError
@@ -90,7 +132,7 @@ async def test_an_exception_comes_through() -> None:
         await Budget(1.0, clock=ManualClock()).wait(fail())
 
 
-async def test_who_waits_is_cancelled_with_what_it_waits_for() -> None:
+async def test_cancelling_a_wait_cancels_the_operation() -> None:
     """A cancelled wait leaves no task behind."""
     clock = ManualClock()
     slow = Slow(clock, steps_s=[0.1] * 100)
