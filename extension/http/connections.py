@@ -1,7 +1,8 @@
-"""A bound on the connections of a server, and which of them may be closed while callers wait.
+"""The bound on a server's connections, and which may be closed while callers wait.
 
-Everything in the sandbox can reach both servers, the cache and the telemetry listener. A connection
-that is being answered is never closed; of the others, the one that has waited longest goes first.
+Every process in the sandbox can reach both servers, the cache and the telemetry listener. A
+connection with a request in progress is never closed; of the others, the one that has been idle
+longest is closed first.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ MAX_CONNECTIONS = 512
 """Connections at once, where the process may have 1024 file descriptors, as in Lambda."""
 
 IDLE_S = 1.0
-"""Seconds without a request after which an answered connection is idle; before that, its caller may
-be about to use it again."""
+"""Seconds after a response until its connection is idle; before that, the caller may be about to
+use it again."""
 
-TORN_LOOKS = 2
-"""Looks, made only while callers wait, after which half a request or an unread answer has stalled.
-Looks and not seconds, because a freeze makes seconds pass but no looks."""
+STALLED_CHECKS = 2
+"""Checks, made only while callers wait, after which an incomplete request or an unread response has
+stalled. Counted in checks, because seconds pass during a freeze and checks do not."""
 
-SILENT_LOOKS = 6
-"""Likewise for a connection that has sent nothing yet: its caller may be busy opening more."""
+SILENT_CHECKS = 6
+"""Likewise for a connection that has sent nothing yet: its caller may be busy opening others."""
 
 
-def room_for_connections(*, descriptors: int | None = None) -> int:
-    """Return how many connections fit: half of the file descriptors, for others need some too."""
+def connection_limit(*, descriptors: int | None = None) -> int:
+    """Return how many connections to allow: half of the file descriptors, as others need some."""
     if descriptors is None:
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
@@ -34,18 +35,18 @@ def room_for_connections(*, descriptors: int | None = None) -> int:
 
 
 class Closable(Protocol):
-    """A connection."""
+    """What the bound needs to know of a connection."""
 
     @property
     def is_settled(self) -> bool:
         """Whether it has had at least one request, and all were answered."""
 
     @property
-    def is_torn(self) -> bool:
-        """Whether half a request has arrived, or an answer is not being read."""
+    def is_stalled(self) -> bool:
+        """Whether an incomplete request has arrived, or a response is not being read."""
 
-    def has_sent_more(self) -> bool:
-        """Whether bytes have arrived that were not read yet."""
+    def has_unread_bytes(self) -> bool:
+        """Return whether bytes have arrived that were not read yet."""
 
     def close(self) -> None:
         """End it."""
@@ -54,71 +55,71 @@ class Closable(Protocol):
 C = TypeVar("C", bound=Closable)
 
 
-class _Since(NamedTuple):
-    """When a connection began to wait for its caller."""
+class _IdleSince(NamedTuple):
+    """When it became the caller's turn."""
 
     seconds: float
-    look: int
+    check: int
 
 
 class Connections(Generic[C]):
-    """Which connections are being answered, and since when the others wait for a request.
+    """The connections of a server: busy with a request, or idle since some moment.
 
-    With `patience`, only idle and stalled ones are closed; without it, the one that waits longest.
-    Times are seconds of the event loop.
+    With `patience`, only settled and stalled ones are closed for others; without it, the one that
+    has been idle longest. Times are seconds of the event loop.
     """
 
     def __init__(self, *, at_most: int, patience: bool = False) -> None:
         self._at_most = at_most
         self._patience = patience
-        self._looks = 0
+        self._checks = 0
         self._busy: set[C] = set()
-        self._idle: dict[C, _Since] = {}  # waiting longest first
+        self._idle: dict[C, _IdleSince] = {}  # idle longest first
 
     def __len__(self) -> int:
         return len(self._idle) + len(self._busy)
 
     @property
     def idle(self) -> tuple[C, ...]:
-        """Those that nothing is owed to."""
+        """Those without a request in progress."""
         return tuple(self._idle)
 
     @property
     def busy(self) -> tuple[C, ...]:
-        """Those that are being answered, including those whose caller has gone."""
+        """Those with a request in progress, even if the caller has gone."""
         return tuple(self._busy)
 
     @property
-    def is_full(self) -> bool:
+    def are_full(self) -> bool:
         """Whether the next connection must wait."""
         return len(self) >= self._at_most
 
     def admit(self, connection: C, *, now: float) -> None:
-        """Take a new connection."""
-        self._idle[connection] = _Since(now, self._looks)
+        """Add a new connection."""
+        self._idle[connection] = _IdleSince(now, self._checks)
 
     def answering(self, connection: C) -> None:
-        """Learn that a request of it is whole, unless it is gone."""
+        """Count a connection as busy, unless it has gone: a request of it is complete."""
         if self._idle.pop(connection, None) is not None:
             self._busy.add(connection)
 
     def answered(self, connection: C, *, now: float) -> None:
-        """Learn that it waits for the next one, unless it is gone."""
+        """Count a connection as idle, unless it has gone: it is the caller's turn."""
         if connection in self._busy:
             self._busy.discard(connection)
-            self._idle[connection] = _Since(now, self._looks)
+            self._idle[connection] = _IdleSince(now, self._checks)
 
     def forget(self, connection: C) -> None:
-        """Learn that it is closed, and no request of it is being answered."""
+        """Remove a connection that is closed and has no request in progress."""
         self._idle.pop(connection, None)
         self._busy.discard(connection)
 
-    def look(self) -> None:
-        """Learn that callers still wait."""
-        self._looks += 1
+    def count_check(self) -> None:
+        """Count one more check at which callers waited."""
+        self._checks += 1
 
-    def make_room(self, *, now: float) -> bool:
-        """Close one that may be closed, the longest waiting one; tell whether there was any."""
+    def close_one(self, *, now: float) -> bool:
+        """Close the connection that has been idle longest of those that may be closed, if any."""
         for connection, since in self._idle.items():
             if not self._patience or self._may_close(connection, since, now):
                 self.forget(connection)
@@ -126,8 +127,8 @@ class Connections(Generic[C]):
                 return True
         return False
 
-    def _may_close(self, connection: C, since: _Since, now: float) -> bool:
+    def _may_close(self, connection: C, since: _IdleSince, now: float) -> bool:
         if connection.is_settled:
-            return now - since.seconds >= IDLE_S and not connection.has_sent_more()
-        looks = TORN_LOOKS if connection.is_torn else SILENT_LOOKS
-        return self._looks - since.look >= looks
+            return now - since.seconds >= IDLE_S and not connection.has_unread_bytes()
+        checks = STALLED_CHECKS if connection.is_stalled else SILENT_CHECKS
+        return self._checks - since.check >= checks

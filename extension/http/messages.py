@@ -1,7 +1,8 @@
-"""PURE: HTTP/1.1 messages, strictly: heads and chunks to values, requests and replies to bytes.
+"""PURE: reads and writes HTTP/1.1 messages: heads and chunks to values, replies to bytes.
 
-What two readers could read differently is refused, so that nobody smuggles one message inside
-another; so is what no client of ours would send. Source: RFC 9112.
+Strict: a message that two parsers could read differently is refused, so that none can be smuggled
+inside another; so is a message that no client of these servers would send. Source: RFC 9112.
+Error texts do not quote the input, which may hold a token.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from typing import NamedTuple
 END_OF_LINE = b"\r\n"
 END_OF_HEAD = b"\r\n\r\n"
 LONGEST_LINE = 8190
-"""Bytes of a target or of a header, as other servers have it."""
+"""Bytes of a target or of a header line; the limit of Apache and aiohttp."""
 
 LONGEST_HEAD = 65_536
 LONGEST_CHUNK_LINE = 256
 TO_THE_END = 1 << 62
-"""Length of the body of an answer that says none: what comes until its sender closes."""
+"""Length of the body of a response that announces none: it ends when the connection does."""
 
 MOST_HEADERS = 100
 
 REMEMBERED_HEADS = 64
-"""A function asks the same few URLs again and again, with the same headers: byte for byte."""
+"""A function requests the same few URLs again and again, with headers equal byte for byte."""
 
 LONGEST_REMEMBERED = 4096
-"""Bytes of a head worth keeping: with the number above at most a quarter of a megabyte."""
+"""Bytes of a head; with the number above that is at most a quarter of a megabyte."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_TOKEN)
@@ -40,31 +41,31 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _WITHOUT_BODY = frozenset({"204", "304"})
 _ONCE = frozenset({"host", "content-length", "transfer-encoding"})
-"""Headers that a message has once, or is refused."""
+"""A message with one of these headers twice is refused."""
 
 
 class BadMessageError(ValueError):
-    """This is not what HTTP says."""
+    """The input violates HTTP, or exceeds a limit."""
 
 
 class Head(NamedTuple):
-    """What comes before a body; names of headers are in lower case, of repeated ones the first."""
+    """What precedes a body. Header names are in lower case; of repeated ones the first counts."""
 
     method: str
-    """Empty in an answer."""
+    """Empty in a response."""
     target: str
-    """As it was sent, undecoded; in an answer the three digits of the status."""
+    """As it was sent, not decoded; in a response the three digits of the status."""
     minor: int
-    """Of the version 1.0 or 1.1."""
+    """Minor version: 0 or 1."""
     headers: Mapping[str, str]
     length: int | None
-    """Bytes of the body; None if it comes in chunks, whose last one ends it."""
+    """Bytes of the body; None if it comes in chunks, the last of which ends it."""
     keeps_alive: bool
-    """Whether its sender wants to go on with the connection."""
+    """Whether its sender keeps the connection open."""
 
 
 class Reply(NamedTuple):
-    """A whole answer; its headers hold no line breaks."""
+    """A response to be sent; its headers must not contain line breaks."""
 
     status: int
     headers: Mapping[str, str]
@@ -72,7 +73,7 @@ class Reply(NamedTuple):
 
 
 def read_request_head(lines: bytes) -> Head:
-    """Read the head of a request, without the empty line at its end, or raise BadMessageError."""
+    """Parse the head of a request, without the empty line at its end; raises BadMessageError."""
     if len(lines) > LONGEST_REMEMBERED:
         return _read_request_head(lines)
     return _remembered(lines)
@@ -82,7 +83,7 @@ def _read_request_head(lines: bytes) -> Head:
     first, *rest = lines.split(END_OF_LINE)
     line = _REQUEST_LINE.fullmatch(first)
     if line is None or len(line[2]) > LONGEST_LINE:
-        raise BadMessageError("no request line")
+        raise BadMessageError("malformed request line")
     return _head(line[1].decode(), line[2].decode(), int(line[3]), rest)
 
 
@@ -90,30 +91,30 @@ _remembered = lru_cache(REMEMBERED_HEADS)(_read_request_head)
 
 
 def read_answer_head(lines: bytes) -> Head:
-    """Read the head of an answer, likewise."""
+    """Parse the head of a response, without the empty line at its end; raises BadMessageError."""
     first, *rest = lines.split(END_OF_LINE)
     line = _STATUS_LINE.fullmatch(first)
     if line is None:
-        raise BadMessageError("no status line")
+        raise BadMessageError("malformed status line")
     head = _head("", line[2].decode(), int(line[1]), rest)
-    says = head.length is None or "content-length" in head.headers
-    if says or head.target in _WITHOUT_BODY or head.target.startswith("1"):
+    has_length = head.length is None or "content-length" in head.headers
+    if has_length or head.target in _WITHOUT_BODY or head.target.startswith("1"):
         return head
     return head._replace(length=TO_THE_END, keeps_alive=False)
 
 
 def is_request(beginning: bytes | bytearray) -> bool:
-    """Tell whether a head that has no end yet can become one; TLS and bare line feeds cannot."""
+    """Return whether an incomplete head can still become one; TLS and bare line feeds cannot."""
     first, found, _ = beginning.partition(END_OF_LINE)
     line = (_REQUEST_LINE if found else _MAY_BEGIN).fullmatch(first)
     return len(beginning) <= LONGEST_HEAD and line is not None
 
 
 def read_body(head: Head, received: bytearray, body: bytearray) -> bool:
-    """Move what has come of a body from `received` to `body`; tell whether it is whole.
+    """Move what has arrived of a body from `received` to `body`; return whether it is complete.
 
     Raises:
-        BadMessageError: it comes in chunks, and one is broken.
+        BadMessageError: it comes in chunks, and one is malformed.
     """
     if head.length is None:
         return _read_chunks(received, body)
@@ -124,7 +125,7 @@ def read_body(head: Head, received: bytearray, body: bytearray) -> bool:
 
 
 def encode(reply: Reply, *, to: Head | None, close: bool) -> bytes:
-    """Return a reply as it is sent; one to HEAD is without its body."""
+    """Return a reply as bytes; a reply to HEAD has no body."""
     head = [_status_line(reply.status)]
     head += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
     if close:
@@ -141,17 +142,17 @@ def _read_chunks(received: bytearray, body: bytearray) -> bool:
     while line := _chunk_line(received, at):
         size, start = int(line[1], 16), line.end() + len(END_OF_LINE)
         if size == 0:
-            # The line before the trailer ends it where there is none.
+            # Without a trailer, the line break after the size is the first half of the end.
             end = received.find(END_OF_HEAD, line.end())
             if end < 0 and len(received) - start > LONGEST_HEAD:
-                raise BadMessageError("the trailer has no end")
+                raise BadMessageError("the trailer is too long")
             at = at if end < 0 else end + len(END_OF_HEAD)
             break
         stop = start + size
         if len(received) < stop + len(END_OF_LINE):
             break
         if not received.startswith(END_OF_LINE, stop):
-            raise BadMessageError("a chunk is longer than it said")
+            raise BadMessageError("a chunk is longer than announced")
         body += received[start:stop]
         at = stop + len(END_OF_LINE)
     del received[:at]
@@ -159,20 +160,20 @@ def _read_chunks(received: bytearray, body: bytearray) -> bool:
 
 
 def _chunk_line(received: bytearray, at: int) -> re.Match[bytes] | None:
-    """Return the line that a chunk begins with, None if it is to come."""
+    """Return the line before a chunk, None if it is incomplete."""
     end = received.find(END_OF_LINE, at)
     if end < 0 and len(received) - at <= LONGEST_CHUNK_LINE:
         return None
     line = _CHUNK_LINE.fullmatch(received, at, end) if end >= 0 else None
     if line is None:
-        raise BadMessageError("no chunk")
+        raise BadMessageError("malformed chunk size")
     return line
 
 
 def _head(method: str, target: str, minor: int, lines: list[bytes]) -> Head:
     headers = _headers(lines)
-    wishes = {each.strip() for each in headers.get("connection", "").lower().split(",")}
-    keeps_alive = "close" not in wishes if minor else "keep-alive" in wishes
+    options = {each.strip() for each in headers.get("connection", "").lower().split(",")}
+    keeps_alive = "close" not in options if minor else "keep-alive" in options
     return Head(method, target, minor, headers, _length(headers, minor=minor), keeps_alive)
 
 
@@ -183,25 +184,25 @@ def _headers(lines: list[bytes]) -> dict[str, str]:
     for line in lines:
         name, colon, value = line.partition(b":")
         if not colon or not _NAME.fullmatch(name) or _NOT_IN_A_VALUE.search(value):
-            raise BadMessageError("no header")
+            raise BadMessageError("malformed header")
         if len(line) > LONGEST_LINE:
             raise BadMessageError("a header is too long")
         key = name.decode().lower()
         if key in headers and key in _ONCE:
-            raise BadMessageError("a header is there twice")
+            raise BadMessageError("a header is repeated that must be unique")
         headers.setdefault(key, value.strip(b" \t").decode("utf-8", "surrogateescape"))
     return headers
 
 
 def _length(headers: Mapping[str, str], *, minor: int) -> int | None:
-    """Return the length of the body; refuse whatever leaves a doubt about it."""
+    """Return the length of the body; refuse a message that leaves any doubt about it."""
     announced, coding = headers.get("content-length"), headers.get("transfer-encoding")
     if coding is not None:
         if coding.lower() != "chunked" or announced is not None or not minor:
-            raise BadMessageError("nobody knows where the body ends")
+            raise BadMessageError("the length of the body is ambiguous")
         return None
     if announced is not None and not _LENGTH.fullmatch(announced):
-        raise BadMessageError("the length is no number")
+        raise BadMessageError("the length is not a number")
     return int(announced or 0)
 
 

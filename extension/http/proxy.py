@@ -1,4 +1,4 @@
-"""Which proxy a POST goes through, by the usual variables; loopback never goes through one.
+"""Which proxy a request uses, by the usual variables; requests to loopback never use one.
 
 The rules of NO_PROXY are those of Python's urllib.
 Source: https://curl.se/docs/manpage.html#ENVIRONMENT
@@ -13,19 +13,19 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 
 class BadProxyError(ValueError):
-    """A proxy that is no URL; the text names its variable, not its value."""
+    """A proxy that is not a URL; the text names its variable, not its value."""
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
-    """Return the proxy's URL for `url`, None to go there directly.
+    """Return the URL of the proxy for `url`, None for a direct connection.
 
     Raises:
-        BadProxyError: it is not an http or https URL. Going there directly is not what is wanted.
+        BadProxyError: it is not an http or https URL; a direct connection is not what was asked for.
     """
     parts = urlsplit(url)
     if _is_loopback(parts.hostname or ""):
         return None
-    # HTTP_PROXY could be a request's header where CGI is near, so only lower case counts.
+    # A CGI server sets HTTP_PROXY from a request's `Proxy` header, so only lower case counts.
     names = ("https_proxy", "HTTPS_PROXY") if parts.scheme == "https" else ("http_proxy",)
     variable, proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")
     _, excluded = _first(environ, "no_proxy", "NO_PROXY")

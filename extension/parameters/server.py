@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from extension.http.connections import room_for_connections
+from extension.http.connections import connection_limit
 from extension.http.messages import Head, Reply
 from extension.http.server import HttpServer
 from extension.parameters.errors import UpstreamError
@@ -34,7 +34,7 @@ class Server:
         self._clock = clock
         self._log = log
         self._server = HttpServer(
-            self._handle, max_connections=room_for_connections(), max_body_bytes=0
+            self._handle, max_connections=connection_limit(), max_body_bytes=0
         )
 
     async def start(self) -> None:

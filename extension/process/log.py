@@ -22,7 +22,7 @@ Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "NONE")
 
 BURST = 10
-"""Lines with the same message within `WINDOW_S`: a fault of every request must not flood the log."""
+"""Lines with the same message within `WINDOW_S`: a fault in each request must not flood the log."""
 WINDOW_S = 60.0
 
 PIPE_BYTES = 4096

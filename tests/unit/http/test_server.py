@@ -1,4 +1,4 @@
-"""The HTTP server of both jobs, over real connections."""
+"""The HTTP server of the cache and of the telemetry listener, over real connections."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from extension.http.connection import MAX_AHEAD_BYTES
 from extension.http.messages import Head, Reply
-from extension.http.server import MOST_AHEAD, HttpServer
+from extension.http.server import HttpServer
 from tests.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -18,17 +19,17 @@ POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 LAST = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 LARGE = b"/large"
 LARGE_BYTES = 16 * 1_048_576
-"""More than the kernel keeps for a caller who does not read."""
+"""More than the kernel buffers for a caller that does not read."""
 
-ROOM = 3
-LOOK_S = 0.05
+PLACES = 3
+CHECK_S = 0.05
 MAX_BODY_BYTES = 1000
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Serving:
-    """A server with room for three, whose answers can be held back."""
+    """A server of at most three connections, whose responses can be held back."""
 
     def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self.may_answer = asyncio.Event()
@@ -36,10 +37,10 @@ class Serving:
         self.asked: list[tuple[str, bytes]] = []
         self.fault: BaseException | None = None
         self.server = HttpServer(
-            self._handle, max_connections=ROOM, max_body_bytes=max_body_bytes, look_s=LOOK_S
+            self._handle, max_connections=PLACES, max_body_bytes=max_body_bytes, check_s=CHECK_S
         )
         self.faults: list[BaseException] = []
-        """What the event loop was told of."""
+        """Exceptions that reached the event loop."""
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.address = self._socket.getsockname()
         self._writers: list[asyncio.StreamWriter] = []
@@ -53,7 +54,7 @@ class Serving:
 
     async def __aenter__(self) -> Serving:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, told: self.faults.append(told["exception"]))
+        loop.set_exception_handler(lambda _, context: self.faults.append(context["exception"]))
         await self.server.start([self._socket], backlog=100)
         return self
 
@@ -64,26 +65,26 @@ class Serving:
         await self.server.close(patience_s=1)
 
     async def connect(self) -> Pair:
-        """Open a connection and be served once on it, so that the server has taken it."""
+        """Open a connection and be served once, so that the server has accepted it."""
         pair = await self.open()
         assert await answered(pair)
         return pair
 
     async def open(self) -> Pair:
-        """Open a connection; it is closed in the end."""
+        """Open a connection; it is closed at the end of the test."""
         pair = await asyncio.open_connection(*self.address)
         self._writers.append(pair[1])
         return pair
 
     async def exchange(self, sent: bytes) -> bytes:
-        """Send something over a connection of its own; return all that comes back."""
+        """Send something over a new connection; return all that comes back."""
         reader, writer = await self.open()
         writer.write(sent)
         return await whole(reader)
 
 
 async def whole(reader: asyncio.StreamReader) -> bytes:
-    """Return what comes until the end."""
+    """Return what arrives until the end of the connection."""
     async with asyncio.timeout(30):
         try:
             return await reader.read()
@@ -92,7 +93,7 @@ async def whole(reader: asyncio.StreamReader) -> bytes:
 
 
 async def answered(pair: Pair, sent: bytes = GET) -> bool:
-    """Send a request; tell whether it was answered."""
+    """Send a request; return whether it was answered."""
     reader, writer = pair
     writer.write(sent)
     try:
@@ -104,14 +105,14 @@ async def answered(pair: Pair, sent: bytes = GET) -> bool:
 
 @pytest.fixture
 async def serving() -> AsyncIterator[Serving]:
-    """A server at work."""
+    """A running server."""
     async with Serving() as each:
         yield each
 
 
-async def test_the_one_idle_longest_makes_room(serving: Serving) -> None:
+async def test_the_one_idle_longest_is_closed(serving: Serving) -> None:
     """An answered request counts as being active."""
-    first, second, third = [await serving.connect() for _ in range(ROOM)]
+    first, second, third = [await serving.connect() for _ in range(PLACES)]
     assert await answered(first)
     fourth = await serving.connect()
     assert await whole(second[0]) == b""
@@ -120,82 +121,82 @@ async def test_the_one_idle_longest_makes_room(serving: Serving) -> None:
 
 
 async def test_half_sent_request_is_idle(serving: Serving) -> None:
-    """Whoever stalls in the head is cut off when the room is needed."""
+    """A caller that stalls in the head is cut off when its place is needed."""
     stalled = await serving.connect()
     stalled[1].write(GET[:10])
-    others = [await serving.connect() for _ in range(ROOM)]
+    others = [await serving.connect() for _ in range(PLACES)]
     assert await whole(stalled[0]) == b""
     for pair in others:
         assert await answered(pair)
 
 
-async def test_a_request_under_way_is_never_cut_off(serving: Serving) -> None:
-    """With every connection busy the newcomer waits, and is served when there is room."""
-    busy = [await serving.connect() for _ in range(ROOM)]
+async def test_a_request_in_progress_is_never_cut_off(serving: Serving) -> None:
+    """With every connection busy the next caller waits, and is served when there is a place."""
+    busy = [await serving.connect() for _ in range(PLACES)]
     serving.may_answer.clear()
     serving.asked.clear()
     waiting = [asyncio.create_task(answered(pair)) for pair in busy]
-    await until(lambda: len(serving.asked) == ROOM)
+    await until(lambda: len(serving.asked) == PLACES)
     late = asyncio.create_task(serving.connect())
-    await until(lambda: serving.server.has_waiting)
-    assert len(serving.asked) == ROOM
+    await until(lambda: serving.server.callers_wait)
+    assert len(serving.asked) == PLACES
     serving.may_answer.set()
     assert all(await asyncio.gather(*waiting))
     await late
 
 
 async def test_handlers_of_callers_that_vanished_take_a_place(serving: Serving) -> None:
-    """What a caller makes us do is bounded also if it does not stay for the answer."""
+    """The work that a caller causes is bounded even if it does not wait for the response."""
     serving.may_answer.clear()
-    writers = [(await serving.open())[1] for _ in range(ROOM)]
+    writers = [(await serving.open())[1] for _ in range(PLACES)]
     for writer in writers:
         writer.write(GET)
-    await until(lambda: len(serving.asked) == ROOM)
+    await until(lambda: len(serving.asked) == PLACES)
     for writer in writers:
         writer.transport.abort()
     late = asyncio.create_task(serving.connect())
-    await until(lambda: serving.server.has_waiting or len(serving.asked) > ROOM)
-    assert len(serving.asked) == ROOM
+    await until(lambda: serving.server.callers_wait or len(serving.asked) > PLACES)
+    assert len(serving.asked) == PLACES
     serving.may_answer.set()
     await late
 
 
 async def test_many_more_than_there_are_places_are_all_answered(serving: Serving) -> None:
-    """They wait for each other, whoever keeps its connection."""
+    """They wait for each other, even though each keeps its connection."""
     serving.may_answer.clear()
-    callers = [asyncio.create_task(serving.connect()) for _ in range(20 * ROOM)]
-    await until(lambda: serving.server.has_waiting or len(serving.asked) > ROOM)
-    assert len(serving.asked) <= ROOM
+    callers = [asyncio.create_task(serving.connect()) for _ in range(20 * PLACES)]
+    await until(lambda: serving.server.callers_wait or len(serving.asked) > PLACES)
+    assert len(serving.asked) <= PLACES
     serving.may_answer.set()
     await asyncio.gather(*callers)
 
 
 async def test_new_connection_is_not_idle(serving: Serving) -> None:
-    """Those that have not asked yet are not cut off for others that come at the same time."""
-    quiet = [await serving.open() for _ in range(ROOM)]
-    await until(lambda: len(serving.server.connections) == ROOM)
+    """Callers that have sent nothing yet are not cut off for others that come at the same time."""
+    quiet = [await serving.open() for _ in range(PLACES)]
+    await until(lambda: len(serving.server.connections) == PLACES)
     late = asyncio.create_task(serving.connect())
-    await until(lambda: serving.server.has_waiting)
+    await until(lambda: serving.server.callers_wait)
     assert all(await asyncio.gather(*(answered(pair) for pair in quiet)))
     await late
 
 
-async def test_silent_connections_make_room_in_the_end(serving: Serving) -> None:
-    """They may hold up others for a while, not for good."""
-    quiet = [await serving.open() for _ in range(ROOM)]
+async def test_silent_connections_are_closed_in_the_end(serving: Serving) -> None:
+    """They may delay others for a while, not for ever."""
+    quiet = [await serving.open() for _ in range(PLACES)]
     await serving.connect()
     assert await whole(quiet[0][0]) == b""
 
 
 async def test_while_others_wait_connections_are_not_kept(serving: Serving) -> None:
-    """The answer says so, and its caller will not use a connection that is about to be closed."""
-    pairs = [await serving.open() for _ in range(ROOM)]
+    """The response says so, and the caller will not use a connection that is about to be closed."""
+    pairs = [await serving.open() for _ in range(PLACES)]
     serving.may_answer.clear()
     for _, writer in pairs:
         writer.write(GET)
-    await until(lambda: len(serving.asked) == ROOM)
+    await until(lambda: len(serving.asked) == PLACES)
     late = asyncio.create_task(serving.connect())
-    await until(lambda: serving.server.has_waiting)
+    await until(lambda: serving.server.callers_wait)
     serving.may_answer.set()
     assert all([b"Connection: close" in await whole(reader) for reader, _ in pairs])
     await late
@@ -204,7 +205,7 @@ async def test_while_others_wait_connections_are_not_kept(serving: Serving) -> N
 async def test_without_descriptors_callers_wait(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is told, nobody is refused; the next look finds out that there are some again."""
+    """No error, no refusal; the next check finds that descriptors are available again."""
     tried = []
 
     def accept(_: socket.socket) -> object:
@@ -219,9 +220,9 @@ async def test_without_descriptors_callers_wait(
     assert serving.faults == []
 
 
-async def test_callers_that_vanish_leave_room(serving: Serving) -> None:
-    """Those that went away while they were being answered are not counted after that."""
-    for _ in range(2 * ROOM):
+async def test_callers_that_vanish_no_longer_count(serving: Serving) -> None:
+    """Even those that went away while they were being answered."""
+    for _ in range(2 * PLACES):
         _, writer = await serving.connect()
         serving.may_answer.clear()
         serving.asked.clear()
@@ -234,7 +235,7 @@ async def test_callers_that_vanish_leave_room(serving: Serving) -> None:
 
 
 async def test_a_request_may_come_byte_by_byte(serving: Serving) -> None:
-    """Heads, lengths and chunks in the smallest pieces."""
+    """Heads, lengths and chunks arrive in the smallest pieces."""
     reader, writer = await serving.open()
     sent = POST + b"Content-Length: 3\r\n\r\nabc" + POST
     sent += b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
@@ -246,8 +247,8 @@ async def test_a_request_may_come_byte_by_byte(serving: Serving) -> None:
 
 
 async def test_pipelined_requests_are_answered_in_their_order(serving: Serving) -> None:
-    """However many: those that wait for their turn hold up the reading, not the server."""
-    many = 10 * MOST_AHEAD // len(GET)
+    """However many: those that wait stop the reading of their connection, not the server."""
+    many = 10 * MAX_AHEAD_BYTES // len(GET)
     sent = b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(many))
     answer = await serving.exchange(sent + LAST)
     assert answer.count(b" 200 ") == many + 1
@@ -255,13 +256,13 @@ async def test_pipelined_requests_are_answered_in_their_order(serving: Serving) 
 
 
 async def test_an_error_is_answered_after_all_that_was_right(serving: Serving) -> None:
-    """And ends the connection: nobody knows where the next request would begin."""
+    """And ends the connection: where the next request begins is not known."""
     answer = await serving.exchange(GET + b"rubbish\r\n\r\n" + GET)
     assert answer.index(b" 200 ") < answer.index(b" 400 ")
     assert len(serving.asked) == 1
 
 
-async def test_who_has_said_all_still_gets_the_answer(serving: Serving) -> None:
+async def test_a_caller_that_sent_eof_still_gets_the_response(serving: Serving) -> None:
     """A caller may close its half of the connection after the request."""
     serving.may_answer.clear()
     reader, writer = await serving.open()
@@ -273,7 +274,7 @@ async def test_who_has_said_all_still_gets_the_answer(serving: Serving) -> None:
 
 
 async def test_an_announced_body_is_asked_for(serving: Serving) -> None:
-    """Who expects it is told to go on."""
+    """A caller that expects `100 Continue` gets it."""
     reader, writer = await serving.open()
     writer.write(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -291,7 +292,7 @@ async def test_an_announced_body_is_asked_for(serving: Serving) -> None:
     ],
 )
 async def test_too_long_a_body_is_not_waited_for(serving: Serving, more: bytes) -> None:
-    """The request is handled without it, and the connection is over."""
+    """The request is handled without it, and the connection ends."""
     answer = await serving.exchange(POST + more)
     assert b" 200 " in answer
     assert b"Connection: close" in answer
@@ -299,7 +300,7 @@ async def test_too_long_a_body_is_not_waited_for(serving: Serving, more: bytes) 
 
 
 async def test_where_no_body_is_wanted_none_is_waited_for() -> None:
-    """The answer comes at once, though the body never does."""
+    """The response comes at once, though the body never does."""
     async with Serving(max_body_bytes=0) as serving:
         answer = await serving.exchange(POST + b"Content-Length: 5\r\n\r\n")
         assert b" 200 " in answer
@@ -307,10 +308,10 @@ async def test_where_no_body_is_wanted_none_is_waited_for() -> None:
 
 
 async def test_a_body_that_stalls_is_idle(serving: Serving) -> None:
-    """It may go on whenever it likes, after a freeze; it is cut off when the room is needed."""
+    """It may go on at any time, as after a freeze; it is cut off when its place is needed."""
     stalled = await serving.connect()
     stalled[1].write(POST + b"Content-Length: 2\r\n\r\na")
-    others = [await serving.connect() for _ in range(ROOM - 1)]
+    others = [await serving.connect() for _ in range(PLACES - 1)]
     assert await answered(stalled, b"b")
     stalled[1].write(POST + b"Content-Length: 2\r\n\r\na")
     for pair in others:
@@ -319,12 +320,12 @@ async def test_a_body_that_stalls_is_idle(serving: Serving) -> None:
     assert await whole(stalled[0]) == b""
 
 
-async def test_who_does_not_read_the_answers_is_idle(serving: Serving) -> None:
-    """Else a few who ask and never listen would keep everybody else out for good."""
-    for _ in range(ROOM):
+async def test_a_caller_that_does_not_read_is_idle(serving: Serving) -> None:
+    """Else a few that send requests and never read would keep all others out for ever."""
+    for _ in range(PLACES):
         _, writer = await serving.open()
         writer.write(GET.replace(b"/", LARGE, 1) * 2)
-    await until(lambda: len(serving.asked) == 2 * ROOM)
+    await until(lambda: len(serving.asked) == 2 * PLACES)
     await serving.connect()
 
 
@@ -332,7 +333,7 @@ async def test_who_does_not_read_the_answers_is_idle(serving: Serving) -> None:
 async def test_a_fault_of_the_handler_ends_the_connection(
     serving: Serving, fault: BaseException
 ) -> None:
-    """Its caller does not wait for ever, and leaves room; the fault is the event loop's to tell."""
+    """Its caller does not wait for ever, its place is free; the event loop reports the fault."""
     serving.fault = fault
     assert await serving.exchange(GET) == b""
     await until(lambda: len(serving.server.connections) == 0)
@@ -341,8 +342,8 @@ async def test_a_fault_of_the_handler_ends_the_connection(
     assert serving.faults == [fault] * isinstance(fault, Exception)
 
 
-async def test_who_sends_rubbish_and_goes_is_no_fault_of_ours(serving: Serving) -> None:
-    """Its first answer comes back as a reset; nothing is said of that."""
+async def test_a_caller_that_sends_rubbish_and_goes_is_not_reported(serving: Serving) -> None:
+    """Writing the first response fails with a reset; that is not an error of ours."""
     sender = socket.create_connection(serving.address)
     sender.sendall(GET * 1000 + b"rubbish\r\n\r\n")
     sender.close()
@@ -360,25 +361,25 @@ async def test_who_sends_rubbish_and_goes_is_no_fault_of_ours(serving: Serving) 
 async def test_another_protocol_is_refused_at_its_first_bytes(
     serving: Serving, sent: bytes
 ) -> None:
-    """Who speaks TLS by mistake is told so, and does not wait."""
+    """A caller that speaks TLS by mistake gets an error instead of waiting."""
     assert b" 400 " in await serving.exchange(sent)
 
 
 async def test_what_waits_for_its_turn_is_bounded(serving: Serving) -> None:
-    """Behind a request under way a connection is not read on and on."""
+    """Behind a request in progress a connection is read no further than the bound."""
     serving.may_answer.clear()
     reader, writer = await serving.open()
     writer.write(GET)
     await until(lambda: bool(serving.asked))
     writer.write(b"GET / HTTP/1.1\r\nX: %b\r\n\r\n" % (b"x" * 5000) * 5000 + LAST)
     (connection,) = serving.server.connections.busy
-    await until(lambda: not connection._transport.is_reading())
+    await until(lambda: not connection._opened.is_reading())
     serving.may_answer.set()
     assert (await whole(reader)).count(b" 200 ") == 5002
 
 
 async def test_closing_waits_a_moment_for_answers(serving: Serving) -> None:
-    """A request under way gets its answer; who is idle is closed at once."""
+    """A request in progress gets its response; idle connections are closed at once."""
     idle, busy = await serving.connect(), await serving.connect()
     serving.may_answer.clear()
     serving.asked.clear()

@@ -1,0 +1,96 @@
+"""PURE: the bytes of one connection to its requests, in the order in which they arrived.
+
+A request is returned when it is complete. Where the next request begins is not known after one that
+is malformed, or whose body is too long: such a request is the last of its connection.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from extension.http.messages import (
+    END_OF_HEAD,
+    END_OF_LINE,
+    BadMessageError,
+    Head,
+    is_request,
+    read_body,
+    read_request_head,
+)
+
+
+class Request(NamedTuple):
+    """A complete request, or one that is refused."""
+
+    head: Head | None
+    """None if the request is malformed."""
+    body: bytes
+    is_refused: bool = False
+    """Malformed, or without the body because that is too long; its rest may still arrive."""
+
+
+class RequestReader:
+    """Finds requests in what was received."""
+
+    def __init__(self, *, max_body_bytes: int) -> None:
+        self._max_body_bytes = max_body_bytes
+
+        # Per connection
+        self.received = bytearray()
+        """What has not been parsed yet."""
+
+        # Per request
+        self._head: Head | None = None
+        """Of the request whose body is incomplete."""
+        self._body = bytearray()
+        self.expects_continue = False
+        """The caller waits for a `100 Continue` before it sends the body."""
+
+    @property
+    def has_incomplete(self) -> bool:
+        """Whether a part of a request has arrived that was not returned yet."""
+        return bool(self.received or self._head)
+
+    def next_request(self) -> Request | None:
+        """Take the next request off what was received; None if it is incomplete."""
+        self.expects_continue = False
+        try:
+            return self._read()
+        except BadMessageError:
+            return Request(None, b"", is_refused=True)
+
+    def _read(self) -> Request | None:
+        self._head = head = self._head or self._read_head()
+        if head is None:
+            return None
+        is_complete = read_body(head, self.received, self._body)
+        if is_too_long := self._is_too_long(head, is_complete=is_complete):
+            self._body.clear()
+        elif not is_complete:
+            return None
+        body = bytes(self._body)
+        self._head = None
+        self._body.clear()
+        return Request(head, body, is_refused=is_too_long)
+
+    def _is_too_long(self, head: Head, *, is_complete: bool) -> bool:
+        """Return whether a body exceeds the limit, as announced or as far as it has arrived."""
+        length = head.length
+        if length is None:
+            length = len(self._body) + (0 if is_complete else max(len(self.received), 1))
+        return length > self._max_body_bytes
+
+    def _read_head(self) -> Head | None:
+        received = self.received
+        while received.startswith(END_OF_LINE):  # RFC 9112, 2.2: some clients send one too many
+            del received[: len(END_OF_LINE)]
+        end = received.find(END_OF_HEAD)
+        if end < 0:
+            if not is_request(received):
+                raise BadMessageError("not a request")
+            return None
+        head = read_request_head(bytes(received[:end]))
+        del received[: end + len(END_OF_HEAD)]
+        expects = bool(head.minor) and head.headers.get("expect", "").lower() == "100-continue"
+        self.expects_continue = expects and not received
+        return head
