@@ -1,6 +1,6 @@
-"""Start here: bootstrap first, then everything else; no exception leaves `main`.
+"""The entry point: bootstrap first, then everything else; no exception leaves `main`.
 
-`os._exit` at the end, because a worker thread that hangs in an AWS call would hold up the
+It ends with `os._exit`, because a worker thread that hangs in an AWS call would delay the
 interpreter's own exit past Lambda's two seconds.
 """
 
@@ -9,13 +9,14 @@ import gc
 import os
 import sys
 
+from extension import NAME
 from extension.platform import survive
-from extension.platform.bootstrap import NAME, Boot, boot, is_on, stop_listening
+from extension.platform.bootstrap import Start, bind_and_register, is_on
 
 
 def main() -> None:
     """Run the extension until SHUTDOWN."""
-    # What the imports make stays, so looking for garbage among it is time lost; `app` resumes.
+    # Objects made by imports stay, so garbage collection would find none; `opening` resumes it.
     gc.disable()
     status = 0
     try:
@@ -27,47 +28,39 @@ def main() -> None:
     try:  # noqa: SIM105  # contextlib is not built in
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError):
-        pass  # it is full, or closed, or None
+        pass  # full, or closed, or None
     os._exit(status)
 
 
 def _run() -> int:
     """Return the exit status."""
-    booted = boot(os.environ)
+    start = bind_and_register(os.environ)
     try:
-        if booted.api and not is_on(os.environ, "DISPATCH_ENABLED"):
-            return _only_answer(booted)
+        if start.api and not is_on(os.environ, "DISPATCH_ENABLED"):
+            return _only_answer_events(start)
         from extension.app import run  # noqa: PLC0415  # heavy: only after registering
 
-        return run(booted, os.environ)
+        return run(start, os.environ)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever it is, the function must live
-        _say("switched off", type(error).__name__)
-        return _carry_on(booted)
+        _log("switched off", type(error).__name__)
+        survive.stop_listening(start)
+        return _only_answer_events(start) if start.api else 1
 
 
-def _carry_on(booted: Boot) -> int:
-    """Keep the sandbox alive where everything else broke."""
-    stop_listening(booted)
-    for raw in (*booted.cache_sockets, booted.telemetry):
-        if raw is not None:
-            raw.close()  # frees its descriptor, unless `app` has taken it over
-    return _only_answer(booted) if booted.api else 1
-
-
-def _only_answer(booted: Boot) -> int:
-    """Answer events, and say why if they end without SHUTDOWN."""
-    if survive.answer_events(booted, os.environ):
+def _only_answer_events(start: Start) -> int:
+    """Keep the sandbox alive, and log why if it ends without SHUTDOWN."""
+    if survive.answer_events(start, os.environ):
         return 0
-    _say("the sandbox is gone", "the Extensions API does not answer any more, or refuses us")
+    _log("the sandbox is gone", "the Extensions API does not respond, or refuses this extension")
     return 1
 
 
-def _say(message: str, cause: str) -> None:
+def _log(message: str, cause: str) -> None:
     line = '{"extension": "%s", "level": "ERROR", "message": "%s", "cause": "%s"}'
     try:
-        print(line % (NAME, message, cause), flush=True)  # noqa: T201  # the log may be what broke
+        print(line % (NAME, message, cause), flush=True)  # noqa: T201  # `process.log` may be broken
     except (OSError, ValueError):
         return
 

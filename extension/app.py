@@ -13,7 +13,7 @@ from typing import Any
 from extension import lifecycle
 from extension.opening import Opening
 from extension.platform import bootstrap
-from extension.platform.bootstrap import Boot
+from extension.platform.bootstrap import Start
 from extension.platform.early_calls import NO_TELEMETRY_API
 from extension.platform.events import Invoke, Shutdown
 from extension.process.clock import Clock, SystemClock
@@ -27,7 +27,7 @@ BREAKDOWNS = ("timeout", "failure")
 """Reasons of SHUTDOWN after which the same sandbox starts again."""
 
 
-def run(booted: Boot, environ: Mapping[str, str]) -> int:
+def run(start: Start, environ: Mapping[str, str]) -> int:
     """Run until SHUTDOWN and return the exit status.
 
     The loop is not closed: closing it waits for worker threads that may hang in an AWS call.
@@ -46,22 +46,22 @@ def run(booted: Boot, environ: Mapping[str, str]) -> int:
         return 0
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: _tell_stray(context, log))
-    return loop.run_until_complete(App(booted, environ, config, clock=clock, log=log).run())
+    return loop.run_until_complete(App(start, environ, config, clock=clock, log=log).run())
 
 
 class App:
     """One process, from its registration to its end."""
 
     def __init__(
-        self, booted: Boot, environ: Mapping[str, str], config: Config, *, clock: Clock, log: Log
+        self, start: Start, environ: Mapping[str, str], config: Config, *, clock: Clock, log: Log
     ) -> None:
-        self._booted = booted
+        self._start = start
         self._environ = environ
         self._config = config
         self._clock = clock
         self._log = log
-        self._opening = Opening(booted, environ, config, clock=clock, log=log)
-        self._opening.jobs.append(TimeoutNote(booted, clock))
+        self._opening = Opening(start, environ, config, clock=clock, log=log)
+        self._opening.jobs.append(TimeoutNote(start, clock))
         self._living: asyncio.Future[int] | None = None
         self._broken: BaseException | None = None
 
@@ -69,7 +69,7 @@ class App:
         """Open what is wanted and serve until SHUTDOWN, or SIGTERM; return the exit status."""
         silence_libraries()
         self._tell_problems()
-        life = self._live() if self._booted.api else self._serve_locally()
+        life = self._live() if self._start.api else self._serve_locally()
         self._living = living = asyncio.ensure_future(life)
         for signal in (SIGINT, SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal, living.cancel)
@@ -90,16 +90,16 @@ class App:
         opening.add_done_callback(self._opened)
         if not await self._register():
             return 1
-        from extension.platform.extensions_api import LambdaApi  # noqa: PLC0415  # reads HTTP: imports re
+        from extension.platform.extensions_api import ExtensionsApi  # noqa: PLC0415  # reads HTTP: imports re
 
         await self._opening.take_deliveries()
         self._opening.registered.set()
-        await asyncio.wait({opening}, timeout=self._booted.budget_s())
+        await asyncio.wait({opening}, timeout=self._start.budget_s())
         if not opening.done():
             self._opening.importer.give_way()
         await self._opening.subscribe_late()
         self._tell_problems()
-        api = LambdaApi(self._booted)
+        api = ExtensionsApi(self._start)
         ended = await lifecycle.run(api, jobs=self._opening.jobs, clock=self._clock, log=self._log)
         self._forget_the_start(ended)
         return int(ended.reason == lifecycle.GONE)
@@ -112,8 +112,8 @@ class App:
         self._forget_the_start(shutdown)
 
     def _forget_the_start(self, ended: Shutdown) -> None:
-        if self._booted.mark is not None and ended.reason not in BREAKDOWNS:
-            self._booted.mark.remove()
+        if self._start.mark is not None and ended.reason not in BREAKDOWNS:
+            self._start.mark.remove()
 
     async def _serve_locally(self) -> int:
         """Serve the cache until Ctrl-C or SIGTERM, where there is no Lambda around."""
@@ -126,26 +126,28 @@ class App:
     async def _register(self) -> bool:
         """Register again if the bootstrap could not; False if that has become pointless."""
         refused_s = 0.0
-        while not self._booted.identifier:
+        while not self._start.identifier:
             await asyncio.sleep(REGISTER_PAUSE_S)
             try:
-                await asyncio.to_thread(bootstrap.enter, self._booted, self._environ)
+                await asyncio.to_thread(
+                    bootstrap.register_and_follow_up, self._start, self._environ
+                )
             except (OSError, ValueError) as error:
-                self._log.error("registering failed", cause=str(error))
+                self._log.error("registration failed", cause=str(error))
                 refused_s = refused_s + REGISTER_PAUSE_S if lifecycle.is_lasting(error) else 0.0
                 if refused_s >= lifecycle.GONE_S:
-                    self._log.error("switched off", cause="registering is refused for good")
+                    self._log.error("switched off", cause="registration is refused permanently")
                     return False
         self._tell_problems()
         return True
 
     def _tell_problems(self) -> None:
         """Report what the bootstrap could not: there was no log then."""
-        while self._booted.problems:
-            part, cause = self._booted.problems.pop(0)
+        while self._start.problems:
+            part, cause = self._start.problems.pop(0)
             if part == "telemetry" and cause == NO_TELEMETRY_API:
                 self._log.warning("no telemetry", cause=cause)
-            elif part == "cache" and self._booted.api and not self._opening.wants_parameters():
+            elif part == "cache" and self._start.api and not self._opening.wants_parameters():
                 self._log.info("no cache", cause=cause)  # it is for somebody else's use
             else:
                 self._log.error("switched off", cause=cause)
@@ -161,15 +163,15 @@ class App:
 class TimeoutNote:
     """A job that keeps the function's timeout, which an invocation tells, for a repeated start."""
 
-    def __init__(self, booted: Boot, clock: Clock) -> None:
-        self._booted = booted
+    def __init__(self, start: Start, clock: Clock) -> None:
+        self._start = start
         self._clock = clock
 
     async def invoked(self, invoke: Invoke) -> None:
         """Keep it."""
         left_s = self._clock.now().until_ms(invoke.deadline_ms)
-        if self._booted.mark is not None:
-            self._booted.mark.note_timeout(round(left_s * 1000))
+        if self._start.mark is not None:
+            self._start.mark.note_timeout(round(left_s * 1000))
 
     def next_called(self, invoke: Invoke) -> None:
         """Do nothing."""

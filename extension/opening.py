@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from extension import lifecycle
 from extension.platform import early_calls
-from extension.platform.bootstrap import Boot
+from extension.platform.bootstrap import Start
 from extension.process.clock import Clock
 from extension.process.ids import RandomIds
 from extension.process.imports import Importer, is_compiled, resume_garbage_collection
@@ -46,19 +46,21 @@ class Opening:
     """The parts of one process; `jobs` are those that take part in the life cycle by now."""
 
     def __init__(
-        self, booted: Boot, environ: Mapping[str, str], config: Config, *, clock: Clock, log: Log
+        self, start: Start, environ: Mapping[str, str], config: Config, *, clock: Clock, log: Log
     ) -> None:
         self.jobs: list[lifecycle.Job] = []
         self.registered = asyncio.Event()
         self.importer = Importer()
-        self._booted = booted
+        self._start = start
         self._environ = environ
         self._config = config
         self._clock = clock
         self._log = log
-        self._cache_sockets = [_adopt(raw) for raw in booted.cache_sockets]
-        self._telemetry_sockets = [_adopt(raw) for raw in filter(None, [booted.telemetry])]
-        booted.telemetry = next(iter(self._telemetry_sockets), None)  # to subscribe later, perhaps
+        self._cache_sockets = [_adopt(raw) for raw in start.cache_sockets]
+        self._telemetry_sockets = [_adopt(raw) for raw in filter(None, [start.telemetry_socket])]
+        start.telemetry_socket = next(
+            iter(self._telemetry_sockets), None
+        )  # to subscribe later, perhaps
         self._loop: asyncio.AbstractEventLoop | None = None
         self._parameters: Parameters | None = None
         self._early: EarlyTelemetry | None = None
@@ -71,7 +73,7 @@ class Opening:
 
     async def everything(self) -> None:
         """Open everything that is wanted, what others may wait for first."""
-        if not self._booted.budget_s() or not is_compiled(__spec__):
+        if not self._start.budget_s() or not is_compiled(__spec__):
             self.importer.give_way()
         await self._guarded("parameters", self._open_parameters(), self._cache_sockets)
         await self.registered.wait()
@@ -96,7 +98,7 @@ class Opening:
 
     async def take_deliveries(self) -> None:
         """Listen to the platform before telemetry is open; what comes is kept."""
-        awaited = self._booted.is_subscribed or self._subscribes_late
+        awaited = self._start.is_subscribed or self._subscribes_late
         if not awaited or not self._wants_telemetry():
             self._log.debug("no telemetry")
             self._refuse(self._telemetry_sockets)
@@ -109,18 +111,18 @@ class Opening:
             return
         types = early_calls.event_types(self._environ)
         try:
-            self._booted.is_subscribed = await asyncio.to_thread(
-                early_calls.subscribe, self._booted, types
+            self._start.is_subscribed = await asyncio.to_thread(
+                early_calls.subscribe, self._start, types
             )
         except (OSError, ValueError) as error:
-            self._booted.problems.append(("telemetry", f"subscribing failed: {error}"))
-        if not self._booted.is_subscribed:
+            self._start.problems.append(("telemetry", f"subscription failed: {error}"))
+        if not self._start.is_subscribed:
             self._early.given_up()
             self._refuse(self._telemetry_sockets)
 
     @property
     def _subscribes_late(self) -> bool:
-        return self._booted.telemetry is not None and not self._booted.knows_invoke
+        return self._start.telemetry_socket is not None and not self._start.receives_invoke
 
     def wants_parameters(self) -> bool:
         """Tell whether the AWS clients are worth their time in init: not for telemetry alone."""
@@ -144,7 +146,7 @@ class Opening:
         for listening in sockets:
             if (descriptor := listening.fileno()) >= 0:
                 asyncio.get_running_loop().remove_reader(descriptor)
-                self._booted.listening.discard(descriptor)
+                self._start.listening.discard(descriptor)
                 listening.close()
 
     async def _open_parameters(self) -> None:
@@ -174,10 +176,10 @@ class Opening:
 
     def _start_left_s(self) -> float:
         """Return how much longer a GET may wait before the first invocation is announced."""
-        mark = self._booted.mark
+        mark = self._start.mark
         is_within_invocation = mark is not None and mark.is_repeated and mark.timeout_ms
         limit_s = mark.timeout_ms / 1000 if mark and is_within_invocation else INIT_S
-        return max(limit_s - self._booted.elapsed_s, 0.1)
+        return max(limit_s - self._start.elapsed_s, 0.1)
 
     async def _open_clients(self) -> None:
         """Build the AWS clients and prefetch, last: telemetry shows these calls, too."""
@@ -233,7 +235,7 @@ class Opening:
             identity=self._identity(),
             redact=self._redactor.redact,
             resolve=self._resolve,
-            concurrent=not self._booted.knows_invoke,
+            concurrent=not self._start.receives_invoke,
             environ=self._environ,
             ids=RandomIds(),
             clock=self._clock,
@@ -250,7 +252,7 @@ class Opening:
         self.jobs[self.jobs.index(early)] = telemetry
         if not self._is_snapshot:  # there the first export does, after the restore
             await telemetry.prepare()
-        if not self._booted.knows_invoke:
+        if not self._start.receives_invoke:
             self._timer = asyncio.create_task(telemetry.export_regularly())
 
     @property
@@ -277,7 +279,7 @@ class Opening:
         from extension.platform.extensions_api import parse_registration  # noqa: PLC0415  # imported already
 
         config, sandbox = self._config.telemetry, self._config.sandbox
-        registration = parse_registration(self._booted.registration)
+        registration = parse_registration(self._start.registration)
         return ResourceIdentity(
             function_name=registration.function_name or sandbox.function_name,
             function_version=registration.function_version or sandbox.function_version,

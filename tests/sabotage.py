@@ -119,17 +119,17 @@ def limit_descriptors(most: int) -> None:
 
 def tell_the_telemetry_port() -> None:
     """Print a line with the port that is bound for deliveries."""
-    owner, name = _find("extension.platform.bootstrap:boot")
-    boot = getattr(owner, name)
+    owner, name = _find("extension.platform.bootstrap:bind_and_register")
+    bind_and_register = getattr(owner, name)
 
-    def boot_and_tell(*arguments: Any) -> Any:
-        booted = boot(*arguments)
-        port = booted.telemetry.getsockname()[1]
+    def bind_and_print(*arguments: Any) -> Any:
+        start = bind_and_register(*arguments)
+        port = start.telemetry_socket.getsockname()[1]
         sys.stdout.write(json.dumps({"level": "DEBUG", "message": "bound", "port": port}) + "\n")
         sys.stdout.flush()
-        return booted
+        return start
 
-    setattr(owner, name, boot_and_tell)
+    setattr(owner, name, bind_and_print)
 
 
 def take_all_descriptors() -> None:

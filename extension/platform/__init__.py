@@ -1,1 +1,1 @@
-"""The Extensions API: how the process starts, registers and asks for events."""
+"""The Extensions API: how the process starts, registers, and requests events."""

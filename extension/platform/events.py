@@ -1,4 +1,4 @@
-"""What /next answers with: an invocation has begun, or the sandbox ends.
+"""The responses of /next: an invocation has begun, or the sandbox ends.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 """
@@ -11,7 +11,7 @@ from typing import Any
 from extension.process.frozen import Frozen
 
 DEADLINE_RESERVE_S = 0.5
-"""The last half second before the function's timeout is the user's alone."""
+"""The last half second before the function's timeout is left to the function."""
 
 
 class Invoke(Frozen):
@@ -21,7 +21,7 @@ class Invoke(Frozen):
     deadline_ms: int
     function_arn: str = ""
     tracing: str = ""
-    """X-Ray's header, if there is one."""
+    """X-Ray's trace header; empty if there is none."""
 
 
 class Shutdown(Frozen):
@@ -35,43 +35,43 @@ LambdaEvent = Invoke | Shutdown
 
 
 SHUTDOWN_S = 2.0
-"""What Lambda gives external extensions from SHUTDOWN to SIGKILL."""
+"""Lambda's limit for external extensions from SHUTDOWN to SIGKILL."""
 
 
 def plausible_shutdown_s(left_s: float) -> float:
-    """Return the time left after SHUTDOWN; its deadline may be told by another clock than ours."""
+    """Return the seconds left after SHUTDOWN; its deadline may come from another clock."""
     return left_s if 0 < left_s <= SHUTDOWN_S else SHUTDOWN_S
 
 
 class NotAnEventError(ValueError):
-    """The answer of /next is none of the events that the protocol knows."""
+    """The response of /next is not an event of the protocol."""
 
 
 def parse_event(body: bytes) -> LambdaEvent:
-    """Return the event in the answer of /next.
+    """Return the event in a response of /next.
 
     Raises:
-        NotAnEventError: it is not JSON or of no known type.
+        NotAnEventError: it is not JSON, or of an unknown type.
     """
     try:
-        told: Any = json.loads(body)
-        match told:
+        event: Any = json.loads(body)
+        match event:
             case {"eventType": "INVOKE", "requestId": str(request_id)}:
                 return Invoke(
                     request_id=request_id,
-                    deadline_ms=int(told.get("deadlineMs") or 0),
-                    function_arn=str(told.get("invokedFunctionArn") or ""),
-                    tracing=_trace_header(told.get("tracing")),
+                    deadline_ms=int(event.get("deadlineMs") or 0),
+                    function_arn=str(event.get("invokedFunctionArn") or ""),
+                    tracing=_trace_header(event.get("tracing")),
                 )
             case {"eventType": "SHUTDOWN"}:
                 return Shutdown(
-                    # Documented in upper case, sent in lower case, and mixed by the emulator.
-                    reason=str(told.get("shutdownReason") or "").lower(),
-                    deadline_ms=int(told.get("deadlineMs") or 0),
+                    # Documented in upper case, sent in lower case; AWS's emulator sends mixed case.
+                    reason=str(event.get("shutdownReason") or "").lower(),
+                    deadline_ms=int(event.get("deadlineMs") or 0),
                 )
     except (ValueError, TypeError) as error:
-        raise NotAnEventError("not JSON, or a field of a wrong type") from error
-    raise NotAnEventError("an event of unknown type")
+        raise NotAnEventError("not JSON, or a field has the wrong type") from error
+    raise NotAnEventError("unknown event type")
 
 
 def _trace_header(tracing: object) -> str:

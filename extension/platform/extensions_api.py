@@ -1,7 +1,7 @@
-"""Client of the Extensions API once the loop runs; the calls before that are the bootstrap's.
+"""Client of the Extensions API while the event loop runs; `bootstrap` makes the calls before.
 
-Never through a proxy, whatever HTTP_PROXY says, and /next never with a timeout: it is a long
-poll that spans the freeze between two invocations.
+It never uses a proxy, whatever HTTP_PROXY says, and /next never has a timeout: it is a long poll
+that spans the freeze between two invocations.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from typing import Any, NamedTuple
+from typing import Any
 
 from extension.http.messages import (
     END_OF_HEAD,
@@ -22,93 +22,70 @@ from extension.http.messages import (
     read_body,
 )
 from extension.platform import plain_http
-from extension.platform.bootstrap import FINAL, NEXT_PATH, Boot
+from extension.platform.bootstrap import NEXT_PATH, Start
 from extension.platform.events import LambdaEvent, parse_event
+from extension.platform.plain_http import RefusedError, Response
 from extension.process.frozen import Frozen
 
 READ_BYTES = 65_536
 
 
 class Registration(Frozen):
-    """What /register told about the function."""
+    """The function that /register describes; a field is empty if it was not sent."""
 
     function_name: str = ""
     function_version: str = ""
-    handler: str = ""
     account_id: str = ""
 
 
-class ApiError(Exception):
-    """A refusal or an answer that is not in the protocol; says the status and the error type."""
-
-    def __init__(self, text: str, *, status: int = 0) -> None:
-        super().__init__(text)
-        self.is_final = status in FINAL
-        """Whether asking again changes nothing."""
-
-
-class Answer(NamedTuple):
-    """Status and body."""
-
-    status: int
-    body: bytes
-
-
-class LambdaApi:
+class ExtensionsApi:
     """The events of one registered extension.
 
-    The connection over which /next was asked for is kept in `Boot`, as long as its answer is to
-    come: should the loop die, `survive` reads it there, for asking twice is refused.
+    The connection on which /next was requested is kept in `Start` until the response has been read:
+    if the event loop dies, `survive` reads it there, because a second request is refused.
     """
 
-    def __init__(self, booted: Boot) -> None:
-        self._booted = booted
+    def __init__(self, start: Start) -> None:
+        self._start = start
         self._kept: socket.socket | None = None
-        """A connection that is kept, also because there may be no descriptor left for another."""
-        if booted.asked is not None:
-            booted.asked.settimeout(0)  # as asyncio wants it
+        """An idle connection, for the next request: there may be no descriptor for a new one."""
+        if start.pending_next is not None:
+            start.pending_next.settimeout(0)  # asyncio needs it
 
     async def next_event(self) -> LambdaEvent:
-        """Say that the last event is done with and wait for the next one, however long.
+        """Report that the last event is done with, and wait for the next one, without a limit.
 
         Raises:
-            ApiError: the call was refused.
-            NotAnEventError: the event is of no known type.
+            RefusedError: the call was refused.
+            BadMessageError: the response is not HTTP, or ended early.
+            NotAnEventError: the event is of an unknown type.
             OSError: the API could not be reached.
         """
-        answer = await self._next()
-        if answer.status != 200:
-            text = f"/next answered {answer.status} {_error_type(answer.body)}"
-            raise ApiError(text, status=answer.status)
-        return parse_event(answer.body)
+        response = await self._next()
+        if response.status != 200:
+            raise RefusedError(response)
+        return parse_event(response.body)
 
-    def close(self) -> None:
-        """Close the connection that is kept."""
-        for each in (self._kept, self._booted.asked):
-            if each is not None:
-                each.close()
-        self._kept = self._booted.asked = None
-
-    async def _next(self) -> Answer:
-        """Read the answer to /next, asked for over the last connection if that is still good."""
+    async def _next(self) -> Response:
+        """Return the response to /next, over the last call's connection if that still works."""
         try:
-            if self._booted.asked is None and self._kept is not None:
-                await self._ask(self._kept)
-            if self._booted.asked is not None:
-                return await self._answer(self._booted.asked)
-        except (OSError, ApiError, BadMessageError):
-            pass  # it died in a freeze
-        await self._ask(await self._connect())
-        assert self._booted.asked is not None
-        return await self._answer(self._booted.asked)
+            if self._start.pending_next is None and self._kept is not None:
+                await self._request(self._kept)
+            if self._start.pending_next is not None:
+                return await self._read(self._start.pending_next)
+        except (OSError, BadMessageError):
+            pass  # the connection was lost, as in a freeze
+        connection = await self._connect()
+        await self._request(connection)
+        return await self._read(connection)
 
     async def _connect(self) -> socket.socket:
-        failure = OSError("the name of the API has no address")
-        for family, kind, protocol, place in self._booted.address.places():
+        failure = OSError("the host name of the API has no address")
+        for family, kind, protocol, socket_address in self._start.api_address.resolve():
             connection = socket.socket(family, kind, protocol)
             try:
-                connection.settimeout(0)  # as asyncio wants it
-                await asyncio.get_running_loop().sock_connect(connection, place)
+                connection.settimeout(0)  # asyncio needs it
+                await asyncio.get_running_loop().sock_connect(connection, socket_address)
                 return connection
             except BaseException as error:
                 connection.close()
@@ -117,52 +94,53 @@ class LambdaApi:
                 failure = error
         raise failure
 
-    async def _ask(self, connection: socket.socket) -> None:
-        """Send the request; from here on its answer is to come over this connection."""
+    async def _request(self, connection: socket.socket) -> None:
+        """Send the request; from then on the response is pending on this connection."""
         self._kept = None
-        asked = plain_http.request(
-            self._booted.address, method="GET", path=NEXT_PATH, headers=self._booted.identity
+        request = plain_http.request(
+            self._start.api_address, method="GET", path=NEXT_PATH, headers=self._start.identity
         )
         try:
-            await asyncio.get_running_loop().sock_sendall(connection, asked)
+            await asyncio.get_running_loop().sock_sendall(connection, request)
         except BaseException:
             connection.close()
             raise
-        self._booted.asked = connection
+        self._start.pending_next = connection
 
-    async def _answer(self, connection: Any) -> Answer:
-        """Read the answer; if that fails, the connection is closed."""
+    async def _read(self, connection: Any) -> Response:
+        """Read the response; if that fails, the connection is closed."""
         try:
-            answer, stays_open = await _receive(connection)
+            response, stays_open = await _receive(connection)
         except Exception:
-            self._booted.asked = None
+            self._start.pending_next = None
             connection.close()
             raise
-        self._booted.asked = None
+        self._start.pending_next = None
         if stays_open:
             self._kept = connection
         else:
             connection.close()
-        return answer
+        return response
 
 
-async def _receive(connection: socket.socket) -> tuple[Answer, bool]:
-    """Return an answer, and whether its connection is good for another."""
+async def _receive(connection: socket.socket) -> tuple[Response, bool]:
+    """Return a response, and whether its connection can be used again."""
     received, body = bytearray(), bytearray()
     head = None
     while head is None or not read_body(head, received, body):
-        more = await asyncio.get_running_loop().sock_recv(connection, READ_BYTES)
-        if not more:
+        data = await asyncio.get_running_loop().sock_recv(connection, READ_BYTES)
+        if not data:
             if head is None or head.length != TO_THE_END:
-                raise ApiError("the answer has no end")
+                raise BadMessageError("the response ended early")
             break
-        received += more
+        received += data
         head = head or _read_head(received)
-    return Answer(int(head.target), bytes(body)), head.keeps_alive and not received
+    response = Response(status=int(head.target), headers=dict(head.headers), body=bytes(body))
+    return response, head.keeps_alive and not received
 
 
 def _read_head(received: bytearray) -> Head | None:
-    """Take a head off what was received, None if it is not whole; interim ones say nothing."""
+    """Take a head off what was received, None if it is incomplete; interim heads are skipped."""
     head = None
     while (head is None or head.target.startswith("1")) and END_OF_HEAD in received:
         lines, _, rest = received.partition(END_OF_HEAD)
@@ -172,22 +150,14 @@ def _read_head(received: bytearray) -> Head | None:
 
 
 def parse_registration(body: bytes) -> Registration:
-    """Return what /register told; empty where it said nothing that can be read."""
+    """Return what /register sent; empty as far as it cannot be parsed."""
     try:
-        told: Any = json.loads(body)
+        sent: Any = json.loads(body)
     except ValueError:
-        told = None
-    told = told if isinstance(told, dict) else {}
+        sent = None
+    fields = sent if isinstance(sent, dict) else {}
     return Registration(
-        function_name=str(told.get("functionName") or ""),
-        function_version=str(told.get("functionVersion") or ""),
-        handler=str(told.get("handler") or ""),
-        account_id=str(told.get("accountId") or ""),
+        function_name=str(fields.get("functionName") or ""),
+        function_version=str(fields.get("functionVersion") or ""),
+        account_id=str(fields.get("accountId") or ""),
     )
-
-
-def _error_type(body: bytes) -> str:
-    try:
-        return str(json.loads(body).get("errorType", ""))
-    except (ValueError, AttributeError):
-        return ""

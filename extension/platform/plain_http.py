@@ -1,7 +1,8 @@
-"""HTTP/1.1 over a plain socket, for the calls that are made before anything else may be imported.
+"""HTTP/1.1 over a plain socket, for calls that are made before anything else may be imported.
 
-Built-in modules only. `_socket` is what `socket` wraps; importing `socket` costs 5 ms, json and re
-another 6, and every millisecond before registering delays each cold start.
+Built-in modules only: every millisecond before registering delays each cold start. `_socket` is
+what `socket` wraps; importing `socket` costs 5 ms, json and re another 6. So a response is parsed
+here as far as Lambda's own responses need it, and not by `http.messages`.
 """
 
 from __future__ import annotations
@@ -11,24 +12,27 @@ import _socket
 READ_BYTES = 65_536
 HTTP_PORT = 80
 
+FINAL_STATUSES = frozenset(range(400, 500)) - {408, 429}
+"""A refusal with one of these statuses does not change when the request is repeated."""
+
 
 class Address:
-    """Where an API is: a host name or address, a port, and what every path begins with."""
+    """Where an API is: a host name or address, a port, and a prefix of every path."""
 
     __slots__ = ("authority", "host", "port", "prefix")
 
     def __init__(self, text: str) -> None:
-        """Read `host:port`, as Lambda sets it, or what local tools make of it.
+        """Parse `host:port`, as Lambda sets it, or the forms that local tools use.
 
-        They add a scheme, a path in front of the API's own, or brackets around an IPv6 address.
+        Those have a scheme, a path prefix, or brackets around an IPv6 address.
 
         Raises:
-            ValueError: it is none of these.
+            ValueError: it has another form.
         """
-        scheme, found, rest = text.strip().partition("://")
-        if found and scheme.lower() != "http":
-            raise ValueError(f"the Extensions API speaks http, not {scheme}")
-        self.authority, _, path = (rest if found else scheme).partition("/")
+        scheme, separator, rest = text.strip().partition("://")
+        if separator and scheme.lower() != "http":
+            raise ValueError(f"the Extensions API is available over http only, not {scheme}")
+        self.authority, _, path = (rest if separator else scheme).partition("/")
         self.prefix = f"/{path.strip('/')}".rstrip("/")
         if self.authority.startswith("["):
             self.host, _, port = self.authority[1:].partition("]")
@@ -38,18 +42,18 @@ class Address:
             self.host, _, port = self.authority.partition(":")
         port = port.removeprefix(":") or str(HTTP_PORT)
         if not self.host or not (port.isascii() and port.isdigit()):
-            raise ValueError(f"no address of an API: {text[:80]!r}")
+            raise ValueError(f"not an address of an API: {text[:80]!r}")
         self.port = int(port)
 
-    def places(self) -> list[tuple[int, int, int, tuple[object, ...]]]:
-        """Return family, type, protocol and socket address of each place to connect to."""
-        # In bytes: a text would import the codec for international names.
-        found = _socket.getaddrinfo(self.host.encode(), self.port, 0, _socket.SOCK_STREAM)
-        return [(family, kind, protocol, place) for family, kind, protocol, _, place in found]
+    def resolve(self) -> list[tuple[int, int, int, tuple[object, ...]]]:
+        """Return family, type, protocol and socket address of each address to connect to."""
+        # As bytes: a str would import the codec for international names.
+        infos = _socket.getaddrinfo(self.host.encode(), self.port, 0, _socket.SOCK_STREAM)
+        return [(family, kind, protocol, address) for family, kind, protocol, _, address in infos]
 
 
-class Answer:
-    """Status, headers (names in lower case) and body of an HTTP answer."""
+class Response:
+    """Status, headers (names in lower case) and body of an HTTP response."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -60,10 +64,19 @@ class Answer:
 
     @property
     def error_type(self) -> str:
-        """AWS's name of an error, empty where the body has none."""
-        _, found, rest = self.body.partition(b'"errorType"')
+        """AWS's name of an error, empty if the body has none."""
+        _, separator, rest = self.body.partition(b'"errorType"')
         name = rest.partition(b'"')[2].partition(b'"')[0]
-        return name.decode("ascii", "replace")[:80] if found else ""
+        return name.decode("ascii", "replace")[:80] if separator else ""
+
+
+class RefusedError(ValueError):
+    """The API refused a request; `is_final` if repeating the request does not help."""
+
+    def __init__(self, response: Response) -> None:
+        text = response.body.decode("utf-8", "replace")[:200]
+        super().__init__(f"status {response.status}: {text}")
+        self.is_final = response.status in FINAL_STATUSES
 
 
 def exchange(
@@ -74,12 +87,12 @@ def exchange(
     headers: dict[str, str],
     body: bytes = b"",
     timeout_s: float | None,
-) -> Answer:
-    """Send one request and read the answer to its end.
+) -> Response:
+    """Send one request and read the whole response.
 
     Raises:
-        OSError: no connection, or nothing within `timeout_s` (None: wait for ever).
-        ValueError: the answer is not what HTTP says.
+        OSError: no connection, or nothing received for `timeout_s` seconds (None: no limit).
+        ValueError: the response is not HTTP.
     """
     closing = {"Connection": "close", **headers}
     connection = connect(address, timeout_s=timeout_s)
@@ -91,13 +104,13 @@ def exchange(
 
 
 def connect(address: Address, *, timeout_s: float | None) -> _socket.socket:
-    """Return a connection to the first place that takes one; raises OSError."""
-    failure = OSError("the name of the API has no address")
-    for family, kind, protocol, place in address.places():
+    """Return a connection to the first address that accepts one; raises OSError."""
+    failure = OSError("the host name of the API has no address")
+    for family, kind, protocol, socket_address in address.resolve():
         connection = _socket.socket(family, kind, protocol)
         try:
             connection.settimeout(timeout_s)
-            connection.connect(place)
+            connection.connect(socket_address)
             return connection
         except OSError as error:
             connection.close()
@@ -108,7 +121,7 @@ def connect(address: Address, *, timeout_s: float | None) -> _socket.socket:
 def request(
     address: Address, *, method: str, path: str, headers: dict[str, str], body: bytes = b""
 ) -> bytes:
-    """Return a request as it is sent; headers hold no line breaks."""
+    """Return a request as bytes; headers must not contain line breaks."""
     lines = [
         f"{method} {address.prefix}{path} HTTP/1.1",
         f"Host: {address.authority}",
@@ -118,17 +131,17 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
 
-def receive(connection: _socket.socket) -> Answer:
-    """Read an answer until its end, or until the peer closes; raises OSError or ValueError."""
+def receive(connection: _socket.socket) -> Response:
+    """Read a response to its end, or until the peer closes; raises OSError or ValueError."""
     data = bytearray()
     while received := connection.recv(READ_BYTES):
         data += received
-        if _is_whole(bytes(data)):
+        if _is_complete(bytes(data)):
             break
-    return _answer(bytes(data))
+    return _parse(bytes(data))
 
 
-def _is_whole(data: bytes) -> bool:
+def _is_complete(data: bytes) -> bool:
     head, separator, body = data.partition(b"\r\n\r\n")
     if not separator:
         return False
@@ -140,12 +153,12 @@ def _is_whole(data: bytes) -> bool:
     return b"\r\ntransfer-encoding: chunked" in lines and body.endswith(b"0\r\n\r\n")
 
 
-def _answer(data: bytes) -> Answer:
+def _parse(data: bytes) -> Response:
     head, separator, body = data.partition(b"\r\n\r\n")
     status_line, *lines = head.decode("latin-1").split("\r\n")
     parts = status_line.split(" ")
     if not separator or len(parts) < 2 or not parts[1].isdigit():
-        raise ValueError("not an HTTP answer")
+        raise ValueError("not an HTTP response")
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return Answer(status=int(parts[1]), headers=headers, body=body)
+    return Response(status=int(parts[1]), headers=headers, body=body)

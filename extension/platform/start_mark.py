@@ -1,12 +1,12 @@
-"""The mark in /tmp by which a start knows that it is not the first one in its sandbox.
+"""The mark in /tmp by which a start recognises that it is not the first one in its sandbox.
 
-After a timeout, a crash or an out-of-memory end Lambda starts extension and runtime again inside
-the next invocation; /tmp survives that, memory does not. The mark is an empty file, until the first
-invocation tells the function's timeout, which is all that a repeated start has to know.
+After a timeout, a crash or an out-of-memory end Lambda starts extension and runtime again, within
+the next invocation; /tmp survives that, memory does not. The mark is an empty file until the first
+invocation shows the function's timeout, which is all that a repeated start needs to know.
 
-A forged mark, or one that is missing, changes when /next is asked for and nothing else. Its name
-says which sandbox it belongs to, for on a developer's machine many share one /tmp; where a sandbox
-ends for good the mark is removed. Built-in modules only.
+A forged or missing mark changes when /next is requested, and nothing else. Its name identifies the
+sandbox, because on a developer's machine many share one /tmp; when a sandbox ends for good, the
+mark is removed. Built-in modules only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOLDER = "/tmp"  # noqa: S108  # the one folder that Lambda lets a function write to
+FOLDER = "/tmp"  # noqa: S108  # the only folder that is writable in Lambda
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 IDENTITY = ("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_RUNTIME_API")
 LONGEST_PART = 48
@@ -32,26 +32,26 @@ class StartMark:
 
     __slots__ = ("_path", "is_repeated", "timeout_ms")
 
-    def __init__(self, environ: Mapping[str, str], *, name: str) -> None:
+    def __init__(self, environ: Mapping[str, str], *, extension_name: str) -> None:
         """Find the mark that an earlier start has left."""
-        self._path = _path(environ, name)
+        self._path = _path(environ, extension_name)
         self.is_repeated = self._is_ours()
         self.timeout_ms = self._read() if self.is_repeated else 0
         """The function's timeout, 0 where no earlier start has seen an invocation."""
 
     def leave(self) -> None:
-        """Leave it for the next start, if /tmp can be written to."""
+        """Create it for the next start, if /tmp is writable."""
         if not self.is_repeated:
             self._write(b"", os.O_CREAT | os.O_EXCL)
 
     def note_timeout(self, milliseconds: int) -> None:
-        """Keep the function's timeout for the next start; it hardly ever changes."""
+        """Write down the function's timeout for the next start; it hardly ever changes."""
         if self.timeout_ms == 0 and 0 < milliseconds <= LONGEST_TIMEOUT_MS and self._is_ours():
             self.timeout_ms = milliseconds
             self._write(b"%d" % milliseconds, os.O_TRUNC)
 
     def remove(self) -> None:
-        """Remove it: this sandbox ends, and the next one begins from the start."""
+        """Remove it: this sandbox ends, and the next start is a first one."""
         try:
             if self._is_ours():
                 os.unlink(self._path)  # noqa: PTH108  # pathlib is not built in
@@ -59,12 +59,12 @@ class StartMark:
             return
 
     def _is_ours(self) -> bool:
-        """Tell whether a plain file of our own user is there."""
+        """Return whether there is a regular file of our own user."""
         try:
-            found = os.lstat(self._path)
+            status = os.lstat(self._path)
         except OSError:
             return False
-        return stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid()
+        return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
 
     def _read(self) -> int:
         try:
@@ -77,8 +77,8 @@ class StartMark:
             return 0
         finally:
             os.close(descriptor)
-        told = int(text) if text.isdigit() else 0
-        return told if told <= LONGEST_TIMEOUT_MS else 0
+        milliseconds = int(text) if text.isdigit() else 0
+        return milliseconds if milliseconds <= LONGEST_TIMEOUT_MS else 0
 
     def _write(self, text: bytes, flags: int) -> None:
         try:
@@ -93,8 +93,9 @@ class StartMark:
             os.close(descriptor)
 
 
-def _path(environ: Mapping[str, str], name: str) -> str:
-    parts = [name, *(environ.get(each, "") for each in IDENTITY), str(os.getuid()), _boot_id()]
+def _path(environ: Mapping[str, str], extension_name: str) -> str:
+    identity = (environ.get(each, "") for each in IDENTITY)
+    parts = [extension_name, *identity, str(os.getuid()), _boot_id()]
     return f"{FOLDER}/.{'-'.join(map(_plain, parts))}"
 
 

@@ -1,47 +1,67 @@
-"""What is left when everything else broke, or is switched off: answer events until SHUTDOWN.
+"""The last resort when everything else is broken or off: answer events until SHUTDOWN.
 
-An extension that exits, even with status 0, takes the function down with it (Extension.Crash).
-So a process whose other modules cannot be imported, or whose event loop died, ends here instead.
-Built-in modules only, and nothing that can fail for lack of memory or files.
+An extension that exits, even with status 0, ends the function with it (Extension.Crash). So a
+process whose other modules cannot be imported, or whose event loop has died, ends up here.
+Built-in modules only, and nothing that could fail for lack of memory or files.
 """
 
 from __future__ import annotations
 
+import _socket
 import time
 
 from extension.platform import plain_http
-from extension.platform.bootstrap import FINAL, NEXT_PATH, Boot, RefusedError, register
+from extension.platform.bootstrap import NEXT_PATH, Start, register
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
-"""Between two failed calls, twice as long each time."""
+"""Between two failed calls; doubled each time."""
 
 GONE_S = 10.0
-"""After so long without an API, or with the same final refusal, there is no sandbox any more."""
+"""After so many seconds without an API, or of final refusals, the sandbox no longer exists."""
 
 
-def answer_events(booted: Boot, environ: Mapping[str, str]) -> bool:
-    """Call /next until SHUTDOWN, whatever happens; do nothing with the events.
+def stop_listening(start: Start) -> None:
+    """Refuse connections from now on; callers would wait for a response that never comes.
+
+    The sockets are shut down, not closed: the objects that hold them may still close them, and a
+    descriptor that is closed twice may belong to another file by then.
+    """
+    while start.listening:
+        listener = _socket.socket(fileno=start.listening.pop())
+        try:
+            listener.shutdown(_socket.SHUT_RDWR)
+        except OSError:
+            continue  # closed already
+        finally:
+            listener.detach()
+    for raw in (*start.cache_sockets, start.telemetry_socket):
+        if raw is not None:
+            raw.close()  # frees the descriptor, unless `opening` has taken it over
+
+
+def answer_events(start: Start, environ: Mapping[str, str]) -> bool:
+    """Call /next until SHUTDOWN, whatever fails, and ignore the events.
 
     Returns:
-        False if it ended because nothing is there that could announce SHUTDOWN.
+        False if it ended because there is no API that could announce SHUTDOWN.
     """
     paused_s, pause_s = 0.0, FIRST_PAUSE_S
     while paused_s < GONE_S:
         is_final = False
         try:
-            answer = _next(booted, environ)
-            if b'"SHUTDOWN"' in answer.body:
-                _forget_the_start(booted, answer.body)
+            response = _next(start, environ)
+            if b'"SHUTDOWN"' in response.body:
+                _remove_mark(start, response.body)
                 return True
-            if answer.status == 200:
+            if response.status == 200:
                 paused_s, pause_s = 0.0, FIRST_PAUSE_S
                 continue
-            is_final = answer.status in FINAL
-        except RefusedError as error:
+            is_final = response.status in plain_http.FINAL_STATUSES
+        except plain_http.RefusedError as error:
             is_final = error.is_final
         except ConnectionRefusedError:
             is_final = True
@@ -53,28 +73,28 @@ def answer_events(booted: Boot, environ: Mapping[str, str]) -> bool:
     return False
 
 
-def _next(booted: Boot, environ: Mapping[str, str]) -> plain_http.Answer:
-    """Ask for the next event, or read the answer to a request that is under way."""
-    if not booted.identifier:
-        register(booted, environ)
-    asked, booted.asked = booted.asked, None
-    if asked is not None:
+def _next(start: Start, environ: Mapping[str, str]) -> plain_http.Response:
+    """Request the next event, or read the response to a request that was sent already."""
+    if not start.identifier:
+        register(start, environ)
+    pending, start.pending_next = start.pending_next, None
+    if pending is not None:
         try:
-            asked.settimeout(None)
-            return plain_http.receive(asked)
+            pending.settimeout(None)
+            return plain_http.receive(pending)
         finally:
-            asked.close()
+            pending.close()
     return plain_http.exchange(
-        booted.address,
+        start.api_address,
         method="GET",
         path=NEXT_PATH,
-        headers=booted.identity,
+        headers=start.identity,
         timeout_s=None,
     )
 
 
-def _forget_the_start(booted: Boot, event: bytes) -> None:
-    """Remove the mark where the sandbox ends for good."""
-    told = event.lower()
-    if booted.mark is not None and b'"timeout"' not in told and b'"failure"' not in told:
-        booted.mark.remove()
+def _remove_mark(start: Start, event: bytes) -> None:
+    """Remove the mark if the sandbox ends for good."""
+    text = event.lower()
+    if start.mark is not None and b'"timeout"' not in text and b'"failure"' not in text:
+        start.mark.remove()

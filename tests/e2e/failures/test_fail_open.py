@@ -69,7 +69,7 @@ async def test_the_endpoints_url_is_none_so_nobody_listens(run_broken: Run, url:
 NO_TELEMETRY_API = (
     "from extension.platform import early_calls",
     "problem = ('telemetry', early_calls.NO_TELEMETRY_API)",
-    "early_calls.subscribe = lambda booted, _: bool(booted.problems.append(problem))",
+    "early_calls.subscribe = lambda start, _: bool(start.problems.append(problem))",
 )
 
 
@@ -170,4 +170,4 @@ async def test_the_subscription_is_refused(run_broken: Run, aws: FakeAws) -> Non
     assert_unharmed(stage, answers)
     assert FOUND in answers[0].payload
     assert stage.complaints == ["switched off"]
-    assert stage.causes == ["subscribing failed: status 400 ValidationError"]
+    assert stage.causes == ["subscription failed: status 400 ValidationError"]

@@ -120,7 +120,7 @@ async def test_next_fails_for_a_while(run_broken: Run, intake: Intake) -> None:
     """It is asked again, for nothing else would help; nothing is lost."""
     launch = sabotaged(
         "be_patient()",
-        "break_room('extension.platform.extensions_api:LambdaApi.next_event', times=3)",
+        "break_room('extension.platform.extensions_api:ExtensionsApi.next_event', times=3)",
     )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:
         answers = await stage.invoke({}, {})
@@ -141,7 +141,7 @@ async def test_registering_fails_at_first(run_broken: Run, intake: Intake) -> No
     assert_unharmed(stage, answers)
     assert_arrived(stage, intake)
     assert stage.complaints == ["switched off"]
-    assert stage.causes[0].startswith("registering failed")
+    assert stage.causes[0].startswith("registration failed")
 
 
 async def test_a_failure_is_the_last_invocations_alone(run: Run, intake: Intake) -> None:

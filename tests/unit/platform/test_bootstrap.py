@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from extension.platform import plain_http
-from extension.platform.bootstrap import Boot, boot
+from extension.platform.bootstrap import Start, bind_and_register
 from extension.platform.early_calls import event_types
 from extension.platform.plain_http import Address
 from extension.platform.survive import answer_events
@@ -67,13 +67,15 @@ def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def booted(environ: dict[str, str]) -> Iterator[Boot]:
+def started(environ: dict[str, str]) -> Iterator[Start]:
     """Boot with a free cache port and close the sockets afterwards."""
-    done = boot({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port()), **environ})
+    done = bind_and_register(
+        {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port()), **environ}
+    )
     try:
         yield done
     finally:
-        for each in filter(None, [*done.cache_sockets, done.telemetry, done.asked]):
+        for each in filter(None, [*done.cache_sockets, done.telemetry_socket, done.pending_next]):
             each.close()
 
 
@@ -88,7 +90,7 @@ def can_connect(address: tuple[str, int]) -> bool:
 
 def test_registers_by_its_file_name_for_both_events() -> None:
     """The name is that of the file in /opt/extensions, and the account is asked for."""
-    with api(REGISTERED) as served, booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
+    with api(REGISTERED) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
         assert done.identifier == IDENTIFIER
         assert json.loads(done.registration)["functionName"] == "f"
         assert done.problems == []
@@ -102,7 +104,7 @@ def test_registers_by_its_file_name_for_both_events() -> None:
 def test_managed_instances_know_no_invoke() -> None:
     """There, registering for INVOKE is refused, so only SHUTDOWN is asked for."""
     kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
-    with api(REGISTERED) as served, booted({"AWS_LAMBDA_RUNTIME_API": served.address, **kind}):
+    with api(REGISTERED) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address, **kind}):
         pass
     assert json.loads(served.requests[0].partition(b"\r\n\r\n")[2]) == {"events": ["SHUTDOWN"]}
 
@@ -110,7 +112,7 @@ def test_managed_instances_know_no_invoke() -> None:
 def test_the_cache_listens_on_both_loopback_addresses_before_registering() -> None:
     """Whoever connects early waits in the kernel instead of being refused."""
     port = free_port()
-    with booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
+    with started({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
         families = {each.family for each in done.cache_sockets}
         assert _socket.AF_INET in families
         assert can_connect(("127.0.0.1", port))
@@ -120,25 +122,25 @@ def test_the_cache_listens_on_both_loopback_addresses_before_registering() -> No
 
 def test_telemetry_binds_only_when_it_is_wanted() -> None:
     """Without an endpoint there is no port that anybody could post to."""
-    with booted({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}) as without:
-        assert without.telemetry is None
+    with started({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}) as without:
+        assert without.telemetry_socket is None
     wanted = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_POST_URI": "http://h"}
-    with booted(wanted) as done:
-        assert done.telemetry is not None
-        assert can_connect(("127.0.0.1", done.telemetry.getsockname()[1]))
+    with started(wanted) as done:
+        assert done.telemetry_socket is not None
+        assert can_connect(("127.0.0.1", done.telemetry_socket.getsockname()[1]))
 
 
 @pytest.mark.parametrize("value", ["false", "FALSE", " off ", "0"])
 def test_disabled_binds_nothing(value: str) -> None:
     """Switched off, it registers and nothing else."""
-    with booted({"DISPATCH_ENABLED": value, "DISPATCH_POST_URI": "http://h"}) as done:
-        assert (done.cache_sockets, done.telemetry) == ([], None)
+    with started({"DISPATCH_ENABLED": value, "DISPATCH_POST_URI": "http://h"}) as done:
+        assert (done.cache_sockets, done.telemetry_socket) == ([], None)
 
 
 @pytest.mark.parametrize("value", ["abc", "0", "65536", "-1", "2773x", "٢٧٧٣", "9" * 30])
 def test_a_bad_port_falls_back(value: str) -> None:
     """A port that is none gives the default port, or a line that it is taken; never a crash."""
-    with booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}) as done:
+    with started({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}) as done:
         ports = {each.getsockname()[1] for each in done.cache_sockets}
         assert ports == {2773} or "port 2773" in done.problems[0][1]
 
@@ -174,7 +176,7 @@ def test_the_port_that_is_bound_is_the_port_that_is_read(value: str, port: int |
     config, problems = read_config(environ)
     assert config.parameters.http_port == (port or 2773)
     assert [each.variable for each in problems] == ([] if port else list(environ))
-    with booted(environ) as done:
+    with started(environ) as done:
         bound = {each.getsockname()[1] for each in done.cache_sockets}
         # A port that is taken, or not ours to bind, is named instead.
         assert bound == {port or 2773} or f"port {port or 2773} on" in done.problems[0][1]
@@ -188,7 +190,7 @@ def test_a_port_in_use_is_told() -> None:
             "AWS_LAMBDA_RUNTIME_API": served.address,
             "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port),
         }
-        with booted(environ) as done:
+        with started(environ) as done:
             assert done.identifier == IDENTIFIER
             assert done.cache_sockets == []
             cause = f"no cache: port {port} on 127.0.0.1: Address already in use"
@@ -202,7 +204,7 @@ def test_another_process_on_ipv6_is_told() -> None:
         taken = socket.create_server(("::1", port), family=socket.AF_INET6)
     except OSError:
         pytest.skip("no IPv6")
-    with taken, booted({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
+    with taken, started({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
         assert [each.family for each in done.cache_sockets] == [_socket.AF_INET]
         cause = f"no cache on ::1: another process has port {port} there; use 127.0.0.1"
         assert done.problems == [("cache", cause)]
@@ -211,24 +213,24 @@ def test_another_process_on_ipv6_is_told() -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (b"HTTP/1.1 403 Forbidden\r\n\r\n{}", "registering failed: status 403: {}"),
-        (b"HTTP/1.1 200 OK\r\n\r\n{}", "registering failed: status 200: {}"),
-        (b"SSH-2.0\r\n\r\n", "registering failed: not an HTTP answer"),
-        (b"", "registering failed: not an HTTP answer"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n{}", "registration failed: status 403: {}"),
+        (b"HTTP/1.1 200 OK\r\n\r\n{}", "registration failed: status 200: {}"),
+        (b"SSH-2.0\r\n\r\n", "registration failed: not an HTTP response"),
+        (b"", "registration failed: not an HTTP response"),
     ],
 )
 def test_a_refusal_is_told(answer: bytes, problem: str) -> None:
     """Whatever is answered instead of an identifier is a problem, not an exception."""
-    with api(answer) as served, booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
+    with api(answer) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
         assert done.identifier == ""
-        assert done.problems == [("registering", problem)]
+        assert done.problems == [("registration", problem)]
 
 
 @pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:1"])
 def test_an_unreachable_api_is_told(address: str) -> None:
     """A wrong address, or nobody there, is a problem, not an exception."""
-    with booted({"AWS_LAMBDA_RUNTIME_API": address}) as done:
-        assert done.problems[0][1].startswith("registering failed: ")
+    with started({"AWS_LAMBDA_RUNTIME_API": address}) as done:
+        assert done.problems[0][1].startswith("registration failed: ")
 
 
 def test_a_plain_exchange_reads_to_the_announced_end() -> None:
@@ -262,7 +264,7 @@ def test_what_is_left_answers_events_until_shutdown() -> None:
         ok + b'{"eventType":"SHUTDOWN"}',
     )
     with api(*answers) as served:
-        registered = Boot(served.address)
+        registered = Start(served.address)
         registered.identifier = IDENTIFIER
         answer_events(registered, {})
     assert len(served.requests) == 4
@@ -273,7 +275,7 @@ def test_what_is_left_registers_if_nobody_has() -> None:
     """Without registering there is no function: it is tried until it works."""
     end = b'HTTP/1.1 200 OK\r\n\r\n{"eventType":"SHUTDOWN"}'
     with api(b"HTTP/1.1 500 Oops\r\n\r\n", REGISTERED, end) as served:
-        answer_events(Boot(served.address), {})
+        answer_events(Start(served.address), {})
     assert [request.split(b" ")[0] for request in served.requests] == [b"POST", b"POST", b"GET"]
 
 
@@ -295,11 +297,11 @@ def test_a_first_start_subscribes_and_does_not_ask_for_next() -> None:
     """Opening comes first; the subscription is taken between registering and /next alone."""
     with (
         api(REGISTERED, OK) as served,
-        booted({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
     ):
-        assert (done.is_subscribed, done.asked) == (True, None)
-        assert done.telemetry is not None
-        port = done.telemetry.getsockname()[1]
+        assert (done.is_subscribed, done.pending_next) == (True, None)
+        assert done.telemetry_socket is not None
+        port = done.telemetry_socket.getsockname()[1]
     assert calls(served) == [REGISTER, SUBSCRIBE]
     wanted = json.loads(served.requests[1].partition(b"\r\n\r\n")[2])
     assert wanted["types"] == ["platform", "function", "extension"]
@@ -311,10 +313,10 @@ def test_a_repeated_start_asks_for_next_at_once() -> None:
     """It is part of an invocation: nothing but the subscription comes before."""
     with api(REGISTERED, OK, REGISTERED, OK, b"") as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}
-        with booted(environ) as first:
-            assert first.asked is None
-        with booted(environ) as second:
-            assert second.asked is not None
+        with started(environ) as first:
+            assert first.pending_next is None
+        with started(environ) as second:
+            assert second.pending_next is not None
             assert second.budget_s() == 0
     assert calls(served) == [REGISTER, SUBSCRIBE, REGISTER, SUBSCRIBE, NEXT]
     assert f"Lambda-Extension-Identifier: {IDENTIFIER}".encode() in served.requests[-1]
@@ -344,7 +346,7 @@ def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
         answers = (REGISTERED, refused, b"HTTP/1.1 " + last + b"\r\nContent-Length: 0\r\n\r\n")
         with api(*answers) as served:
             environ = {"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY, **SECOND}
-            with booted(environ) as done:
+            with started(environ) as done:
                 assert done.is_subscribed is subscribed
         schemas = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in served.requests[1:]]
         assert [each["schemaVersion"] for each in schemas] == ["2025-01-29", "2022-12-13"]
@@ -355,9 +357,9 @@ def test_a_subscription_that_is_refused_is_told() -> None:
     refused = b'HTTP/1.1 403 Forbidden\r\n\r\n{"errorMessage":"m","errorType":"Telemetry.Closed"}'
     with (
         api(REGISTERED, refused) as served,
-        booted({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
     ):
-        told = ("telemetry", "subscribing failed: status 403 Telemetry.Closed")
+        told = ("telemetry", "subscription failed: status 403 Telemetry.Closed")
         assert done.problems == [told]
 
 
@@ -365,7 +367,7 @@ def test_registers_under_the_name_of_the_launcher() -> None:
     """Whatever the file in /opt/extensions is called, blanks and umlauts included."""
     with api(REGISTERED) as served:
         named = {"DISPATCH_EXTENSION_NAME": "10 größe"}
-        with booted({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
+        with started({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
             pass
     assert "\r\nLambda-Extension-Name: 10 größe\r\n".encode() in served.requests[0]
 
@@ -375,7 +377,7 @@ def test_a_name_that_is_no_header_is_not_sent(name: str) -> None:
     """A line break in it would be a header of its own."""
     with api(REGISTERED) as served:
         named = {"DISPATCH_EXTENSION_NAME": name}
-        with booted({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
+        with started({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
             pass
     assert b"\r\nLambda-Extension-Name: lambda-dispatch\r\n" in served.requests[0]
 
@@ -385,9 +387,9 @@ def test_where_invoke_is_refused_shutdown_alone_is_registered() -> None:
     refused = b"HTTP/1.1 400 Bad Request\r\n\r\n{}"
     with (
         api(refused, REGISTERED) as served,
-        booted({"AWS_LAMBDA_RUNTIME_API": served.address}) as done,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done,
     ):
-        assert (done.identifier, done.knows_invoke, done.problems) == (IDENTIFIER, False, [])
+        assert (done.identifier, done.receives_invoke, done.problems) == (IDENTIFIER, False, [])
     bodies = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in served.requests]
     assert bodies == [{"events": ["INVOKE", "SHUTDOWN"]}, {"events": ["SHUTDOWN"]}]
 
@@ -396,7 +398,7 @@ def test_switched_off_it_registers_for_shutdown_alone() -> None:
     """No invocation waits for it, and it leaves nothing behind."""
     with api(REGISTERED) as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address, "DISPATCH_ENABLED": "off"}
-        with booted(environ) as done:
+        with started(environ) as done:
             assert done.mark is None
     assert json.loads(served.requests[0].partition(b"\r\n\r\n")[2]) == {"events": ["SHUTDOWN"]}
 
@@ -432,7 +434,7 @@ def test_registers_wherever_the_api_is(form: str) -> None:
     """The path in front of the API's own is kept."""
     with api(REGISTERED) as served:
         port = served.address.rpartition(":")[2]
-        with booted({"AWS_LAMBDA_RUNTIME_API": form.format(port)}) as done:
+        with started({"AWS_LAMBDA_RUNTIME_API": form.format(port)}) as done:
             assert done.problems == []
     assert calls(served) == [b"POST /fn/2020-01-01/extension/register"]
 
@@ -441,17 +443,17 @@ def test_the_cache_has_a_switch_and_a_port_of_its_own() -> None:
     """So that it can be attached beside AWS's extension, whose port has the same variable."""
     theirs, ours = free_port(), free_port()
     shared = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(theirs)}
-    with booted({**shared, "DISPATCH_CACHE_PORT": str(ours)}) as done:
+    with started({**shared, "DISPATCH_CACHE_PORT": str(ours)}) as done:
         assert {each.getsockname()[1] for each in done.cache_sockets} == {ours}
-    with booted({**shared, "DISPATCH_CACHE": "false"}) as done:
+    with started({**shared, "DISPATCH_CACHE": "false"}) as done:
         assert done.cache_sockets == []
 
 
 def test_telemetry_has_a_switch_of_its_own() -> None:
     """Nothing is bound, whatever the endpoint is."""
     environ = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_TELEMETRY": "0", **TELEMETRY}
-    with booted(environ) as done:
-        assert done.telemetry is None
+    with started(environ) as done:
+        assert done.telemetry_socket is None
 
 
 def test_what_is_left_reads_the_answer_that_is_still_to_come() -> None:
@@ -459,9 +461,9 @@ def test_what_is_left_reads_the_answer_that_is_still_to_come() -> None:
     end = b'HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{"eventType":"SHUTDOWN"}'
     with api(REGISTERED, REGISTERED, end) as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
-        with booted(environ):
+        with started(environ):
             pass
-        with booted(environ) as second:
+        with started(environ) as second:
             assert answer_events(second, environ)
     assert calls(served) == [REGISTER, REGISTER, NEXT]
 
@@ -469,7 +471,7 @@ def test_what_is_left_reads_the_answer_that_is_still_to_come() -> None:
 def test_what_is_left_ends_where_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """An API that refuses connections for long is a sandbox that is gone."""
     monkeypatch.setattr("extension.platform.survive.GONE_S", 0.1)
-    registered = Boot(f"127.0.0.1:{free_port()}")
+    registered = Start(f"127.0.0.1:{free_port()}")
     registered.identifier = IDENTIFIER
     assert not answer_events(registered, {})
 
@@ -479,7 +481,7 @@ def test_what_is_left_ends_where_it_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("extension.platform.survive.GONE_S", 0.1)
     refused = b"HTTP/1.1 403 Forbidden\r\n\r\n{}"
     with api(refused, refused) as served:
-        registered = Boot(served.address)
+        registered = Start(served.address)
         registered.identifier = IDENTIFIER
         assert not answer_events(registered, {})
 
@@ -492,7 +494,7 @@ def test_the_mark_goes_with_the_sandbox(own_tmp: Path, reason: str, stays: bool)
     told = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason}).encode()
     with api(REGISTERED, b"HTTP/1.1 200 OK\r\n\r\n" + told) as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
-        with booted(environ) as done:
+        with started(environ) as done:
             assert len(list(own_tmp.iterdir())) == 1
             answer_events(done, environ)
     assert bool(list(own_tmp.iterdir())) is stays

@@ -61,7 +61,7 @@ def test_registration() -> None:
     """Registering tells the function's name, version, handler and account."""
     body = b'{"functionName":"f","functionVersion":"1","handler":"a.b","accountId":"123"}\n'
     assert parse_registration(body) == Registration(
-        function_name="f", function_version="1", handler="a.b", account_id="123"
+        function_name="f", function_version="1", account_id="123"
     )
 
 

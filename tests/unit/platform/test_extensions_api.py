@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from extension.http.messages import BadMessageError
-from extension.platform.bootstrap import Boot
-from extension.platform.early_calls import ask
+from extension.platform.bootstrap import Start
+from extension.platform.early_calls import request_next
 from extension.platform.events import Shutdown
-from extension.platform.extensions_api import ApiError, LambdaApi
+from extension.platform.extensions_api import ExtensionsApi
+from extension.platform.plain_http import RefusedError
 from tests.waiting import until
 
 GOODBYE = Shutdown(reason="spindown", deadline_ms=1)
@@ -45,17 +46,19 @@ class Platform:
         writer.close()
 
     @asynccontextmanager
-    async def running(self, *, early: bool = False) -> AsyncIterator[LambdaApi]:
+    async def running(self, *, early: bool = False) -> AsyncIterator[ExtensionsApi]:
         """Listen, and hand out a client; `early`: the bootstrap has asked for /next already."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.booted = Boot(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        self.booted.identifier = "the-identifier"
+        self.start = Start(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        self.start.identifier = "the-identifier"
         if early:
-            await asyncio.to_thread(ask, self.booted)
-        api = LambdaApi(self.booted)
+            await asyncio.to_thread(request_next, self.start)
+        api = ExtensionsApi(self.start)
         async with server:
             yield api
-            api.close()
+            for each in (api._kept, self.start.pending_next):
+                if each is not None:
+                    each.close()
 
 
 async def test_calls_share_a_connection() -> None:
@@ -82,10 +85,10 @@ async def test_a_connection_that_died_is_replaced(before: bytes) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (b"", ApiError),
-        (WHOLE[:-1], ApiError),
+        (b"", BadMessageError),
+        (WHOLE[:-1], BadMessageError),
         (b"SSH-2.0\r\n\r\n", BadMessageError),
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}", ApiError),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}", RefusedError),
     ],
 )
 async def test_no_good_answer_is_an_error(answer: bytes, error: type[Exception]) -> None:
@@ -119,7 +122,7 @@ async def test_what_the_bootstrap_asked_for_is_read() -> None:
     async with platform.running(early=True) as api:
         assert await api.next_event() == GOODBYE
         assert len(platform.requests) == 1
-        assert platform.booted.asked is None
+        assert platform.start.pending_next is None
         assert await api.next_event() == GOODBYE
     assert platform.connected == 1
 
@@ -137,10 +140,10 @@ async def test_an_answer_that_is_still_to_come_can_be_read_by_others() -> None:
     platform = Platform([[WHOLE]])
     async with platform.running() as api:
         waiting = asyncio.create_task(api.next_event())
-        await until(lambda: platform.booted.asked is not None or waiting.done())
+        await until(lambda: platform.start.pending_next is not None or waiting.done())
         waiting.cancel()
         await asyncio.wait({waiting})
-        assert waiting.cancelled() == (platform.booted.asked is not None)
+        assert waiting.cancelled() == (platform.start.pending_next is not None)
 
 
 @pytest.mark.parametrize(("status", "is_final"), [(403, True), (429, False), (500, False)])
@@ -148,6 +151,6 @@ async def test_a_refusal_says_whether_it_is_final(status: int, is_final: bool) -
     """Four hundred and something will not change, too many requests and the server's faults may."""
     platform = Platform([[b"HTTP/1.1 %d No\r\nContent-Length: 2\r\n\r\n{}" % status]])
     async with platform.running() as api:
-        with pytest.raises(ApiError) as refused:
+        with pytest.raises(RefusedError) as refused:
             await api.next_event()
     assert refused.value.is_final is is_final

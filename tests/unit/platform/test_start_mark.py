@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def mark(**changes: str) -> StartMark:
     """Return the mark as a start finds it."""
-    return StartMark({**ENVIRON, **changes}, name="lambda-dispatch")
+    return StartMark({**ENVIRON, **changes}, extension_name="lambda-dispatch")
 
 
 def marked(folder: Path) -> Path:
@@ -63,7 +63,7 @@ def test_another_sandbox_on_the_machine_is_not_fooled(folder: Path, other: dict[
     """Many share one /tmp where tools run functions on a developer's machine."""
     marked(folder)
     assert not mark(**other).is_repeated
-    assert not StartMark(ENVIRON, name="second").is_repeated
+    assert not StartMark(ENVIRON, extension_name="second").is_repeated
 
 
 def test_the_timeout_of_the_function_is_kept_once(folder: Path) -> None:

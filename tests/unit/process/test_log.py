@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from extension.platform.extensions_api import ApiError
+from extension.http.messages import BadMessageError
 from extension.process.log import BURST, WINDOW_S, Log, describe
 from extension.redaction.redactor import Redactor
 from tests.doubles import LogLines, ManualClock
@@ -132,7 +132,7 @@ def test_a_fault_that_repeats_stays_small() -> None:
 
 def test_our_errors_are_told_whole_and_others_by_type() -> None:
     """The text of a library's exception may hold a URL, a header or a value."""
-    assert describe(ApiError("/next answered 500")) == "ApiError: /next answered 500"
+    assert describe(BadMessageError("no status line")) == "BadMessageError: no status line"
     assert describe(ValueError("https://key@host")) == "ValueError"
 
 
