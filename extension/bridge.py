@@ -1,7 +1,7 @@
-"""What the two jobs tell each other; only here does anybody know both.
+"""Connects telemetry and the parameters cache; no other module but `opening` knows both.
 
-The cache knows which values are secret, and telemetry takes them out of what it exports; telemetry
-shows what the cache did, and gets the endpoint's credentials from it.
+The cache knows which values are secret, and telemetry removes them from what it exports. Telemetry
+shows what the cache does, and takes the credentials of its endpoint from it.
 """
 
 from __future__ import annotations
@@ -11,30 +11,31 @@ from typing import TYPE_CHECKING
 
 from extension.redaction.redactor import Redactor
 
-if TYPE_CHECKING:  # who has one job alone, or one that is broken, imports nothing of the other
+if TYPE_CHECKING:  # a function that uses one of them, or where one is broken, does not import both
     from extension.parameters.answer import Result, Value
     from extension.parameters.hooks import UpstreamCall
     from extension.parameters.keys import Key
     from extension.parameters.parameters import Parameters
+    from extension.telemetry.export.credentials import Resolve
     from extension.telemetry.pipeline import Pipeline
 
 
 OWN = "environment"
-"""Holds the secrets of the process itself."""
+"""The redactor's key for the secrets of the process itself."""
 
 
 def hide_own_secrets(redactor: Redactor, environ: Mapping[str, str]) -> None:
-    """Let the redactor know the credentials in the environment, and the headers of exports."""
+    """Redact the credentials in the environment, and the headers of exports."""
     from extension.redaction.own_secrets import own_secrets  # noqa: PLC0415  # only with telemetry
 
     redactor.hold(OWN, own_secrets(environ, strict=redactor.strict))
 
 
 def redact_what_is_served(parameters: Parameters, *, redactor: Redactor, exports: bool) -> None:
-    """Let the redactor know each secret that arrives.
+    """Redact each secret that the cache serves.
 
-    It learns at once what AWS answers, whether it is cached or not, and holds what the cache keeps.
-    Before a snapshot nothing is kept: there it learns only if the lines of this init may be
+    The redactor learns at once what AWS returns, cached or not, and holds what the cache keeps.
+    Before a snapshot nothing is kept: then it learns only if the lines of this init may be
     exported, until `forget_for_snapshot`.
     """
 
@@ -49,14 +50,28 @@ def redact_what_is_served(parameters: Parameters, *, redactor: Redactor, exports
     parameters.hooks.on_kept = hold
 
 
-def forget_for_snapshot(redactor: Redactor, environ: Mapping[str, str]) -> None:
-    """Forget all but what the environment holds anyway: the sandbox is about to be written down."""
-    redactor.forget()
-    hide_own_secrets(redactor, environ)
+def forget_for_snapshot(
+    redactor: Redactor, environ: Mapping[str, str], parameters: Parameters | None
+) -> None:
+    """Forget all secrets but those in the environment: the memory is written to a snapshot."""
+    if parameters is None or not parameters.keeps:  # if it keeps values, this is after the restore
+        redactor.forget()
+        hide_own_secrets(redactor, environ)
+
+
+def resolver(parameters: Parameters | None) -> Resolve:
+    """Return what gives telemetry the value of a reference in its settings."""
+
+    async def resolve(reference: str, *, fresh: bool) -> str:
+        if parameters is None:
+            raise LookupError("the cache is off")
+        return await parameters.resolve(reference, fresh=fresh)
+
+    return resolve
 
 
 def show_the_cache(parameters: Parameters, *, pipeline: Pipeline) -> None:
-    """Let telemetry know of each GET and of each call to AWS."""
+    """Report each GET and each call to AWS to telemetry."""
     from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall  # noqa: PLC0415  # see above
 
     def answered(result: Result, *, age_s: float, waited_s: float) -> None:

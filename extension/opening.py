@@ -1,10 +1,10 @@
-"""Opens both jobs, as far as each is wanted, beside a life cycle that runs already.
+"""Opens telemetry and the parameters cache, each if it is wanted, while the life cycle runs.
 
-Modules are imported one after the other, behind /next in a thread, so that deliveries are taken,
-events answered and GETs served meanwhile. Before each of telemetry's the GETs under way are
-answered, so that what a waiting GET needs opens first and alone.
+Modules are imported one after the other, and once /next is requested in a thread, so that the event
+loop goes on accepting deliveries, handling events and serving GETs. Before each module of telemetry
+the GETs in progress are answered, so that what a waiting GET needs is opened first and alone.
 
-What breaks here is switched off with one line that names the cause; the rest goes on.
+A part that cannot be opened is switched off with one line that names the cause; the rest goes on.
 """
 
 from __future__ import annotations
@@ -13,42 +13,44 @@ import asyncio
 import socket
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from extension import lifecycle
 from extension.platform import early_calls
-from extension.platform.bootstrap import Start
+from extension.platform.bootstrap import SNAP_START, Start
+from extension.platform.events import Job
 from extension.process.clock import Clock
 from extension.process.ids import RandomIds
 from extension.process.imports import Importer, is_compiled, resume_garbage_collection
 from extension.process.log import Log, describe
+from extension.process.tasks import log_errors, start_task
 from extension.redaction.redactor import Redactor
 from extension.settings.config import Config
 from extension.settings.parameters import ParametersConfig
+from extension.settings.telemetry import TelemetryConfig
 from extension.settings.variable import variables
-from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
     from extension.parameters.calls import Source
     from extension.parameters.parameters import Parameters
     from extension.telemetry.early import EarlyTelemetry
 
-SNAP_START = "snap-start"
-
 INIT_S = 8.0
-"""How long GETs may wait in init, of the ten seconds that Lambda gives it."""
+"""How long GETs may wait during init, of the ten seconds that Lambda gives it."""
 
 GETS_FIRST_S = 5.0
-"""Longest that opening telemetry waits for GETs that are being answered."""
+"""How long opening telemetry waits, at most, for GETs in progress."""
 
 
 class Opening:
-    """The parts of one process; `jobs` are those that take part in the life cycle by now."""
+    """The parts of the process; `jobs` are those that take part in the life cycle so far."""
 
     def __init__(
-        self, start: Start, environ: Mapping[str, str], config: Config, *, clock: Clock, log: Log
+        self, *, start: Start, environ: Mapping[str, str], config: Config, clock: Clock, log: Log
     ) -> None:
-        self.jobs: list[lifecycle.Job] = []
+        self.jobs: list[Job] = []
         self.registered = asyncio.Event()
         self.importer = Importer()
         self._start = start
@@ -58,9 +60,8 @@ class Opening:
         self._log = log
         self._cache_sockets = [_adopt(raw) for raw in start.cache_sockets]
         self._telemetry_sockets = [_adopt(raw) for raw in filter(None, [start.telemetry_socket])]
-        start.telemetry_socket = next(
-            iter(self._telemetry_sockets), None
-        )  # to subscribe later, perhaps
+        if self._telemetry_sockets:
+            [start.telemetry_socket] = self._telemetry_sockets  # `subscribe` asks it for its port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._parameters: Parameters | None = None
         self._early: EarlyTelemetry | None = None
@@ -69,10 +70,9 @@ class Opening:
         )
         if config.redaction.redact:
             log.redact = lambda text: self._redactor.redact(text).text
-        self._timer: asyncio.Task[None] | None = None
 
-    async def everything(self) -> None:
-        """Open everything that is wanted, what others may wait for first."""
+    async def open_all(self) -> None:
+        """Open everything that is wanted, first what callers may be waiting for."""
         if not self._start.budget_s() or not is_compiled(__spec__):
             self.importer.give_way()
         await self._guarded("parameters", self._open_parameters(), self._cache_sockets)
@@ -81,32 +81,33 @@ class Opening:
             opening = self._open_telemetry(self._early)
             await self._guarded("telemetry", opening, self._telemetry_sockets)
         await self._guarded("AWS clients", self._open_clients(), [])
-        await lifecycle.settle(self._parameters, clock=self._clock, log=self._log)
+        if self._parameters is not None:
+            await lifecycle.settle(self._parameters, within_s=inf, log=self._log)
         if not is_compiled(__spec__):
             self._log.warning("no bytecode: starts take ten times as long", module=__name__)
         resume_garbage_collection()
 
-    async def cache_alone(self) -> bool:
-        """Open the cache where there is no Lambda around; False if it cannot serve."""
+    async def open_cache_only(self) -> bool:
+        """Open the cache outside Lambda; return False if it cannot serve."""
         await self._guarded("parameters", self._open_parameters(), self._cache_sockets)
         if self._parameters is None:
             return False
-        self._log.info("no Lambda here: serving the cache alone", until="SIGINT or SIGTERM")
+        self._log.info("outside Lambda: serving the cache only", until="SIGINT or SIGTERM")
         await self._guarded("AWS clients", self._open_clients(), [])
         resume_garbage_collection()
         return True
 
-    async def take_deliveries(self) -> None:
-        """Listen to the platform before telemetry is open; what comes is kept."""
-        awaited = self._start.is_subscribed or self._subscribes_late
-        if not awaited or not self._wants_telemetry():
+    async def accept_deliveries(self) -> None:
+        """Listen for telemetry before it can be processed; deliveries are kept until then."""
+        expected = self._start.is_subscribed or self._subscribes_late
+        if not expected or not self._wants_telemetry():
             self._log.debug("no telemetry")
-            self._refuse(self._telemetry_sockets)
+            self._stop_listening(self._telemetry_sockets)
             return
         await self._guarded("telemetry", self._listen(), self._telemetry_sockets)
 
     async def subscribe_late(self) -> None:
-        """Subscribe where `early_calls` did not: with the loop running, and before /next."""
+        """Subscribe if `early_calls` did not: the event loop runs now, and /next is still due."""
         if self._early is None or not self._subscribes_late:
             return
         types = early_calls.event_types(self._environ)
@@ -118,31 +119,31 @@ class Opening:
             self._start.problems.append(("telemetry", f"subscription failed: {error}"))
         if not self._start.is_subscribed:
             self._early.given_up()
-            self._refuse(self._telemetry_sockets)
+            self._stop_listening(self._telemetry_sockets)
 
     @property
     def _subscribes_late(self) -> bool:
         return self._start.telemetry_socket is not None and not self._start.receives_invoke
 
     def wants_parameters(self) -> bool:
-        """Tell whether the AWS clients are worth their time in init: not for telemetry alone."""
+        """Return whether to build the AWS clients during init: not if only telemetry is set up."""
         chosen = any(self._environ.get(row.name, "").strip() for row in variables(ParametersConfig))
         return chosen or not self._wants_telemetry()
 
     async def _guarded(
         self, part: str, opening: Coroutine[Any, Any, None], sockets: Sequence[socket.socket]
     ) -> None:
-        """Open a part, or switch it off: who connects to it is refused rather than left waiting."""
+        """Open a part, or switch it off; its callers are then refused, rather than left waiting."""
         try:
             await opening
         except Exception as error:  # noqa: BLE001  # a part that cannot open is switched off
             self._log.error("switched off", part=part, cause=describe(error))
-            self._refuse(sockets)
+            self._stop_listening(sockets)
             if part == "telemetry" and self._early is not None:
                 self._early.given_up()
 
-    def _refuse(self, sockets: Sequence[socket.socket]) -> None:
-        """Stop listening, and let the event loop forget the descriptor before it is used again."""
+    def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+        """Close sockets; the event loop must forget a descriptor before it is used again."""
         for listening in sockets:
             if (descriptor := listening.fileno()) >= 0:
                 asyncio.get_running_loop().remove_reader(descriptor)
@@ -159,12 +160,12 @@ class Opening:
 
         parameters = Parameters(
             self._config.parameters,
-            self._config.sandbox,
-            self._environ,
-            self._clock,
-            self._log,
-            self._cache_sockets,
-            self._open_source,
+            sandbox=self._config.sandbox,
+            environ=self._environ,
+            clock=self._clock,
+            log=self._log,
+            sockets=self._cache_sockets,
+            open_source=self._open_source,
         )
         parameters.start_left_s = self._start_left_s
         if self._config.redaction.redact:
@@ -190,12 +191,6 @@ class Opening:
     def _wants_telemetry(self) -> bool:
         return bool(self._config.telemetry.enabled and self._config.telemetry.posted)
 
-    async def _resolve(self, reference: str, *, fresh: bool) -> str:
-        """Give telemetry the value that a reference in its settings stands for."""
-        if self._parameters is None:
-            raise LookupError("the cache is switched off")
-        return await self._parameters.resolve(reference, fresh=fresh)
-
     def _open_source(self) -> Source:
         """Build the AWS clients: from here on the process has secrets of its own."""
         from extension.parameters.source import open_source  # noqa: PLC0415  # heavy
@@ -210,31 +205,30 @@ class Opening:
             self._loop.call_soon_threadsafe(self._redactor.hold, name, [(name, value)])
 
     async def _listen(self) -> None:
-        from extension.telemetry.early import EarlyTelemetry  # noqa: PLC0415  # only where wanted
-        from extension.telemetry.listener import Listener  # noqa: PLC0415  # likewise
+        from extension.telemetry.early import listen  # noqa: PLC0415  # only where wanted
 
-        early = EarlyTelemetry(clock=self._clock, log=self._log)
         [listening] = self._telemetry_sockets
-        await Listener(listening, receive=early.receive, on_fault=early.count_fault).start()
-        self._early = early
-        self.jobs.append(early)
+        self._early = await listen(listening, clock=self._clock, log=self._log)
+        self.jobs.append(self._early)
 
     async def _open_telemetry(self, early: EarlyTelemetry) -> None:
-        for module in self._telemetry_modules():
+        for module in telemetry_modules(self._config.telemetry):
             if self._parameters is not None:
                 await self._parameters.settled(within_s=GETS_FIRST_S)
             await self.importer.load(module)
-        from extension.bridge import hide_own_secrets, show_the_cache  # noqa: PLC0415  # heavy
+        from extension import bridge  # noqa: PLC0415  # heavy
+        from extension.platform.extensions_api import parse_registration  # noqa: PLC0415  # loaded already
         from extension.telemetry.export.credentials import EndpointSettings  # noqa: PLC0415  # heavy
         from extension.telemetry.opening import open_telemetry  # noqa: PLC0415  # heavy
+        from extension.telemetry.resource_identity import resource_identity  # noqa: PLC0415  # with telemetry
 
         if self._config.redaction.redact:
-            hide_own_secrets(self._redactor, self._environ)
+            bridge.hide_own_secrets(self._redactor, self._environ)
         telemetry = await open_telemetry(
             EndpointSettings(telemetry=self._config.telemetry, otlp=self._config.otlp),
-            identity=self._identity(),
+            identity=resource_identity(self._config, parse_registration(self._start.registration)),
             redact=self._redactor.redact,
-            resolve=self._resolve,
+            resolve=bridge.resolver(self._parameters),
             concurrent=not self._start.receives_invoke,
             environ=self._environ,
             ids=RandomIds(),
@@ -244,57 +238,39 @@ class Opening:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(telemetry.close)
             if self._parameters:
-                show_the_cache(self._parameters, pipeline=telemetry.pipeline)
+                bridge.show_the_cache(self._parameters, pipeline=telemetry.pipeline)
             if self._is_snapshot:
-                telemetry.pipeline.on_init_end = self._forget_for_snapshot
+                telemetry.pipeline.on_init_end = partial(
+                    bridge.forget_for_snapshot, self._redactor, self._environ, self._parameters
+                )
             await early.opened(telemetry, telemetry.reader)
             undo.pop_all()
         self.jobs[self.jobs.index(early)] = telemetry
-        if not self._is_snapshot:  # there the first export does, after the restore
+        if not self._is_snapshot:  # otherwise the first export does it, after the restore
             await telemetry.prepare()
         if not self._start.receives_invoke:
-            self._timer = asyncio.create_task(telemetry.export_regularly())
+            start_task(
+                telemetry.export_regularly(),
+                name="export regularly",
+                on_error=log_errors(self._log, name="export regularly"),
+                runs_forever=True,
+            )
 
     @property
     def _is_snapshot(self) -> bool:
-        """Whether what this init leaves in memory is written to a snapshot."""
+        """Whether the memory at the end of this init is written to a snapshot."""
         return self._config.sandbox.initialization_type == SNAP_START
 
-    def _forget_for_snapshot(self) -> None:
-        from extension.bridge import forget_for_snapshot  # noqa: PLC0415  # imported already
 
-        if self._parameters is None or not self._parameters.keeps:  # else it was restored already
-            forget_for_snapshot(self._redactor, self._environ)
-
-    def _telemetry_modules(self) -> list[str]:
-        """Return what to import before telemetry opens, so that the loop need not wait for it."""
-        modules = ["extension.bridge", "aiohttp", "extension.telemetry.opening"]
-        if self._config.telemetry.format == "otlp":
-            otlp = ["encoder", "exporter"]
-            otlp += ["metrics"] if "metrics" in self._config.telemetry.posted else []
-            modules += [f"extension.telemetry.otlp.{each}" for each in otlp]
-        return modules
-
-    def _identity(self) -> ResourceIdentity:
-        from extension.platform.extensions_api import parse_registration  # noqa: PLC0415  # imported already
-
-        config, sandbox = self._config.telemetry, self._config.sandbox
-        registration = parse_registration(self._start.registration)
-        return ResourceIdentity(
-            function_name=registration.function_name or sandbox.function_name,
-            function_version=registration.function_version or sandbox.function_version,
-            account_id=registration.account_id,
-            region=self._config.aws.region or self._config.aws.default_region,
-            memory_mb=sandbox.memory_mb,
-            service_name=config.service_name,
-            log_group=sandbox.log_group,
-            trigger=config.trigger,
-            resource_attributes=config.resource_attributes,
-        )
+def telemetry_modules(config: TelemetryConfig) -> list[str]:
+    """Return the heavy modules of telemetry, to be imported one at a time."""
+    modules = ["extension.bridge", "aiohttp", "extension.telemetry.opening"]
+    if config.format == "otlp":
+        otlp = ["encoder", "exporter", *(["metrics"] if "metrics" in config.posted else [])]
+        modules += [f"extension.telemetry.otlp.{each}" for each in otlp]
+    return modules
 
 
 def _adopt(raw: Any) -> socket.socket:
-    """Turn a socket of the bootstrap into one that asyncio takes."""
-    adopted = socket.socket(fileno=raw.detach())
-    adopted.settimeout(0)
-    return adopted
+    """Turn a socket of the bootstrap into one for asyncio."""
+    return socket.socket(fileno=raw.detach())

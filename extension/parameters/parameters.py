@@ -23,7 +23,7 @@ from extension.parameters.reference import UnusableValueError, read_reference
 from extension.parameters.server import Server
 from extension.parameters.tokens import Tokens
 from extension.platform.bootstrap import MANAGED_INSTANCES
-from extension.platform.events import Invoke, Shutdown
+from extension.platform.events import Invoke, Job
 from extension.process.clock import Clock
 from extension.process.frozen import as_dict
 from extension.process.ids import draw
@@ -40,7 +40,7 @@ HOLD_S = 1.0
 SNAP_START = "snap-start"
 
 
-class Parameters:
+class Parameters(Job):
     """The localhost cache; `hooks` may be assigned to at any time."""
 
     def __init__(
@@ -106,9 +106,6 @@ class Parameters:
         if self.keeps:
             await self._prefetch()
 
-    def next_called(self, invoke: Invoke) -> None:
-        """Do nothing: the cache holds no figures of invocations."""
-
     async def invoked(self, invoke: Invoke) -> None:
         """Take note of an invocation: the first one opens the gate, and ends a snapshot."""
         self._deadline_ms = invoke.deadline_ms
@@ -130,9 +127,6 @@ class Parameters:
         if self._initialization_type == MANAGED_INSTANCES:  # never frozen
             return 0.0
         return await self._clients.under_way.settle(within_s=min(within_s, HOLD_S))
-
-    async def shut_down(self, shutdown: Shutdown) -> None:
-        """Go on serving: the function may still be saying goodbye."""
 
     async def resolve(self, reference: str, *, fresh: bool) -> str:
         """Return the value that a reference such as `secretsmanager:name#key` stands for.

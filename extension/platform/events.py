@@ -1,4 +1,4 @@
-"""The responses of /next: an invocation has begun, or the sandbox ends.
+"""The responses of /next, an invocation or the end of the sandbox, and what handles them.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 """
@@ -32,6 +32,26 @@ class Shutdown(Frozen):
 
 
 LambdaEvent = Invoke | Shutdown
+
+
+class Job:
+    """A part of the process that takes part in the life cycle; it overrides what it needs."""
+
+    async def invoked(self, invoke: Invoke) -> None:
+        """Do the work of an invocation; /next is requested when every job has returned."""
+
+    async def settle_calls(self, within_s: float) -> float:
+        """Wait before /next for calls to other services, which a freeze would interrupt.
+
+        Returns the seconds that it took, `within_s` at most.
+        """
+        return 0.0
+
+    def next_called(self, invoke: Invoke) -> None:
+        """Take note that /next is requested: nothing holds the invocation any longer."""
+
+    async def shut_down(self, shutdown: Shutdown) -> None:
+        """Do what must be done before the sandbox ends."""
 
 
 SHUTDOWN_S = 2.0

@@ -8,12 +8,14 @@ it, and at half of its timeout it is let go.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from typing import Protocol
 
-from extension.platform.events import Invoke, Shutdown, plausible_shutdown_s
+from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
 from extension.process.clock import Clock
 from extension.process.log import Log
+from extension.telemetry.listener import Listener
 
 MAX_KEPT_BYTES = 8 * 1_048_576
 """Deliveries that wait for telemetry to open; those beyond it are lost, and reported."""
@@ -28,6 +30,13 @@ LENT_SHARE = 0.5
 
 LAST_SHARE = 0.5
 """Of the time that SHUTDOWN leaves; the rest is for exporting."""
+
+
+async def listen(listening: socket.socket, *, clock: Clock, log: Log) -> EarlyTelemetry:
+    """Accept deliveries from now on, and keep them."""
+    early = EarlyTelemetry(clock=clock, log=log)
+    await Listener(listening, receive=early.receive, on_fault=early.count_fault).start()
+    return early
 
 
 class Intake(Protocol):
@@ -53,7 +62,7 @@ class Open(Protocol):
         """Learn of an invocation that was let go at `at_ns`, before this was open."""
 
 
-class EarlyTelemetry:
+class EarlyTelemetry(Job):
     """What the life cycle and the listener see of job 1 from the first moment on."""
 
     def __init__(self, *, clock: Clock, log: Log) -> None:
@@ -117,9 +126,6 @@ class EarlyTelemetry:
             await self._open.invoked(invoke)
         elif not self._settled.is_set():
             self._invokes.append((invoke, now.wall_ns))
-
-    def next_called(self, invoke: Invoke) -> None:
-        """Do nothing: what is not open has no figures."""
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Let opening come to its end if it can, for what was taken is lost otherwise."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from extension.process.frozen import Frozen
+
+if TYPE_CHECKING:
+    from extension.platform.extensions_api import Registration
+    from extension.settings.config import Config
 
 BYTES_PER_MIB = 1_048_576
 """Lambda counts memory in MiB, the conventions in bytes."""
@@ -23,3 +29,19 @@ class ResourceIdentity(Frozen):
     """What invokes the function, as the conventions call it."""
     resource_attributes: str = ""
     """OTEL_RESOURCE_ATTRIBUTES as it stands."""
+
+
+def resource_identity(config: Config, registration: Registration) -> ResourceIdentity:
+    """Return the identity by what /register sent, else by the environment."""
+    sandbox = config.sandbox
+    return ResourceIdentity(
+        function_name=registration.function_name or sandbox.function_name,
+        function_version=registration.function_version or sandbox.function_version,
+        account_id=registration.account_id,
+        region=config.aws.region or config.aws.default_region,
+        memory_mb=sandbox.memory_mb,
+        service_name=config.telemetry.service_name,
+        log_group=sandbox.log_group,
+        trigger=config.telemetry.trigger,
+        resource_attributes=config.telemetry.resource_attributes,
+    )

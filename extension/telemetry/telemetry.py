@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from extension.platform.events import Invoke, Shutdown, plausible_shutdown_s
+from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
 from extension.process.clock import Clock, Instant
 from extension.process.log import Log
 from extension.process.tasks import start_task
@@ -65,7 +65,7 @@ class GivenUp(NamedTuple):
     heard: Instant
 
 
-class Telemetry:
+class Telemetry(Job):
     """What the life cycle sees of job 1.
 
     `sends_at_once`: the endpoint lives in this sandbox and may end when we do, so what waits at

@@ -138,7 +138,7 @@ async def test_a_snapshot_holds_no_secret(aws: FakeAws, serve: Serve) -> None:
     aws.put_secret("shop/key", password(1))
     await cache.secret("secretId=shop/key")
     assert redactor.redact(password(1)).names == ("shop/key",)
-    forget_for_snapshot(redactor, environ)
+    forget_for_snapshot(redactor, environ, cache.parameters)
     assert redactor.redact(password(1)).names == ()
     assert redactor.redact(environ["AWS_SECRET_ACCESS_KEY"]).names == ("AWS_SECRET_ACCESS_KEY",)
     await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))

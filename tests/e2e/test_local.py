@@ -43,7 +43,7 @@ async def test_the_cache_without_a_lambda(tmp_path: Path) -> None:
             found = (await answer.json())["SecretString"]
         process.send_signal(signal.SIGTERM)
         await process.communicate()
-    assert line["message"] == "no Lambda here: serving the cache alone"
+    assert line["message"] == "outside Lambda: serving the cache only"
     assert (answer.status, found) == (200, "hunter2-hunter2")
     assert process.returncode == 0
 

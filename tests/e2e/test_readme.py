@@ -181,7 +181,7 @@ async def serving(checkout: Path, aws: FakeAws) -> AsyncIterator[int]:
     try:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
-        assert b"serving the cache alone" in line
+        assert b"serving the cache only" in line
         yield port
     finally:
         if process.returncode is None:

@@ -1,4 +1,4 @@
-"""The loop over /next: every job gets its turn, and none can keep it from going on."""
+"""The loop over events: every job gets each event, and no job can stop the loop."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from extension import lifecycle
-from extension.platform.events import Invoke, LambdaEvent, Shutdown
+from extension.platform.events import Invoke, Job, LambdaEvent, Shutdown
 from extension.process.clock import NS_PER_MS, SystemClock
 from extension.process.log import Log
-from tests.doubles import LogLines
+from tests.doubles import LogLines, ManualClock
 
 
 def in_ms(milliseconds: int) -> int:
-    """Return a deadline so many milliseconds from now."""
+    """Return a deadline, in milliseconds from now."""
     return SystemClock().now().wall_ns // NS_PER_MS + milliseconds
 
 
@@ -32,7 +32,7 @@ def shutdown() -> Shutdown:
 
 @dataclass
 class Script:
-    """Gives the events of a list; an exception in it is raised."""
+    """Returns the events of a list; an exception in it is raised."""
 
     events: Iterable[LambdaEvent | Exception]
     asked: int = 0
@@ -51,25 +51,25 @@ class Script:
 
 
 @dataclass
-class Diary:
-    """A job that writes down what it was told."""
+class Diary(Job):
+    """A job that records the calls of its methods."""
 
     entries: list[str] = field(default_factory=list)
 
     async def invoked(self, invoke: Invoke) -> None:
-        """Write down an invocation."""
+        """Record an invocation."""
         self.entries.append(invoke.request_id)
 
     def next_called(self, invoke: Invoke) -> None:
-        """Write down that it was let go."""
+        """Record that it was let go."""
         self.entries.append(f"{invoke.request_id} is let go")
 
     async def shut_down(self, shutdown: Shutdown) -> None:
-        """Write down the end."""
+        """Record the end."""
         self.entries.append(shutdown.reason)
 
 
-class Broken:
+class Broken(Job):
     """A job with a bug."""
 
     async def invoked(self, invoke: Invoke) -> None:
@@ -85,22 +85,19 @@ class Broken:
         raise ZeroDivisionError(shutdown.reason)
 
 
-class Stuck:
-    """A job that never comes back."""
+class Stuck(Job):
+    """A job that never returns."""
 
     async def invoked(self, invoke: Invoke) -> None:
         """Hang."""
         await asyncio.Event().wait()
-
-    def next_called(self, invoke: Invoke) -> None:
-        """Do nothing."""
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Hang."""
         await asyncio.Event().wait()
 
 
-async def run(script: Script, *jobs: lifecycle.Job) -> LogLines:
+async def run(script: Script, *jobs: Job) -> LogLines:
     """Run the loop to its end and return what it logged."""
     lines, clock = LogLines(), SystemClock()
     await lifecycle.run(script, jobs=jobs, clock=clock, log=Log(clock=clock, sink=lines))
@@ -117,14 +114,14 @@ async def test_events_in_order_until_shutdown() -> None:
 
 
 async def test_without_jobs_events_are_answered() -> None:
-    """With everything switched off the function still lives."""
+    """With everything switched off the function still works."""
     script = Script([invoke(), shutdown()])
     await run(script)
     assert script.asked == 2
 
 
 async def test_a_job_that_fails_costs_one_line() -> None:
-    """A bug in one job hurts neither the other nor the loop."""
+    """A bug in one job affects neither the others nor the loop."""
     diary = Diary()
     lines = await run(Script([invoke("a"), shutdown()]), Broken(), diary)
     assert diary.entries == ["a", "a is let go", "spindown"]
@@ -132,7 +129,7 @@ async def test_a_job_that_fails_costs_one_line() -> None:
 
 
 async def test_a_job_that_hangs_is_cut_off_before_the_deadline() -> None:
-    """A job never holds the function to its timeout."""
+    """A job never holds the function until its timeout."""
     diary = Diary()
     end = Shutdown(reason="spindown", deadline_ms=in_ms(300))
     lines = await run(Script([invoke("a", left_ms=300), end]), Stuck(), diary)
@@ -140,8 +137,20 @@ async def test_a_job_that_hangs_is_cut_off_before_the_deadline() -> None:
     assert [line["cause"] for line in lines.parsed] == ["TimeoutError"] * 2
 
 
-async def test_next_is_asked_again_after_a_failure() -> None:
-    """An exit would take the function down; asking again does not."""
+@pytest.mark.parametrize(
+    ("left_s", "within_s"),
+    [(10.0, 10.0 - lifecycle.SAFETY_S), (0.3, lifecycle.SAFETY_S), (-5.0, lifecycle.SAFETY_S)],
+)
+def test_a_job_may_take_until_a_moment_before_the_deadline(left_s: float, within_s: float) -> None:
+    """Near the deadline, and after it, it still gets a moment."""
+    clock = ManualClock()
+    deadline_ms = clock.now().wall_ns // NS_PER_MS + round(left_s * 1000)
+    event = Invoke(request_id="r", deadline_ms=deadline_ms)
+    assert lifecycle._time_for(event, clock) == pytest.approx(within_s)
+
+
+async def test_next_is_requested_again_after_a_failure() -> None:
+    """Exiting would end the function; repeating the call does not."""
     diary = Diary()
     failures: list[LambdaEvent | Exception] = [ConnectionRefusedError(), ValueError("x")]
     lines = await run(Script([*failures, invoke("a"), shutdown()]), diary)
@@ -151,21 +160,21 @@ async def test_next_is_asked_again_after_a_failure() -> None:
 
 @dataclass
 class RefusedError(Exception):
-    """A failure that says whether it will last."""
+    """A failure that says whether it is permanent."""
 
     is_final: bool = True
 
 
 @dataclass
 class Failing:
-    """Fails in the same way again and again, then gives the end."""
+    """Fails several times in the same way, then returns the end."""
 
     error: Exception
     times: int
     asked: int = 0
 
     async def next_event(self) -> LambdaEvent:
-        """Fail, or give the end."""
+        """Fail, or return the end."""
         self.asked += 1
         if self.asked <= self.times:
             raise self.error
@@ -176,7 +185,7 @@ class Failing:
 async def test_an_api_that_is_gone_is_the_end(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Nobody there, or refused for good, for long: the jobs do what they do at SHUTDOWN."""
+    """No connection, or a permanent refusal, for long: the jobs do what they do at SHUTDOWN."""
     monkeypatch.setattr(lifecycle, "GONE_S", 0.1)
     diary, lines, clock = Diary(), LogLines(), SystemClock()
     events = Failing(error, times=1000)
@@ -191,7 +200,7 @@ async def test_an_api_that_is_gone_is_the_end(
     "error", [ConnectionResetError(), RefusedError(is_final=False), ValueError()]
 )
 async def test_other_failures_are_no_end(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """They may pass, so /next is asked for until there is an answer."""
+    """They may pass, so /next is requested until there is an event."""
     monkeypatch.setattr(lifecycle, "GONE_S", 0.1)
     diary, clock = Diary(), SystemClock()
     log = Log(clock=clock, sink=LogLines())
@@ -200,9 +209,9 @@ async def test_other_failures_are_no_end(monkeypatch: pytest.MonkeyPatch, error:
 
 
 async def test_a_job_that_opens_later_gets_the_next_event() -> None:
-    """The jobs are looked at for each event."""
+    """The list of jobs is read for each event."""
     late = Diary()
-    jobs: list[lifecycle.Job] = []
+    jobs: list[Job] = []
 
     class Opens(Diary):
         async def invoked(self, invoke: Invoke) -> None:
@@ -216,10 +225,10 @@ async def test_a_job_that_opens_later_gets_the_next_event() -> None:
 
 
 class Asking(Diary):
-    """A job with a call under way whenever /next is due."""
+    """A job that waits for calls before /next."""
 
     async def settle_calls(self, within_s: float) -> float:
-        """Write down how it goes on."""
+        """Record how long it may wait."""
         self.entries.append(f"settled within {within_s:.0f}")
         return 0.0
 
@@ -234,17 +243,17 @@ async def test_calls_settle_after_all_jobs_and_before_next() -> None:
 
 
 async def test_calls_do_not_settle_beyond_the_deadline() -> None:
-    """A job that used up the invocation leaves no time for it."""
+    """A job that used up the time of the invocation leaves none for it."""
     asking = Asking()
     await run(Script([invoke("a", left_ms=200), shutdown()]), asking)
     assert asking.entries == ["a", "a is let go", "spindown"]
 
 
 async def test_settling_that_fails_costs_one_line() -> None:
-    """As everything that a job does."""
+    """Like everything that a job does."""
 
     class Failing(Diary):
-        async def settle_calls(self, within_s: float) -> None:
+        async def settle_calls(self, within_s: float) -> float:
             raise ZeroDivisionError(within_s)
 
     lines = await run(Script([invoke("a"), shutdown()]), Failing())

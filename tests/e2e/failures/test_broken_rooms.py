@@ -109,7 +109,7 @@ async def test_a_room_of_the_cache_raises(
     [
         "break_room('extension.app:read_config')",
         "break_room('extension.process.log:Log._write')",
-        "break_room('extension.lifecycle:_step')",
+        "break_room('extension.lifecycle:_handle')",
         "break_room('extension.lifecycle:_next')",
         "break_room('extension.app:App.run')",
         "break_room('extension.telemetry.telemetry:Telemetry.invoked', error='SystemExit')",
