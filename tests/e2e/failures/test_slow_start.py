@@ -101,7 +101,7 @@ async def test_the_subscription_is_never_answered(tmp_path: Path, own_marks: str
         await until(lambda: NEXT in api.asked)
         api.shut_down()
         assert await extension.end() == 0
-    assert [line["cause"] for line in extension.lines] == ["subscribing failed: timed out"]
+    assert [line["cause"] for line in extension.lines] == ["subscription failed: timed out"]
 
 
 async def test_deliveries_are_kept_until_telemetry_is_open(
@@ -275,7 +275,7 @@ async def test_registering_is_refused_for_good(tmp_path: Path, own_marks: str) -
         await until(lambda: REGISTER in api.asked)
         assert (await extension.get("/ping"))[0] == 200
         assert await extension.end() == 1
-    assert extension.lines[-1]["cause"] == "registering is refused for good"
+    assert extension.lines[-1]["cause"] == "registration is refused permanently"
 
 
 @pytest.mark.parametrize(

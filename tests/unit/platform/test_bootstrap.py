@@ -1,4 +1,4 @@
-"""The bootstrap: sockets bound, registered, and every failure told as data."""
+"""The bootstrap: sockets are bound, the process registers, and failures become problems."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ REGISTERED = (
 
 @dataclass
 class Api:
-    """A server on loopback that gives scripted answers, one a connection."""
+    """A server on loopback that sends scripted responses, one for each connection."""
 
     answers: list[bytes]
     requests: list[bytes] = field(default_factory=list)
     address: str = ""
 
     def serve(self, listening: socket.socket) -> None:
-        """Answer until the script ends."""
+        """Send responses until the script ends."""
         for answer in self.answers:
             connection, _ = listening.accept()
             with closing(connection):
@@ -61,14 +61,14 @@ def api(*answers: bytes) -> Iterator[Api]:
 
 @pytest.fixture(autouse=True)
 def own_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for marks is the test's own."""
+    """The folder for marks belongs to the test."""
     monkeypatch.setattr("extension.platform.start_mark.FOLDER", str(tmp_path))
     return tmp_path
 
 
 @contextmanager
 def started(environ: dict[str, str]) -> Iterator[Start]:
-    """Boot with a free cache port and close the sockets afterwards."""
+    """Start with a free cache port, and close the sockets afterwards."""
     done = bind_and_register(
         {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port()), **environ}
     )
@@ -80,7 +80,7 @@ def started(environ: dict[str, str]) -> Iterator[Start]:
 
 
 def can_connect(address: tuple[str, int]) -> bool:
-    """Tell whether something listens there."""
+    """Return whether something listens there."""
     try:
         socket.create_connection(address, timeout=PATIENCE_S).close()
     except OSError:
@@ -89,7 +89,7 @@ def can_connect(address: tuple[str, int]) -> bool:
 
 
 def test_registers_by_its_file_name_for_both_events() -> None:
-    """The name is that of the file in /opt/extensions, and the account is asked for."""
+    """The name is that of the file in /opt/extensions, and the account id is requested."""
     with api(REGISTERED) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
         assert done.identifier == IDENTIFIER
         assert json.loads(done.registration)["functionName"] == "f"
@@ -101,8 +101,8 @@ def test_registers_by_its_file_name_for_both_events() -> None:
     assert json.loads(body) == {"events": ["INVOKE", "SHUTDOWN"]}
 
 
-def test_managed_instances_know_no_invoke() -> None:
-    """There, registering for INVOKE is refused, so only SHUTDOWN is asked for."""
+def test_on_managed_instances_shutdown_alone_is_registered() -> None:
+    """Registering for INVOKE is refused there."""
     kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
     with api(REGISTERED) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address, **kind}):
         pass
@@ -110,7 +110,7 @@ def test_managed_instances_know_no_invoke() -> None:
 
 
 def test_the_cache_listens_on_both_loopback_addresses_before_registering() -> None:
-    """Whoever connects early waits in the kernel instead of being refused."""
+    """An early caller waits in the kernel instead of being refused."""
     port = free_port()
     with started({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}) as done:
         families = {each.family for each in done.cache_sockets}
@@ -121,7 +121,7 @@ def test_the_cache_listens_on_both_loopback_addresses_before_registering() -> No
 
 
 def test_telemetry_binds_only_when_it_is_wanted() -> None:
-    """Without an endpoint there is no port that anybody could post to."""
+    """Without an endpoint there is no port that another process could post to."""
     with started({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}) as without:
         assert without.telemetry_socket is None
     wanted = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_POST_URI": "http://h"}
@@ -132,14 +132,14 @@ def test_telemetry_binds_only_when_it_is_wanted() -> None:
 
 @pytest.mark.parametrize("value", ["false", "FALSE", " off ", "0"])
 def test_disabled_binds_nothing(value: str) -> None:
-    """Switched off, it registers and nothing else."""
+    """When switched off, it registers and does nothing else."""
     with started({"DISPATCH_ENABLED": value, "DISPATCH_POST_URI": "http://h"}) as done:
         assert (done.cache_sockets, done.telemetry_socket) == ([], None)
 
 
 @pytest.mark.parametrize("value", ["abc", "0", "65536", "-1", "2773x", "٢٧٧٣", "9" * 30])
 def test_a_bad_port_falls_back(value: str) -> None:
-    """A port that is none gives the default port, or a line that it is taken; never a crash."""
+    """An invalid port gives the default port, or a problem if that is taken; never a crash."""
     with started({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}) as done:
         ports = {each.getsockname()[1] for each in done.cache_sockets}
         assert ports == {2773} or "port 2773" in done.problems[0][1]
@@ -171,19 +171,19 @@ def test_a_bad_port_falls_back(value: str) -> None:
     ],
 )
 def test_the_port_that_is_bound_is_the_port_that_is_read(value: str, port: int | None) -> None:
-    """Bootstrap and configuration have one rule; None: it is the default, and a line says so."""
+    """Bootstrap and configuration have the same rule; None: the default, and a line says so."""
     environ = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": value}
     config, problems = read_config(environ)
     assert config.parameters.http_port == (port or 2773)
     assert [each.variable for each in problems] == ([] if port else list(environ))
     with started(environ) as done:
         bound = {each.getsockname()[1] for each in done.cache_sockets}
-        # A port that is taken, or not ours to bind, is named instead.
+        # A port that is taken, or that may not be bound, is named instead.
         assert bound == {port or 2773} or f"port {port or 2773} on" in done.problems[0][1]
 
 
-def test_a_port_in_use_is_told() -> None:
-    """The cache is switched off by name; registering goes on."""
+def test_a_port_in_use_is_reported() -> None:
+    """The cache is switched off, by name; registering goes on."""
     with socket.create_server(("127.0.0.1", 0)) as taken, api(REGISTERED) as served:
         port = taken.getsockname()[1]
         environ = {
@@ -197,8 +197,8 @@ def test_a_port_in_use_is_told() -> None:
             assert done.problems == [("cache", cause)]
 
 
-def test_another_process_on_ipv6_is_told() -> None:
-    """Node tries ::1 first: its GETs, and the token, would go there without a word."""
+def test_another_process_on_ipv6_is_reported() -> None:
+    """Node tries ::1 first: its GETs, and the token, would go to that process unnoticed."""
     port = free_port()
     try:
         taken = socket.create_server(("::1", port), family=socket.AF_INET6)
@@ -219,21 +219,21 @@ def test_another_process_on_ipv6_is_told() -> None:
         (b"", "registration failed: not an HTTP response"),
     ],
 )
-def test_a_refusal_is_told(answer: bytes, problem: str) -> None:
-    """Whatever is answered instead of an identifier is a problem, not an exception."""
+def test_a_refusal_is_reported(answer: bytes, problem: str) -> None:
+    """Any response without an identifier is a problem, not an exception."""
     with api(answer) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
         assert done.identifier == ""
         assert done.problems == [("registration", problem)]
 
 
 @pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:1"])
-def test_an_unreachable_api_is_told(address: str) -> None:
-    """A wrong address, or nobody there, is a problem, not an exception."""
+def test_an_unreachable_api_is_reported(address: str) -> None:
+    """A wrong address, or one where nothing listens, is a problem, not an exception."""
     with started({"AWS_LAMBDA_RUNTIME_API": address}) as done:
         assert done.problems[0][1].startswith("registration failed: ")
 
 
-def test_a_plain_exchange_reads_to_the_announced_end() -> None:
+def test_a_plain_exchange_reads_as_much_as_was_announced() -> None:
     """A server that keeps the connection open is not waited for."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -254,8 +254,8 @@ def test_a_plain_exchange_reads_to_the_announced_end() -> None:
     assert (answer.status, answer.body) == (200, b"hello")
 
 
-def test_what_is_left_answers_events_until_shutdown() -> None:
-    """With every other room broken, /next is called until the sandbox ends."""
+def test_the_last_resort_answers_events_until_shutdown() -> None:
+    """With every other part broken, /next is called until the sandbox ends."""
     ok = b"HTTP/1.1 200 OK\r\n\r\n"
     answers = (
         ok + b'{"eventType":"INVOKE"}',
@@ -271,8 +271,8 @@ def test_what_is_left_answers_events_until_shutdown() -> None:
     assert f"Lambda-Extension-Identifier: {IDENTIFIER}".encode() in served.requests[0]
 
 
-def test_what_is_left_registers_if_nobody_has() -> None:
-    """Without registering there is no function: it is tried until it works."""
+def test_the_last_resort_registers_if_the_bootstrap_did_not() -> None:
+    """Lambda waits for every extension to register: it tries until it succeeds."""
     end = b'HTTP/1.1 200 OK\r\n\r\n{"eventType":"SHUTDOWN"}'
     with api(b"HTTP/1.1 500 Oops\r\n\r\n", REGISTERED, end) as served:
         answer_events(Start(served.address), {})
@@ -293,8 +293,8 @@ REGISTER, SUBSCRIBE = b"POST /2020-01-01/extension/register", b"PUT /2022-07-01/
 NEXT = b"GET /2020-01-01/extension/event/next"
 
 
-def test_a_first_start_subscribes_and_does_not_ask_for_next() -> None:
-    """Opening comes first; the subscription is taken between registering and /next alone."""
+def test_a_first_start_subscribes_and_does_not_request_next() -> None:
+    """Opening comes first; subscriptions are accepted only between registering and /next."""
     with (
         api(REGISTERED, OK) as served,
         started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
@@ -309,8 +309,8 @@ def test_a_first_start_subscribes_and_does_not_ask_for_next() -> None:
     assert wanted["buffering"] == {"maxItems": 1000, "maxBytes": 1_048_576, "timeoutMs": 25}
 
 
-def test_a_repeated_start_asks_for_next_at_once() -> None:
-    """It is part of an invocation: nothing but the subscription comes before."""
+def test_a_repeated_start_requests_next_at_once() -> None:
+    """It is part of an invocation: only the subscription comes before."""
     with api(REGISTERED, OK, REGISTERED, OK, b"") as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}
         with started(environ) as first:
@@ -334,12 +334,12 @@ def test_a_repeated_start_asks_for_next_at_once() -> None:
 def test_the_events_that_are_subscribed_are_those_that_are_read(
     value: str, types: list[str]
 ) -> None:
-    """Bootstrap and configuration have one rule."""
+    """Bootstrap and configuration have the same rule."""
     assert list(event_types({"DISPATCH_EVENTS": value})) == types
     assert list(read_config({"DISPATCH_EVENTS": value})[0].telemetry.events) == types
 
 
-def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
+def test_older_schemas_are_tried_until_the_platform_accepts_one() -> None:
     """Newest schema first; 202 means that there is no Telemetry API."""
     refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
     for last, subscribed in ((b"200 OK", True), (b"202 Accepted", False)):
@@ -352,19 +352,19 @@ def test_the_subscription_steps_down_to_what_the_platform_knows() -> None:
         assert [each["schemaVersion"] for each in schemas] == ["2025-01-29", "2022-12-13"]
 
 
-def test_a_subscription_that_is_refused_is_told() -> None:
-    """With the platform's name for it; other schema versions would not help."""
+def test_a_subscription_that_is_refused_is_reported() -> None:
+    """With the platform's error type; other schema versions would not help."""
     refused = b'HTTP/1.1 403 Forbidden\r\n\r\n{"errorMessage":"m","errorType":"Telemetry.Closed"}'
     with (
         api(REGISTERED, refused) as served,
         started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
     ):
-        told = ("telemetry", "subscription failed: status 403 Telemetry.Closed")
-        assert done.problems == [told]
+        problem = ("telemetry", "subscription failed: status 403 Telemetry.Closed")
+        assert done.problems == [problem]
 
 
 def test_registers_under_the_name_of_the_launcher() -> None:
-    """Whatever the file in /opt/extensions is called, blanks and umlauts included."""
+    """Any name of the file in /opt/extensions, with blanks and umlauts."""
     with api(REGISTERED) as served:
         named = {"DISPATCH_EXTENSION_NAME": "10 größe"}
         with started({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
@@ -373,8 +373,8 @@ def test_registers_under_the_name_of_the_launcher() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a\r\nb: c", "a\nb"])
-def test_a_name_that_is_no_header_is_not_sent(name: str) -> None:
-    """A line break in it would be a header of its own."""
+def test_a_name_that_cannot_be_a_header_is_not_sent(name: str) -> None:
+    """A line break in it would begin another header."""
     with api(REGISTERED) as served:
         named = {"DISPATCH_EXTENSION_NAME": name}
         with started({"AWS_LAMBDA_RUNTIME_API": served.address, **named}):
@@ -383,7 +383,7 @@ def test_a_name_that_is_no_header_is_not_sent(name: str) -> None:
 
 
 def test_where_invoke_is_refused_shutdown_alone_is_registered() -> None:
-    """The answer decides, not only the variable: a new kind of sandbox may refuse it, too."""
+    """The response decides, not only the variable: a new kind of sandbox may refuse it, too."""
     refused = b"HTTP/1.1 400 Bad Request\r\n\r\n{}"
     with (
         api(refused, REGISTERED) as served,
@@ -395,7 +395,7 @@ def test_where_invoke_is_refused_shutdown_alone_is_registered() -> None:
 
 
 def test_switched_off_it_registers_for_shutdown_alone() -> None:
-    """No invocation waits for it, and it leaves nothing behind."""
+    """No invocation waits for it, and it leaves no mark."""
     with api(REGISTERED) as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address, "DISPATCH_ENABLED": "off"}
         with started(environ) as done:
@@ -417,21 +417,21 @@ def test_switched_off_it_registers_for_shutdown_alone() -> None:
     ],
 )
 def test_the_address_of_the_api(text: str, host: str, port: int, prefix: str) -> None:
-    """As Lambda sets it, and what local tools make of it."""
+    """As Lambda sets it, and in the forms that local tools use."""
     address = Address(text)
     assert (address.host, address.port, address.prefix) == (host, port, prefix)
 
 
 @pytest.mark.parametrize("text", ["", ":9001", "host:x", "https://host:1", "[]:1", "[::1]x"])
-def test_what_is_no_address(text: str) -> None:
-    """It is refused, rather than read as something else."""
+def test_other_forms_of_an_address_are_refused(text: str) -> None:
+    """Rather than read as something else."""
     with pytest.raises(ValueError, match=r"address|https"):
         Address(text)
 
 
 @pytest.mark.parametrize("form", ["http://127.0.0.1:{}/fn", "127.0.0.1:{}/fn/", "localhost:{}/fn"])
 def test_registers_wherever_the_api_is(form: str) -> None:
-    """The path in front of the API's own is kept."""
+    """A path prefix is kept."""
     with api(REGISTERED) as served:
         port = served.address.rpartition(":")[2]
         with started({"AWS_LAMBDA_RUNTIME_API": form.format(port)}) as done:
@@ -439,8 +439,8 @@ def test_registers_wherever_the_api_is(form: str) -> None:
     assert calls(served) == [b"POST /fn/2020-01-01/extension/register"]
 
 
-def test_the_cache_has_a_switch_and_a_port_of_its_own() -> None:
-    """So that it can be attached beside AWS's extension, whose port has the same variable."""
+def test_the_cache_has_its_own_switch_and_port() -> None:
+    """So that it can run beside AWS's extension, whose port is set by the same variable."""
     theirs, ours = free_port(), free_port()
     shared = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(theirs)}
     with started({**shared, "DISPATCH_CACHE_PORT": str(ours)}) as done:
@@ -449,15 +449,15 @@ def test_the_cache_has_a_switch_and_a_port_of_its_own() -> None:
         assert done.cache_sockets == []
 
 
-def test_telemetry_has_a_switch_of_its_own() -> None:
+def test_telemetry_has_its_own_switch() -> None:
     """Nothing is bound, whatever the endpoint is."""
     environ = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_TELEMETRY": "0", **TELEMETRY}
     with started(environ) as done:
         assert done.telemetry_socket is None
 
 
-def test_what_is_left_reads_the_answer_that_is_still_to_come() -> None:
-    """/next was asked for before everything broke: asking again would be refused."""
+def test_the_last_resort_reads_a_pending_response() -> None:
+    """/next was requested before everything broke: a second request would be refused."""
     end = b'HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{"eventType":"SHUTDOWN"}'
     with api(REGISTERED, REGISTERED, end) as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
@@ -468,16 +468,16 @@ def test_what_is_left_reads_the_answer_that_is_still_to_come() -> None:
     assert calls(served) == [REGISTER, REGISTER, NEXT]
 
 
-def test_what_is_left_ends_where_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An API that refuses connections for long is a sandbox that is gone."""
+def test_the_last_resort_ends_if_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the API refuses connections for long, the sandbox no longer exists."""
     monkeypatch.setattr("extension.platform.survive.GONE_S", 0.1)
     registered = Start(f"127.0.0.1:{free_port()}")
     registered.identifier = IDENTIFIER
     assert not answer_events(registered, {})
 
 
-def test_what_is_left_ends_where_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same final refusal again and again is an end, too."""
+def test_the_last_resort_ends_if_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeated final refusals are an end, too."""
     monkeypatch.setattr("extension.platform.survive.GONE_S", 0.1)
     refused = b"HTTP/1.1 403 Forbidden\r\n\r\n{}"
     with api(refused, refused) as served:
@@ -491,8 +491,8 @@ def test_what_is_left_ends_where_it_is_refused(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_the_mark_goes_with_the_sandbox(own_tmp: Path, reason: str, stays: bool) -> None:
     """After a timeout or a failure the same sandbox starts again."""
-    told = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason}).encode()
-    with api(REGISTERED, b"HTTP/1.1 200 OK\r\n\r\n" + told) as served:
+    event = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason}).encode()
+    with api(REGISTERED, b"HTTP/1.1 200 OK\r\n\r\n" + event) as served:
         environ = {"AWS_LAMBDA_RUNTIME_API": served.address}
         with started(environ) as done:
             assert len(list(own_tmp.iterdir())) == 1

@@ -1,4 +1,4 @@
-"""The answers of /next."""
+"""The responses of /next."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from extension.platform.extensions_api import Registration, parse_registration
 
 
 def test_invoke() -> None:
-    """INVOKE tells the request, its deadline and X-Ray's header."""
-    told = {
+    """INVOKE holds the request id, the deadline and X-Ray's header."""
+    event = {
         "eventType": "INVOKE",
         "deadlineMs": 1676051031480,
         "requestId": "r",
         "invokedFunctionArn": "arn:aws:lambda:eu-central-1:1:function:f",
         "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-a"},
     }
-    assert parse_event(json.dumps(told).encode()) == Invoke(
+    assert parse_event(json.dumps(event).encode()) == Invoke(
         request_id="r",
         deadline_ms=1676051031480,
         function_arn="arn:aws:lambda:eu-central-1:1:function:f",
@@ -28,14 +28,14 @@ def test_invoke() -> None:
 
 
 def test_invoke_without_tracing() -> None:
-    """Nothing but the request id is certain."""
+    """Only the request id is required."""
     body = b'{"eventType":"INVOKE","requestId":"r","deadlineMs":1}'
     assert parse_event(body) == Invoke(request_id="r", deadline_ms=1)
 
 
 @pytest.mark.parametrize("reason", ["spindown", "SPINDOWN", "Spindown"])
 def test_shutdown(reason: str) -> None:
-    """The reason is compared in lower case, for it comes in all."""
+    """The reason is converted to lower case, as platforms differ."""
     body = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": 5}).encode()
     assert parse_event(body) == Shutdown(reason="spindown", deadline_ms=5)
 
@@ -51,14 +51,14 @@ def test_shutdown(reason: str) -> None:
         b'{"eventType":"INVOKE","requestId":"r","deadlineMs":"soon"}',
     ],
 )
-def test_anything_else_is_no_event(body: bytes) -> None:
-    """What the protocol does not know is refused, not guessed."""
+def test_anything_else_is_refused(body: bytes) -> None:
+    """The meaning of an unknown event is not guessed."""
     with pytest.raises(NotAnEventError):
         parse_event(body)
 
 
 def test_registration() -> None:
-    """Registering tells the function's name, version, handler and account."""
+    """/register sends the function's name, version, handler and account id."""
     body = b'{"functionName":"f","functionVersion":"1","handler":"a.b","accountId":"123"}\n'
     assert parse_registration(body) == Registration(
         function_name="f", function_version="1", account_id="123"
@@ -66,6 +66,6 @@ def test_registration() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"functionName":null}'])
-def test_registration_that_tells_nothing(body: bytes) -> None:
-    """What registering did not tell is empty."""
+def test_a_registration_that_cannot_be_parsed(body: bytes) -> None:
+    """A field that was not sent is empty."""
     assert parse_registration(body) == Registration()

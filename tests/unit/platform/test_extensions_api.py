@@ -1,4 +1,4 @@
-"""The client of the Extensions API over its one connection."""
+"""The client of the Extensions API, over its one connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IN_CHUNKS = (
 
 
 class Platform:
-    """Answers requests with what it was given, each connection with answers of its own."""
+    """Sends scripted responses, a list for each connection."""
 
     def __init__(self, connections: Sequence[Sequence[bytes]]) -> None:
         self._connections = iter(connections)
@@ -47,7 +47,7 @@ class Platform:
 
     @asynccontextmanager
     async def running(self, *, early: bool = False) -> AsyncIterator[ExtensionsApi]:
-        """Listen, and hand out a client; `early`: the bootstrap has asked for /next already."""
+        """Listen, and yield a client; `early`: the bootstrap has requested /next already."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.start = Start(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
         self.start.identifier = "the-identifier"
@@ -62,7 +62,7 @@ class Platform:
 
 
 async def test_calls_share_a_connection() -> None:
-    """No descriptor is needed for a new one; each call names the extension."""
+    """No new descriptor is needed; each call names the extension."""
     platform = Platform([[WHOLE, IN_CHUNKS]])
     async with platform.running() as api:
         events = [await api.next_event() for _ in range(2)]
@@ -75,7 +75,7 @@ async def test_calls_share_a_connection() -> None:
 
 @pytest.mark.parametrize("before", [WHOLE, LAST])
 async def test_a_connection_that_died_is_replaced(before: bytes) -> None:
-    """In a freeze, or because the platform closed it: the call is made over a new one."""
+    """Lost in a freeze, or closed by the platform: the call is made over a new connection."""
     platform = Platform([[before], [WHOLE]])
     async with platform.running() as api:
         assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
@@ -91,8 +91,8 @@ async def test_a_connection_that_died_is_replaced(before: bytes) -> None:
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}", RefusedError),
     ],
 )
-async def test_no_good_answer_is_an_error(answer: bytes, error: type[Exception]) -> None:
-    """Nothing, half of one, another protocol, a refusal; the next call starts anew."""
+async def test_a_bad_response_is_an_error(answer: bytes, error: type[Exception]) -> None:
+    """Nothing, half of one, another protocol, a refusal; the next call uses a new connection."""
     platform = Platform([[answer], [WHOLE]])
     async with platform.running() as api:
         with pytest.raises(error):
@@ -102,22 +102,22 @@ async def test_no_good_answer_is_an_error(answer: bytes, error: type[Exception])
 
 @pytest.mark.parametrize("answer", [INTERIM, NO_LENGTH])
 async def test_an_event_may_come_in_any_form_of_http(answer: bytes) -> None:
-    """After an interim answer, or up to the end of the connection: no event may get lost."""
+    """After an interim response, or up to the end of the connection: no event may be lost."""
     platform = Platform([[answer], [WHOLE]])
     async with platform.running() as api:
         assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
 
 
-async def test_a_connection_that_the_platform_gives_up_is_not_used_again() -> None:
-    """Else the next call might be lost in it: its answer says so."""
+async def test_a_connection_that_the_platform_closes_is_not_used_again() -> None:
+    """The response announces it; the next call could be lost on it."""
     platform = Platform([[LAST, WHOLE], [WHOLE]])
     async with platform.running() as api:
         assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
     assert platform.connected == 2
 
 
-async def test_what_the_bootstrap_asked_for_is_read() -> None:
-    """One /next is one request: asking again while the first waits is refused."""
+async def test_the_response_to_the_bootstraps_request_is_read() -> None:
+    """A second request for /next while the first is pending is refused."""
     platform = Platform([[WHOLE, WHOLE]])
     async with platform.running(early=True) as api:
         assert await api.next_event() == GOODBYE
@@ -127,16 +127,16 @@ async def test_what_the_bootstrap_asked_for_is_read() -> None:
     assert platform.connected == 1
 
 
-async def test_what_the_bootstrap_asked_for_may_be_lost() -> None:
-    """The platform has closed that connection: /next is asked for again."""
+async def test_the_bootstraps_connection_may_be_lost() -> None:
+    """The platform has closed it: /next is requested again."""
     platform = Platform([[b""], [WHOLE]])
     async with platform.running(early=True) as api:
         assert await api.next_event() == GOODBYE
     assert platform.connected == 2
 
 
-async def test_an_answer_that_is_still_to_come_can_be_read_by_others() -> None:
-    """Should the loop die while /next waits, the connection is where `survive` finds it."""
+async def test_a_pending_response_can_be_read_elsewhere() -> None:
+    """If the event loop dies while /next is pending, `survive` finds the connection in `Start`."""
     platform = Platform([[WHOLE]])
     async with platform.running() as api:
         waiting = asyncio.create_task(api.next_event())
@@ -148,7 +148,7 @@ async def test_an_answer_that_is_still_to_come_can_be_read_by_others() -> None:
 
 @pytest.mark.parametrize(("status", "is_final"), [(403, True), (429, False), (500, False)])
 async def test_a_refusal_says_whether_it_is_final(status: int, is_final: bool) -> None:
-    """Four hundred and something will not change, too many requests and the server's faults may."""
+    """A status of 4xx will not change, except 429; one of 5xx may."""
     platform = Platform([[b"HTTP/1.1 %d No\r\nContent-Length: 2\r\n\r\n{}" % status]])
     async with platform.running() as api:
         with pytest.raises(RefusedError) as refused:

@@ -1,4 +1,4 @@
-"""The mark of a first start: all that it decides is when /next is asked for."""
+"""The mark of a first start: it only decides when /next is requested."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def mark(**changes: str) -> StartMark:
 
 
 def marked(folder: Path) -> Path:
-    """Leave a mark and return its file."""
+    """Leave a mark, and return its file."""
     mark().leave()
     [file] = folder.iterdir()
     return file
 
 
 def test_the_second_start_is_a_repeated_one(folder: Path) -> None:
-    """The mark is an empty file that our user alone can read."""
+    """The mark is an empty file that only our user can read."""
     assert not mark().is_repeated
     file = marked(folder)
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"", 0o600)
     assert (mark().is_repeated, mark().timeout_ms) == (True, 0)
 
 
-def test_it_goes_with_the_sandbox(folder: Path) -> None:
-    """The next sandbox begins from the start."""
+def test_it_is_removed_when_the_sandbox_ends(folder: Path) -> None:
+    """The next start is a first one."""
     marked(folder)
     mark().remove()
     assert not mark().is_repeated
@@ -59,15 +59,17 @@ def test_it_goes_with_the_sandbox(folder: Path) -> None:
         {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9002"},
     ],
 )
-def test_another_sandbox_on_the_machine_is_not_fooled(folder: Path, other: dict[str, str]) -> None:
-    """Many share one /tmp where tools run functions on a developer's machine."""
+def test_another_sandbox_has_another_mark(
+    folder: Path, other: dict[str, str]
+) -> None:
+    """On a developer's machine many share one /tmp."""
     marked(folder)
     assert not mark(**other).is_repeated
     assert not StartMark(ENVIRON, extension_name="second").is_repeated
 
 
 def test_the_timeout_of_the_function_is_kept_once(folder: Path) -> None:
-    """The first invocation says it; later ones have less of it left."""
+    """The first invocation shows it; in later ones less time may be left."""
     marked(folder)
     first = mark()
     first.note_timeout(3000)
@@ -79,23 +81,23 @@ def test_the_timeout_of_the_function_is_kept_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("milliseconds", [0, -1, DAY_MS])
-def test_a_timeout_that_none_is_is_not_kept(folder: Path, milliseconds: int) -> None:
-    """The clock of the platform may be another."""
+def test_an_implausible_timeout_is_not_kept(folder: Path, milliseconds: int) -> None:
+    """The platform may have another clock."""
     marked(folder)
     mark().note_timeout(milliseconds)
     assert mark().timeout_ms == 0
 
 
 @pytest.mark.parametrize("text", [b"x", b"-1", b"9" * 5000, b"\xff", b"1e3", b"\xd9\xa3"])
-def test_what_else_it_may_hold_means_nothing(folder: Path, text: bytes) -> None:
+def test_other_contents_are_ignored(folder: Path, text: bytes) -> None:
     """The function can write to it."""
     marked(folder).write_bytes(text)
     assert (mark().is_repeated, mark().timeout_ms) == (True, 0)
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "folder", "pipe"])
-def test_nothing_else_is_taken_for_it(folder: Path, kind: str) -> None:
-    """What a link leads to is neither read, written nor removed, and a pipe is not waited for."""
+def test_no_other_kind_of_file_is_used(folder: Path, kind: str) -> None:
+    """The target of a link is neither read, written nor removed, and a pipe does not block."""
     file, target = marked(folder), folder / "target"
     file.unlink()
     if kind in ("link", "dangling"):
@@ -115,16 +117,16 @@ def test_nothing_else_is_taken_for_it(folder: Path, kind: str) -> None:
     assert not target.exists() or target.read_text() == "5000"
 
 
-def test_without_a_folder_to_write_to_it_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The budget is what is left then."""
+def test_without_a_writable_folder_there_is_no_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then only the budget limits a repeated start."""
     monkeypatch.setattr("extension.platform.start_mark.FOLDER", "/nonexistent")
     mark().leave()
     mark().remove()
     assert not mark().is_repeated
 
 
-def test_a_name_that_is_no_file_name(folder: Path) -> None:
-    """The mark stays in its folder, and its name is short enough."""
+def test_a_name_that_cannot_be_a_file_name(folder: Path) -> None:
+    """The mark stays in its folder, and its name is not too long."""
     odd = {"AWS_LAMBDA_FUNCTION_NAME": "../../" + "ä" * 500}
     mark(**odd).leave()
     assert mark(**odd).is_repeated

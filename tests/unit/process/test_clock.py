@@ -7,7 +7,7 @@ from tests.doubles import NOON_NS, ManualClock
 
 
 def test_age_while_running() -> None:
-    """Both clocks run alike: the age is what passed."""
+    """Both clocks advance by the same: that is the age."""
     clock = ManualClock()
     began = clock.now()
     clock.advance(1.5)
@@ -15,7 +15,7 @@ def test_age_while_running() -> None:
 
 
 def test_age_across_a_freeze() -> None:
-    """The monotonic clock stood still: the wall clock tells the age."""
+    """The monotonic clock stood still: the wall clock gives the age."""
     clock = ManualClock()
     began = clock.now()
     clock.freeze(3600)
@@ -23,7 +23,7 @@ def test_age_across_a_freeze() -> None:
 
 
 def test_age_when_the_wall_clock_is_set_back() -> None:
-    """The wall clock was corrected: the monotonic clock tells the age, and it is never negative."""
+    """The wall clock was set back: the monotonic clock gives the age, which is never negative."""
     clock = ManualClock()
     began = clock.now()
     clock.advance(5)
@@ -33,7 +33,7 @@ def test_age_when_the_wall_clock_is_set_back() -> None:
 
 
 def test_deadline() -> None:
-    """What is left to a deadline is in seconds, and negative when it has passed."""
+    """The time left until a deadline is in seconds, and negative after it."""
     now = ManualClock().now()
     assert now.until_ms(NOON_NS // 1_000_000 + 2500) == 2.5
     assert now.until_ms(NOON_NS // 1_000_000 - 500) == -0.5

@@ -1,4 +1,4 @@
-"""What makes the imports quick leaves no trace."""
+"""What makes imports faster leaves no trace."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("before", [{}, {"SSL_CERT_FILE": "/etc/mine.pem"}])
-def test_certificates_are_out_of_sight_for_the_import_alone(before: dict[str, str]) -> None:
-    """The user's own variables are as they were, also when an import fails."""
+def test_certificates_are_hidden_during_the_import_only(before: dict[str, str]) -> None:
+    """The user's own variables are restored, even if an import fails."""
     environ = dict(before)
     with pytest.raises(ImportError), no_certificates(environ):  # noqa: PT012  # what is inside counts
         assert environ["SSL_CERT_FILE"] == os.devnull
@@ -25,8 +25,8 @@ def test_certificates_are_out_of_sight_for_the_import_alone(before: dict[str, st
     assert environ == before
 
 
-def test_aiohttps_own_contexts_trust_nobody() -> None:
-    """Imported this way, aiohttp has read no certificate; a request with its context would fail."""
+def test_aiohttps_own_contexts_trust_no_one() -> None:
+    """Imported this way, aiohttp reads no certificates; a request with its context would fail."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from extension.process.imports import no_certificates\n"
@@ -38,7 +38,7 @@ def test_aiohttps_own_contexts_trust_nobody() -> None:
 
 
 def test_garbage_is_collected_again() -> None:
-    """After the imports the collector runs, and passes over what they made."""
+    """After the imports the collector runs, and skips the objects that they made."""
     gc.disable()
     resume_garbage_collection()
     assert gc.isenabled()

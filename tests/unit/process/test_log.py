@@ -1,4 +1,4 @@
-"""Our own lines: JSON, marked, filtered by level, limited in number."""
+"""Our own log lines: JSON, marked, filtered by level, limited in number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.doubles import LogLines, ManualClock
 
 
 def test_a_line_is_one_json_object_with_the_marker() -> None:
-    """Whoever collects the lines can parse them, and we recognise ours."""
+    """Any collector can parse the lines, and we recognise our own."""
     lines = LogLines()
     Log(clock=ManualClock(), sink=lines).warning("cache\nfull", entries=3)
     assert lines.parsed == [
@@ -41,7 +41,7 @@ def redacting(name: str, value: str) -> tuple[Log, LogLines]:
 
 @pytest.mark.parametrize("character", ['"', "\n", "\\", "\x1b", "\u2028", "\ud800", "\x00"])
 def test_a_key_of_a_secret_does_not_break_the_line(character: str) -> None:
-    """Whoever writes a secret writes no line of ours."""
+    """The author of a secret cannot forge a line of ours."""
     key = f'a{character}\n{{"extension": "forged"'
     log, lines = redacting("db", json.dumps({key: "correct-horse-battery"}))
     log.error("failed", cause="correct-horse-battery")
@@ -55,8 +55,8 @@ def test_a_key_of_a_secret_does_not_break_the_line(character: str) -> None:
     "value",
     ["lambda-dispatch", '"extension": "lambda-dispatch"', '", "message": "', '"level": "ERROR"'],
 )
-def test_a_secret_takes_nothing_out_of_the_frame(value: str) -> None:
-    """A secret that looks like a part of our lines leaves their form as it is."""
+def test_a_secret_cannot_redact_the_form_of_a_line(value: str) -> None:
+    """A secret that looks like a part of our lines is replaced in values only."""
     log, lines = redacting("odd", value)
     log.error("failed", cause=f"<{value}>", count=3)
     assert lines.parsed == [
@@ -118,7 +118,7 @@ def test_level(level: str, written: list[str]) -> None:
 
 
 def test_a_fault_that_repeats_stays_small() -> None:
-    """Beyond a burst lines are held back, and their number is told with the next window's first."""
+    """Lines beyond a burst are suppressed; the first line of the next window says how many."""
     lines, clock = LogLines(), ManualClock()
     log = Log(clock=clock, sink=lines)
     for _ in range(BURST + 5):
@@ -130,7 +130,7 @@ def test_a_fault_that_repeats_stays_small() -> None:
     assert lines.parsed[-1]["suppressed"] == 5
 
 
-def test_our_errors_are_told_whole_and_others_by_type() -> None:
+def test_our_errors_are_logged_with_their_text_and_others_by_type() -> None:
     """The text of a library's exception may hold a URL, a header or a value."""
     assert describe(BadMessageError("no status line")) == "BadMessageError: no status line"
     assert describe(ValueError("https://key@host")) == "ValueError"
@@ -145,7 +145,7 @@ def test_our_errors_are_told_whole_and_others_by_type() -> None:
     ],
 )
 def test_what_cannot_be_imported_is_named(statement: str, description: str) -> None:
-    """The module's name is what its user needs to know, and no secret."""
+    """The user needs the name of the module, and it is not a secret."""
     with pytest.raises(ImportError) as raised:
         exec(statement)
     assert describe(raised.value) == description
