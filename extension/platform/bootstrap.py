@@ -192,7 +192,7 @@ def _register(start: Start) -> None:
 
 
 def is_on(environ: Mapping[str, str], switch: str) -> bool:
-    """Read a switch that is on unless it is set to off."""
+    """Read a switch that is on by default; `settings.variable` has the same words."""
     return environ.get(switch, "").strip().lower() not in OFF
 
 
@@ -205,8 +205,7 @@ def _bind_cache(start: Start, environ: Mapping[str, str]) -> None:
     """Bind both loopback addresses: Node 17 and newer resolve `localhost` to ::1 first."""
     if not is_on(environ, "DISPATCH_CACHE"):
         return
-    ports = [_port(environ.get(name, "")) for name in CACHE_PORTS]
-    port = next(filter(None, ports), DEFAULT_CACHE_PORT)
+    port = _cache_port(environ)
     try:
         start.cache_sockets.append(_listen(start, _socket.AF_INET, "127.0.0.1", port))
     except OSError as error:
@@ -225,11 +224,13 @@ def _bind_cache(start: Start, environ: Mapping[str, str]) -> None:
         # Otherwise the sandbox has no IPv6, and no client that would use it.
 
 
-def _port(text: str) -> int:
-    """Return a port, 0 if the text is not one; `settings.variable` has the same rule."""
-    text = text.strip()
-    port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
-    return port if port <= 65_535 else 0
+def _cache_port(environ: Mapping[str, str]) -> int:
+    """Return the first port that is set; `settings.variable` has the same rule for a port."""
+    for name in CACHE_PORTS:
+        text = environ.get(name, "").strip()
+        if text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= 65_535:
+            return int(text)
+    return DEFAULT_CACHE_PORT
 
 
 def _bind_telemetry(start: Start, environ: Mapping[str, str]) -> None:

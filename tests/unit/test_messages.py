@@ -43,7 +43,7 @@ def in_python() -> Iterator[tuple[str, str]]:
                 ) if level in LEVELS and ast.unparse(value).endswith("log"):
                     yield LEVELS[level], message
                 case ast.Call(
-                    func=ast.Name(id="_say"), args=[ast.Constant(value=str(message)), *_]
+                    func=ast.Name(id="_log"), args=[ast.Constant(value=str(message)), *_]
                 ):
                     yield "ERROR", message
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from extension.platform import plain_http
-from extension.platform.bootstrap import Start, bind_and_register
+from extension.platform.bootstrap import Start, bind_and_register, is_on
 from extension.platform.early_calls import event_types
 from extension.platform.plain_http import Address
 from extension.platform.survive import answer_events
@@ -135,6 +135,13 @@ def test_disabled_binds_nothing(value: str) -> None:
     """When switched off, it registers and does nothing else."""
     with started({"DISPATCH_ENABLED": value, "DISPATCH_POST_URI": "http://h"}) as done:
         assert (done.cache_sockets, done.telemetry_socket) == ([], None)
+
+
+@pytest.mark.parametrize("value", ["true", "ON", "1", " yes", "False", "off ", "0", "no", "", "x"])
+def test_the_words_of_a_switch_are_those_of_the_configuration(value: str) -> None:
+    """Bootstrap and configuration have the same rule."""
+    environ = {"DISPATCH_ENABLED": value}
+    assert is_on(environ, "DISPATCH_ENABLED") is read_config(environ)[0].process.enabled
 
 
 @pytest.mark.parametrize("value", ["abc", "0", "65536", "-1", "2773x", "٢٧٧٣", "9" * 30])

@@ -59,9 +59,7 @@ def test_it_is_removed_when_the_sandbox_ends(folder: Path) -> None:
         {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9002"},
     ],
 )
-def test_another_sandbox_has_another_mark(
-    folder: Path, other: dict[str, str]
-) -> None:
+def test_another_sandbox_has_another_mark(folder: Path, other: dict[str, str]) -> None:
     """On a developer's machine many share one /tmp."""
     marked(folder)
     assert not mark(**other).is_repeated
