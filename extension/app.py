@@ -180,5 +180,9 @@ class TimeoutRecorder(Job):
 
 def _log_unhandled(context: Mapping[str, Any], log: Log) -> None:
     """Log what asyncio would print, without the values in it."""
-    error = context.get("exception")
-    log.error("a task failed", cause=type(error).__name__ if error else "no exception")
+    error, task = context.get("exception"), context.get("future")
+    log.error(
+        "a task failed",
+        task=task.get_name() if isinstance(task, asyncio.Task) else "",
+        cause=type(error).__name__ if error else "no exception",
+    )

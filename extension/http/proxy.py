@@ -20,7 +20,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     """Return the URL of the proxy for `url`, None for a direct connection.
 
     Raises:
-        BadProxyError: it is not an http or https URL; a direct connection is not what was asked for.
+        BadProxyError: it is not an http or https URL; connecting directly instead would be wrong.
     """
     parts = urlsplit(url)
     if _is_loopback(parts.hostname or ""):
