@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _BODY_LIMIT_BYTES = 256 * 1024 * 1024  # streamed responses may have 200 MB
 _CLOSE_TIMEOUT_S = 0.1
+_FIELD_LIMIT_BYTES = 2 * 1024 * 1024
+"""Of a header: the runtime clients send the causes of an error in one, up to 1 MB."""
 
 
 class ApiServer:
@@ -36,7 +38,10 @@ class ApiServer:
         for api in (RuntimeApi(current), ExtensionsApi(current), TelemetryApi(current)):
             application.add_routes(api.routes())
         self._runner = web.AppRunner(
-            application, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT_S
+            application,
+            access_log=None,
+            shutdown_timeout=_CLOSE_TIMEOUT_S,
+            max_field_size=_FIELD_LIMIT_BYTES,
         )
         self._host = host
         self._port = port

@@ -45,6 +45,11 @@ HANDLED = "logs a handled error and goes on"
 LAST = "logs a handled error as its last line"
 EXIT = "the process exits"
 TIMEOUT = "times out"
+LINES = "logs a message of several lines"
+RETURNED = "the handler returns an error"
+PANIC = "the handler panics"
+THROWN_ELSEWHERE = "a goroutine panics"
+LIBRARY_OWN = "an error of a library leaves the handler"
 LIBRARY = "an error of a library that writes itself as JSON leaves the handler"
 
 
@@ -70,6 +75,16 @@ PYTHON_JSON = {
 
 JAVA = "no stock: shop.OrderException\nshop.OrderException: no stock\n\tat shop.H.f(H.java:1)\n\n"
 JAVA_LINES = [f"{line}\n" for line in JAVA.strip().split("\n")]
+JAVA_IO = (
+    "x: /no: java.io.UncheckedIOException\njava.io.UncheckedIOException: x: /no\n"
+    "\tat shop.H.f(H.java:1)\nCaused by: x: /no\n\t... 2 more\n\n"
+)
+FORGED = "no: shop.Forged\nshop.Forged: no\n\tat shop.H.f(H.java:1)\n"
+JAVA_FORGED = (
+    f"{FORGED}: shop.OrderException\nshop.OrderException: {FORGED}\n\tat shop.H.f(H.java:1)\n\n"
+)
+JAVA_PRINTED = ["went on: shop.OrderException\n", "shop.OrderException\n", "\tat shop.H.f(H)\n"]
+PYTHON_LIBRARY = "JSONDecodeError: Expecting value: line 1 column 1 (char 0)"
 
 RUBY = json.dumps(
     {"errorMessage": "no stock", "errorType": "Function<OrderError>", "stackTrace": ["app.rb:1"]},
@@ -79,6 +94,9 @@ DOTNET = "Shop.OrderException: no stock\n   at Shop.Function.Handler() in /src/F
 
 GO = '2026/01/01 12:00:01 {"errorMessage":"no stock","errorType":"OrderError"%s}\n'
 GO_STACK = ',"stackTrace":[{"path":"main.go","line":9,"label":"handle"}]'
+GO_LIBRARY = GO.replace("no stock", "open /no: no such file").replace("OrderError", "PathError")
+GOROUTINE = ["\n", "goroutine 5 [running]:\n", "main.handle.func1()\n", "\t/main.go:60 +0x25\n"]
+GO_CRASH = ["panic: no stock\n", *GOROUTINE]
 GO_TRAILER = f"2026/01/01 12:00:01 {PANIC_TRAILER}\n"
 
 
@@ -105,9 +123,17 @@ def wrapped(text: str) -> dict[str, Any]:
 RUST_PANIC = ["\n", "thread 'main' (9) panicked at src/main.rs:3:2:\n", "index out of bounds\n",
               rust("user handler panicked error=Any { .. }")]  # fmt: skip
 
+RUST_ASSERTION = [
+    *RUST_PANIC[:2], "assertion `left == right` failed\n", "  left: 1\n", " right: 2\n",
+    "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
+    RUST_PANIC[-1],
+]  # fmt: skip
+ASSERTED = "assertion `left == right` failed\n  left: 1\n right: 2"
+RUST_OS = 'Os { code: 2, kind: NotFound, message: "No such file or directory" }'
+
 EXITED: dict[str, str] = {"status": "error", "platform_error": "Runtime.ExitError"}
 
-CASES = [
+LINES_TELL = [
     Case("Python", RAISED, [f"[ERROR] OrderError: no stock\r{PYTHON_STACK}\n"], "seen",
          "OrderError", "no stock"),
     Case("Python", RAISED, [PYTHON_JSON], "seen", "OrderError", "no stock", "JSON"),
@@ -116,7 +142,16 @@ CASES = [
          "no failure"),
     Case("Python", LAST, [{**PYTHON_JSON, "message": "handled", "logger": "root"}], "no failure",
          log_format="JSON"),
-    Case("Python", EXIT, ["about to exit\n"], "platform", "Runtime.ExitError", **EXITED),
+    Case("Python", RAISED + ", whose message holds a traceback",
+         [f"[ERROR] OrderError: a\n{PYTHON_STACK}\r{PYTHON_STACK}\n"], "seen", "OrderError",
+         "a\n" + PYTHON_STACK),
+    Case("Python", LIBRARY_OWN, [f"[ERROR] {PYTHON_LIBRARY}\r{PYTHON_STACK}\n"], "seen",
+         "JSONDecodeError", "Expecting value: line 1 column 1 (char 0)"),
+    Case("Python", LIBRARY_OWN, [{**PYTHON_JSON, "errorType": "JSONDecodeError"}], "seen",
+         "JSONDecodeError", "no stock", "JSON"),
+    Case("Python", LINES, [f"[ERROR]\t{TIME}\t{REQUEST}\tone\ntwo\n"], "no failure"),
+    Case("Python", LINES, [{**AWS_JSON, "message": "one\ntwo", "logger": "root"}], "no failure",
+         log_format="JSON"),
     Case("Node.js", RAISED, [node("Invoke Error \t", NODE_TEXT)], "seen", "OrderError", "no stock"),
     Case("Node.js", LIBRARY, [node("Invoke Error \t", json.dumps(AXIOS))], "seen", "AxiosError",
          "connect ECONNREFUSED"),
@@ -125,6 +160,8 @@ CASES = [
     Case("Node.js", "an exception outside of the handler", [node("Uncaught Exception \t",
          NODE_TEXT)],
          "seen", "OrderError", "no stock", **EXITED),
+    Case("Node.js", "an exception outside of the handler", [{**AWS_JSON, "message": NODE_ERROR}],
+         "seen", "OrderError", "no stock", "JSON", **EXITED),
     Case("Node.js", LAST, [node("", "OrderError: no stock\n    at f (a.js:1)")], "no failure"),
     Case("Node.js", RAISED, [{**AWS_JSON, "message": NODE_ERROR}], "last line", "OrderError",
          "no stock", "JSON"),
@@ -140,19 +177,33 @@ CASES = [
     Case("Node.js", LAST + ", with a text before it",
          [{**AWS_JSON, **NODE_ERROR, "message": "failed: OrderError: no stock"}], "no failure",
          log_format="JSON"),
-    Case("Node.js", EXIT, [{**AWS_JSON, "message": NODE_ERROR}, WENT_ON], "platform",
+    Case("Node.js", EXIT + ", after a handled error that it logged",
+         [{**AWS_JSON, "message": NODE_ERROR}, WENT_ON], "platform",
          "Runtime.ExitError", "", "JSON", **EXITED),
-    Case("Node.js", TIMEOUT, [{**AWS_JSON, "message": NODE_ERROR}], "platform", "timeout",
+    Case("Node.js", TIMEOUT + ", after a handled error that it logged",
+         [{**AWS_JSON, "message": NODE_ERROR}], "platform", "timeout",
          log_format="JSON", status="timeout"),
+    Case("Node.js", LINES, [node("", "one\ntwo")], "no failure"),
+    Case("Node.js", LINES, [{**AWS_JSON, "message": "one\ntwo"}], "no failure", log_format="JSON"),
     Case("Java", RAISED, [JAVA], "seen", "shop.OrderException", "no stock"),
     Case("Java", RAISED, [{**AWS_JSON, "message": JAVA}], "seen", "shop.OrderException", "no stock",
          "JSON"),
-    Case("Java", RAISED, JAVA_LINES, "seen", "shop.OrderException", "no stock",
+    Case("Java", RAISED, JAVA_LINES, "last line", "shop.OrderException", "no stock",
          "text, line by line"),
     Case("Java", LAST,
          [f"2026-01-01 12:00:01 {REQUEST} ERROR Handler - failed\nshop.E: x\n\tat a.B\n"],
          "no failure"),
-    Case("Java", EXIT, ["about to exit\n"], "platform", "Runtime.ExitError", **EXITED),
+    Case("Java", LAST, [{**AWS_JSON, "message": "failed\nshop.E: x\n\tat a.B\n"}], "no failure",
+         log_format="JSON"),
+    Case("Java", LAST + ", printed without a message", JAVA_PRINTED, "no failure",
+         log_format="text, line by line"),
+    Case("Java", RAISED + ", whose message holds another report", [JAVA_FORGED], "seen",
+         "shop.OrderException", FORGED),
+    Case("Java", LIBRARY_OWN, [JAVA_IO], "seen", "java.io.UncheckedIOException", "x: /no"),
+    Case("Java", LIBRARY_OWN, [{**AWS_JSON, "message": JAVA_IO}], "seen",
+         "java.io.UncheckedIOException", "x: /no", "JSON"),
+    Case("Java", LINES, ["[ERROR] one\ntwo"], "no failure"),
+    Case("Java", LINES, [{**AWS_JSON, "message": "one\ntwo"}], "no failure", log_format="JSON"),
     Case("Ruby", RAISED, ["Error raised from handler method\n", RUBY + "\n"], "seen", "OrderError",
          "no stock"),
     Case("Ruby", RAISED, [json.loads(RUBY)], "seen", "OrderError", "no stock", "JSON"),
@@ -169,31 +220,71 @@ CASES = [
     Case(".NET", LAST, [f"{TIME}\t{REQUEST}\tfail\tfailed: {DOTNET}\n"], "no failure"),
     Case(".NET", LAST + ", and nothing else", [f"{TIME}\t{REQUEST}\tfail\t{DOTNET}\n"], "misread",
          "Shop.OrderException", "no stock"),
-    Case("Go", "the handler returns an error", [GO % ""], "last line", "OrderError", "no stock"),
-    Case("Go", "the handler returns an error", [wrapped(GO % "")], "last line", "OrderError",
+    Case("Go", RETURNED, [GO % ""], "last line", "OrderError", "no stock"),
+    Case("Go", RETURNED, [wrapped(GO % "")], "last line", "OrderError",
          "no stock", "JSON"),
-    Case("Go", "the handler panics", [GO % GO_STACK, GO_TRAILER], "seen", "OrderError", "no stock",
-         **EXITED),
+    Case("Go", LIBRARY_OWN, [GO_LIBRARY % ""], "last line", "PathError", "open /no: no such file"),
+    Case("Go", LIBRARY_OWN, [wrapped(GO_LIBRARY % "")], "last line", "PathError",
+         "open /no: no such file", "JSON"),
+    Case("Go", PANIC, [GO % GO_STACK, GO_TRAILER], "seen", "OrderError", "no stock", **EXITED),
+    Case("Go", PANIC, [wrapped(GO % GO_STACK), wrapped(GO_TRAILER)], "seen", "OrderError",
+         "no stock", "JSON", **EXITED),
+    Case("Go", THROWN_ELSEWHERE, GO_CRASH, "seen", "panic", "no stock", **EXITED),
+    Case("Go", THROWN_ELSEWHERE, [wrapped(line) for line in GO_CRASH], "seen", "panic",
+         "no stock", "JSON", **EXITED),
+    Case("Go", "goroutines write a map at once",
+         ["fatal error: concurrent map writes\n", *GOROUTINE], "seen", "fatal error",
+         "concurrent map writes", **EXITED),
+    Case("Go", LAST, ["2026/01/01 12:00:01 ERROR no stock err=boom\n"], "no failure"),
+    Case("Go", LINES, ["2026/01/01 12:00:01 one\n", "two\n"], "no failure"),
+    Case("Go", LINES, [wrapped("2026/01/01 12:00:01 one\n"), wrapped("two\n")], "no failure",
+         log_format="JSON"),
     Case("Go", HANDLED, ['{"time":"x","level":"ERROR","msg":"no stock","err":"boom"}\n'],
          "no failure", log_format="JSON"),
     Case("Go", LAST + ", as the JSON that the runtime writes", [GO % ""], "misread",
          "OrderError", "no stock"),
-    Case("Go", EXIT, ["2026/01/01 12:00:01 cannot go on\n"], "platform", "Runtime.ExitError",
-         **EXITED),
-    Case("Rust", "the handler returns an error", [rust('OrderError("42")')], "last line",
+    Case("Rust", RETURNED, [rust('OrderError("42")')], "last line",
          "OrderError",
          'OrderError("42")'),
-    Case("Rust", "the handler returns an error", [rust_json(message='OrderError("42")')],
+    Case("Rust", RETURNED, [rust_json(message='OrderError("42")')],
          "last line",
          "OrderError", 'OrderError("42")', "JSON"),
-    Case("Rust", "the handler returns an error, lambda_runtime before 1.0", [], "not seen"),
-    Case("Rust", "the handler panics", RUST_PANIC, "seen", "panic", "index out of bounds"),
-    Case("Rust", "the handler panics",
+    Case("Rust", LIBRARY_OWN, [rust(RUST_OS)], "last line", "Os", RUST_OS),
+    Case("Rust", LIBRARY_OWN, [rust_json(message=RUST_OS)], "last line", "Os", RUST_OS, "JSON"),
+    Case("Rust", RETURNED + ", lambda_runtime before 1.0", [], "not seen"),
+    Case("Rust", PANIC, RUST_PANIC, "seen", "panic", "index out of bounds"),
+    Case("Rust", PANIC,
          [rust_json(message="user handler panicked", error="Any { .. }")], "seen", "panic",
          "Any { .. }", "JSON"),
+    Case("Rust", "an assertion of the handler fails", RUST_ASSERTION, "seen", "panic", ASSERTED),
+    Case("Rust", PANIC + ", which ends the process", RUST_PANIC[:3], "seen", "panic",
+         "index out of bounds", **EXITED),
+    Case("Rust", PANIC + ", which ends the process",
+         [wrapped(line) for line in RUST_PANIC[:3]], "seen", "panic", "index out of bounds",
+         "JSON", **EXITED),
+    Case("Rust", LINES, [rust("one"), "two\n"], "no failure"),
+    Case("Rust", LINES, [rust_json(message="one\ntwo")], "no failure", log_format="JSON"),
     Case("Rust", LAST, [rust('no stock error="boom"')], "no failure"),
     Case("Rust", LAST, [rust_json(message="no stock")], "no failure", log_format="JSON"),
     Case("Rust", LAST + ", in its debug form and nothing else", [rust('OrderError("42")')],
          "misread", "OrderError", 'OrderError("42")'),
-    Case("Rust", EXIT, ["about to exit\n"], "platform", "Runtime.ExitError", **EXITED),
 ]  # fmt: skip
+
+RUNTIMES = ("Python", "Node.js", "Java", "Ruby", ".NET", "Go", "Rust")
+PLATFORM_ONLY: Sequence[tuple[str, str, dict[str, str]]] = (
+    (EXIT, "Runtime.ExitError", EXITED),
+    (TIMEOUT, "timeout", {"status": "timeout"}),
+)
+
+CASES = sorted(
+    [
+        *LINES_TELL,
+        *(
+            Case(runtime, what, [line], "platform", kind, "", log_format, **how)
+            for runtime in RUNTIMES
+            for log_format, line in (("text", "on it\n"), ("JSON", wrapped("on it\n")))
+            for what, kind, how in PLATFORM_ONLY
+        ),
+    ],
+    key=lambda case: RUNTIMES.index(case.runtime),
+)

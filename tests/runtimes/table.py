@@ -35,8 +35,9 @@ with the report or before it. An exception outside of the handler, an exit, a ti
 by memory are told by the platform everywhere. `error.type` is the exception's type where the
 runtime tells it, `timeout`, `Runtime.OutOfMemory`, or what the platform says.
 
-Two things can hide a report: a function that replaces the runtime's log (`console.error`, Go's
-`log.SetOutput`), and a runtime client that is older or newer than those whose forms are known.
+Three things can hide a report: a function that replaces the runtime's log (`console.error`, Go's
+`log.SetOutput`), a runtime client that is older or newer than those whose forms are known, and in
+Go and Rust a message of more than 256 KB, which the platform cuts in two.
 
 """
 

@@ -13,8 +13,7 @@ from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.native_errors import (
     PANIC,
     PANIC_TRAILER,
-    PANIC_WORD,
-    RustPanic,
+    LastPanic,
 )
 from extension.telemetry.reading.records import Record
 
@@ -26,14 +25,16 @@ class Failure:
         self._report: TimedError | None = None
         self._has_mark = False
         self._is_last = False
-        self._panic = RustPanic()
+        self._panic = LastPanic()
+        self._panic_ns = 0
 
     def learn(self, record: Record, *, is_kept: bool = True) -> None:
         """Take a line; `is_kept` unless the user's filters drop it."""
         if record.stream != "function":
             return
-        if self._panic.is_open or record.body.startswith(PANIC_WORD):
+        if not record.evidence and self._panic.might_take(record.body):
             self._panic.learn(record.body)
+            self._panic_ns = record.time_ns
         if record.evidence and record.error:
             self._take(record, record.error, is_kept=is_kept)
         elif self._is_last and record.body.strip() and record.body != PANIC_TRAILER:
@@ -44,7 +45,12 @@ class Failure:
         if platform_decides and status == "success":
             return None
         is_believed = self._has_mark or (self._is_last and status != "timeout")
-        return self._report if is_believed else None
+        if is_believed:
+            return self._report
+        crash = self._panic.ended_process
+        if crash is None or status in ("success", "timeout", ""):
+            return None
+        return TimedError(time_ns=self._panic_ns, error=crash, has_record=False)
 
     def _take(self, record: Record, error: HandlerError, *, is_kept: bool) -> None:
         if self._has_mark and record.evidence != "mark":

@@ -9,6 +9,7 @@ snapshot, which ran when the version was published and is nobody's span today.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from extension.process.clock import NS_PER_MS, NS_PER_S
@@ -26,6 +27,7 @@ from extension.telemetry.reading.events import (
     RestoreStart,
     phases,
 )
+from extension.telemetry.reading.native_errors import LastPanic
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
 
@@ -67,9 +69,22 @@ class Initialization(Frozen):
 
     @property
     def report_of_failure(self) -> Record | None:
-        """The line in which the runtime reports why it failed."""
+        """The line in which the runtime reports why it failed, or in which a panic ended it."""
+        if not self.failed:
+            return None
         reports = (record for record in reversed(self.records) if record.evidence)
-        return next(reports, None) if self.failed else None
+        return next(reports, None) or _panic_in(self.records)
+
+
+def _panic_in(records: Iterable[Record]) -> Record | None:
+    """Return the last line with the panic of Go or Rust that the process ended with."""
+    panic, last = LastPanic(), None
+    for record in records:
+        if record.stream == "function" and panic.might_take(record.body):
+            panic.learn(record.body)
+            last = record
+    error = panic.ended_process
+    return replace(last, error=error, evidence="mark") if last and error else None
 
 
 NOBODY = TraceContext(trace_id=0, span_id=0)

@@ -42,6 +42,8 @@ DOTNET_HEAD = re.compile(r"(?P<type>[A-Za-z_][\w.+]*Exception)(?:: (?P<message>.
 FRAME = re.compile(r"\r?\n(?=[ \t]+at )")
 DOTNET_FRAME = re.compile(r"\r?\n(?=[ \t]+at |at [\w.<>`+|\[\],&*]+\()")
 """Without the indent, which a logger may take away, only a method's name with its parameters."""
+COMPARED = 1024
+"""Characters of a message that are looked for in the stack trace."""
 
 NODE_MARKS = {"Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection"}
 
@@ -59,14 +61,19 @@ MEMORY_WORDS = (
 
 def from_text(text: str) -> FailureReport | None:
     """Read a whole line of text: Python's and Java's reports have no time and no level."""
-    error = _python_error(text) or java_error(text)
-    return FailureReport(error, "mark") if error else None
+    error = _python_error(text)
+    return FailureReport(error, "mark") if error else java_report(text)
 
 
 def _python_error(text: str) -> HandlerError | None:
-    begin = PYTHON_STACK.search(text) if text.startswith("[ERROR] ") else None
-    head = PYTHON_HEAD.fullmatch(text[: begin.start()].rstrip("\r\n")) if begin else None
-    if begin is None or head is None:
+    if not text.startswith("[ERROR] "):
+        return None
+    begins = list(PYTHON_STACK.finditer(text))
+    if not begins:
+        return None
+    begin = begins[-1]  # the message may hold another one
+    head = PYTHON_HEAD.fullmatch(text[: begin.start()].rstrip("\r\n"))
+    if head is None:
         return None
     # The runtime joins the lines with \r and indents with no-break spaces to keep them one event.
     stack = text[begin.start() + 1 :].replace("\r", "\n").replace("\u00a0", " ")
@@ -75,18 +82,43 @@ def _python_error(text: str) -> HandlerError | None:
     )
 
 
-def java_error(text: str) -> HandlerError | None:
-    """Read `message: type`, then the stack trace.
+def java_report(text: str) -> FailureReport | None:
+    """Read `message: type`, then the stack trace, which begins with the same two.
 
-    The trace begins with the type, unless the exception has a text of its own; then two line ends
-    after the trace tell that the runtime wrote it.
+    Two line ends after it show that the runtime wrote it. Without them it came line by line, and
+    the function may have printed it.
     """
     if "\n" not in text:
         return None
-    head = JAVA_HEAD.search(text)
-    if head is None and text.endswith("\n\n"):
-        head = JAVA_FIRST_LINE.match(text)
-    if head is None or not FRAME.search(text, head.end()):
+    is_whole = text.endswith("\n\n")
+    error = _java_error(text, is_whole=is_whole)
+    return FailureReport(error, "mark" if is_whole else "shape") if error else None
+
+
+def _java_error(text: str, *, is_whole: bool) -> HandlerError | None:
+    """Find the head that the trace agrees with: a message may hold another report.
+
+    An exception may have a text of its own that does not: it is believed of a whole report.
+    """
+    heads = list(JAVA_HEAD.finditer(text))
+    agreeing = next((head for head in reversed(heads) if _agrees(text, head)), None)
+    if agreeing or not is_whole:
+        return _after(text, agreeing) if agreeing else None
+    head = heads[0] if heads else JAVA_FIRST_LINE.match(text)
+    return _after(text, head) if head else None
+
+
+def _agrees(text: str, head: re.Match[str]) -> bool:
+    """Tell whether the trace begins with the type and the message of the head."""
+    message, kind = text[: min(head.start(), COMPARED)], head["type"]
+    behind = head.end() + len(kind)
+    if message in (kind, "null") and not text.startswith(":", behind):
+        return True  # it has no message
+    return text.startswith(f": {message}", behind)
+
+
+def _after(text: str, head: re.Match[str]) -> HandlerError | None:
+    if not FRAME.search(text, head.end()):
         return None
     message, stack = text[: head.start("type") - 2], text[head.end() :]
     return HandlerError(type=head["type"], message=message, stack=stack.rstrip("\r\n"))
@@ -135,8 +167,7 @@ def from_json(told: Mapping[str, Any]) -> FailureReport | None:
     if not isinstance(level, str) or level.upper() != "ERROR" or "logger" in told:
         return None
     if isinstance(message, str):
-        error = java_error(message)
-        return FailureReport(error, "mark") if error else from_dotnet_body(message)
+        return java_report(message) or from_dotnet_body(message)
     if isinstance(message, dict) and _has_stack(message):  # Node puts the error under the message
         error = _node_error(message)
         return FailureReport(error, "shape") if error else None

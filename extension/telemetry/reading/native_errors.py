@@ -16,9 +16,17 @@ RUST_DEBUG = re.compile(r'(?P<type>[A-Z]\w*)(?: ?[({].*[)}])?|"(?P<message>.*)"'
 RUST_SPAN = "Lambda runtime invoke"
 RUST_PANIC = "user handler panicked"
 PANIC_WORD = "thread '"
+PANIC_WORDS = (PANIC_WORD, "panic: ", "fatal error: ")
+"""How the first line of a panic begins, in Rust and Go."""
 PANIC = "panic"
-"""The type of what Rust's runtime only calls a panic."""
+"""The type of what is only called a panic."""
 PANIC_BEGINS = re.compile(r"thread '[^'\n]*'(?: \(\d+\))? panicked at (?:'(?P<message>.*)', )?\S+")
+RUST_NOTE = "note: "
+RUST_STACK = "stack backtrace:"
+GO_PANIC_BEGINS = re.compile(r"(?P<kind>panic|fatal error): (?P<message>.*)", re.DOTALL)
+GOROUTINE = re.compile(r"goroutine \d+ [^\n]{0,64}?\[")
+MOST_PANIC_LINES = 64
+"""Of the message and of the stack trace each."""
 RUST_CAUSES = "\n\nCaused by:"
 
 GO_KEYS = {"errorMessage", "errorType", "stackTrace"}
@@ -48,31 +56,87 @@ def from_rust(message: str, *, extra: str = "") -> FailureReport | None:
     return None
 
 
-class RustPanic:
-    """What Rust's standard library wrote of the last panic, whether or not it was caught.
+class LastPanic:
+    """What Rust's standard library or Go's runtime wrote of the last panic, caught or not.
 
-    Where it happened and its message are lines of their own; the runtime's report has neither.
+    Each of its lines is a record. Rust tells the place, then the message, which its runtime's
+    report lacks; Go a message and the stack of a goroutine, and no report follows.
     """
 
     def __init__(self) -> None:
-        self.told: HandlerError | None = None
-        self._place = ""
+        self.is_open = False
+        """Whether the next line may belong to it."""
+        self._kind = PANIC
+        self._message: list[str] = []
+        self._stack: list[str] = []
+        self._is_go = False
+        self._has_message = False
+        self._has_stack = False
 
     @property
-    def is_open(self) -> bool:
-        """Whether the next line is the message."""
-        return bool(self._place)
+    def told(self) -> HandlerError | None:
+        """The panic, once its message is known."""
+        if not self._message:
+            return None
+        message, stack = "\n".join(self._message), "\n".join(self._stack)
+        return HandlerError(type=self._kind, message=message, stack=stack)
+
+    @property
+    def ended_process(self) -> HandlerError | None:
+        """The panic, if nothing was written after it; Go's tells of goroutines only then."""
+        return self.told if self.is_open and (self._has_stack or not self._is_go) else None
+
+    def might_take(self, line: str) -> bool:
+        """Tell whether a line may say anything of a panic; most do not."""
+        return self.is_open or line.startswith(PANIC_WORDS)
 
     def learn(self, line: str) -> None:
         """Take the next line."""
-        if self._place:
-            self.told = HandlerError(type=PANIC, message=line.strip(), stack=self._place)
-            self._place = ""
-        elif line.startswith(PANIC_WORD) and (begins := PANIC_BEGINS.match(line)):
-            message = begins["message"]
-            self._place = "" if message else line.strip()
-            if message:
-                self.told = HandlerError(type=PANIC, message=message, stack=line.strip())
+        line = line.rstrip()
+        if line.startswith(PANIC_WORD) and (rust := PANIC_BEGINS.match(line)):
+            self._begin(PANIC, rust["message"], [line], is_go=False)
+        elif not self._has_stack and (go := GO_PANIC_BEGINS.match(line)):
+            self._begin(go["kind"], go["message"], [], is_go=True)
+        elif self._is_go:
+            self._learn_go(line)
+        elif self.is_open:
+            self._learn_rust(line)
+
+    def _begin(self, kind: str, message: str | None, stack: list[str], *, is_go: bool) -> None:
+        self._kind, self._message, self._stack = kind, [message] if message else [], stack
+        self._is_go, self.is_open = is_go, True
+        self._has_message = self._has_stack = False
+
+    def _learn_rust(self, line: str) -> None:
+        """Take the message; of several lines if the next are indented, as assertions write it."""
+        if not self._message:
+            self._message = [line]
+        elif self._has_stack and line.startswith(" "):
+            self._add(self._stack, line)
+        elif line.startswith(" ") and not self._has_message:
+            self._add(self._message, line)
+        elif line.startswith(RUST_STACK):
+            self._has_message = self._has_stack = True
+        else:
+            self.is_open = not line or line.startswith(RUST_NOTE)
+            self._has_message = True
+
+    def _learn_go(self, line: str) -> None:
+        """Take the message up to an empty line, then the stack of the first goroutine."""
+        if GOROUTINE.match(line):
+            self._has_message = self._has_stack = True
+        if self._has_stack and not (self._stack and self._stack[-1] == ""):
+            self._add(self._stack, line)
+        elif not line:
+            self._has_message = True
+        elif not self._has_message:
+            self._add(self._message, line)
+        elif not self._has_stack and not line.startswith("[signal "):
+            self.is_open = self._is_go = False
+
+    def _add(self, lines: list[str], line: str) -> None:
+        if len(lines) < MOST_PANIC_LINES:
+            lines.append(line)
 
 
 def from_rust_fields(told: Mapping[str, Any]) -> FailureReport | None:

@@ -6,7 +6,9 @@ r"""PURE: a line of text, in the forms that the managed runtimes and Go's and Ru
     2026-01-31 12:00:00 request id LEVEL Logger - text    Java's log4j2, in the layout AWS gives
     L, [time #pid] LEVEL request id -- : text             Ruby's Logger
     LEVEL span{request id}: text                          Rust's tracing
+    LEVEL: text                                           Java's java.util.logging
     2026/01/31 12:00:00 text                              Go's log
+    2026/01/31 12:00:00 LEVEL text                        Go's slog
 
 A line in none of them is a text without severity. A text that is JSON is read as such.
 """
@@ -43,6 +45,8 @@ RUBY_LINE = re.compile(
 )
 RUST_LINE = re.compile(r"(?:(\d\S+Z) +)?(TRACE|DEBUG| INFO| WARN|ERROR) (.*)", re.DOTALL)
 RUST_REQUEST = re.compile(rf'requestId="({UUID})"')
+JUL_LINE = re.compile(r"(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): (.*)", re.DOTALL)
+SLOG = re.compile(r"((?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,2})?) (.*)", re.DOTALL)
 GO_LINE = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) (.*)", re.DOTALL)
 
 Reader = Callable[[str, int], LineParts | None]
@@ -110,6 +114,11 @@ def _ruby(text: str, platform_ns: int) -> LineParts | None:
     return _parts(body, level, time, request_id, platform_ns)
 
 
+def _jul(text: str, platform_ns: int) -> LineParts | None:
+    match = JUL_LINE.fullmatch(text)
+    return _parts(match[2], match[1], "", "", platform_ns) if match else None
+
+
 def _rust(text: str, platform_ns: int) -> LineParts | None:
     match = RUST_LINE.fullmatch(text)
     if match is None:
@@ -133,6 +142,9 @@ def _go(text: str, platform_ns: int) -> LineParts | None:
     if time_ns is None:  # whoever's time it is, it is part of the text
         return None
     parts = _with_inner(LineParts(body, time_ns=time_ns), platform_ns)
+    if slog := SLOG.fullmatch(body):
+        level, said = slog.groups()
+        return LineParts(said, named(level).severity, level, time_ns)
     report = _go_report(body)
     return _failed(parts, report) if report else parts
 
@@ -177,11 +189,13 @@ READERS: dict[str, tuple[Reader, ...]] = {
     "[": (_python, _java),
     "{": (_json,),
     **dict.fromkeys("0123456789", DIGIT_READERS),
-    **dict.fromkeys("IWFA", (_ruby,)),
+    **dict.fromkeys("IWF", (_ruby, _jul)),
+    **dict.fromkeys("SC", (_jul,)),
+    "A": (_ruby,),
     **dict.fromkeys("ED", (_rust, _ruby)),
     **dict.fromkeys(" T", (_rust,)),
 }
 """Which forms a line may have, by its first character."""
 
-TEXT_FORMS = frozenset("0123456789[ EDT")
+TEXT_FORMS = frozenset("0123456789[ EDTIWFSC")
 """Those of runtimes whose logs the platform may wrap in JSON; others write JSON themselves."""

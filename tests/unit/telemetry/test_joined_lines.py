@@ -40,7 +40,7 @@ def test_a_stack_trace_of_java_is_one_record() -> None:
     assert texts(joined) == ["before\n", "".join(JAVA), "after\n"]
     record = read_record(joined[1])  # type: ignore[arg-type]
     assert record.error is not None
-    assert (record.error.type, record.evidence) == ("shop.OutOfStock", "mark")
+    assert (record.error.type, record.evidence) == ("shop.OutOfStock", "shape")
 
 
 def test_a_printed_stack_trace_is_one_record_and_no_report() -> None:

@@ -29,12 +29,17 @@ def read(text: str) -> Record:
          9, "paid order=7", REQUEST),
         ("ERROR Lambda runtime invoke{}: paid order=7", 17, "paid order=7", ""),
         ("2026-01-01T12:00:00.250Z  WARN shop::stock: low", 13, "shop::stock: low", ""),
+        ("SEVERE: no stock", 17, "no stock", ""),
+        ("FINE: paid", 5, "paid", ""),
+        ("2026/01/01 12:00:00 ERROR no stock order=7", 17, "no stock order=7", ""),
+        ("2026/01/01 12:00:00 INFO+2 paid", 11, "paid", ""),
+        ("2026/01/01 12:00:00 ERRORS: 3", 0, "ERRORS: 3", ""),
         ("2026/01/01 12:00:00 paid", 0, "paid", ""),
         ("2026/01/01 12:00:00.250000 paid", 0, "paid", ""),
     ],
 )  # fmt: skip
 def test_forms(line: str, severity: int, body: str, request_id: str) -> None:
-    """Level, text and request id of Java, log4j2, Ruby, Rust's tracing and Go's log."""
+    """Level, text and request id of Java's, Ruby's, Rust's and Go's loggers."""
     record = read(line)
     assert (record.severity, record.body, record.request_id) == (severity, body, request_id)
 
@@ -42,9 +47,9 @@ def test_forms(line: str, severity: int, body: str, request_id: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "[GET] /orders", "[INFO]no blank", "INFO paid", "ERRORS: 3", "E, what?", "T-shirt",
+        "[GET] /orders", "[INFO]no blank", "INFO paid", "SEVERE paid", "ERRORS: 3", "E, what?",
         "2019/01/01 12:00:00 an order of that day", "2026-01-01 was a Thursday", " a line", "{",
-        "{}x",        "thread 'main' panicked at src/main.rs:1:2:",
+        "{}x", "T-shirt", "thread 'main' panicked at src/main.rs:1:2:",
     ],
 )  # fmt: skip
 def test_any_other_line_is_a_text_without_severity(line: str) -> None:
