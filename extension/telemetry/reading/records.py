@@ -68,6 +68,8 @@ def has_marker(record: object) -> bool:
 def _unwrap(outer: LineParts, platform_ns: int) -> LineParts:
     """Read a text that the platform has put into JSON, with a level of its own: INFO."""
     inner = read_text(outer.body, platform_ns=platform_ns)
+    if inner.body is outer.body and not inner.evidence:
+        return outer  # it has none of the forms
     return around(inner, outer)._replace(evidence=outer.evidence or inner.evidence)
 
 
