@@ -170,3 +170,28 @@ def test_java_with_a_text_of_its_own() -> None:
 def test_python_with_a_name_that_is_not_ascii() -> None:
     """As any identifier may be."""
     assert left("[ERROR] Ünïcode: x\rTraceback (most recent call last):\r  a\n") == "Ünïcode"
+
+
+RUST_PANIC = ("thread 'main' panicked at src/main.rs:1:2:\n", "no stock\n")
+GO_PANIC = ("panic: no stock\n", "\n", "goroutine 5 [running]:\n", "main.f()\n")
+
+
+@pytest.mark.parametrize("panic", [RUST_PANIC, GO_PANIC])
+def test_a_panic_explains_the_end_of_the_process(panic: tuple[str, ...]) -> None:
+    """One that was caught, and one before a timeout, fail nothing."""
+    assert left("a", *panic, status="error") == "panic"
+    assert left("a", *panic) == ""
+    assert left("a", *panic, status="timeout") == ""
+
+
+def test_a_panic_that_was_caught_does_not_explain_an_exit() -> None:
+    """The function went on after it, or only wrote a text that begins like one."""
+    assert left(*RUST_PANIC, "went on", status="error") == ""
+    assert left("panic: no stock", "\n", "went on", status="error") == ""
+    assert left("panic: no stock", status="error") == ""
+
+
+def test_a_later_panic_replaces_an_earlier_one() -> None:
+    """Rust tells of each; the process ended with the last."""
+    assert left(*RUST_PANIC, "went on", *RUST_PANIC, status="error") == "panic"
+    assert left("fatal error: x", "went on", *GO_PANIC, status="error") == "panic"
