@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from extension.parameters.calls import Call
-from extension.parameters.clients import Clients
+from extension.aws.calls import Call
+from extension.parameters.lazy_clients import Clients
 from extension.parameters.hooks import GuardedHooks, Hooks
 from extension.parameters.keys import ParameterKey, Service
 from extension.parameters.lookup import Lookup, Policy

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.asking import Load, ask, ask_each
 from benchmarks.rows import Row, bounded, compare, take_turns
-from extension.parameters.calls import Call
+from extension.aws.calls import Call
 from extension.parameters.parameters import Parameters
 from extension.process.clock import SystemClock
 from extension.process.log import Log

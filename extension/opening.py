@@ -33,7 +33,7 @@ from extension.settings.telemetry import TelemetryConfig
 from extension.settings.variable import variables
 
 if TYPE_CHECKING:
-    from extension.parameters.calls import Source
+    from extension.aws.calls import Source
     from extension.parameters.parameters import Parameters
     from extension.telemetry.early import EarlyTelemetry
 
@@ -185,7 +185,7 @@ class Opening:
     async def _open_clients(self) -> None:
         """Build the AWS clients and prefetch, last: telemetry shows these calls, too."""
         if self._parameters and self.wants_parameters():
-            await self.importer.load("extension.parameters.source")
+            await self.importer.load("extension.aws.clients")
             await self._parameters.open()
 
     def _wants_telemetry(self) -> bool:
@@ -193,7 +193,7 @@ class Opening:
 
     def _open_source(self) -> Source:
         """Build the AWS clients: from here on the process has secrets of its own."""
-        from extension.parameters.source import open_source  # noqa: PLC0415  # heavy
+        from extension.aws.clients import open_source  # noqa: PLC0415  # heavy
         from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
 
         keep_memory_private()

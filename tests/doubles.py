@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from extension.parameters.calls import Call
-from extension.parameters.errors import UpstreamError
+from extension.aws.calls import Call
+from extension.aws.errors import UpstreamError
 from extension.process.clock import NS_PER_S, Instant
 
 NOON_NS = 1_767_268_800 * NS_PER_S

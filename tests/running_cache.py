@@ -14,7 +14,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from extension.parameters.calls import Source
+from extension.aws.calls import Source
 from extension.parameters.parameters import Parameters
 from extension.process.log import Log
 from extension.settings.config import read_config
@@ -79,7 +79,7 @@ class RunningCache:
         )
 
     def _aws(self) -> Source:
-        from extension.parameters.source import open_source  # noqa: PLC0415  # as the app does it
+        from extension.aws.clients import open_source  # noqa: PLC0415  # as the app does it
 
         return open_source(self.config, self.environ)
 

@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 
-from extension.parameters.errors import Rejection
+from extension.aws.errors import Rejection
 
 TOKEN_HEADER = "x-aws-parameters-secrets-token"  # noqa: S105  # the header's name, not a token
 FORWARDED_HEADERS = frozenset({"x-forwarded-for", "x-forwarded-host", "forwarded", "via"})

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from extension.parameters.errors import UNUSABLE, UpstreamError
+from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.gojson import encode
 
 Answer = Mapping[str, Any]

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable
 
 from extension.parameters.answer import Answer, parameter_body
-from extension.parameters.errors import UNUSABLE, UpstreamError
+from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.keys import ParameterKey, Service
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from extension.http.messages import Reply
 from extension.parameters import access, request, response
 from extension.parameters.answer import Result, Served
-from extension.parameters.errors import Rejection, UpstreamError
+from extension.aws.errors import Rejection, UpstreamError
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.lookup import Lookup
 from extension.parameters.request import Query

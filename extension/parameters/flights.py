@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from extension.parameters.errors import BUSY, UpstreamError
+from extension.aws.errors import BUSY, UpstreamError
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from extension.parameters.answer import Result, Served
 from extension.parameters.cache import Cache, Entry, Found
-from extension.parameters.errors import UpstreamError
+from extension.aws.errors import UpstreamError
 from extension.parameters.flights import Flights
 from extension.parameters.keys import Key, Service
 from extension.parameters.request import Query

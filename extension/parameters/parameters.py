@@ -11,9 +11,9 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from extension.parameters import response
-from extension.parameters.calls import Source
-from extension.parameters.clients import OPEN_WAIT_S, Clients
-from extension.parameters.errors import UpstreamError
+from extension.aws.calls import Source
+from extension.parameters.lazy_clients import OPEN_WAIT_S, Clients
+from extension.aws.errors import UpstreamError
 from extension.parameters.exchange import Exchange
 from extension.parameters.hooks import GuardedHooks, Hooks
 from extension.parameters.keys import Key, Service

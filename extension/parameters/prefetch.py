@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from extension.parameters.answer import Served
-from extension.parameters.errors import UpstreamError
+from extension.aws.errors import UpstreamError
 from extension.parameters.keys import Key, ParameterKey, SecretKey
 from extension.parameters.request import Query
 from extension.process.log import Log

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from extension.parameters.errors import Rejection
+from extension.aws.errors import Rejection
 from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
 
 REMEMBERED_TARGETS = 1024

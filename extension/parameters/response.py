@@ -12,7 +12,7 @@ from typing import Any
 from extension.http.messages import Reply
 from extension.parameters import gojson
 from extension.parameters.answer import Served, bare
-from extension.parameters.errors import Rejection, UpstreamError
+from extension.aws.errors import Rejection, UpstreamError
 from extension.parameters.request import Query
 
 GENERIC = "an unexpected error occurred while executing request"

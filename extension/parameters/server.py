@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from extension.http.connections import connection_limit
 from extension.http.messages import Head, Reply
 from extension.http.server import HttpServer
-from extension.parameters.errors import UpstreamError
+from extension.aws.errors import UpstreamError
 from extension.parameters.response import failure
 from extension.process.clock import Clock, http_date
 from extension.process.log import Log

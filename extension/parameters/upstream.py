@@ -14,8 +14,8 @@ from extension.parameters.answer import (
     secret_body,
     secret_values,
 )
-from extension.parameters.calls import Call, Calls
-from extension.parameters.errors import TIMEOUT, UNUSABLE, UpstreamError
+from extension.aws.calls import Call, Calls
+from extension.aws.errors import TIMEOUT, UNUSABLE, UpstreamError
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey, Service
 from extension.process.waits import TimeLimit

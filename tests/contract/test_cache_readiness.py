@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from extension.parameters.calls import Source
-from extension.parameters.source import open_source
+from extension.aws.calls import Source
+from extension.aws.clients import open_source
 from extension.platform.events import Invoke
 from tests.contract.conftest import Serve
 from tests.fake_aws import FakeAws

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from extension.parameters.connecting import Address, Connector, Resolve
-from extension.parameters.source import ATTEMPTS, CONNECT_S, RECONNECT_PAUSE_S, AwsSource
+from extension.aws.connecting import Address, Connector, Resolve
+from extension.aws.clients import ATTEMPTS, CONNECT_S, RECONNECT_PAUSE_S, AwsSource
 from extension.settings.config import read_config
 from tests.blackholes import full_backlog
 from tests.certificates import write_certificate

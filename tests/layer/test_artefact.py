@@ -26,7 +26,7 @@ OWN = {"aiohttp": "3.13.5", "boto3": "1.40.0"}
 
 HEAVY = (
     "import sys; sys.path.insert(0, sys.argv[1]); import extension.app, "
-    "extension.parameters.parameters, extension.parameters.source, "
+    "extension.parameters.parameters, extension.aws.clients, "
     "extension.telemetry.listener, extension.telemetry.otlp.exporter, "
     "extension.telemetry.otlp.spans, extension.telemetry.otlp.logs"
 )

@@ -65,7 +65,7 @@ IMPORTS = {
     "telemetry": "extension.telemetry.opening, extension.telemetry.listener, "
     "extension.telemetry.otlp.exporter",
     "telemetry with metrics": "extension.telemetry.otlp.metrics",
-    "parameters": "extension.parameters.parameters, extension.parameters.source",
+    "parameters": "extension.parameters.parameters, extension.aws.clients",
 }
 
 

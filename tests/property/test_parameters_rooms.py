@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extension.parameters.cache import Cache, Entry
-from extension.parameters.errors import Rejection
+from extension.aws.errors import Rejection
 from extension.parameters.gojson import encode
 from extension.parameters.keys import ParameterKey, SecretKey
 from extension.parameters.prefetch import read_list

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extension.parameters.errors import UpstreamError
+from extension.aws.errors import UpstreamError
 from tests.doubles import DictSource
 from tests.running_cache import GET_PARAMETER, GET_SECRET, RunningCache
 

@@ -82,7 +82,7 @@ async def test_a_room_of_telemetry_raises_once(run_broken: Run, intake: Intake, 
         "extension.parameters.parameters:Parameters.invoked",
         "extension.parameters.exchange:Exchange.reply",
         "extension.parameters.lookup:Lookup.get",
-        "extension.parameters.source:open_source",
+        "extension.aws.clients:open_source",
     ],
     ids=lambda room: room.rpartition(":")[2],
 )

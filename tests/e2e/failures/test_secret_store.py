@@ -8,7 +8,7 @@ from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, san
 from tests.e2e.failures.expectations import invocations
 from tests.fake_aws import FakeAws
 
-HOURS = "replace('extension.parameters.clients:DEADLINE_S', 7200.0)"
+HOURS = "replace('extension.parameters.lazy_clients:DEADLINE_S', 7200.0)"
 """What a call to AWS may take in these tests: whoever waits for it waits longer than they do."""
 
 

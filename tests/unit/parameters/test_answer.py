@@ -13,7 +13,7 @@ from extension.parameters.answer import (
     secret_values,
     values_in,
 )
-from extension.parameters.errors import UNUSABLE, UpstreamError
+from extension.aws.errors import UNUSABLE, UpstreamError
 
 
 def test_absent_fields_are_those_of_go() -> None:

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from extension.parameters.batch import Batch, goes_alone
-from extension.parameters.calls import Calls
-from extension.parameters.errors import UpstreamError
+from extension.aws.calls import Calls
+from extension.aws.errors import UpstreamError
 from extension.parameters.hooks import GuardedHooks, Hooks
 from extension.parameters.keys import ParameterKey, Service
 from extension.parameters.upstream import Upstream

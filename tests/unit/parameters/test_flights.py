@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from extension.parameters.errors import BUSY, UpstreamError
+from extension.aws.errors import BUSY, UpstreamError
 from extension.parameters.flights import MAX_FLIGHTS, Flights
 from tests.waiting import until
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from extension.parameters.answer import Result
-from extension.parameters.errors import UpstreamError
+from extension.aws.errors import UpstreamError
 from extension.parameters.keys import Key, ParameterKey, Service
 from extension.parameters.lookup import Lookup, Policy
 from extension.parameters.request import Query

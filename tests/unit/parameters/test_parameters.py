@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from extension.parameters.clients import DEADLINE_S, LONGEST_S, MOST_THREADS, deadlines_s, threads
+from extension.parameters.lazy_clients import DEADLINE_S, LONGEST_S, MOST_THREADS, deadlines_s, threads
 from extension.parameters.keys import Service
 from extension.settings.parameters import ParametersConfig
 from tests.doubles import DictSource
@@ -116,7 +116,7 @@ async def test_configuration_is_told_at_debug() -> None:
 
 @pytest.mark.parametrize(
     ("module", "heavy"),
-    [("extension.parameters.parameters", False), ("extension.parameters.source", True)],
+    [("extension.parameters.parameters", False), ("extension.aws.clients", True)],
 )
 def test_boto3_comes_with_the_source_alone(module: str, heavy: bool) -> None:
     """Everything else is imported while the clients are still to be built."""

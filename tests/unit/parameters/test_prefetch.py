@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extension.parameters.answer import Served
-from extension.parameters.errors import UpstreamError
+from extension.aws.errors import UpstreamError
 from extension.parameters.keys import ParameterKey, SecretKey
 from extension.parameters.prefetch import SHOWN_CHARACTERS, prefetch, read_list
 from extension.parameters.request import Query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.parameters.errors import Rejection
+from extension.aws.errors import Rejection
 from extension.parameters.keys import ParameterKey, PathKey, SecretKey
 from extension.parameters.request import LONGEST_REMEMBERED, Query, read
 

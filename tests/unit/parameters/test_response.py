@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extension.parameters.access import UNAUTHORIZED
-from extension.parameters.errors import Rejection, UpstreamError, is_transient
+from extension.aws.errors import Rejection, UpstreamError, is_transient
 from extension.parameters.response import GENERIC, LONGEST_HEADER, NOT_READY, failure, refusal
 
 

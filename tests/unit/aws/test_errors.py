@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.retries import standard
 
-from extension.parameters.errors import OUTDATED, THROTTLING, is_outdated, is_transient
+from extension.aws.errors import OUTDATED, THROTTLING, is_outdated, is_transient
 
 
 def test_throttling_is_what_botocore_calls_so() -> None:

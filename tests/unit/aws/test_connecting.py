@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from extension.parameters.connecting import MOST_LOOKUPS, Address, Connector, Resolve
+from extension.aws.connecting import MOST_LOOKUPS, Address, Connector, Resolve
 from tests.blackholes import full_backlog
 from tests.waiting import PATIENCE_S
 

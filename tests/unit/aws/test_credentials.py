@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
-from extension.parameters.credentials import MAX_TOKENS, SandboxCredentials
+from extension.aws.credentials import MAX_TOKENS, SandboxCredentials
 
 TOGETHER_S = 0.5
 

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Protocol
 
 from extension.parameters.answer import Answer
-from extension.parameters.errors import TIMEOUT, UNREACHED, UpstreamError
+from extension.aws.errors import TIMEOUT, UNREACHED, UpstreamError
 from extension.parameters.hooks import GuardedHooks, UpstreamCall
 from extension.parameters.keys import Service
 from extension.process.clock import Clock

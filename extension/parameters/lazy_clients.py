@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from extension.parameters.batch import Batch
-from extension.parameters.calls import Calls, Source
-from extension.parameters.errors import NOT_OPEN, UpstreamError
+from extension.aws.calls import Calls, Source
+from extension.aws.errors import NOT_OPEN, UpstreamError
 from extension.parameters.flights import Flights
 from extension.parameters.hooks import GuardedHooks
 from extension.parameters.keys import Key, ParameterKey, Service

@@ -29,12 +29,12 @@ from botocore.parsers import ResponseParserError
 
 from extension.http.proxy import BadProxyError, proxy_for
 from extension.parameters.answer import Answer
-from extension.parameters.aws_session import AwsSession
-from extension.parameters.calls import Call
-from extension.parameters.clients import deadlines_s, threads
-from extension.parameters.connecting import Connector
-from extension.parameters.credentials import SandboxCredentials
-from extension.parameters.errors import (
+from extension.aws.session import AwsSession
+from extension.aws.calls import Call
+from extension.parameters.lazy_clients import deadlines_s, threads
+from extension.aws.connecting import Connector
+from extension.aws.credentials import SandboxCredentials
+from extension.aws.errors import (
     EXPIRED,
     NOT_OPEN,
     THROTTLING,
@@ -46,7 +46,7 @@ from extension.parameters.errors import (
     is_transient,
 )
 from extension.parameters.keys import Service
-from extension.parameters.reasons import reason_of
+from extension.aws.reasons import reason_of
 from extension.settings.aws import AwsConfig
 from extension.settings.parameters import ParametersConfig
 from extension.settings.variable import is_http_url, read

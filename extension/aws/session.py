@@ -27,7 +27,7 @@ from botocore.utils import create_nested_client
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
-from extension.parameters.connecting import Connector
+from extension.aws.connecting import Connector
 
 CLIENTS = ("ssm", "secretsmanager")
 """The clients that are ever built."""

@@ -8,10 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from extension.parameters.calls import Call
-from extension.parameters.errors import TIMEOUT, UpstreamError
+from extension.aws.calls import Call
+from extension.aws.errors import TIMEOUT, UpstreamError
 from extension.parameters.keys import Service
-from extension.parameters.source import ATTEMPTS, AwsSource, open_source
+from extension.aws.clients import ATTEMPTS, AwsSource, open_source
 from extension.settings.parameters import ParametersConfig
 from tests.fake_aws import REQUEST_ID, THROTTLED, AwsRequest, FakeAws, Fault
 
