@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from extension.aws.calls import Call
-from extension.parameters.lazy_clients import Clients
-from extension.parameters.hooks import GuardedHooks, Hooks
-from extension.parameters.keys import ParameterKey, Service
+from extension.aws.call import Call, Service
+from extension.parameters.hooks import Hooks
+from extension.parameters.lazy_clients import LazyClients
 from extension.parameters.lookup import Lookup, Policy
-from extension.parameters.request import Query
+from extension.parameters.request import ParameterKey, Query
 from extension.process.clock import Clock
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig
@@ -38,17 +37,16 @@ class CountingSource:
         """Return none: nobody is asked for a token here."""
         return ()
 
-    def close(self) -> None:
-        """Close nothing."""
-
 
 class Sandbox:
     """The cache of one sandbox, without its HTTP server."""
 
     def __init__(self, source: CountingSource, clock: Clock, config: ParametersConfig) -> None:
         log = Log(clock=clock, level="NONE")
-        hooks = GuardedHooks(Hooks(), log=log)
-        self._clients = Clients(lambda: source, config=config, clock=clock, hooks=hooks, log=log)
+        hooks = Hooks(log=log)
+        self._clients = LazyClients(
+            lambda: source, config=config, clock=clock, hooks=hooks, log=log
+        )
         self._drawn = 0
         self._lookup = Lookup(
             policy=Policy(
@@ -66,11 +64,6 @@ class Sandbox:
     async def get(self, name: str) -> None:
         """Ask for one parameter."""
         await self._lookup.get(Query(key=ParameterKey(name)))
-
-    def close(self) -> None:
-        """Let its threads go."""
-        self._lookup.close()
-        self._clients.close()
 
     def _draw(self) -> float:
         self._drawn += 1

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.asking import Load, ask, ask_each
 from benchmarks.rows import Row, bounded, compare, take_turns
-from extension.aws.calls import Call
+from extension.aws.call import Call
 from extension.parameters.parameters import Parameters
 from extension.process.clock import SystemClock
 from extension.process.log import Log
@@ -50,9 +50,6 @@ class ConstantSource:
     def session_tokens(self) -> tuple[str, ...]:
         """Return nothing: these credentials cannot be renewed."""
         return ()
-
-    def close(self) -> None:
-        """Close nothing."""
 
 
 class _Limit(asyncio.Protocol):
@@ -186,7 +183,13 @@ async def _serve(what: str) -> None:
         clock = SystemClock()
         log = Log(clock=clock)
         cache = Parameters(
-            config.parameters, config.sandbox, environ, clock, log, [sock], ConstantSource
+            config.parameters,
+            sandbox=config.sandbox,
+            environ=environ,
+            clock=clock,
+            log=log,
+            sockets=[sock],
+            open_source=ConstantSource,
         )
         await cache.start()
         await cache.open()

@@ -112,8 +112,6 @@ async def _ramp(arrivals: list[float], used: list[int], *, ttl_s: int) -> int:
         clock.advance(now_s - passed_s)
         passed_s = now_s
         await sandboxes[number].get("/app/name")
-    for sandbox in sandboxes:
-        sandbox.close()
     return source.calls.total()
 
 
@@ -125,6 +123,4 @@ async def _burst(*, batch: bool) -> int:
         await asyncio.gather(
             *(each.get(f"/app/{name}") for each in sandboxes for name in range(PARAMETERS))
         )
-        for sandbox in sandboxes:
-            sandbox.close()
     return source.calls.total()

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from extension.redaction.redactor import Redactor
 
 if TYPE_CHECKING:  # a function that uses one of them, or where one is broken, does not import both
-    from extension.parameters.answer import Result, Value
-    from extension.parameters.hooks import UpstreamCall
-    from extension.parameters.keys import Key
+    from extension.parameters.answer import Result
+    from extension.parameters.hooks import Value
     from extension.parameters.parameters import Parameters
+    from extension.parameters.request import Key
     from extension.telemetry.export.credentials import Resolve
     from extension.telemetry.pipeline import Pipeline
 
@@ -72,26 +72,10 @@ def resolver(parameters: Parameters | None) -> Resolve:
 
 def show_the_cache(parameters: Parameters, *, pipeline: Pipeline) -> None:
     """Report each GET and each call to AWS to telemetry."""
-    from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall  # noqa: PLC0415  # see above
+    from extension.telemetry.assembly.cache_use import CacheAnswer  # noqa: PLC0415  # see above
 
     def answered(result: Result, *, age_s: float, waited_s: float) -> None:
         pipeline.cache_answered(CacheAnswer(result=result.value, age_s=age_s, waited_s=waited_s))
 
-    def called(call: UpstreamCall) -> None:
-        pipeline.cache_called(
-            CacheCall(
-                service=call.service.value,
-                operation=call.operation,
-                entry=call.name,
-                start_ns=call.started_at.wall_ns,
-                end_ns=call.ended_at.wall_ns,
-                attempts=call.attempts,
-                throttles=call.throttles,
-                code=call.code,
-                request_id=call.request_id,
-                traceparent=call.traceparent or "",
-            )
-        )
-
     parameters.hooks.on_answer = answered
-    parameters.hooks.on_upstream_call = called
+    parameters.hooks.on_upstream_call = pipeline.cache_called

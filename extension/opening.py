@@ -33,7 +33,7 @@ from extension.settings.telemetry import TelemetryConfig
 from extension.settings.variable import variables
 
 if TYPE_CHECKING:
-    from extension.aws.calls import Source
+    from extension.aws.call import Source
     from extension.parameters.parameters import Parameters
     from extension.telemetry.early import EarlyTelemetry
 
@@ -193,11 +193,13 @@ class Opening:
 
     def _open_source(self) -> Source:
         """Build the AWS clients: from here on the process has secrets of its own."""
-        from extension.aws.clients import open_source  # noqa: PLC0415  # heavy
+        from extension.aws.credentials import SandboxCredentials  # noqa: PLC0415  # heavy
+        from extension.parameters.lazy_clients import open_source  # noqa: PLC0415  # heavy
         from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
 
         keep_memory_private()
-        return open_source(self._config.parameters, self._environ, learned=self._learn_own)
+        credentials = SandboxCredentials(self._environ, on_secret=self._learn_own)
+        return open_source(self._config.parameters, self._environ, credentials=credentials)
 
     def _learn_own(self, name: str, value: str) -> None:
         """Hide a credential of our own that was fetched; called in a worker thread."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from extension.aws.calls import Call
+from extension.aws.call import Call
 from extension.aws.errors import UpstreamError
 from extension.process.clock import NS_PER_S, Instant
 
@@ -87,7 +87,6 @@ class DictSource:
     error: Exception | None = None
     calls: list[Call] = field(default_factory=list)
     tokens: tuple[str, ...] = ()
-    closed: bool = False
     _free: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -131,10 +130,6 @@ class DictSource:
         if self.error is not None:
             raise self.error
         return self.tokens
-
-    def close(self) -> None:
-        """Remember that it was closed."""
-        self.closed = True
 
     def _parameter(self, name: str) -> Mapping[str, Any]:
         return {"Name": name, "Type": "SecureString", "Value": self._value(name), "Version": 1}

@@ -14,12 +14,13 @@ import aiohttp
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from extension.aws.calls import Source
+from extension.aws.call import Source
 from extension.parameters.parameters import Parameters
+from extension.parameters.server import Server
 from extension.process.log import Log
 from extension.settings.config import read_config
 from tests.doubles import LogLines, ManualClock
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 GET_PARAMETER = "/systemsmanager/parameters/get"
 GET_BY_PATH = "/systemsmanager/parameters/getByPath"
@@ -46,6 +47,13 @@ class Answer:
         return self.headers["X-Cache"]
 
 
+async def stop_serving(listening: socket.socket, server: Server) -> None:
+    """Do what the end of the process does for a server whose callers have disconnected."""
+    asyncio.get_running_loop().remove_reader(listening)
+    listening.close()
+    await until(lambda: not any(server._server.connections.idle))
+
+
 class RunningCache:
     """`async with RunningCache(environ) as cache`: started and, unless told otherwise, opened."""
 
@@ -70,21 +78,24 @@ class RunningCache:
         self.config = config.parameters
         self.parameters = Parameters(
             config.parameters,
-            config.sandbox,
-            self.environ,
-            self.clock,
-            Log(clock=self.clock, level=config.process.log_level, sink=self.log),
-            [self._socket],
-            open_source or self._aws,
+            sandbox=config.sandbox,
+            environ=self.environ,
+            clock=self.clock,
+            log=Log(clock=self.clock, level=config.process.log_level, sink=self.log),
+            sockets=[self._socket],
+            open_source=open_source or self.open_aws,
         )
 
-    def _aws(self) -> Source:
-        from extension.aws.clients import open_source  # noqa: PLC0415  # as the app does it
+    def open_aws(self) -> Source:
+        """Build the AWS clients as the app does."""
+        from extension.aws.credentials import SandboxCredentials  # noqa: PLC0415  # heavy
+        from extension.parameters.lazy_clients import open_source  # noqa: PLC0415  # likewise
 
-        return open_source(self.config, self.environ)
+        credentials = SandboxCredentials(self.environ)
+        return open_source(self.config, self.environ, credentials=credentials)
 
     async def __aenter__(self) -> Self:
-        self._stack.push_async_callback(self.parameters.close)
+        self._stack.push_async_callback(stop_serving, self._socket, self.parameters._server)
         await self.parameters.start()
         session = aiohttp.ClientSession(auto_decompress=False)
         self._session = await self._stack.enter_async_context(session)

@@ -1,4 +1,4 @@
-"""Calls to AWS in a few worker threads per service, each call told to the hook and, failed, logged.
+"""Runs calls to AWS in a few worker threads per service, and reports each of them.
 
 A thread cannot be cancelled. When its caller stops waiting the call is marked as abandoned, and
 the thread gives up before its next attempt. When a call finds out that its service cannot be
@@ -8,15 +8,12 @@ reached, the calls that waited for a thread meanwhile need not find it out again
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import Protocol
 
-from extension.parameters.answer import Answer
+from extension.aws.call import Answer, Call, CompletedCall, Service, Source
 from extension.aws.errors import TIMEOUT, UNREACHED, UpstreamError
-from extension.parameters.hooks import GuardedHooks, UpstreamCall
-from extension.parameters.keys import Service
 from extension.process.clock import Clock
 from extension.process.log import Log
 
@@ -24,53 +21,25 @@ LOGGED_NAME = 256
 """Characters of a name in a log line."""
 
 
-class Call:
-    """One call, shared between the event loop and the worker thread.
+class Calls:
+    """Runs at most `threads` calls to each service at once; the others wait their turn.
 
-    The thread counts `attempts` and `throttles` and leaves the `request_id`; the loop sets
-    `abandoned` once nobody waits any more.
+    `report` is called on the event loop with each call that has ended, whatever its outcome; it
+    must not raise. A call that failed is logged as well.
     """
 
     def __init__(
-        self, *, service: Service, operation: str, name: str, arguments: Mapping[str, object]
-    ) -> None:
-        self.service = service
-        self.operation = operation
-        self.name = name
-        self.arguments = arguments
-        self.attempts = 0
-        self.throttles = 0
-        self.number = 0
-        """Its place in the order in which calls came."""
-        self.request_id = ""
-        self.abandoned = False
-
-
-class Source(Protocol):
-    """AWS. Every method blocks and is called in a worker thread."""
-
-    def call(self, call: Call) -> Answer:
-        """Return the parsed answer, or raise UpstreamError."""
-
-    def session_tokens(self) -> tuple[str, ...]:
-        """Renew credentials that come from a container endpoint; return their tokens, newest last.
-
-        Empty for credentials that cannot be renewed; raises UpstreamError.
-        """
-
-    def close(self) -> None:
-        """Close idle connections; does not block."""
-
-
-class Calls:
-    """Runs calls; at most `threads` to each service at once, the others wait their turn."""
-
-    def __init__(
-        self, source: Source, *, threads: int, clock: Clock, hooks: GuardedHooks, log: Log
+        self,
+        source: Source,
+        *,
+        threads: int,
+        clock: Clock,
+        report: Callable[[CompletedCall], None],
+        log: Log,
     ) -> None:
         self._source = source
         self.clock = clock
-        self._hooks = hooks
+        self._report = report
         self._log = log
         self._threads = {
             service: ThreadPoolExecutor(threads, thread_name_prefix=service.name)
@@ -95,39 +64,33 @@ class Calls:
             code, reason = error.code, error.reason
             raise
         except Exception as error:
-            # botocore raises whatever its parsers do when the answer is rubbish.
+            # botocore raises whatever its parsers raise for an answer that makes no sense.
             code = type(error).__name__
             raise UpstreamError(code, service=call.service, transient=True) from error
         finally:
             call.abandoned = True
-            self._tell(
-                UpstreamCall(
-                    service=call.service,
+            self._complete(
+                CompletedCall(
+                    service=call.service.value,
                     operation=call.operation,
                     name=call.name,
-                    started_at=started_at,
-                    ended_at=self.clock.now(),
+                    start_ns=started_at.wall_ns,
+                    end_ns=self.clock.now().wall_ns,
                     attempts=call.attempts,
                     throttles=call.throttles,
                     code=code,
                     request_id=call.request_id,
-                    traceparent=traceparent,
+                    traceparent=traceparent or "",
                 ),
                 reason=reason,
             )
 
-    def close(self) -> None:
-        """Let the threads go; one that hangs in a call is left behind."""
-        for threads in self._threads.values():
-            threads.shutdown(wait=False, cancel_futures=True)
-        self._source.close()
-
     def _ask(self, call: Call) -> Answer:
         """Ask the source, in a worker thread."""
-        number, found = self._unreached.get(call.service, (0, None))
-        if found and call.number < number:
+        number, failure = self._unreached.get(call.service, (0, None))
+        if failure and call.number < number:
             raise UpstreamError(
-                found.code, reason=found.reason, service=call.service, transient=True
+                failure.code, reason=failure.reason, service=call.service, transient=True
             )
         try:
             return self._source.call(call)
@@ -136,8 +99,8 @@ class Calls:
                 self._unreached[call.service] = next(self._numbers), error
             raise
 
-    def _tell(self, call: UpstreamCall, *, reason: str) -> None:
-        self._hooks.upstream_call(call)
+    def _complete(self, call: CompletedCall, *, reason: str) -> None:
+        self._report(call)
         if call.code:
             self._log.error(
                 "upstream call failed",

@@ -1,14 +1,15 @@
-"""AWS through botocore, boto3's engine: two clients, called in worker threads.
+"""The botocore clients of Parameter Store and Secrets Manager, called in worker threads.
 
-HEAVY: imported after registering. boto3's own layer adds resources and transfers, which nobody uses
-here, and a tenth to the time until the first /next. What the clients need of the environment is
-passed to them; `aws_session` keeps the rest out. A bad endpoint costs its own service only.
+HEAVY: imported after registering. boto3 itself would add resources and transfers, which are not
+used here, and a tenth to the time until the first /next. The clients get their settings from
+`AwsConfig`, and `session` keeps the rest of the environment out. An unusable endpoint of one
+service does not affect the other.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004  # no connection at all, which is none of HTTPClientError
+    ConnectionError,  # noqa: A004  # no connection at all; not an HTTPClientError
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
@@ -27,11 +28,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from extension.http.proxy import BadProxyError, proxy_for
-from extension.parameters.answer import Answer
-from extension.aws.session import AwsSession
-from extension.aws.calls import Call
-from extension.parameters.lazy_clients import deadlines_s, threads
+from extension.aws.call import Answer, Call, Service
 from extension.aws.connecting import Connector
 from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import (
@@ -45,25 +42,25 @@ from extension.aws.errors import (
     is_outdated,
     is_transient,
 )
-from extension.parameters.keys import Service
 from extension.aws.reasons import reason_of
+from extension.aws.session import AwsSession
+from extension.http.proxy import BadProxyError, proxy_for
 from extension.settings.aws import AwsConfig
-from extension.settings.parameters import ParametersConfig
 from extension.settings.variable import is_http_url, read
 
 ATTEMPTS = 3
 """In total, as AWS's extension does."""
 
 CONNECT_S = 0.6
-"""Longest until the name is resolved and an address of it connected, and longest TLS handshake;
+"""Longest until the name is resolved and one of its addresses connected, and longest TLS handshake;
 AWS's endpoints are milliseconds away."""
 
 RECONNECT_PAUSE_S = 0.05
-"""Between attempts to connect. Botocore would wait for up to three seconds more; but three attempts
-that fail are reported within 2 s: Lambda ends a function of the default timeout after 3 s."""
+"""Between attempts to connect. botocore would wait for up to three seconds more; but three attempts
+that fail are reported within 2 s: Lambda's default timeout ends a function after 3 s."""
 
 READ_S = 3.0
-"""Longest wait for an answer, so that a second attempt fits into the default deadline."""
+"""Longest wait for an answer: a second attempt still fits into the default deadline."""
 
 NEVER_CONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, SSLError)
 
@@ -71,7 +68,7 @@ _CLIENTS = {
     Service.SSM: "ssm",
     Service.SECRETS_MANAGER: "secretsmanager",
 }
-"""What botocore calls each service."""
+"""botocore's name of each service."""
 
 _METHODS = {
     "GetParameter": "get_parameter",
@@ -81,29 +78,41 @@ _METHODS = {
 }
 
 
-class AwsSource:
-    """Parameter Store and Secrets Manager."""
+class AwsClients:
+    """A client for each service; building them takes a tenth of a second of CPU.
+
+    `deadline_s` is how long a call to each service may take with all its attempts; `connections`
+    is how many of each client are kept open.
+
+    Raises:
+        SettingError: the environment names no region, or one that is not valid.
+    """
 
     def __init__(
         self,
-        config: ParametersConfig,
         environ: Mapping[str, str],
         *,
-        learned: Callable[[str, str], None] = lambda *_: None,
+        credentials: SandboxCredentials,
+        deadline_s: Mapping[Service, float],
+        connections: int,
         connector: Connector | None = None,
     ) -> None:
+        self._deadline_s = deadline_s
+        self._connections = connections
         self._current = threading.local()
         self._environ = environ
         self._aws, _ = read(AwsConfig, environ)
         self._region = self._aws.region or self._aws.default_region
-        if not self._region:  # botocore itself takes an empty one for part of a host name
+        if not self._region:  # botocore would make a host name of an empty one
             raise SettingError("AWS_REGION is not set")
-        self._credentials = SandboxCredentials(environ, learned=learned)
-        self._session = AwsSession(self._credentials, connector=connector or Connector())
+        self._credentials = credentials
+        self._session = AwsSession(
+            credentials, services=tuple(_CLIENTS.values()), connector=connector or Connector()
+        )
         self._unusable: dict[Service, str] = {}
-        """What keeps a service from being asked."""
+        """The services without a client, and the reason."""
         try:
-            clients = {service: self._client(service, config) for service in _CLIENTS}
+            clients = {service: self._client(service) for service in _CLIENTS}
         except InvalidRegionError as error:
             variable = "AWS_REGION" if self._aws.region else "AWS_DEFAULT_REGION"
             raise SettingError(f"{variable} is not the name of a region") from error
@@ -112,7 +121,8 @@ class AwsSource:
     def call(self, call: Call) -> Answer:
         """Return the parsed answer, or raise UpstreamError; blocks.
 
-        What was signed before a freeze and refused after it is signed and sent again, once.
+        A request that was signed before a freeze and rejected after it is signed and sent again,
+        once.
         """
         if reason := self._unusable.get(call.service):
             raise UpstreamError(NOT_OPEN, reason=reason, service=call.service)
@@ -146,13 +156,8 @@ class AwsSource:
         except (BotoCoreError, HTTPClientError) as error:
             raise UpstreamError(type(error).__name__, transient=True) from error
 
-    def close(self) -> None:
-        """Close idle connections."""
-        for client in self._clients.values():
-            client.close()
-
-    def _client(self, service: Service, config: ParametersConfig) -> Any:
-        """Build one client, None where its endpoint or its proxy cannot be one."""
+    def _client(self, service: Service) -> Any:
+        """Build the client of a service; None if its endpoint or its proxy is not a URL."""
         variable, endpoint = self._endpoint(service)
         if endpoint and not is_http_url(endpoint):
             self._unusable[service] = f"{variable} is not an http:// or https:// URL"
@@ -162,7 +167,7 @@ class AwsSource:
             "endpoint_url": endpoint or None,
             "verify": self._authorities(),
         }
-        name, limits = _CLIENTS[service], self._limits(service, config)
+        name, limits = _CLIENTS[service], self._limits(service)
         client = self._session.client(name, **arguments, config=Config(**limits, proxies={}))
         try:
             proxy = proxy_for(client.meta.endpoint_url, self._environ)
@@ -170,7 +175,7 @@ class AwsSource:
             self._unusable[service] = str(error)
             return None
         if proxy:
-            # Only now is it known which host is asked, and NO_PROXY may name that.
+            # Only a client knows the host of its endpoint, which NO_PROXY may name.
             proxies = Config(**limits, proxies={"http": proxy, "https": proxy})
             client = self._session.client(name, **arguments, config=proxies)
         client.meta.events.register("request-created", self._before_attempt)
@@ -180,7 +185,7 @@ class AwsSource:
         return client
 
     def _endpoint(self, service: Service) -> tuple[str, str]:
-        """Return the variable that names a service's endpoint, and its value; both empty: AWS's."""
+        """Return the variable for a service's endpoint, and its value; empty for AWS's default."""
         own = {
             Service.SSM: ("AWS_ENDPOINT_URL_SSM", self._aws.ssm_endpoint),
             Service.SECRETS_MANAGER: (
@@ -195,19 +200,19 @@ class AwsSource:
         return ("AWS_ENDPOINT_URL", self._aws.endpoint) if self._aws.endpoint else ("", "")
 
     def _authorities(self) -> str | bool:
-        """Return the file of those who are trusted, True for those that botocore brings."""
+        """Return the file of trusted certificate authorities; True for those of botocore."""
         aws = self._aws
         return aws.ca_bundle or aws.requests_ca_bundle or aws.ssl_cert_file or True
 
-    def _limits(self, service: Service, config: ParametersConfig) -> dict[str, Any]:
-        """Return how a client works; no attempt outlasts the deadline, all get their share."""
-        deadline_s = deadlines_s(config)[service]
+    def _limits(self, service: Service) -> dict[str, Any]:
+        """Return a client's settings; every attempt gets its share of the deadline."""
+        deadline_s = self._deadline_s[service]
         return {
             "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
             "connect_timeout": min(CONNECT_S, deadline_s),
             "read_timeout": min(deadline_s, max(READ_S, deadline_s / ATTEMPTS)),
-            "max_pool_connections": threads(config),
-            # Go's SDK leaves judging to AWS, and clients rely on AWS's answers.
+            "max_pool_connections": self._connections,
+            # Go's SDK leaves validation to AWS, and callers rely on AWS's error codes.
             "parameter_validation": False,
             "ignore_configured_endpoint_urls": True,
             "use_fips_endpoint": self._aws.use_fips,
@@ -227,10 +232,11 @@ class AwsSource:
             call.throttles += 1
 
     def _refused(self, call: Call, error: ClientError) -> UpstreamError:
-        """Translate an answer of AWS that is an error."""
-        told, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+        """Convert an error that AWS answered."""
+        fields = error.response.get("Error", {})
+        metadata = error.response.get("ResponseMetadata", {})
         call.request_id = metadata.get("RequestId", "")
-        code, message = str(told.get("Code", "")) or UNUSABLE, str(told.get("Message", ""))
+        code, message = str(fields.get("Code", "")) or UNUSABLE, str(fields.get("Message", ""))
         can_renew = code in EXPIRED and self._credentials.are_renewable
         return UpstreamError(
             code,
@@ -242,31 +248,20 @@ class AwsSource:
         )
 
     def _failed(self, call: Call, error: Exception) -> UpstreamError:
-        """Translate what never became an answer; only network trouble is worth another try."""
-        trouble = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
+        """Convert an error without an answer of AWS; only one of the network is transient."""
+        network = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
         host = urlsplit(self._clients[call.service].meta.endpoint_url).hostname or ""
         return UpstreamError(
             type(error).__name__,
             reason=reason_of(error, host=host, named_by=self._endpoint(call.service)[0]),
             service=call.service,
-            transient=isinstance(error, trouble),
+            transient=isinstance(error, network),
         )
-
-
-def open_source(
-    config: ParametersConfig,
-    environ: Mapping[str, str],
-    *,
-    learned: Callable[[str, str], None] = lambda *_: None,
-    connector: Connector | None = None,
-) -> AwsSource:
-    """Build the clients; takes a tenth of a second of CPU."""
-    return AwsSource(config, environ, learned=learned, connector=connector)
 
 
 def _reconnect(
     attempts: int, caught_exception: Exception | None = None, **_: object
 ) -> float | None:
-    """Return the pause before AWS is connected again; None leaves it to botocore."""
+    """Return the pause before the next attempt to connect; None leaves the decision to botocore."""
     never_connected = isinstance(caught_exception, NEVER_CONNECTED)
     return RECONNECT_PAUSE_S if never_connected and attempts < ATTEMPTS else None

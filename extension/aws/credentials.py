@@ -1,7 +1,7 @@
-"""The credentials of the AWS clients: from the environment, or from the container endpoint.
+"""The sandbox's AWS credentials: from the environment, or from the container endpoint.
 
-HEAVY: imports botocore. These two are all that a sandbox has; nothing is fetched before the first
-call, so that a SnapStart snapshot holds none. botocore renews them before they expire.
+HEAVY: imports botocore. A sandbox has no other source. Nothing is fetched before the first call, so
+a SnapStart snapshot holds no credentials. botocore renews them before they expire.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from botocore.utils import (
 )
 
 MAX_TOKENS = 4
-"""Session tokens remembered: the current one and those it replaced."""
+"""Session tokens kept: the current one and those it replaced."""
 
 METHOD = "container-role"
 
@@ -37,14 +37,14 @@ FIELDS = {
     "token": "Token",
     "expiry_time": "Expiration",
 }
-"""What botocore calls the fields of the endpoint's answer."""
+"""botocore's names for the fields of the endpoint's answer."""
 
 SECRETS = {"secret_key": "AWS_SECRET_ACCESS_KEY", "token": "AWS_SESSION_TOKEN"}
-"""Those that are secret, by the names that they have in an environment."""
+"""The secret fields, with the names of the variables that hold them elsewhere."""
 
 
 class _ContainerCredentials(DeferredRefreshableCredentials):  # type: ignore[misc]  # botocore is without types
-    """Credentials that are also fetched again when AWS says that they have expired."""
+    """Credentials that are also fetched again when AWS reports them as expired."""
 
     has_expired = False
 
@@ -54,28 +54,29 @@ class _ContainerCredentials(DeferredRefreshableCredentials):  # type: ignore[mis
 
 
 class SandboxCredentials:
-    """Finds credentials; the shape of botocore's credential resolver.
+    """Resolves credentials; has the shape of botocore's credential resolver.
 
-    Every method may be called in any thread. `learned` is called with the name and the value of
-    each secret that the endpoint gives.
+    Every method may be called in any thread, and those that may ask the endpoint block.
+    `on_secret` is called, in that thread, with the name and the value of each secret that the
+    endpoint returns.
     """
 
     def __init__(
-        self, environ: Mapping[str, str], *, learned: Callable[[str, str], None] = lambda *_: None
+        self, environ: Mapping[str, str], *, on_secret: Callable[[str, str], None] = lambda *_: None
     ) -> None:
         self._environ = environ
-        self._learned = learned
+        self._on_secret = on_secret
         self._lock = threading.Lock()
         self._never = threading.Event()
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._renewable: _ContainerCredentials | None = None
         self.renewals = 0
-        """How often the clients' credentials were fetched."""
+        """How often the endpoint's credentials were renewed."""
 
     def load_credentials(self) -> Credentials | None:
-        """Return the credentials, or None when the environment names none."""
-        if constant := self._constant():
-            return constant
+        """Return the credentials, or None if the environment names no source of any."""
+        if static := self._static():
+            return static
         if self._uri() is None:
             return None
         with self._lock:
@@ -83,8 +84,8 @@ class SandboxCredentials:
                 self._renewable = _ContainerCredentials(self._renew, METHOD)
         return self._renewable
 
-    def _constant(self) -> Credentials | None:
-        """Return those that stand in the environment; when they expire is for AWS to say."""
+    def _static(self) -> Credentials | None:
+        """Return the credentials in the environment; only AWS knows when they expire."""
         key, secret, token, older = (
             self._value(f"AWS_{each}")
             for each in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "SECURITY_TOKEN")
@@ -99,17 +100,17 @@ class SandboxCredentials:
 
     @property
     def are_renewable(self) -> bool:
-        """Whether they come from a container endpoint."""
+        """Whether the credentials come from a container endpoint."""
         return self._renewable is not None
 
     def expire(self, *, since: int) -> None:
-        """Have them fetched before the next request, unless they have been after `since`."""
+        """Renew the credentials before the next request, unless `renewals` has passed `since`."""
         with self._lock:
             if self._renewable is not None and self.renewals == since:
                 self._renewable.has_expired = True
 
     def renewed_tokens(self) -> tuple[str, ...]:
-        """Ask the container endpoint; return the tokens it gave, newest last."""
+        """Ask the container endpoint; return the latest tokens that it returned, newest last."""
         if self._uri() is not None:
             self._fetch()
         with self._lock:
@@ -141,12 +142,12 @@ class SandboxCredentials:
             raise CredentialRetrievalError(provider=METHOD, error_msg="no answer") from error
         for field, name in SECRETS.items():
             if isinstance(fetched[field], str):
-                self._learned(name, fetched[field])
+                self._on_secret(name, fetched[field])
         if isinstance(fetched["token"], str) and fetched["token"]:
-            self._note(fetched["token"])
+            self._keep_token(fetched["token"])
         return fetched
 
-    def _note(self, token: str) -> None:
+    def _keep_token(self, token: str) -> None:
         with self._lock:
             if token in self._tokens:
                 self._tokens.remove(token)

@@ -1,13 +1,8 @@
-"""What can go wrong: a request that is refused, and an upstream call that fails.
-
-PURE: values and their classification; `response` alone turns them into HTTP.
-"""
+"""PURE: how a call to AWS fails, and whether another attempt may succeed."""
 
 from __future__ import annotations
 
 import re
-
-from extension.process.frozen import Frozen
 
 THROTTLING = frozenset(
     {
@@ -40,7 +35,7 @@ BROKEN = frozenset(
         "ServiceUnavailableException",
     }
 )
-"""Codes by which AWS blames itself or the network, whatever the status."""
+"""Faults of AWS or the network by their error code, whatever the HTTP status."""
 
 OUTDATED = frozenset(
     {
@@ -50,16 +45,16 @@ OUTDATED = frozenset(
         "RequestTimeTooSkewed",
     }
 )
-"""Codes that judge a signature or its time, not the caller's rights: a freeze between signing and
-sending is enough to get one."""
+"""Codes that reject a signature or its time, not the caller's rights: a freeze between signing and
+sending is enough to cause one."""
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
-"""The credentials are too old. Those of a container endpoint can be fetched again."""
+"""The credentials have expired. Those of a container endpoint can be fetched again."""
 
 UNREACHED = frozenset(
     {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
 )
-"""Names of botocore's errors for connections that never came about."""
+"""Names of botocore's errors for connections that were never established."""
 
 _TIMED = "SignatureDoesNotMatch"
 _ABOUT_TIME = re.compile(
@@ -70,31 +65,19 @@ TIMEOUT = "RequestTimeout"
 UNUSABLE = "InvalidResponse"
 BUSY = "TooManyRequests"
 NOT_OPEN = "ServiceUnavailable"
-"""Codes of our own, for what never became an answer of AWS."""
+"""Codes of our own, where there is no answer of AWS."""
 
 
 class SettingError(Exception):
-    """A setting without which no client can be built; the text names its variable."""
-
-
-class Rejection(Frozen):
-    """A request that is refused without asking AWS.
-
-    `plain`: its exact text is part of the contract, so it is never turned into JSON.
-    """
-
-    status: int
-    code: str
-    text: str
-    plain: bool = False
+    """No client can be built without this setting; the text names its variable."""
 
 
 class UpstreamError(Exception):
-    """AWS, or the way to it, failed.
+    """A call to AWS failed: AWS refused it, or it could not be reached.
 
-    `transient`: another try may succeed (throttling, a fault of the service, a timeout, a broken
-    connection, an outdated signature); false means that AWS understood and said no.
-    `reason`: the cause and what to do about it, in our own words and so fit for a log line.
+    `transient`: another attempt may succeed (throttling, a fault of the service, a timeout, a
+    broken connection, an outdated signature); false means that AWS refused the request.
+    `reason`: the cause and its remedy in our own words, which may be logged.
     """
 
     def __init__(
@@ -117,12 +100,12 @@ class UpstreamError(Exception):
 
 
 def is_transient(code: str, *, status: int, message: str = "") -> bool:
-    """Judge an answer of AWS by its error code, its text and the HTTP status."""
+    """Whether another attempt may succeed, by AWS's error code and message and the HTTP status."""
     if code in THROTTLING or code in BROKEN or is_outdated(code, message=message):
         return True
     return status == 429 or status >= 500
 
 
 def is_outdated(code: str, *, message: str) -> bool:
-    """Whether AWS refused the signature of a request: signed again, it may be accepted."""
+    """Whether AWS rejected a signature for its time: signed again, the request may be accepted."""
     return code in OUTDATED or (code == _TIMED and bool(_ABOUT_TIME.search(message)))

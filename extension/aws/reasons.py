@@ -1,7 +1,7 @@
-"""Why a call never became an answer of AWS, and what to do about it, in words for a log line.
+"""Why a call got no answer from AWS, and what to do about it, in words for a log line.
 
-PURE. Errors of libraries are named by their kind and by the system's own words, never by their
-text, which may hold a proxy's password.
+PURE. Errors of libraries are described by their type and by the operating system's message, never
+by their own text, which may contain a proxy's password.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ CREDENTIALS = (
 
 
 def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
-    """Return cause and remedy of an error of botocore; empty where its name says it all.
+    """Return the cause and remedy of a botocore error; empty if its type says enough.
 
-    `named_by` is the variable that names the host, if it is not AWS's own.
+    `named_by` is the variable that names the host, unless it is AWS's default.
     """
     match type(error).__name__:
         case "ConnectTimeoutError" | "EndpointConnectionError":
@@ -40,13 +40,13 @@ def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
 
 
 def _cause(error: Exception) -> str:
-    """Return the words of the innermost error of the system."""
-    words = [said for each in _chain(error) if (said := _said(each))]
-    return words[-1] if words else "it failed"
+    """Return the system's message from the innermost error that has one."""
+    messages = [message for each in _chain(error) if (message := _system_message(each))]
+    return messages[-1] if messages else "it failed"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it was made of."""
+    """Yield an error and the errors that caused it."""
     seen: list[BaseException] = []
     inner: object = error
     while isinstance(inner, BaseException) and inner not in seen:
@@ -60,8 +60,8 @@ def _argument(error: BaseException) -> object:
     return next((each for each in error.args if isinstance(each, BaseException)), None)
 
 
-def _said(error: BaseException) -> str:
-    """Return the words of one error, if they are the system's or OpenSSL's."""
+def _system_message(error: BaseException) -> str:
+    """Return the message of one error, if it is the system's or OpenSSL's."""
     if words := getattr(error, "verify_message", ""):
         return str(words)
     if words := getattr(error, "reason", ""):

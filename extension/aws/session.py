@@ -1,12 +1,13 @@
-"""botocore without its surroundings: no variable, no file, no profile, no metadata service.
+"""botocore's session, cut off from environment variables, files, profiles and metadata services.
 
 HEAVY: imports botocore. The environment belongs to the function, whose SDK has settings of its own
-(a profile, a defaults mode, checksums), and one that is wrong here must not cost the cache. So each
-setting has botocore's own default, and a client gets as arguments what `AwsConfig` names.
+(a profile, a defaults mode, checksums); one that is unusable here must not stop the extension. So
+every setting has botocore's default, and what `AwsConfig` names is passed to a client as arguments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,55 +30,57 @@ from urllib3.util.connection import allowed_gai_family
 
 from extension.aws.connecting import Connector
 
-CLIENTS = ("ssm", "secretsmanager")
-"""The clients that are ever built."""
-
 FROM_FILES = frozenset({"profile", "config_file", "credentials_file", "data_path"})
-"""Settings that name what is not there."""
+"""Settings that name a file, or a profile in one: a sandbox has none."""
 
 
 class _Loader(Loader):  # type: ignore[misc]  # botocore is without types
-    """Finds the models that botocore brings, without a look at the folder of each service."""
+    """Loads the models that come with botocore, without listing the folder of every service."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: Sequence[str]) -> None:
         super().__init__([self.BUILTIN_DATA_PATH], include_default_search_paths=False)
+        self._services = list(services)
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """Return the services that are asked for: the list only shows what else there is."""
+        """Return the services that clients are built for: botocore checks names against them."""
         del type_name
-        return list(CLIENTS)
+        return self._services
 
 
 class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is without types
-    """Builds clients from arguments alone; `credentials` resolves the credentials.
+    """Builds clients from arguments alone.
 
-    The clients connect by `connector`, within their connect timeout over all of it.
+    `credentials` has the shape of botocore's credential resolver; `services` are botocore's names
+    of the services that clients may be built for. The clients connect with `connector`, within
+    their connect timeout in total.
     """
 
-    def __init__(self, credentials: object, *, connector: Connector) -> None:
+    def __init__(
+        self, credentials: object, *, services: Sequence[str], connector: Connector
+    ) -> None:
         super().__init__()
         self._pools = _pools(connector)
         self.register_component("credential_provider", credentials)
-        self.register_component("data_loader", _Loader())
+        self.register_component("data_loader", _Loader(services))
         self.register_component("config_store", ConfigValueStore(mapping=_defaults()))
 
     @property
     def full_config(self) -> dict[str, Any]:
-        """Return what an empty configuration file says."""
+        """Return the content of an empty configuration file."""
         return {"profiles": {}}
 
     def get_scoped_config(self) -> dict[str, Any]:
-        """Return what an empty profile says."""
+        """Return the settings of an empty profile."""
         return {}
 
     def get_auth_token(self, **_: object) -> None:
         """Return no bearer token: requests are signed."""
 
     def client(self, name: str, **arguments: Any) -> Any:
-        """Build a client, without plugins; `verify` and a `Config` with proxies are due."""
+        """Build a client without plugins; `verify` and a `config` with proxies are required."""
         client = create_nested_client(self, name, **arguments)
-        # botocore has no argument for it; the other way would be to change urllib3 for everybody.
-        # A later botocore may have other names: then connecting takes urllib3's time again.
+        # botocore has no argument for this, and patching urllib3 would affect all its users. If a
+        # later botocore renames these attributes, connecting takes as long as urllib3 lets it.
         with suppress(AttributeError):
             http = client._endpoint.http_session  # noqa: SLF001
             http._pool_classes_by_scheme.update(self._pools)  # noqa: SLF001
@@ -85,15 +88,15 @@ class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is
 
 
 def _pools(connector: Connector) -> dict[str, type]:
-    """Return botocore's pools by scheme, with connections that are made by `connector`."""
+    """Return botocore's pools by scheme, with connections opened by `connector`."""
 
     class _Connected:
         """Replaces the step in which urllib3 resolves a name and opens a socket."""
 
         def connect(self: Any) -> None:
             try:
-                super().connect()  # type: ignore[misc]  # that of the class it is mixed into
-            except TimeoutError as error:  # urllib3 would call it the time-out of an answer
+                super().connect()  # type: ignore[misc]  # of the class this is mixed into
+            except TimeoutError as error:  # urllib3 would report it as a read timeout
                 raise ConnectTimeoutError(self, "no TLS handshake") from error
 
         def _new_conn(self: Any) -> Any:
@@ -110,7 +113,7 @@ def _pools(connector: Connector) -> dict[str, type]:
                 raise ConnectTimeoutError(self, f"{error} within {within_s:g} s") from error
             except OSError as error:
                 raise NewConnectionError(self, str(error)) from error
-            opened.settimeout(within_s)  # for the TLS handshake, and what a proxy says
+            opened.settimeout(within_s)  # for the TLS handshake and a proxy's answer
             return opened
 
     class _Plain(_Connected, AWSHTTPConnection):  # type: ignore[misc]  # botocore is without types
@@ -129,7 +132,7 @@ def _pools(connector: Connector) -> dict[str, type]:
 
 
 def _defaults() -> dict[str, ConstantProvider]:
-    """Return botocore's default for every setting."""
+    """Return a provider of botocore's default for each setting."""
     return {
         name: ConstantProvider(None if name in FROM_FILES else default)
         for name, (_, _, default, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()

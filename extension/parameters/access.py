@@ -1,22 +1,43 @@
-"""Who may ask: the session token, from this machine, under its own name.
+"""Which requests are answered: those with a session token that come from this machine.
 
-PURE. The token comes first, before path and method, as in AWS's extension; it is compared in
-constant time. A forwarded request or a foreign `Host` means that somebody's proxy or a rebound
-DNS name brought it here (OWASP: server-side request forgery, DNS rebinding).
+The token is checked first, before path and method, as in AWS's extension, and in constant time. A
+forwarded request or a foreign `Host` came through a proxy or a rebound DNS name (OWASP: server-side
+request forgery, DNS rebinding).
+
+A normal function's token is in the environment. Where credentials come from the container endpoint
+(SnapStart, Managed Instances) the function's SDK fetches them itself, and so does the extension:
+an unknown token makes it fetch them again, at most once a second, before the answer is 401.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from extension.aws.errors import Rejection
+from extension.parameters.flights import Flights
+from extension.parameters.request import Rejection
+from extension.process.clock import Clock, Instant
 
 TOKEN_HEADER = "x-aws-parameters-secrets-token"  # noqa: S105  # the header's name, not a token
 FORWARDED_HEADERS = frozenset({"x-forwarded-for", "x-forwarded-host", "forwarded", "via"})
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+RENEWAL_INTERVAL_S = 1.0
+"""Shortest time between two renewals: wrong tokens must not flood the container endpoint."""
+
+GRACE_S = 3600.0
+"""How long a replaced token stays valid: AWS accepts it too until it expires."""
+
+MAX_HELD = 4
+"""Most tokens of the container endpoint that are kept."""
+
+ENVIRONMENT = ("AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
+CONTAINER = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+
+Renew = Callable[[], Awaitable[tuple[str, ...]]]
+"""Renews the credentials; returns the latest tokens, newest last; never raises."""
 
 UNAUTHORIZED = Rejection(
     status=401,
@@ -32,21 +53,21 @@ FOREIGN_HOST = Rejection(
 )
 
 
-def given_token(headers: Mapping[str, str]) -> bytes:
-    """Return the token of a request, empty when there is none."""
+def token_of(headers: Mapping[str, str]) -> bytes:
+    """Return the token of a request, empty if it has none."""
     return headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogateescape")
 
 
-def is_accepted(given: bytes, *, accepted: Iterable[bytes]) -> bool:
-    """Compare with every accepted token, in a time that tells nothing about them."""
-    matches = [hmac.compare_digest(given, token) for token in accepted if token]
+def is_accepted(token: bytes, *, accepted: Iterable[bytes]) -> bool:
+    """Compare with every accepted token, in a time that does not depend on their content."""
+    matches = [hmac.compare_digest(token, each) for each in accepted if each]
     return any(matches)
 
 
 def refusal(headers: Mapping[str, str], target: str = "/") -> Rejection | None:
-    """Return why a request with a good token is refused all the same, None if it is not.
+    """Return why a request with a valid token is refused, None if it is not.
 
-    A target in absolute form names the host itself, and replaces the header (RFC 9112, 3.2.2).
+    A target in absolute form contains the host and overrides the header (RFC 9112, 3.2.2).
     """
     if not FORWARDED_HEADERS.isdisjoint(headers):
         return FORWARDED
@@ -62,3 +83,54 @@ def _host_name(host: str) -> str:
     if colon and port.isascii() and port.isdigit():
         return name.lower()
     return host.lower()
+
+
+class Tokens:
+    """The session tokens that are accepted, across rotation and SnapStart."""
+
+    def __init__(self, environ: Mapping[str, str], *, renew: Renew, clock: Clock) -> None:
+        self._fixed = [
+            environ[name].encode() for name in ENVIRONMENT if environ.get(name, "").strip()
+        ]
+        self._renewable = any(environ.get(name, "").strip() for name in CONTAINER)
+        self._renew = renew
+        self._clock = clock
+        self._held: dict[bytes, Instant | None] = {}  # token → when it was replaced
+        self._renewed_at: Instant | None = None
+        self._renewals: Flights[None] = Flights()
+
+    async def admits(self, token: bytes) -> bool:
+        """Whether a token is valid; may ask the container endpoint."""
+        if is_accepted(token, accepted=self._accepted()):
+            return True
+        if not token or not self._may_renew():
+            return False
+        await self._renewals.join("tokens", self._fetch)
+        return is_accepted(token, accepted=self._accepted())
+
+    def _accepted(self) -> list[bytes]:
+        if not self._held:
+            return self._fixed
+        now = self._clock.now()
+        valid = (
+            token
+            for token, replaced_at in self._held.items()
+            if replaced_at is None or now.since(replaced_at) < GRACE_S
+        )
+        return [*self._fixed, *valid]
+
+    def _may_renew(self) -> bool:
+        """Whether to renew: a second after the last answer, so that callers share a renewal."""
+        if not self._renewable or self._renewed_at is None:
+            return self._renewable
+        return self._clock.now().since(self._renewed_at) >= RENEWAL_INTERVAL_S
+
+    async def _fetch(self) -> None:
+        tokens = [token.encode() for token in await self._renew()]
+        self._renewed_at = now = self._clock.now()
+        if not tokens:
+            return
+        *older, newest = tokens
+        held = {each: self._held.get(each) or now for each in (*self._held, *older)}
+        held.pop(newest, None)
+        self._held = {**dict(list(held.items())[1 - MAX_HELD :]), newest: None}

@@ -1,22 +1,30 @@
-"""AWS's answers as the bodies that AWS's own extension sends, and as the values in them.
+"""AWS's answers as the bodies that AWS's own extension sends, byte by byte.
 
-PURE. Keys in alphabetical order with `ResultMetadata` last, every absent field `null`: the output
-structs of the AWS SDK for Go v2, marshalled.
+PURE. AWS's extension marshals the output structs of the AWS SDK for Go v2, and clients search the
+bodies by offset: compact JSON, keys in alphabetical order with `ResultMetadata` last, absent fields
+`null`, non-ASCII as UTF-8, `<`, `>`, `&` and the two line separators escaped, `[]byte` as base64,
+`time.Time` as RFC 3339 in UTC without the fraction's trailing zeros.
+Source: https://pkg.go.dev/encoding/json#Marshal
 """
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterator, Mapping
+import re
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from extension.aws.call import Answer
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.parameters.gojson import encode
 
-Answer = Mapping[str, Any]
-"""A parsed answer of botocore."""
+MS_PER_S = 1000
+
+_ESCAPES = str.maketrans(
+    {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026", "\u2028": r"\u2028", "\u2029": r"\u2029"}
+)
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Result(StrEnum):
@@ -31,19 +39,11 @@ class Result(StrEnum):
 
 
 class Served(NamedTuple):
-    """A body, and where it came from."""
+    """A body, and how it was obtained."""
 
     body: bytes
     result: Result
     age_s: float = 0.0
-
-
-class Value(NamedTuple):
-    """One value inside an answer; `secure`: it was encrypted and is readable here."""
-
-    name: str
-    value: str | bytes
-    secure: bool
 
 
 def parameter_body(answer: Answer) -> bytes:
@@ -53,8 +53,8 @@ def parameter_body(answer: Answer) -> bytes:
 
 def path_body(parameters: list[Answer]) -> bytes:
     """Return the body for all pages of GetParametersByPath together."""
-    found = [_parameter(each) for each in parameters]
-    return encode({"NextToken": None, "Parameters": found, "ResultMetadata": {}})
+    filled = [_parameter(each) for each in parameters]
+    return encode({"NextToken": None, "Parameters": filled, "ResultMetadata": {}})
 
 
 def secret_body(answer: Answer) -> bytes:
@@ -68,20 +68,20 @@ def secret_body(answer: Answer) -> bytes:
 
 def parameters_of(answer: Answer) -> list[Answer]:
     """Return the parameters of a GetParameters or GetParametersByPath answer."""
-    found: list[Answer] = _part(answer, "Parameters", list)
-    return found
+    parameters: list[Answer] = _part(answer, "Parameters", list)
+    return parameters
 
 
 def _part(answer: Answer, name: str, kind: type[Any]) -> Any:
-    """Return a field without which the answer is none: rubbish with status 200 parses to `{}`."""
-    found = answer.get(name)
-    if not isinstance(found, kind):
+    """Return a required field: what is no answer of AWS, but has status 200, parses to `{}`."""
+    part = answer.get(name)
+    if not isinstance(part, kind):
         raise UpstreamError(UNUSABLE, message=f"answer without {name}", transient=True)
-    return found
+    return part
 
 
 def _parameter(parameter: Answer) -> dict[str, Any]:
-    """Fill what is absent: pointers with null, Go's plain string and integer with theirs."""
+    """Fill absent fields as Go does: pointers with null, other types with their zero value."""
     return {
         "ARN": parameter.get("ARN"),
         "DataType": parameter.get("DataType"),
@@ -95,50 +95,6 @@ def _parameter(parameter: Answer) -> dict[str, Any]:
     }
 
 
-def parameter_values(parameter: Answer, *, decrypted: bool) -> Iterator[Value]:
-    """List the values in one parameter; a reference to a secret carries it twice."""
-    secure = decrypted and parameter.get("Type") == "SecureString"
-    values = [parameter.get("Value"), *_referred(parameter.get("SourceResult"))]
-    for value in values:
-        if value:
-            yield Value(parameter.get("Name", ""), value, secure)
-
-
-def _referred(source: str | None) -> Iterator[str | bytes]:
-    """Yield the secret in Secrets Manager's answer in JSON, not the names and dates beside it."""
-    try:
-        answer = json.loads(source or "{}")
-        fields = {str(name).lower(): value for name, value in answer.items()}
-        secret, binary = fields.get("secretstring"), fields.get("secretbinary")
-        if isinstance(secret, str):
-            yield secret
-        if isinstance(binary, str):
-            yield base64.b64decode(binary)
-    except (ValueError, AttributeError, RecursionError):
-        yield source or ""  # whatever it is
-
-
-def secret_values(answer: Answer) -> Iterator[Value]:
-    """List the values in one secret."""
-    for field in ("SecretString", "SecretBinary"):
-        if answer.get(field):
-            yield Value(answer.get("Name", ""), answer[field], secure=True)
-
-
-def values_in(body: bytes, *, decrypted: bool) -> Iterator[Value]:
-    """List the values in a body, each as it was listed in the answer that the body was made of."""
-    answer = _present(json.loads(body))
-    for each in answer.get("Parameters", [answer.get("Parameter", {})]):
-        yield from parameter_values(_present(each), decrypted=decrypted)
-    if "SecretBinary" in answer:
-        answer["SecretBinary"] = base64.b64decode(answer["SecretBinary"])
-    yield from secret_values(answer)
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def bare(body: bytes) -> str | bytes | None:
     """Return the value inside a body: text, the bytes of a binary secret, or None."""
     answer = json.loads(body)
@@ -146,6 +102,57 @@ def bare(body: bytes) -> str | bytes | None:
         text: str | None = answer["Parameter"]["Value"]
         return text
     if answer["SecretBinary"] is not None:
-        return base64.b64decode(answer["SecretBinary"])
+        return b64decode(answer["SecretBinary"])
     secret: str | None = answer["SecretString"]
     return secret
+
+
+class Number(str):
+    """A number as it was written: Python would write `1.10`, `1e3` and `-0` differently."""
+
+    __slots__ = ()
+
+
+def decode(text: str | bytes) -> object:
+    """Read JSON, keeping numbers as they are written; raises ValueError or RecursionError."""
+    if isinstance(text, str):
+        text = text.removeprefix("\ufeff")
+    return json.loads(text, parse_int=Number, parse_float=Number)
+
+
+def encode_decoded(value: object) -> bytes:
+    """Return the JSON of a value from `decode`."""
+    match value:
+        case Number():
+            return value.encode()
+        case dict():
+            members = (encode(name) + b":" + encode_decoded(each) for name, each in value.items())
+            return b"{" + b",".join(members) + b"}"
+        case list():
+            return b"[" + b",".join(map(encode_decoded, value)) + b"]"
+    return encode(value)
+
+
+def encode(value: object) -> bytes:
+    """Return the JSON of a value; half a surrogate pair becomes U+FFFD, as in Go."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    return _LONE_SURROGATE.sub("\ufffd", text.translate(_ESCAPES)).encode()
+
+
+def _plain(value: object) -> str:
+    match value:
+        case bytes():
+            return b64encode(value).decode()
+        case datetime():
+            return rfc3339(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def rfc3339(time: datetime) -> str:
+    """Write a time in UTC, to the millisecond: AWS's JSON is no more precise."""
+    utc = time.astimezone(UTC)
+    ms_since_epoch = round(utc.timestamp() * MS_PER_S)
+    seconds, ms = divmod(ms_since_epoch, MS_PER_S)
+    written = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{ms:03}".rstrip("0").rstrip(".")
+    return f"{written}{fraction}Z"

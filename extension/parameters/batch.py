@@ -1,8 +1,8 @@
-"""Cold parameters that are missed within a few milliseconds share one GetParameters call.
+"""Parameters that are missed within a few milliseconds share one GetParameters call.
 
-Opt-in, for it needs `ssm:GetParameters`. Where that is denied single calls are made from then on.
-A batch that AWS refuses for one of its names (GetParameters fails as a whole when one value cannot
-be decrypted) is asked again one by one.
+Opt-in, because it needs `ssm:GetParameters`; once that is denied, single calls are made instead.
+If AWS refuses a batch because of one name (GetParameters fails as a whole if one value cannot be
+decrypted), its names are asked for one by one.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from extension.parameters.answer import Answer, parameter_body
+from extension.aws.call import Answer, Service
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.parameters.keys import ParameterKey, Service
+from extension.parameters.answer import parameter_body
+from extension.parameters.request import ParameterKey
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log
 
 WINDOW_S = 0.003
-"""How long the first of a batch waits for company: a burst of a function's init fits into it."""
+"""How long the first key of a batch waits for others: a burst in a function's init fits into it."""
 
 MOST_NAMES = 10
-"""GetParameters takes no more."""
+"""Most names that GetParameters accepts."""
 
 REFERENCES = "/aws/reference/"
 """Parameters that stand for a secret."""
@@ -32,7 +33,7 @@ Waiting = dict[ParameterKey, asyncio.Future[bytes]]
 
 
 class Batch:
-    """Gathers keys, and hands each caller its own answer."""
+    """Gathers keys, and gives each caller its own answer."""
 
     def __init__(self, upstream: Upstream, *, log: Log) -> None:
         self._upstream = upstream
@@ -42,7 +43,7 @@ class Batch:
         self._calls: set[asyncio.Task[None]] = set()
 
     async def fetch(self, key: ParameterKey, *, traceparent: str | None) -> bytes:
-        """Return the body for one key, alone or in company."""
+        """Return the body for one key, fetched alone or in a batch."""
         gathering = self._gathering.setdefault(key.decrypt, {})
         if not self._allowed or goes_alone(key.name) or key in gathering:
             return await self._upstream.fetch(key, traceparent=traceparent)
@@ -55,8 +56,8 @@ class Batch:
             self._send(gathering, key.decrypt, traceparent)
         return await future
 
-    def _send(self, waiting: Waiting, decrypt: bool, traceparent: str | None) -> None:  # noqa: FBT001  # call_later hands arguments by position
-        """Close a batch and ask for it; the window of one that was full already finds it closed."""
+    def _send(self, waiting: Waiting, decrypt: bool, traceparent: str | None) -> None:  # noqa: FBT001  # call_later passes arguments by position
+        """Send a batch, unless it was sent already because it was full."""
         if self._gathering.get(decrypt) is not waiting:
             return
         del self._gathering[decrypt]
@@ -67,7 +68,7 @@ class Batch:
     def _landed(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
         if not call.cancelled():
-            call.exception()  # retrieved here: those who waited have been told already
+            call.exception()  # retrieved here: the callers got it from their futures
 
     async def _ask(self, waiting: Waiting, *, decrypt: bool, traceparent: str | None) -> None:
         left = waiting
@@ -76,13 +77,13 @@ class Batch:
                 left = await self._together(waiting, decrypt=decrypt, traceparent=traceparent)
             await asyncio.gather(*(self._alone(key, left[key], traceparent) for key in left))
         finally:
-            # Whatever went wrong, nobody waits for ever.
+            # Whatever went wrong, no caller waits forever.
             _fail(waiting.values(), UpstreamError(UNUSABLE, service=Service.SSM, transient=True))
 
     async def _together(
         self, waiting: Waiting, *, decrypt: bool, traceparent: str | None
     ) -> Waiting:
-        """Answer what one call can answer; return what must be asked alone."""
+        """Answer the keys that one call can answer; return those to ask for one by one."""
         names = [key.name for key in waiting]
         try:
             answer = await self._upstream.fetch_parameters(
@@ -117,7 +118,7 @@ class Batch:
 
 
 def goes_alone(name: str) -> bool:
-    """Whether an answer of GetParameters could not be told to belong to this name.
+    """Whether an answer of GetParameters could not be matched to this name.
 
     A reference to a secret is answered under the secret's name, and two selectors of one name
     (`name:3`, `name:label`) differ in a field that AWS need not send.
@@ -128,18 +129,18 @@ def goes_alone(name: str) -> bool:
 
 
 def _hand_out(answer: Answer, waiting: Waiting) -> Waiting:
-    """Answer those that were found or are unknown to AWS; return those of which it said nothing."""
-    found: dict[str, Answer] = {}
+    """Answer the keys that AWS found or does not know; return those missing from its answer."""
+    by_name: dict[str, Answer] = {}
     for parameter in answer["Parameters"]:
-        found[parameter.get("Name", "")] = parameter
-        found[parameter.get("ARN", "")] = parameter
+        by_name[parameter.get("Name", "")] = parameter
+        by_name[parameter.get("ARN", "")] = parameter
     unknown = set(answer.get("InvalidParameters", ()))
     left: Waiting = {}
     for key, future in waiting.items():
         if future.done():
             continue
-        if key.name in found:
-            future.set_result(parameter_body({"Parameter": found[key.name]}))
+        if key.name in by_name:
+            future.set_result(parameter_body({"Parameter": by_name[key.name]}))
         elif key.name in unknown:
             _fail([future], UpstreamError(NOT_FOUND, service=Service.SSM))
         else:

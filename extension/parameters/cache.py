@@ -1,7 +1,7 @@
-"""The cache: an LRU of bodies that says of each whether it is fresh, stale or absent now.
+"""The cache: an LRU of bodies, each fresh, stale or absent at a given time.
 
-PURE: the time comes in as an Instant, jitter as part of the TTL. `cachetools.TTLCache` would
-delete what has expired, and with it the value to serve while AWS is down.
+PURE: the time is an argument, and jitter is part of the TTL. `cachetools.TTLCache` would delete
+expired entries, which are still served while AWS is down.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
-from extension.parameters.keys import Key
+from extension.parameters.request import Key
 from extension.process.clock import Instant
 
 
 class Entry(NamedTuple):
-    """A body, when it came and how long it is fresh.
+    """A body, when it was fetched and how long it is fresh.
 
-    `refreshed`: it was fetched because a caller asked for a refresh; `failed_at`: the last try to
-    renew it failed then.
+    `refreshed`: it was fetched for a caller that asked for a refresh; `failed_at`: when the last
+    attempt to renew it failed.
     """
 
     body: bytes
@@ -29,8 +29,8 @@ class Entry(NamedTuple):
     failed_at: Instant | None = None
 
 
-class Found(NamedTuple):
-    """An entry as it stands now."""
+class AgedEntry(NamedTuple):
+    """An entry at the time of a lookup."""
 
     entry: Entry
     age_s: float
@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
 
 class _Entries(LRUCache[Key, Entry]):
-    """Says which key is gone, whatever removed it."""
+    """Calls `gone` with each key that is removed, for whatever reason."""
 
     def __init__(self, *, size: int, gone: Callable[[Key], None]) -> None:
         super().__init__(maxsize=size)
@@ -50,9 +50,9 @@ class _Entries(LRUCache[Key, Entry]):
 
 
 class Cache:
-    """At most `size` entries; the one that was not read for longest makes room.
+    """At most `size` entries; the least recently used one is evicted.
 
-    `gone` is called with the key of each entry that is removed, not of one that is replaced.
+    `gone` is called with the key of each entry that is removed, but not if it is replaced.
     """
 
     def __init__(
@@ -64,23 +64,23 @@ class Cache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, key: Key, *, now: Instant) -> Found | None:
-        """Return the entry if it may still be served, fresh or stale; what may not is dropped."""
+    def find(self, key: Key, *, now: Instant) -> AgedEntry | None:
+        """Return the entry if it may be served, fresh or stale; otherwise it is removed."""
         entry = self._entries.get(key)
         if entry is None:
             return None
         age_s = now.since(entry.fetched_at)
         if age_s < entry.ttl_s:
-            return Found(entry, age_s, fresh=True)
+            return AgedEntry(entry, age_s, fresh=True)
         if age_s < entry.ttl_s + self._max_stale_s:
-            return Found(entry, age_s, fresh=False)
+            return AgedEntry(entry, age_s, fresh=False)
         del self._entries[key]
         return None
 
     def store(self, key: Key, entry: Entry) -> None:
-        """Keep an entry, in place of one that may be there."""
+        """Store an entry, replacing one of the same key."""
         self._entries[key] = entry
 
     def discard(self, key: Key) -> None:
-        """Forget one entry."""
+        """Remove an entry, if there is one."""
         self._entries.pop(key, None)

@@ -1,37 +1,39 @@
-"""Single flight: callers that want the same thing at the same time share one task.
+"""Fetches that are under way: callers share them, and /next waits for them.
 
-A caller that goes away does not cancel the flight for the others, and a flight that everybody
-left still lands: its value fills the cache. A failure goes to all who wait; the next caller tries
-again.
+Single flight: callers that need the same value at the same time share one task. A caller that goes
+away does not cancel it, and a task without callers still fills the cache. A failure is raised for
+every caller that waits; the next one tries again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from extension.aws.errors import BUSY, UpstreamError
+from extension.process.clock import Clock
 
 T = TypeVar("T")
 
 MAX_FLIGHTS = 1000
-"""Flights at once: as many as the cache has entries. Callers that hang up leave flights behind."""
+"""Flights at once: as many as the cache has entries. Callers that disconnect leave theirs."""
 
 
 class Flights(Generic[T]):
-    """The tasks under way, by what they fetch."""
+    """Tasks by what they fetch."""
 
     def __init__(self) -> None:
         self._tasks: dict[Hashable, asyncio.Task[T]] = {}
 
     def under_way(self, key: Hashable) -> bool:
-        """Whether somebody is fetching this now."""
+        """Whether `key` is being fetched now."""
         return key in self._tasks
 
     async def join(self, key: Hashable, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Wait for the flight of `key`, beginning it if there is none."""
+        """Return the result of the flight for `key`, starting it if there is none."""
         task = self._tasks.get(key)
         if task is None:
             if len(self._tasks) >= MAX_FLIGHTS:
@@ -40,12 +42,42 @@ class Flights(Generic[T]):
             task.add_done_callback(partial(self._landed, key))
         return await asyncio.shield(task)
 
-    def cancel(self) -> None:
-        """End every flight; whoever waits is cancelled too."""
-        for task in self._tasks.values():
-            task.cancel()
-
     def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
         del self._tasks[key]
         if not task.cancelled():
-            task.exception()  # retrieved here: with every caller gone nobody else would
+            task.exception()  # retrieved here, in case every caller has gone
+
+
+class UnderWay:
+    """Fetches that a freeze would cut; each of them delays /next once at most."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._ends: set[asyncio.Future[None]] = set()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count the fetch in the `with` block as under way."""
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ends.add(end)
+        try:
+            yield
+        finally:
+            self._ends.discard(end)
+            end.set_result(None)
+
+    async def settle(self, *, within_s: float) -> float:
+        """Wait until no fetch is under way; return the seconds that it took.
+
+        Fetches that take longer than `within_s` are ignored from then on.
+        """
+        if not self._ends:
+            return 0.0
+        began = self._clock.now()
+        try:
+            async with asyncio.timeout(within_s):
+                while self._ends:
+                    await asyncio.wait(self._ends)
+        except TimeoutError:
+            self._ends.clear()
+        return self._clock.now().since(began)

@@ -1,19 +1,19 @@
-"""The AWS clients: built once, in a thread, by whoever needs them first."""
+"""Fetches keys from AWS with clients that are built once, in a thread, on first use."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from extension.parameters.batch import Batch
-from extension.aws.calls import Calls, Source
+from extension.aws.call import Service, Source
+from extension.aws.calls import Calls
 from extension.aws.errors import NOT_OPEN, UpstreamError
-from extension.parameters.flights import Flights
-from extension.parameters.hooks import GuardedHooks
-from extension.parameters.keys import Key, ParameterKey, Service
-from extension.parameters.under_way import UnderWay
+from extension.parameters.batch import Batch
+from extension.parameters.flights import Flights, UnderWay
+from extension.parameters.hooks import Hooks
+from extension.parameters.request import Key, ParameterKey
 from extension.parameters.upstream import Upstream
 from extension.process.clock import Clock
 from extension.process.frozen import Frozen
@@ -21,38 +21,40 @@ from extension.process.log import Log, describe
 from extension.process.waits import TimeLimit
 from extension.settings.parameters import ParametersConfig
 
+if TYPE_CHECKING:
+    from extension.aws.credentials import SandboxCredentials
+
 T = TypeVar("T")
 
 OPEN_WAIT_S = 15.0
-"""Longest that a request waits for the clients: building them takes 7 s of a 128 MB function."""
+"""Longest that a request waits for the clients: a 128 MB function takes 7 s to build them."""
 
 TOKENS_WAIT_S = 3.0
-"""How long a request with an unknown token waits for the container endpoint."""
+"""Longest that a request with an unknown token waits for the container endpoint."""
 
 DEADLINE_S = 5.0
-"""Longest call where the user set none: AWS's extension would wait for ever."""
+"""Longest call unless the user sets a timeout; AWS's extension would wait without end."""
 
 LONGEST_S = 900.0
-"""Longest deadline that makes sense: no invocation takes longer."""
+"""Longest deadline that is used: no invocation takes longer."""
 
 MOST_THREADS = 256
-"""Most calls at once to a service. AWS's extension has no limit, but urllib3 makes room for every
-connection in advance: a billion of them would be the end of the process."""
+"""Most calls at once to a service. AWS's extension has no limit, but urllib3 allocates a slot for
+every connection in advance: a billion of them would exhaust the memory."""
 
 MS_PER_S = 1000
 
 
 class _Opened(Frozen):
-    """What exists once the clients do."""
+    """The clients, and what uses them."""
 
     source: Source
-    calls: Calls
     upstream: Upstream
     batch: Batch
 
 
-class Clients:
-    """Opens a source on first use; a failure is logged, and the next use tries again."""
+class LazyClients:
+    """Builds the clients on first use; a failure is logged, and the next use tries again."""
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class Clients:
         *,
         config: ParametersConfig,
         clock: Clock,
-        hooks: GuardedHooks,
+        hooks: Hooks,
         log: Log,
     ) -> None:
         self._open_source = open_source
@@ -69,14 +71,14 @@ class Clients:
         self._hooks = hooks
         self._log = log
         self.patience_s: Callable[[], float] = lambda: OPEN_WAIT_S
-        """How long a request may wait for the clients now."""
+        """Returns how long a request may wait for the clients at this moment."""
         self.under_way = UnderWay(clock=clock)
         self._opened: _Opened | None = None
         self._openings: Flights[_Opened] = Flights()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clients")
 
     async def open(self, *, within_s: float | None = None) -> _Opened:
-        """Return the clients, building them if need be; raises UpstreamError when that fails."""
+        """Return the clients, building them if necessary; raises UpstreamError if that fails."""
         if self._opened is not None:
             return self._opened
         if within_s is None:
@@ -100,18 +102,11 @@ class Clients:
             self._log.warning("credentials could not be renewed", code=error.code)
             return ()
 
-    def close(self) -> None:
-        """Let the threads go; one that hangs is left behind."""
-        self._openings.cancel()
-        if self._opened is not None:
-            self._opened.calls.close()
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
     async def _build(self) -> _Opened:
         try:
             source = await self._in_thread(self._open_source)
         except Exception as error:
-            cause = describe(error)  # names a module that is missing, and repeats no value
+            cause = describe(error)  # names a missing module; contains no values
             self._log.error("AWS clients could not be built", error=cause)
             message = f"the AWS clients could not be built: {cause}"
             raise UpstreamError(NOT_OPEN, message=message) from error
@@ -119,12 +114,12 @@ class Clients:
             source,
             threads=threads(self._config),
             clock=self._clock,
-            hooks=self._hooks,
+            report=self._hooks.upstream_call,
             log=self._log,
         )
         upstream = Upstream(calls, deadline_s=deadlines_s(self._config), hooks=self._hooks)
         batch = Batch(upstream, log=self._log)
-        self._opened = _Opened(source=source, calls=calls, upstream=upstream, batch=batch)
+        self._opened = _Opened(source=source, upstream=upstream, batch=batch)
         return self._opened
 
     async def _within(self, seconds: float, awaitable: Awaitable[T]) -> T:
@@ -139,14 +134,29 @@ class Clients:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
+def open_source(
+    config: ParametersConfig, environ: Mapping[str, str], *, credentials: SandboxCredentials
+) -> Source:
+    """Build the AWS clients; imports botocore. Raises SettingError."""
+    from extension.aws.clients import AwsClients  # noqa: PLC0415  # heavy
+
+    return AwsClients(
+        environ,
+        credentials=credentials,
+        deadline_s=deadlines_s(config),
+        connections=threads(config),
+    )
+
+
 def deadlines_s(config: ParametersConfig) -> Mapping[Service, float]:
-    """Return the longest a call to each service may take, all attempts together."""
-    wanted_ms = {
+    """Return how long a call to each service may take with all its attempts."""
+    configured_ms = {
         Service.SSM: config.ssm_timeout_ms,
         Service.SECRETS_MANAGER: config.secrets_manager_timeout_ms,
     }
     return {
-        service: min(ms / MS_PER_S or DEADLINE_S, LONGEST_S) for service, ms in wanted_ms.items()
+        service: min(ms / MS_PER_S or DEADLINE_S, LONGEST_S)
+        for service, ms in configured_ms.items()
     }
 
 

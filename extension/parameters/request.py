@@ -1,7 +1,7 @@
-"""Path and query of a GET as a Query, or as the Rejection it gets.
+"""What a GET asks for: its path and query as a Query, or as the Rejection it is answered with.
 
-PURE. Unknown parameters are ignored, of a repeated one the first counts. Names that are encoded
-twice, or have a plus that is not encoded, are understood: they can mean nothing else.
+PURE. Unknown query parameters are ignored, and the first of a repeated one counts. Names that were
+encoded twice, or whose plus was not encoded, are accepted: they cannot mean anything else.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from extension.aws.errors import Rejection
-from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
+from extension.aws.call import Service
+from extension.process.frozen import Frozen
 
 REMEMBERED_TARGETS = 1024
-"""Parsed targets kept: a function asks the same few URLs again and again (cache size is 1000)."""
+"""Parsed targets kept: a function requests the same few URLs repeatedly (the cache has 1000
+entries by default)."""
 
 LONGEST_REMEMBERED = 1024
-"""Characters of a target worth keeping: with the number above at most a few MB."""
+"""Characters of a target that is kept: with the number above, a few MB at most."""
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SLASHES = re.compile(r"/{2,}")
@@ -28,14 +29,58 @@ _ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 
 _SWITCHES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-"""What Go's ParseBool takes, in any case."""
+"""What Go's ParseBool accepts, here in upper and lower case."""
 
-OTHER_CALLER = "roleArn"
-"""Names whose value is meant, in AWS's own agent: with a role, that of another account."""
+OTHER_ROLE = "roleArn"
+"""Selects another role in AWS's Secrets Manager agent, and with it the account of the secret."""
+
+
+class ParameterKey(NamedTuple):
+    """One parameter; a selector (`:3`, `:label`) is part of the name, as in SSM's API."""
+
+    name: str
+    decrypt: bool = False
+
+    @property
+    def service(self) -> Service:
+        """The service that has the value."""
+        return Service.SSM
+
+
+class SecretKey(NamedTuple):
+    """One version of a secret; a stage that the caller sent is always part of the key."""
+
+    name: str
+    version_id: str | None = None
+    version_stage: str | None = None
+
+    @property
+    def service(self) -> Service:
+        """The service that has the value."""
+        return Service.SECRETS_MANAGER
+
+
+class PathKey(NamedTuple):
+    """All parameters under a path."""
+
+    name: str
+    recursive: bool = False
+    decrypt: bool = False
+
+    @property
+    def service(self) -> Service:
+        """The service that has the value."""
+        return Service.SSM
+
+
+Key = ParameterKey | SecretKey | PathKey
+"""Holds everything that changes AWS's answer and nothing else: two GETs share a cache entry exactly
+if AWS would be asked the same question. Keys are tuples because every hit hashes and compares them;
+the kinds differ in the number or types of their fields, so keys of two kinds are never equal."""
 
 
 class Query(NamedTuple):
-    """What a caller wants, and in which form."""
+    """What to return, and in which form."""
 
     key: Key
     refresh: bool = False
@@ -43,12 +88,24 @@ class Query(NamedTuple):
     json_key: str = ""
 
 
+class Rejection(Frozen):
+    """A request that is refused without asking AWS.
+
+    `plain`: its exact text is part of the contract, so it is never turned into JSON.
+    """
+
+    status: int
+    code: str
+    text: str
+    plain: bool = False
+
+
 class _RefusedError(Exception):
-    """Unwinds the parser; never leaves this module."""
+    """Ends the parsing of a query; never leaves this module."""
 
 
 def read(method: str, target: str) -> Query | Rejection:
-    """Read the request target as it stands in the request line: path, then method, then query."""
+    """Read a request target as sent in the request line: path, then method, then query."""
     if len(target) > LONGEST_REMEMBERED:
         return _read(method, target)
     return _remembered(method, target)
@@ -71,7 +128,7 @@ _remembered = lru_cache(REMEMBERED_TARGETS)(_read)
 
 
 def _fields(query: str) -> dict[str, str]:
-    """Return the first value of each field, in the order of the URL; empty ones are absent."""
+    """Return the first value of each field, in the order of the URL, without empty ones."""
     if _BROKEN_ESCAPE.search(query):
         raise _RefusedError("the query has a broken percent-encoding")
     try:
@@ -81,8 +138,8 @@ def _fields(query: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for name, value in pairs:
         fields.setdefault(name, value)
-    if OTHER_CALLER in fields:
-        raise _RefusedError(f"{OTHER_CALLER} is not supported: the function's own role is used")
+    if OTHER_ROLE in fields:
+        raise _RefusedError(f"{OTHER_ROLE} is not supported: the function's own role is used")
     return fields
 
 
@@ -123,7 +180,7 @@ def _required(fields: Mapping[str, str], name: str) -> str:
 
 
 def _as_name(text: str) -> str:
-    """Undo what clients do to names beyond one encoding: no name and no ARN holds `%` or a blank.
+    """Undo what clients do to names beyond one encoding: no name or ARN holds `%` or a space.
 
     Sources: the patterns of Name in GetParameter, and of a secret's name in CreateSecret.
     """

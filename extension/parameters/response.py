@@ -1,7 +1,7 @@
-"""What the caller gets: status, headers and body of success, refusal and failure.
+"""Replies to callers: status, headers and body of a success, a refusal and a failure.
 
-PURE. The one place where an error of AWS becomes an HTTP status: always 400 with one fixed text,
-as AWS's extension does and clients expect; the real code stands in a header.
+PURE. Only here an error of AWS becomes an HTTP status: always 400 with one fixed text, as from
+AWS's extension and as clients expect; the actual error code is in a header.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from extension.aws.errors import UpstreamError
 from extension.http.messages import Reply
-from extension.parameters import gojson
+from extension.parameters import answer
 from extension.parameters.answer import Served, bare
-from extension.aws.errors import Rejection, UpstreamError
-from extension.parameters.request import Query
+from extension.parameters.request import Query, Rejection
 
 GENERIC = "an unexpected error occurred while executing request"
 JSON = "application/json"
@@ -32,16 +32,16 @@ NOT_READY = Rejection(
 
 _NOT_FOR_A_HEADER = re.compile(r"[^A-Za-z0-9._#:/+=-]")
 LONGEST_HEADER = 128
-"""Characters of a code or request id that are repeated: AWS's are shorter."""
+"""Characters of a code or request id that are sent: AWS's are shorter."""
 
 
 def success(served: Served, query: Query, *, as_json: bool = False) -> Reply:
-    """Return the value in the form that was asked for."""
+    """Return the value in the form that the query asks for."""
     if query.json_key or query.raw:
         value = bare(served.body)
         if value is None:
-            told = _invalid("the value is not text: ask without raw and jsonKey")
-            return refusal(told, as_json=as_json)
+            rejection = _invalid("the value is not text: ask without raw and jsonKey")
+            return refusal(rejection, as_json=as_json)
         if query.json_key:
             try:
                 return _bare(_at(query.json_key, value), served)
@@ -61,14 +61,14 @@ def _reply(served: Served, content_type: str, body: bytes) -> Reply:
         "Content-Type": content_type,
         "X-Cache": served.result.value,
         "Age": str(int(served.age_s)),
-        # For caching clients: they would keep a secret, perhaps on a disk.
+        # A caching client would keep a secret, perhaps on disk.
         "Cache-Control": "no-store",
     }
     return Reply(200, headers, body)
 
 
 def refusal(rejection: Rejection, *, as_json: bool = False) -> Reply:
-    """Return the answer to a request that never went to AWS."""
+    """Return the reply to a request that is refused without asking AWS."""
     if as_json and not rejection.plain:
         return _json_error(rejection.status, rejection.code, rejection.text, "", "")
     headers = {"Content-Type": TEXT, "x-amzn-errortype": rejection.code}
@@ -78,21 +78,20 @@ def refusal(rejection: Rejection, *, as_json: bool = False) -> Reply:
 
 
 def failure(error: UpstreamError, *, as_json: bool = False) -> Reply:
-    """Return the answer to a request that AWS refused or that never reached it."""
+    """Return the reply to a request that AWS refused, or that never reached AWS."""
     if as_json:
         return _json_error(400, error.code, error.message, error.request_id, error.service)
-    return Reply(
-        400, {"Content-Type": TEXT} | _told(error.code, error.request_id), GENERIC.encode()
-    )
+    headers = {"Content-Type": TEXT} | _error_headers(error.code, error.request_id)
+    return Reply(400, headers, GENERIC.encode())
 
 
 def _json_error(status: int, code: str, message: str, request_id: str, service: str) -> Reply:
     error = {"code": code, "message": message, "requestId": request_id, "service": service}
-    headers = {"Content-Type": JSON} | _told(code, request_id)
-    return Reply(status, headers, gojson.encode({"error": error}))
+    headers = {"Content-Type": JSON} | _error_headers(code, request_id)
+    return Reply(status, headers, answer.encode({"error": error}))
 
 
-def _told(code: str, request_id: str) -> dict[str, str]:
+def _error_headers(code: str, request_id: str) -> dict[str, str]:
     headers = {"x-amzn-errortype": _header(code)}
     if request_id:
         headers["x-amzn-requestid"] = _header(request_id)
@@ -100,7 +99,7 @@ def _told(code: str, request_id: str) -> dict[str, str]:
 
 
 def _header(text: str) -> str:
-    """Keep what may stand in a header: the text comes from whoever answered in AWS's place."""
+    """Remove what a header must not contain: the endpoint need not be AWS's."""
     return _NOT_FOR_A_HEADER.sub("", text)[:LONGEST_HEADER]
 
 
@@ -109,30 +108,30 @@ def _invalid(text: str) -> Rejection:
 
 
 def _at(json_key: str, value: str | bytes) -> Any:
-    """Follow dots into objects and lists; a key that itself contains the dots wins."""
-    found: Any = gojson.decode(value)
-    if isinstance(found, dict) and json_key in found:
-        return found[json_key]
+    """Follow dots into objects and lists; a key that itself contains the dots takes precedence."""
+    member: Any = answer.decode(value)
+    if isinstance(member, dict) and json_key in member:
+        return member[json_key]
     for step in json_key.split("."):
-        found = _member(found, step)
-    return found
+        member = _member(member, step)
+    return member
 
 
-def _member(holder: object, name: str) -> Any:
-    match holder:
+def _member(container: object, name: str) -> Any:
+    match container:
         case dict():
-            return holder[name]
+            return container[name]
         case list() if name.isdecimal():
-            return holder[int(name)]
+            return container[int(name)]
     raise LookupError(name)
 
 
 def _bare_form(value: object) -> tuple[str, bytes]:
     match value:
-        case gojson.Number():
+        case answer.Number():
             return JSON, value.encode()
         case str():
             return UTF8_TEXT, value.encode("utf-8", "replace")
         case bytes():
             return BINARY, value
-    return JSON, gojson.encode_decoded(value)
+    return JSON, answer.encode_decoded(value)

@@ -1,35 +1,95 @@
-"""The cache on localhost: the HTTP server around an answer, with what a caller may cost us."""
+"""HTTP on localhost: token, readiness, query and lookup of each request, and its reply."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from extension.aws.errors import UpstreamError
 from extension.http.connections import connection_limit
 from extension.http.messages import Head, Reply
 from extension.http.server import HttpServer
-from extension.aws.errors import UpstreamError
-from extension.parameters.response import failure
+from extension.parameters import access, request, response
+from extension.parameters.access import Tokens
+from extension.parameters.answer import Result, Served
+from extension.parameters.hooks import Hooks
+from extension.parameters.lookup import Lookup
+from extension.parameters.request import Query, Rejection
 from extension.process.clock import Clock, http_date
 from extension.process.log import Log
 
 BACKLOG = 4096
-"""Callers that may wait in the kernel's queue; the kernel caps it at net.core.somaxconn."""
+"""Connections that may wait in the kernel's queue; the kernel caps it at net.core.somaxconn."""
 
-STOP_S = 0.2
-"""How long stopping waits for requests under way: Lambda leaves two seconds for everything."""
+LONGEST_TRACEPARENT = 128
+"""Characters: version 00 has 55, later ones may be longer."""
 
-Answer = Callable[[str, str, Mapping[str, str]], Awaitable[Reply]]
-"""From method, request target and headers (names in lower case) to the reply."""
+Responder = Callable[[str, str, Mapping[str, str]], Awaitable[Reply]]
+"""Gets method, request target and headers (names in lower case); returns the reply."""
+
+
+class Exchange:
+    """Turns one request into its reply; `ready` and `keeps` are asked at each request."""
+
+    def __init__(
+        self,
+        *,
+        tokens: Tokens,
+        lookup: Lookup,
+        ready: Callable[[], bool],
+        keeps: Callable[[], bool],
+        json_errors: bool,
+        clock: Clock,
+        hooks: Hooks,
+    ) -> None:
+        self._tokens = tokens
+        self._lookup = lookup
+        self._ready = ready
+        self._keeps = keeps
+        self._json_errors = json_errors
+        self._clock = clock
+        self._hooks = hooks
+
+    async def reply(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
+        """Return the reply to one request; no request makes it raise."""
+        if target == "/ping" and method == "GET":
+            return response.HEALTHY
+        if not await self._tokens.admits(access.token_of(headers)):
+            return response.refusal(access.UNAUTHORIZED)
+        as_json = self._json_errors or headers.get("accept") == response.JSON
+        query = access.refusal(headers, target) or request.read(method, target)
+        if not isinstance(query, Rejection) and not self._ready():
+            query = response.NOT_READY
+        if isinstance(query, Rejection):
+            return response.refusal(query, as_json=as_json)
+        try:
+            served = await self._look_up(query, headers.get("traceparent"))
+        except UpstreamError as error:
+            return response.failure(error, as_json=as_json)
+        return response.success(served, query, as_json=as_json)
+
+    async def _look_up(self, query: Query, traceparent: str | None) -> Served:
+        if traceparent is not None and len(traceparent) > LONGEST_TRACEPARENT:
+            traceparent = None
+        began = self._clock.now()
+        try:
+            served = await self._lookup.get(query, traceparent=traceparent, keep=self._keeps())
+        except UpstreamError:
+            waited_s = self._clock.now().since(began)
+            self._hooks.answer(Result.ERROR, age_s=0.0, waited_s=waited_s)
+            raise
+        waited_s = 0.0 if served.result is Result.HIT else self._clock.now().since(began)
+        self._hooks.answer(served.result, age_s=served.age_s, waited_s=waited_s)
+        return served
 
 
 class Server:
-    """Serves `answer` on sockets."""
+    """Serves `respond` over HTTP on sockets that are bound already."""
 
     def __init__(
-        self, answer: Answer, *, sockets: Sequence[socket.socket], clock: Clock, log: Log
+        self, respond: Responder, *, sockets: Sequence[socket.socket], clock: Clock, log: Log
     ) -> None:
-        self._answer = answer
+        self._respond = respond
         self._sockets = sockets
         self._clock = clock
         self._log = log
@@ -38,27 +98,23 @@ class Server:
         )
 
     async def start(self) -> None:
-        """Accept connections; they are kept, for the function's are still good after a thaw."""
+        """Accept connections; they stay open, as the function may reuse them after a thaw."""
         await self._server.start(self._sockets, backlog=BACKLOG)
 
     async def settled(self, *, within_s: float) -> None:
         """Wait until the requests under way are answered."""
         await self._server.settled(within_s=within_s)
 
-    async def close(self) -> None:
-        """Stop; requests under way get a moment, then their connections are closed."""
-        await self._server.close(patience_s=STOP_S)
-
     async def _handle(self, head: Head, body: bytes) -> Reply:
-        del body  # there is none
+        del body  # a GET has none
         headers = head.headers
         if not head.minor:
-            # HTTP/1.0 requires no Host, and no browser speaks it, so none can be rebound.
+            # HTTP/1.0 requires no Host; browsers do not speak it, so DNS rebinding is no issue.
             headers = {"host": "localhost", **headers}
         try:
-            reply = await self._answer(head.method, head.target, headers)
-        except Exception as error:  # noqa: BLE001  # a fault of ours must not become a traceback
+            reply = await self._respond(head.method, head.target, headers)
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not end the connection
             self._log.error("request failed", error=type(error).__name__)
-            reply = failure(UpstreamError("InternalFailure"))
-        sent = {**reply.headers, "Date": http_date(self._clock.now())}
-        return Reply(reply.status, sent, reply.body)
+            reply = response.failure(UpstreamError("InternalFailure"))
+        dated = {**reply.headers, "Date": http_date(self._clock.now())}
+        return Reply(reply.status, dated, reply.body)

@@ -1,36 +1,29 @@
-"""From a key to its body: which operations AWS is asked, within one deadline over all of them."""
+"""Fetches a key from AWS: one or more operations within one deadline, and the body for callers."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from extension.parameters.answer import (
-    Answer,
-    parameter_body,
-    parameter_values,
-    parameters_of,
-    path_body,
-    secret_body,
-    secret_values,
-)
-from extension.aws.calls import Call, Calls
+from extension.aws.call import Answer, Call, Service
+from extension.aws.calls import Calls
 from extension.aws.errors import TIMEOUT, UNUSABLE, UpstreamError
-from extension.parameters.hooks import GuardedHooks
-from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey, Service
+from extension.parameters.answer import parameter_body, parameters_of, path_body, secret_body
+from extension.parameters.hooks import Hooks, parameter_values, secret_values
+from extension.parameters.request import Key, ParameterKey, PathKey, SecretKey
 from extension.process.waits import TimeLimit
 
 T = TypeVar("T")
 
 MAX_PAGES = 100
-"""Pages of 10 parameters that one getByPath reads: as many parameters as the cache has entries."""
+"""Pages of 10 parameters that one getByPath reads: together as many as the cache has entries."""
 
 
 class Upstream:
-    """Fetches keys; every fetch ends at the latest at the deadline of its service.
+    """Fetches keys; every fetch ends by the deadline of its service.
 
-    A fetch that fails after a freeze is made again, once and with all its time: its connections may
-    have died, and its attempts may be used up.
+    A fetch that fails after a freeze is repeated once with a new deadline: its connections may be
+    dead, and its attempts used up.
     """
 
     def __init__(
@@ -38,7 +31,7 @@ class Upstream:
         calls: Calls,
         *,
         deadline_s: Mapping[Service, float],
-        hooks: GuardedHooks,
+        hooks: Hooks,
     ) -> None:
         self._calls = calls
         self._deadline_s = deadline_s
@@ -79,7 +72,7 @@ class Upstream:
             arguments={"Names": names, "WithDecryption": decrypt},
         )
         answer = await self._calls.run(call, traceparent=traceparent)
-        self._tell_values(parameters_of(answer), decrypted=decrypt)
+        self._report_values(parameters_of(answer), decrypted=decrypt)
         return answer
 
     async def _parameter(self, key: ParameterKey, traceparent: str | None) -> bytes:
@@ -91,11 +84,11 @@ class Upstream:
         )
         answer = await self._calls.run(call, traceparent=traceparent)
         body = parameter_body(answer)
-        self._tell_values([answer["Parameter"]], decrypted=key.decrypt)
+        self._report_values([answer["Parameter"]], decrypted=key.decrypt)
         return body
 
     async def _secret(self, key: SecretKey, traceparent: str | None) -> bytes:
-        sent = {
+        arguments = {
             "SecretId": key.name,
             "VersionId": key.version_id,
             "VersionStage": key.version_stage,
@@ -104,7 +97,7 @@ class Upstream:
             service=Service.SECRETS_MANAGER,
             operation="GetSecretValue",
             name=key.name,
-            arguments={name: value for name, value in sent.items() if value is not None},
+            arguments={name: value for name, value in arguments.items() if value is not None},
         )
         answer = await self._calls.run(call, traceparent=traceparent)
         body = secret_body(answer)
@@ -118,7 +111,7 @@ class Upstream:
             "Recursive": key.recursive,
             "WithDecryption": key.decrypt,
         }
-        found: list[Answer] = []
+        parameters: list[Answer] = []
         for _ in range(MAX_PAGES):
             call = Call(
                 service=Service.SSM,
@@ -127,16 +120,16 @@ class Upstream:
                 arguments=arguments,
             )
             answer = await self._calls.run(call, traceparent=traceparent)
-            found += parameters_of(answer)
+            parameters += parameters_of(answer)
             if not answer.get("NextToken"):
-                self._tell_values(found, decrypted=key.decrypt)
-                return path_body(found)
+                self._report_values(parameters, decrypted=key.decrypt)
+                return path_body(parameters)
             arguments = {**arguments, "NextToken": answer["NextToken"]}
         raise UpstreamError(
             UNUSABLE, message=f"more than {MAX_PAGES} pages under the path", service=Service.SSM
         )
 
-    def _tell_values(self, parameters: list[Answer], *, decrypted: bool) -> None:
+    def _report_values(self, parameters: list[Answer], *, decrypted: bool) -> None:
         for parameter in parameters:
             for value in parameter_values(parameter, decrypted=decrypted):
                 self._hooks.value(value)

@@ -150,7 +150,7 @@ async def test_process_with_a_time_zone(cache: RunningCache) -> None:
     """Dates are UTC whatever TZ says: a whole process, for TZ is read once."""
     program = (
         "from datetime import datetime\n"
-        "from extension.parameters.gojson import rfc3339\n"
+        "from extension.parameters.answer import rfc3339\n"
         "print(rfc3339(datetime.fromtimestamp(1668586960.362).astimezone()))"
     )
     output = await _run(sys.executable, "-c", program, TZ="America/New_York", PYTHONPATH=".")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 
+from extension.aws.call import CompletedCall, Service
 from extension.parameters.answer import Result
-from extension.parameters.hooks import UpstreamCall
-from extension.parameters.keys import Service
 from tests.contract.conftest import Serve
 from tests.fake_aws import (
     BROKEN,
@@ -48,19 +47,19 @@ async def test_values_are_told_to_the_redactor(aws: FakeAws, serve: Serve) -> No
 
 async def test_upstream_calls_are_told(aws: FakeAws, cache: RunningCache) -> None:
     """One record a call: operation, name, times, attempts, throttles, outcome, traceparent."""
-    calls: list[UpstreamCall] = []
+    calls: list[CompletedCall] = []
     cache.parameters.hooks.on_upstream_call = calls.append
     began = cache.clock.now()
     aws.faults.append(THROTTLED)
     traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
     await cache.secret("secretId=n", traceparent=traceparent)
     await cache.parameter("name=/nope", traceparent="x" * 1000)
-    assert calls[0] == UpstreamCall(
+    assert calls[0] == CompletedCall(
         service=Service.SECRETS_MANAGER,
         operation="GetSecretValue",
         name="n",
-        started_at=began,
-        ended_at=began,
+        start_ns=began.wall_ns,
+        end_ns=began.wall_ns,
         attempts=2,
         throttles=1,
         code="",
@@ -70,7 +69,7 @@ async def test_upstream_calls_are_told(aws: FakeAws, cache: RunningCache) -> Non
     assert (calls[1].code, calls[1].attempts, calls[1].traceparent) == (
         "ParameterNotFound",
         1,
-        None,
+        "",
     )
 
 

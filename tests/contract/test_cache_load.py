@@ -48,19 +48,6 @@ async def test_hit_is_served_while_every_slot_hangs(aws: FakeAws, cache: Running
     await asyncio.gather(*hanging)
 
 
-async def test_threads_that_hang_do_not_hold_up_closing(aws: FakeAws) -> None:
-    """`close` returns while calls are under way."""
-    async with RunningCache(aws.environment) as cache:
-        aws.hold()
-        asking = asyncio.create_task(cache.secret("secretId=n"))
-        await until(lambda: aws.waiting == 1)
-        await cache.parameters.close()
-        assert aws.waiting == 1
-        results = await asyncio.gather(asking, return_exceptions=True)
-        assert isinstance(results[0], Exception)
-        aws.release()
-
-
 async def test_slot_is_free_again_after_a_timeout(aws: FakeAws, serve: Serve) -> None:
     """A call given up at its deadline leaves its thread soon: later GETs are served."""
     cache = await serve(SECRETS_MANAGER_TIMEOUT_MILLIS="3000")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from extension.parameters import parameters, prefetch
+from extension.parameters import parameters, references
 from tests.contract.conftest import Serve
 from tests.fake_aws import (
     ARN_OF_PARAMETER,
@@ -24,7 +24,7 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """A prefetch is given up when AWS hangs, and not when the machine does."""
     monkeypatch.setattr(parameters, "OPEN_WAIT_S", PATIENCE_S)
     if "hangs" not in request.node.name:
-        monkeypatch.setattr(prefetch, "PREFETCH_S", PATIENCE_S)
+        monkeypatch.setattr(references, "PREFETCH_S", PATIENCE_S)
 
 
 LIST = "ssm:/a/b, ssm+decrypt:/a/secure,secretsmanager:n"

@@ -7,8 +7,7 @@ import threading
 
 import pytest
 
-from extension.aws.calls import Source
-from extension.aws.clients import open_source
+from extension.aws.call import Source
 from extension.platform.events import Invoke
 from tests.contract.conftest import Serve
 from tests.fake_aws import FakeAws
@@ -56,7 +55,7 @@ async def test_request_before_the_clients_exist_is_held(aws: FakeAws) -> None:
 
     def slowly() -> Source:
         may_open.wait()
-        return open_source(cache.config, aws.environment)
+        return cache.open_aws()
 
     cache = RunningCache(aws.environment, open_source=slowly, opened=False)
     async with cache:
@@ -82,7 +81,7 @@ async def test_clients_that_cannot_be_built(aws: FakeAws) -> None:
         attempts += 1
         if attempts == 1:
             raise ValueError("secret words")
-        return open_source(cache.config, aws.environment)
+        return cache.open_aws()
 
     cache = RunningCache(aws.environment, open_source=fails_once, opened=False)
     async with cache:

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from extension.aws.clients import ATTEMPTS, CONNECT_S, RECONNECT_PAUSE_S, AwsClients
 from extension.aws.connecting import Address, Connector, Resolve
-from extension.aws.clients import ATTEMPTS, CONNECT_S, RECONNECT_PAUSE_S, AwsSource
+from extension.aws.credentials import SandboxCredentials
+from extension.parameters.lazy_clients import deadlines_s, threads
 from extension.settings.config import read_config
 from tests.blackholes import full_backlog
 from tests.certificates import write_certificate
@@ -42,10 +44,16 @@ def blackholes() -> Iterator[list[tuple[str, int]]]:
         yield [("127.0.0.1", stack.enter_context(full_backlog())) for _ in range(8)]
 
 
-def opening(environ: dict[str, str], resolve: Resolve) -> Callable[[], AwsSource]:
+def opening(environ: dict[str, str], resolve: Resolve) -> Callable[[], AwsClients]:
     """Return what opens the clients with a resolver of its own."""
     config = read_config(environ)[0].parameters
-    return lambda: AwsSource(config, environ, connector=Connector(resolve=resolve))
+    return lambda: AwsClients(
+        environ,
+        credentials=SandboxCredentials(environ),
+        deadline_s=deadlines_s(config),
+        connections=threads(config),
+        connector=Connector(resolve=resolve),
+    )
 
 
 @asynccontextmanager

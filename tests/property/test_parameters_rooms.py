@@ -8,12 +8,10 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extension.parameters.answer import encode
 from extension.parameters.cache import Cache, Entry
-from extension.aws.errors import Rejection
-from extension.parameters.gojson import encode
-from extension.parameters.keys import ParameterKey, SecretKey
-from extension.parameters.prefetch import read_list
-from extension.parameters.request import Query, read
+from extension.parameters.references import read_list
+from extension.parameters.request import ParameterKey, Query, Rejection, SecretKey, read
 from tests.doubles import ManualClock
 
 values = st.recursive(

@@ -74,7 +74,7 @@ async def sent(form: str, *, secret: str, as_json: bool) -> tuple[bytes, Health]
     telemetry = build(post, health, as_json=as_json, secret=secret)
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
     telemetry.pipeline.cache_called(
-        CacheCall(service="SSM", operation="GetParameter", entry=form, start_ns=given.ns(1),
+        CacheCall(service="SSM", operation="GetParameter", name=form, start_ns=given.ns(1),
                   end_ns=given.ns(1.1), code=form, request_id=form)
     )  # fmt: skip
     await telemetry.reader.receive(given.delivery(*events(form)))

@@ -139,7 +139,6 @@ def test_calls_depend_on_the_ttl(ttl_s: int, calls: int) -> None:
         for _ in range(6):
             await sandbox.get("/name")
             clock.advance(1)
-        sandbox.close()
         return source.calls.total()
 
     assert asyncio.run(ask()) == calls
@@ -152,7 +151,6 @@ def test_batched_parameters_share_a_call() -> None:
         source = CountingSource()
         sandbox = Sandbox(source, ManualClock(), replace(ParametersConfig(), batch=batch))
         await asyncio.gather(*(sandbox.get(f"/{number}") for number in range(12)))
-        sandbox.close()
         return dict(source.calls)
 
     assert asyncio.run(ask(batch=False)) == {"GetParameter": 12}

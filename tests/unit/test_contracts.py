@@ -40,6 +40,9 @@ def broken(tree: Path) -> str:
         ("http/newcomer.py", "import botocore.session"),
         ("telemetry/export/newcomer.py", "from opentelemetry.sdk.resources import Resource"),
         ("telemetry/newcomer.py", "from extension.parameters import answer"),
+        ("aws/newcomer.py", "from extension.parameters import answer"),
+        ("aws/newcomer.py", "import threading"),
+        ("aws/newcomer.py", "import botocore.session"),
         ("process/newcomer.py", "from extension.settings import variable"),
     ],
 )

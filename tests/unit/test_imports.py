@@ -59,6 +59,7 @@ def test_until_next_only_built_in_modules_are_imported() -> None:
         ("import extension.opening", AFTER_REGISTERING),
         ("import extension.telemetry.early", AFTER_REGISTERING),
         ("import extension.parameters.parameters", AFTER_REGISTERING),
+        ("import extension.aws.calls", AFTER_REGISTERING),
         ("import extension.aws.clients", {"aiohttp", "boto3", "s3transfer"}),
         ("import extension.telemetry.otlp.exporter", {"boto3", "botocore", "requests"}),
     ],
@@ -75,6 +76,7 @@ def test_a_room_does_not_load_what_another_one_needs(statement: str, light_of: s
         ("import extension.telemetry.otlp.exporter", {"aiohttp", "opentelemetry.proto"}),
         ("import extension.telemetry.otlp.encoder", {"opentelemetry.sdk.trace"}),
         ("import extension.aws.clients", {"botocore.session", "botocore.config"}),
+        ("import extension.aws.credentials", {"botocore.credentials"}),
         ("import extension.telemetry.export.post", {"aiohttp"}),
     ],
 )

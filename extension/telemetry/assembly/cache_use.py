@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from extension.aws.call import CompletedCall
 from extension.process.frozen import Frozen
 from extension.telemetry.reading.xray import TraceContext
 
@@ -18,22 +19,8 @@ MAX_CALLS = 256
 metrics count them all."""
 
 
-class CacheCall(Frozen):
-    """One call to AWS, all its attempts together; `code` is empty for success.
-
-    `traceparent` is that of the GET which caused it, if that carried one.
-    """
-
-    service: str
-    operation: str
-    entry: str
-    start_ns: int
-    end_ns: int
-    attempts: int = 1
-    throttles: int = 0
-    code: str = ""
-    request_id: str = ""
-    traceparent: str = ""
+CacheCall = CompletedCall
+"""One call of the cache to AWS, with all its attempts."""
 
 
 class CacheAnswer(Frozen):

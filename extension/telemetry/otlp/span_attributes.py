@@ -77,7 +77,7 @@ def call_attributes(call: CacheCall, *, region: str) -> Attributes:
         names.RPC_METHOD: call.operation,
         names.CLOUD_REGION: region,
         names.AWS_REQUEST_ID: call.request_id,
-        names.ENTRY: call.entry,
+        names.ENTRY: call.name,
         names.ATTEMPTS: call.attempts,
         names.THROTTLES: call.throttles,
         names.ERROR_TYPE: call.code,

@@ -1,18 +1,16 @@
-"""boto3 behind the seam, against the fake."""
+"""The AWS clients, against a fake AWS."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import closing
 
 import pytest
 
-from extension.aws.calls import Call
+from extension.aws.call import Call, Service
+from extension.aws.clients import ATTEMPTS, AwsClients
+from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import TIMEOUT, UpstreamError
-from extension.parameters.keys import Service
-from extension.aws.clients import ATTEMPTS, AwsSource, open_source
-from extension.settings.parameters import ParametersConfig
 from tests.fake_aws import REQUEST_ID, THROTTLED, AwsRequest, FakeAws, Fault
 
 
@@ -25,10 +23,14 @@ async def aws() -> AsyncIterator[FakeAws]:
 
 
 @pytest.fixture
-async def source(aws: FakeAws) -> AsyncIterator[AwsSource]:
+async def source(aws: FakeAws) -> AwsClients:
     """Clients that ask the fake."""
-    with closing(open_source(ParametersConfig(), aws.environment)) as opened:
-        yield opened
+    return AwsClients(
+        aws.environment,
+        credentials=SandboxCredentials(aws.environment),
+        deadline_s=dict.fromkeys(Service, 5.0),
+        connections=3,
+    )
 
 
 def _call() -> Call:
@@ -40,8 +42,8 @@ def _call() -> Call:
     )
 
 
-async def test_call_counts_its_attempts(aws: FakeAws, source: AwsSource) -> None:
-    """Attempts, throttles and request id stand in the call, whose owner may look at any time."""
+async def test_call_counts_its_attempts(aws: FakeAws, source: AwsClients) -> None:
+    """Attempts, throttles and the request id are in the call, readable at any time."""
     call = _call()
     aws.faults.extend([THROTTLED, Fault(status=500, code="InternalServiceError")])
     answer = await asyncio.to_thread(source.call, call)
@@ -49,8 +51,8 @@ async def test_call_counts_its_attempts(aws: FakeAws, source: AwsSource) -> None
     assert (call.attempts, call.throttles, call.request_id) == (3, 1, REQUEST_ID)
 
 
-async def test_abandoned_call_makes_no_further_attempt(aws: FakeAws, source: AwsSource) -> None:
-    """A thread that nobody waits for gives its slot back before the next attempt."""
+async def test_abandoned_call_makes_no_further_attempt(aws: FakeAws, source: AwsClients) -> None:
+    """A thread whose caller has gone becomes free before the next attempt."""
     call = _call()
 
     def abandon(_: AwsRequest) -> Fault:
@@ -63,7 +65,7 @@ async def test_abandoned_call_makes_no_further_attempt(aws: FakeAws, source: Aws
     assert (call.attempts, len(aws.requests)) == (1, 1)
 
 
-async def test_errors_carry_what_aws_told(aws: FakeAws, source: AwsSource) -> None:
+async def test_errors_carry_what_aws_answered(aws: FakeAws, source: AwsClients) -> None:
     """Code, message, request id and whether it is worth another try."""
     aws.fault = lambda _: THROTTLED
     call = _call()
@@ -80,6 +82,6 @@ async def test_errors_carry_what_aws_told(aws: FakeAws, source: AwsSource) -> No
     assert call.attempts == ATTEMPTS
 
 
-async def test_credentials_of_the_environment_cannot_be_renewed(source: AwsSource) -> None:
-    """There is nobody to ask."""
+async def test_credentials_of_the_environment_cannot_be_renewed(source: AwsClients) -> None:
+    """They have no endpoint that could be asked."""
     assert source.session_tokens() == ()

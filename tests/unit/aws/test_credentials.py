@@ -1,4 +1,4 @@
-"""Session tokens of the container endpoint, noted by many threads at once."""
+"""Session tokens of the container endpoint, kept by many threads at once."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class SlowTokens(deque[str]):
         return found
 
 
-def test_threads_that_note_one_token_do_not_disturb_each_other() -> None:
-    """Worker threads renew the credentials, each when it finds them too old."""
+def test_threads_that_keep_the_same_token_do_not_interfere() -> None:
+    """Several worker threads may renew the credentials at the same time."""
     credentials = SandboxCredentials({})
     credentials._tokens = tokens = SlowTokens()
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(credentials._note, ["t", "t"]))
+        list(threads.map(credentials._keep_token, ["t", "t"]))
     assert not tokens.have_met
     assert credentials.renewed_tokens() == ("t",)

@@ -11,9 +11,9 @@ from extension.parameters.access import (
     FOREIGN_HOST,
     FORWARDED,
     TOKEN_HEADER,
-    given_token,
     is_accepted,
     refusal,
+    token_of,
 )
 
 
@@ -54,8 +54,8 @@ def test_empty_token_is_never_accepted() -> None:
 def test_token_may_hold_any_bytes() -> None:
     """Header bytes beyond UTF-8 arrive as surrogates, and are compared, not refused loudly."""
     headers = {TOKEN_HEADER: b"\xff\xfe".decode("utf-8", "surrogateescape")}
-    assert given_token(headers) == b"\xff\xfe"
-    assert given_token({}) == b""
+    assert token_of(headers) == b"\xff\xfe"
+    assert token_of({}) == b""
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:2773", "[::1]:80", "[::1]", "LOCALHOST"])

@@ -1,19 +1,20 @@
-"""AWS's answers as bodies, and the values in them."""
+"""AWS's answers as bodies, in JSON as Go writes it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
+from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.answer import (
     bare,
+    encode,
     parameter_body,
-    parameter_values,
     path_body,
+    rfc3339,
     secret_body,
-    secret_values,
-    values_in,
 )
-from extension.aws.errors import UNUSABLE, UpstreamError
 
 
 def test_absent_fields_are_those_of_go() -> None:
@@ -39,41 +40,54 @@ def test_answer_without_its_main_field_is_unusable(rubbish: dict[str, object]) -
         assert (raised.value.code, raised.value.transient) == (UNUSABLE, True)
 
 
-def test_values_of_a_parameter() -> None:
-    """Decrypted ones are secure; a reference carries its secret twice."""
-    secure = {"Name": "n", "Type": "SecureString", "Value": "v", "SourceResult": "r"}
-    found = list(parameter_values(secure, decrypted=True))
-    assert [(each.value, each.secure) for each in found] == [("v", True), ("r", True)]
-    assert [each.secure for each in parameter_values(secure, decrypted=False)] == [False, False]
-    plain = {"Name": "n", "Type": "String", "Value": "v"}
-    assert [each.secure for each in parameter_values(plain, decrypted=True)] == [False]
-
-
-def test_values_of_a_secret() -> None:
-    """Always secure; empty ones are none."""
-    assert [each.value for each in secret_values({"Name": "n", "SecretString": "s"})] == ["s"]
-    assert [each.value for each in secret_values({"Name": "n", "SecretBinary": b"b"})] == [b"b"]
-    assert list(secret_values({"Name": "n", "SecretString": ""})) == []
-
-
-@pytest.mark.parametrize("value", ["v", "<&> \u2028 ä", '{"a": 1}'])
-@pytest.mark.parametrize("name", ["n", None])
-def test_values_in_a_body_are_those_of_the_answer(name: str | None, value: str) -> None:
-    """What the cache holds is listed as it was when it arrived."""
-    named = {} if name is None else {"Name": name}
-    parameter = {**named, "Type": "SecureString", "Value": value, "SourceResult": "r"}
-    from_answer = list(parameter_values(parameter, decrypted=True))
-    body = parameter_body({"Parameter": parameter})
-    assert list(values_in(body, decrypted=True)) == from_answer
-    assert list(values_in(path_body([parameter] * 2), decrypted=True)) == from_answer * 2
-    for told in ({"SecretString": value}, {"SecretBinary": value.encode()}):
-        secret = {**named, "ARN": "a", **told}
-        assert list(values_in(secret_body(secret), decrypted=False)) == list(secret_values(secret))
-
-
 def test_bare_values() -> None:
     """Text, bytes, or none."""
     assert bare(parameter_body({"Parameter": {"Value": "<v>"}})) == "<v>"
     assert bare(secret_body({"ARN": "a", "SecretString": "s"})) == "s"
     assert bare(secret_body({"ARN": "a", "SecretBinary": b"\x00"})) == b"\x00"
     assert bare(parameter_body({"Parameter": {}})) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"b": 1, "a": None}, b'{"b":1,"a":null}'),
+        ("<>&", b'"\\u003c\\u003e\\u0026"'),
+        ("\u2028\u2029", b'"\\u2028\\u2029"'),
+        ("ü", '"ü"'.encode()),
+        ("\U0001f511", '"\U0001f511"'.encode()),
+        ("\ud83d", '"\ufffd"'.encode()),
+        ('"\\\n\t\x01', b'"\\"\\\\\\n\\t\\u0001"'),
+        (b"\x00\xff", b'"AP8="'),
+        (b"", b'""'),
+        ([True, False, 1.5], b"[true,false,1.5]"),
+    ],
+)
+def test_json_of_go(value: object, written: bytes) -> None:
+    """Compact, escaped like Go, UTF-8."""
+    assert encode(value) == written
+
+
+def test_what_has_no_json_is_refused() -> None:
+    """An error, not a guess."""
+    with pytest.raises(TypeError, match="object"):
+        encode(object())
+
+
+@pytest.mark.parametrize(
+    ("moment", "written"),
+    [
+        (datetime(2022, 11, 16, 8, 22, 40, 362_000, UTC), "2022-11-16T08:22:40.362Z"),
+        (datetime(2022, 11, 16, 8, 22, 40, 360_000, UTC), "2022-11-16T08:22:40.36Z"),
+        (datetime(2022, 11, 16, 8, 22, 40, 0, UTC), "2022-11-16T08:22:40Z"),
+        (datetime(2022, 12, 31, 23, 59, 59, 999_600, UTC), "2023-01-01T00:00:00Z"),
+        (
+            datetime(2022, 11, 16, 3, 22, 40, 0, timezone(timedelta(hours=-5))),
+            "2022-11-16T08:22:40Z",
+        ),
+        (datetime(1969, 12, 31, 23, 59, 59, 500_000, UTC), "1969-12-31T23:59:59.5Z"),
+    ],
+)
+def test_times(moment: datetime, written: str) -> None:
+    """UTC, to the millisecond, without trailing zeros."""
+    assert rfc3339(moment) == written

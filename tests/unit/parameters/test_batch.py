@@ -7,11 +7,12 @@ import json
 
 import pytest
 
-from extension.parameters.batch import Batch, goes_alone
+from extension.aws.call import Service
 from extension.aws.calls import Calls
 from extension.aws.errors import UpstreamError
-from extension.parameters.hooks import GuardedHooks, Hooks
-from extension.parameters.keys import ParameterKey, Service
+from extension.parameters.batch import Batch, goes_alone
+from extension.parameters.hooks import Hooks
+from extension.parameters.request import ParameterKey
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log
 from tests.doubles import DictSource, LogLines, ManualClock
@@ -26,8 +27,8 @@ class Bench:
     def __init__(self, source: DictSource) -> None:
         clock = ManualClock()
         log = Log(clock=clock, sink=LogLines())
-        hooks = GuardedHooks(Hooks(), log=log)
-        self.calls = Calls(source, threads=3, clock=clock, hooks=hooks, log=log)
+        hooks = Hooks(log=log)
+        self.calls = Calls(source, threads=3, clock=clock, report=hooks.upstream_call, log=log)
         deadline_s = dict.fromkeys(Service, 60.0)
         self.batch = Batch(Upstream(self.calls, deadline_s=deadline_s, hooks=hooks), log=log)
 

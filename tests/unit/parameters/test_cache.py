@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extension.parameters.cache import Cache, Entry
-from extension.parameters.keys import ParameterKey
+from extension.parameters.request import ParameterKey
 from tests.doubles import ManualClock
 
 KEY = ParameterKey("a")

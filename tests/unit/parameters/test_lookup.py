@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from extension.parameters.answer import Result
+from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
-from extension.parameters.keys import Key, ParameterKey, Service
+from extension.parameters.answer import Result
 from extension.parameters.lookup import Lookup, Policy
-from extension.parameters.request import Query
+from extension.parameters.request import Key, ParameterKey, Query
 from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 from tests.waiting import until

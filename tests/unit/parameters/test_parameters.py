@@ -1,4 +1,4 @@
-"""The life of the job: start, open, first invocation, close."""
+"""The life of the cache: start, open, first invocation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ import sys
 
 import pytest
 
-from extension.parameters.lazy_clients import DEADLINE_S, LONGEST_S, MOST_THREADS, deadlines_s, threads
-from extension.parameters.keys import Service
+from extension.aws.call import Service
+from extension.parameters.lazy_clients import (
+    DEADLINE_S,
+    LONGEST_S,
+    MOST_THREADS,
+    deadlines_s,
+    threads,
+)
 from extension.settings.parameters import ParametersConfig
 from tests.doubles import DictSource
 from tests.running_cache import RunningCache
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import until
 
 ENVIRON = {"AWS_SESSION_TOKEN": "t"}
 
@@ -53,32 +59,6 @@ async def test_opening_never_raises() -> None:
     async with RunningCache(ENVIRON, open_source=fail) as cache:
         assert cache.log.parsed[0]["error"] == "RuntimeError"
         assert "hunter2" not in "".join(cache.log.lines)
-
-
-async def test_closing_closes_the_source_and_is_repeatable() -> None:
-    """Also when it was never opened."""
-    source = DictSource(values={"n": "s"})
-    async with RunningCache(ENVIRON, open_source=lambda: source) as cache:
-        assert (await cache.secret("secretId=n")).status == 200
-        await cache.parameters.close()
-        await cache.parameters.close()
-        assert source.closed
-    async with RunningCache(ENVIRON, open_source=lambda: source, opened=False) as cache:
-        await cache.parameters.close()
-
-
-async def test_closing_does_not_wait_for_a_thread() -> None:
-    """A call that hangs for ever is left behind."""
-    source = DictSource(values={"n": "s"})
-    source.hold()
-    async with RunningCache(ENVIRON, open_source=lambda: source) as cache:
-        asking = asyncio.create_task(cache.secret("secretId=n"))
-        await until(lambda: source.calls)
-        async with asyncio.timeout(PATIENCE_S):
-            await cache.parameters.close()
-        await asyncio.wait([asking])
-        asking.exception()
-    source.release()
 
 
 async def test_late_flight_after_every_caller_left_fills_the_cache() -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from extension.aws.errors import Rejection
-from extension.parameters.keys import ParameterKey, PathKey, SecretKey
-from extension.parameters.request import LONGEST_REMEMBERED, Query, read
+from extension.parameters.request import (
+    LONGEST_REMEMBERED,
+    ParameterKey,
+    PathKey,
+    Query,
+    Rejection,
+    SecretKey,
+    read,
+)
 
 PARAMETER = "/systemsmanager/parameters/get"
 PATH = "/systemsmanager/parameters/getByPath"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from extension.aws.errors import UpstreamError, is_transient
 from extension.parameters.access import UNAUTHORIZED
-from extension.aws.errors import Rejection, UpstreamError, is_transient
+from extension.parameters.request import Rejection
 from extension.parameters.response import GENERIC, LONGEST_HEADER, NOT_READY, failure, refusal
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from extension.parameters.tokens import GRACE_S, MAX_HELD, RENEWAL_INTERVAL_S, Tokens
+from extension.parameters.access import GRACE_S, MAX_HELD, RENEWAL_INTERVAL_S, Tokens
 from tests.doubles import ManualClock
 from tests.waiting import until
 

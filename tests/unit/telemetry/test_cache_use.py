@@ -29,7 +29,7 @@ def call(begin: float, *, traceparent: str = "", code: str = "") -> CacheCall:
     return CacheCall(
         service="Secrets Manager",
         operation="GetSecretValue",
-        entry="shop/key",
+        name="shop/key",
         start_ns=ns(begin),
         end_ns=ns(begin + 0.5),
         code=code,

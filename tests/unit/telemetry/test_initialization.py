@@ -202,7 +202,7 @@ def call(seconds: float) -> CacheCall:
     return CacheCall(
         service="ssm",
         operation="GetParameter",
-        entry="/a",
+        name="/a",
         start_ns=given.ns(seconds),
         end_ns=given.ns(seconds + 0.1),
     )

@@ -1,18 +1,21 @@
-"""What is fetched before the first GET: reading the list, and fetching it within a bound."""
+"""Parameters and secrets that settings name: what to prefetch, and references in place of values.
+
+A prefetch list is `ssm:/a,ssm+decrypt:/b,secretsmanager:c`. A reference is `secretsmanager:name`,
+`ssm:/path` (always decrypted) or an ARN of either, optionally followed by `#json.key`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from extension.parameters.answer import Served
 from extension.aws.errors import UpstreamError
-from extension.parameters.keys import Key, ParameterKey, SecretKey
-from extension.parameters.request import Query
+from extension.parameters.answer import Served
+from extension.parameters.request import Key, ParameterKey, Query, SecretKey
 from extension.process.log import Log
 
 PREFETCH_S = 2.0
-"""Most that init is held: what is not there by then arrives later, or with its first GET."""
+"""Longest that init waits; what is missing by then arrives later, or with its first GET."""
 
 KINDS: dict[str, Callable[[str], Key]] = {
     "ssm": lambda name: ParameterKey(name, decrypt=False),
@@ -25,7 +28,7 @@ SHOWN_CHARACTERS = 80
 
 
 def read_list(text: str) -> tuple[list[Key], list[str]]:
-    """Return the keys of a comma list such as `ssm:/a,ssm+decrypt:/b`, and what is none."""
+    """Return the keys in a prefetch list, and the entries that are not understood."""
     keys: dict[Key, None] = {}
     unusable = []
     for item in filter(None, (each.strip() for each in text.split(","))):
@@ -41,7 +44,7 @@ def read_list(text: str) -> tuple[list[Key], list[str]]:
 async def prefetch(
     keys: Sequence[Key], *, get: Callable[[Query], Awaitable[Served]], log: Log
 ) -> None:
-    """Fetch all keys at once; what fails or takes too long is a warning."""
+    """Fetch all keys at once; a failure or a delay is a warning."""
     if not keys:
         return
     fetched = {asyncio.ensure_future(get(Query(key=key))): key for key in keys}
@@ -55,3 +58,36 @@ async def prefetch(
             log.warning("prefetch failed", name=fetched[task].name, code=code)
     if late:
         log.warning("prefetch goes on behind init", unfinished=len(late), after_s=PREFETCH_S)
+
+
+class BadReferenceError(ValueError):
+    """The text is not a reference."""
+
+
+class UnusableValueError(ValueError):
+    """The value is not text, or has no such key."""
+
+
+def read_reference(reference: str, *, fresh: bool) -> Query:
+    """Return the query for a reference; `fresh` bypasses the cache.
+
+    Raises:
+        BadReferenceError: it has no known form.
+    """
+    target, _, json_key = reference.partition("#")
+    return Query(key=_key(target), refresh=fresh, raw=True, json_key=json_key)
+
+
+def _key(target: str) -> Key:
+    kind, _, name = target.partition(":")
+    if kind == "arn":
+        service = target.split(":")[2:3]
+        if service == ["secretsmanager"]:
+            return SecretKey(target)
+        if service == ["ssm"]:
+            return ParameterKey(target, decrypt=True)
+    elif kind == "secretsmanager" and name:
+        return SecretKey(name)
+    elif kind == "ssm" and name:
+        return ParameterKey(name, decrypt=True)
+    raise BadReferenceError("neither secretsmanager:NAME, ssm:NAME nor an ARN of these")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from extension.parameters.answer import Served
 from extension.aws.errors import UpstreamError
-from extension.parameters.keys import ParameterKey, SecretKey
-from extension.parameters.prefetch import SHOWN_CHARACTERS, prefetch, read_list
-from extension.parameters.request import Query
+from extension.parameters.answer import Served
+from extension.parameters.references import SHOWN_CHARACTERS, prefetch, read_list
+from extension.parameters.request import ParameterKey, Query, SecretKey
 from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 

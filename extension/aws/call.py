@@ -1,0 +1,75 @@
+"""PURE: one call to AWS, what answers it, and what is known of it once it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+from extension.process.frozen import Frozen
+
+Answer = Mapping[str, Any]
+"""An answer of AWS as botocore parses it."""
+
+
+class Service(StrEnum):
+    """The two services behind the cache, by the names AWS prints."""
+
+    SSM = "SSM"
+    SECRETS_MANAGER = "Secrets Manager"
+
+
+class Call:
+    """One call, shared between the event loop and a worker thread.
+
+    The thread counts `attempts` and `throttles` and sets the `request_id`; the loop sets
+    `abandoned` once no caller waits any more.
+    """
+
+    def __init__(
+        self, *, service: Service, operation: str, name: str, arguments: Mapping[str, object]
+    ) -> None:
+        self.service = service
+        self.operation = operation
+        self.name = name
+        self.arguments = arguments
+        self.attempts = 0
+        self.throttles = 0
+        self.number = 0
+        """Its place in the order in which calls are made."""
+        self.request_id = ""
+        self.abandoned = False
+
+
+class Source(Protocol):
+    """AWS. Every method blocks and is called in a worker thread."""
+
+    def call(self, call: Call) -> Answer:
+        """Return the parsed answer, or raise UpstreamError."""
+
+    def session_tokens(self) -> tuple[str, ...]:
+        """Renew credentials that come from a container endpoint; return their tokens, newest last.
+
+        Empty for credentials that cannot be renewed; raises UpstreamError.
+        """
+
+
+class CompletedCall(Frozen):
+    """One call to AWS with all its attempts, as logs, spans and metrics report it.
+
+    `name`: of the parameter, secret or path; several names of one call are joined by commas.
+    `code`: empty for success, else AWS's error code or one of ours (`errors`).
+    `traceparent`: that of the GET which caused the call; empty for a prefetch, and where the GET
+    had none.
+    """
+
+    service: str
+    operation: str
+    name: str
+    start_ns: int
+    end_ns: int
+    attempts: int = 1
+    throttles: int = 0
+    code: str = ""
+    request_id: str = ""
+    traceparent: str = ""
