@@ -15,6 +15,9 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from extension.aws.call import Source
+from extension.aws.clients import AwsClients
+from extension.aws.credentials import SandboxCredentials
+from extension.parameters.lazy_clients import open_source
 from extension.parameters.parameters import Parameters
 from extension.parameters.server import Server
 from extension.process.log import Log
@@ -54,6 +57,13 @@ async def stop_serving(listening: socket.socket, server: Server) -> None:
     await until(lambda: not any(server._server.connections.idle))
 
 
+def close_connections(source: Source) -> None:
+    """Close the idle connections of AWS clients, as the end of the process does."""
+    assert isinstance(source, AwsClients)
+    for client in source._clients.values():
+        client.close()
+
+
 class RunningCache:
     """`async with RunningCache(environ) as cache`: started and, unless told otherwise, opened."""
 
@@ -88,11 +98,10 @@ class RunningCache:
 
     def open_aws(self) -> Source:
         """Build the AWS clients as the app does."""
-        from extension.aws.credentials import SandboxCredentials  # noqa: PLC0415  # heavy
-        from extension.parameters.lazy_clients import open_source  # noqa: PLC0415  # likewise
-
         credentials = SandboxCredentials(self.environ)
-        return open_source(self.config, self.environ, credentials=credentials)
+        source = open_source(self.config, self.environ, credentials=credentials)
+        self._stack.callback(close_connections, source)
+        return source
 
     async def __aenter__(self) -> Self:
         self._stack.push_async_callback(stop_serving, self._socket, self.parameters._server)

@@ -12,6 +12,7 @@ from extension.aws.clients import ATTEMPTS, AwsClients
 from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import TIMEOUT, UpstreamError
 from tests.fake_aws import REQUEST_ID, THROTTLED, AwsRequest, FakeAws, Fault
+from tests.running_cache import close_connections
 
 
 @pytest.fixture
@@ -23,14 +24,16 @@ async def aws() -> AsyncIterator[FakeAws]:
 
 
 @pytest.fixture
-async def source(aws: FakeAws) -> AwsClients:
+async def source(aws: FakeAws) -> AsyncIterator[AwsClients]:
     """Clients that ask the fake."""
-    return AwsClients(
+    clients = AwsClients(
         aws.environment,
         credentials=SandboxCredentials(aws.environment),
         deadline_s=dict.fromkeys(Service, 5.0),
         connections=3,
     )
+    yield clients
+    close_connections(clients)
 
 
 def _call() -> Call:
