@@ -6,9 +6,9 @@ of the name: loggers that follow ECS write both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     # Python's logging and Powertools, pino, bunyan, winston, log4j2, logback, Monolog, zap, slog,
@@ -49,23 +49,63 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+GELF = "short_message"
+"""Of Graylog, whose levels are syslog's."""
+
 Field = tuple[str, str]
 """A field's name, and its name inside that one, or empty."""
 
+NO_FIELD: Field = ("", "")
+
 Fields = Mapping[str, tuple[Field, ...]]
 """The fields that may tell each part, the surest first."""
+
+
+class Plain(NamedTuple):
+    """The keys of a line that tells each part under one name and nothing that is seldom told.
+
+    Nearly all lines are such; those that have no level, time or request id have an empty key.
+    """
+
+    text: str
+    level: str
+    time: str
+    request: str
+
+
+class Found(NamedTuple):
+    """What the keys of a line may tell; `plain` where that is simple."""
+
+    fields: Fields
+    plain: Plain | None
+
+
+SELDOM = frozenset(("error", "error_type", "stack", "trace_id"))
+"""Parts that take a closer look at the line."""
+
+MOST_KEYS = 64
+"""Of a line whose keys are remembered; a stranger's line may have any number."""
 
 NESTED = {name.partition(".")[0] for names in ALIASES.values() for name in names if "." in name}
 KNOWN = frozenset(name for names in ALIASES.values() for name in names) | NESTED
 
 
-def find(told: Mapping[str, Any]) -> Fields:
+def find(told: Mapping[str, Any]) -> Found:
     """Return which fields may tell what; a logger's lines all have the same, so it is looked up."""
-    return _find(tuple(filter(KNOWN.__contains__, told)))
+    return _of_keys(tuple(told)) if len(told) <= MOST_KEYS else _of_many_keys(told)
 
 
 @lru_cache(maxsize=128)
-def _find(known: tuple[str, ...]) -> Fields:
+def _of_keys(keys: tuple[str, ...]) -> Found:
+    return _of_many_keys(keys)
+
+
+def _of_many_keys(keys: Iterable[str]) -> Found:
+    return _find(tuple(filter(KNOWN.__contains__, keys)))
+
+
+@lru_cache(maxsize=128)
+def _find(known: tuple[str, ...]) -> Found:
     found: dict[str, tuple[Field, ...]] = {}
     for part, names in ALIASES.items():
         fields: list[Field] = []
@@ -77,7 +117,17 @@ def _find(known: tuple[str, ...]) -> Fields:
                 fields.append((outer, inner))
         if fields:
             found[part] = tuple(fields)
-    return found
+    return Found(found, _plain(found))
+
+
+def _plain(found: Fields) -> Plain | None:
+    """Return the first key of each part if it stands at the top, and there is one request id."""
+    if not SELDOM.isdisjoint(found) or len(found.get("request", ())) > 1:
+        return None
+    if "text" not in found or (GELF, "") in found["text"]:
+        return None
+    first = [found.get(part, (NO_FIELD,))[0] for part in ("text", "level", "time", "request")]
+    return None if any(inner for _, inner in first) else Plain(*(outer for outer, _ in first))
 
 
 def value_of(told: Mapping[str, Any], field: Field) -> Any:

@@ -36,6 +36,9 @@ from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.split_record import is_first_part
 from extension.telemetry.reading.times import parse_time
 
+TOLD = (str, dict)
+"""What the record of a line is; a union would be built for each line."""
+
 MOST_EVENTS = 10_000
 """In one delivery: ten times what is subscribed to. Those beyond are counted, not read."""
 
@@ -69,7 +72,7 @@ def parse(body: bytes, *, received_ns: int = 0) -> Batch:
     except ValueError:
         items, unreadable, first_part = _each(body)
     read = [_event(item, received_ns) for item in items]
-    good = tuple(event for event in read if event is not None)
+    good = tuple([event for event in read if event is not None])
     return Batch(
         events=good,
         bad=len(read) - len(good) + unreadable,
@@ -101,7 +104,12 @@ def _each(body: bytes) -> tuple[list[Any], int, bytes]:
 def _event(item: Any, received_ns: int) -> Event | None:
     try:
         kind, record = item["type"], item.get("record")
-        time_ns = _time(item, received_ns)
+        try:
+            time_ns = parse_time(item["time"])
+        except (ValueError, TypeError, KeyError, OverflowError):
+            if not received_ns:
+                raise
+            time_ns = received_ns
         if kind in ("function", "extension"):
             return _log_line(kind, time_ns, record)
         if kind not in LAYOUTS:
@@ -114,17 +122,8 @@ def _event(item: Any, received_ns: int) -> Event | None:
         return None
 
 
-def _time(item: Any, otherwise_ns: int) -> int:
-    try:
-        return parse_time(item["time"])
-    except (ValueError, TypeError, KeyError, OverflowError):
-        if otherwise_ns:
-            return otherwise_ns
-        raise
-
-
 def _log_line(stream: Stream, time_ns: int, record: Any) -> LogLine:
-    if not isinstance(record, str | dict):
+    if not isinstance(record, TOLD):
         record = json.dumps(record)
     line = LogLine.__new__(LogLine)  # without another look at its fields' names: most events are
     line.__dict__.update(time_ns=time_ns, stream=stream, record=record)

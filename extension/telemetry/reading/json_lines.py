@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from extension.telemetry.reading.aliases import Field, Fields, find, value_of, without
+from extension.telemetry.reading.aliases import GELF, Field, Fields, Plain, find, value_of, without
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.exceptions import EXCEPTION_PARTS, take_exception
 from extension.telemetry.reading.handler_errors import from_json
@@ -21,11 +21,14 @@ from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.times import own_time
 from extension.telemetry.reading.trace_fields import read_trace
 
-GELF = "short_message"
 GO_KEYS = {"time", "level", "msg"}
 """Of slog, when it writes what was logged by the package `log`."""
 
 ERROR_FIELDS = ("errorType", "errorMessage", "stackTrace")
+NO_PLAIN_TEXT = ("", "{")
+"""How a text begins that is none, or may be JSON itself."""
+
+ERROR_SEVERITY = ERROR.severity
 UUID_LENGTH = 36
 TOO_DEEP = "[nested too deeply]"
 
@@ -34,13 +37,53 @@ def read_object(
     told: Mapping[str, Any], *, platform_ns: int, text: str = "", is_inner: bool = False
 ) -> LineParts:
     """Read a JSON object, and one more inside its text; `text` is how it was written, if known."""
-    found, rest = find(told), dict(told)
+    found, plain = find(told)
+    parts = read_plain(told, plain, platform_ns) if plain else None
+    return parts or read_any(told, found, platform_ns, text=text, is_inner=is_inner)
+
+
+def read_plain(told: Mapping[str, Any], keys: Plain, platform_ns: int) -> LineParts | None:
+    """Read a line as nearly all are; None if it needs the closer look of `read_any`.
+
+    Both read such a line alike; this one takes half the time.
+    """
+    text_key, level_key, time_key, request_key = keys
+    rest = dict(told)
+    body, level, time_ns, request_id = rest.pop(text_key), UNREAD, 0, ""
+    if not isinstance(body, str) or body[:1] in NO_PLAIN_TEXT:
+        return None
+    if level_key:
+        value = rest.pop(level_key)
+        if isinstance(value, str):
+            level = LEVELS.get(value, UNREAD)
+        else:
+            level = read_level(value, key=level_key)
+        if not 0 < level.severity < ERROR_SEVERITY:
+            return None
+    if time_key:
+        time = own_time(rest.pop(time_key), platform_ns=platform_ns)
+        if time is None:
+            return None
+        time_ns = time
+    if request_key:
+        request_id = rest[request_key]
+        if not request_id or not isinstance(request_id, str):
+            return None
+    severity, severity_text = level
+    return LineParts(body, severity, severity_text, time_ns, request_id, request_key, rest)
+
+
+def read_any(
+    told: Mapping[str, Any], found: Fields, platform_ns: int, *, text: str, is_inner: bool
+) -> LineParts:
+    """Read a line that may tell each part under several names, nested ones too, or an error."""
+    rest = dict(told)
     level = _take_level(told, found["level"], rest) if "level" in found else UNREAD
     time_ns = _take_time(told, found["time"], rest, platform_ns) if "time" in found else 0
     body = _take_text(told, found, rest, has_level=level is not UNREAD)
     request_id, request_key = _request(told, found["request"]) if "request" in found else ("", "")
     report = inner = None
-    if level.severity == ERROR.severity or body is None:
+    if level.severity == ERROR_SEVERITY or body is None:
         report = from_json(told) or from_rust_fields(told)
     if not is_inner and not (isinstance(body, str) and body[:1] != "{"):
         inner = read_inner(body, platform_ns=platform_ns)
@@ -73,19 +116,24 @@ def read_object(
     return around(inner, parts) if inner else parts
 
 
-def read_inner(body: Any, *, platform_ns: int, may_nest: bool = False) -> LineParts | None:
+def read_inner(body: Any, *, platform_ns: int) -> LineParts | None:
     """Read the JSON object that a text is, or that stands in its place; None if it is none."""
     if isinstance(body, dict):
         return read_object(body, platform_ns=platform_ns, is_inner=True)
     if not isinstance(body, str) or not body.startswith("{"):
         return None
+    return read_json_text(body, platform_ns, is_inner=True)
+
+
+def read_json_text(text: str, platform_ns: int, *, is_inner: bool = False) -> LineParts | None:
+    """Read a text that may be a JSON object; None if it is none."""
     try:
-        told = read_json(body)
+        told = read_json(text)
     except ValueError:
         return None
     if not isinstance(told, dict):
         return None
-    return read_object(told, platform_ns=platform_ns, text=body, is_inner=not may_nest)
+    return read_object(told, platform_ns=platform_ns, text=text, is_inner=is_inner)
 
 
 def around(inner: LineParts, outer: LineParts) -> LineParts:

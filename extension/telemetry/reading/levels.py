@@ -49,6 +49,10 @@ LEVELS = {
     for name, severity in SEVERITIES.items()
     for text in (name, name.lower(), name.capitalize())
 }
+OF_NUMBERS = {
+    number: Level(severity, NAMES.get(severity, str(number)))
+    for number, severity in {**MONOLOG, **PINO}.items()
+}
 UNREAD = Level(0, "")
 ERROR = Level(17, "ERROR")
 
@@ -74,7 +78,7 @@ def numbered(value: int, *, key: str, is_gelf: bool) -> Level:
         case _ if is_gelf:
             severity = SYSLOG[value] if 0 <= value < len(SYSLOG) else 0
         case _:
-            severity = PINO.get(value) or MONOLOG.get(value, 0)
+            return OF_NUMBERS.get(value, UNREAD)
     return Level(severity, NAMES.get(severity, str(value))) if severity else UNREAD
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 MOST_DIGITS = 4300
@@ -18,18 +19,21 @@ def read_json(text: str | bytes) -> Any:
     Raises:
         ValueError: it is not JSON, or nested too deeply to be read.
     """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
     try:
-        value = _loads(text)
-        return _without_halves(value) if _may_have_halves(text) else value
+        try:
+            value, end = SCAN(text, 0)
+        except (StopIteration, ValueError):
+            value, end = None, -1
+        if end != len(text):  # white space around it, or no JSON
+            value = _loads(text)
+        return _without_halves(value) if "\\u" in text and _may_have_halves(text) else value
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def _loads(text: str | bytes) -> Any:
-    if isinstance(text, bytes):
-        text = text.decode(json.detect_encoding(text), "surrogatepass")
-    if text.startswith("\ufeff"):
-        raise ValueError("a byte order mark is no JSON")
+def _loads(text: str) -> Any:
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError:
@@ -48,12 +52,12 @@ def _integer(digits: str) -> int | str:
 
 
 DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=str)
+SCAN: Callable[[str, int], tuple[Any, int]] = DECODER.scan_once  # type: ignore[attr-defined]
+"""What `decode` calls between two looks for white space; lines have none around them."""
 
 
-def _may_have_halves(text: str | bytes) -> bool:
-    if isinstance(text, str):
-        return "\\ud" in text or "\\uD" in text
-    return b"\\ud" in text or b"\\uD" in text
+def _may_have_halves(text: str) -> bool:
+    return "\\ud" in text or "\\uD" in text
 
 
 def _without_halves(value: Any) -> Any:

@@ -85,21 +85,23 @@ def read_record(line: LogLine, *, knows: Callable[[str], object] = lambda _: Non
         parts = read_object(told, platform_ns=time_ns)
         if parts.body[:1] in TEXT_FORMS and told.keys() <= PLATFORM_KEYS:
             parts = _unwrap(parts, time_ns)
-    attributes = parts.attributes
-    if parts.request_key and isinstance(attributes, dict) and knows(parts.request_id):
-        attributes.pop(parts.request_key, None)
+    body, severity, severity_text, own_ns, request_id, key, attributes, error, evidence, trace = (
+        parts
+    )
+    if key and isinstance(attributes, dict) and knows(request_id):
+        attributes.pop(key, None)
     record = Record.__new__(Record)  # without another look at its fields' names: it is every line
     record.__dict__.update(
-        time_ns=parts.time_ns or time_ns,
+        time_ns=own_ns or time_ns,
         observed_ns=time_ns,
         stream=line.stream,
-        body=parts.body,
-        severity=parts.severity,
-        severity_text=parts.severity_text,
-        request_id=parts.request_id,
+        body=body,
+        severity=severity,
+        severity_text=severity_text,
+        request_id=request_id,
         attributes=attributes,
-        error=parts.error,
-        evidence=parts.evidence,
-        trace=parts.trace,
+        error=error,
+        evidence=evidence,
+        trace=trace,
     )
     return record

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from extension.telemetry.reading.error_objects import FailureReport
 from extension.telemetry.reading.handler_errors import from_dotnet_body, from_node_body, from_text
-from extension.telemetry.reading.json_lines import around, read_inner
+from extension.telemetry.reading.json_lines import around, read_inner, read_json_text
 from extension.telemetry.reading.levels import ERROR, LEVELS, UNREAD, named
 from extension.telemetry.reading.line_parts import LineParts
 from extension.telemetry.reading.native_errors import RUST_SPAN, from_go, from_rust
@@ -157,10 +157,6 @@ def _go_report(body: str) -> FailureReport | None:
     return from_go(told) if isinstance(told, dict) else None
 
 
-def _json(text: str, platform_ns: int) -> LineParts | None:
-    return read_inner(text, platform_ns=platform_ns, may_nest=True)
-
-
 def _parts(body: str, level: str, time: str, request_id: str | None, platform_ns: int) -> LineParts:
     severity, _ = LEVELS.get(level, UNREAD)
     time_ns = own_time(time, platform_ns=platform_ns) or 0 if time else 0
@@ -187,7 +183,7 @@ def _failed(parts: LineParts, report: FailureReport) -> LineParts:
 DIGIT_READERS: tuple[Reader, ...] = (_node, _go, _log4j, _rust)
 READERS: dict[str, tuple[Reader, ...]] = {
     "[": (_python, _java),
-    "{": (_json,),
+    "{": (read_json_text,),
     **dict.fromkeys("0123456789", DIGIT_READERS),
     **dict.fromkeys("IWF", (_ruby, _jul)),
     **dict.fromkeys("SC", (_jul,)),

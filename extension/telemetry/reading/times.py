@@ -21,8 +21,10 @@ NEAR_NS = 5 * 60 * NS_PER_S
 ROUNDING_NS = 2 * NS_PER_S
 """A time in whole seconds this near the platform's says nothing that the platform's does not."""
 
-UNITS_NS = (NS_PER_S, 1_000_000, 1000, 1)
-"""Seconds, milliseconds, microseconds, nanoseconds: what loggers count in."""
+UNITS_NS = tuple((unit_ns, LATEST_NS / unit_ns) for unit_ns in (NS_PER_S, 1_000_000, 1000, 1))
+"""Seconds, milliseconds, microseconds, nanoseconds: what loggers count in, and its end."""
+
+NUMBERS = (int, float)
 
 
 @lru_cache(maxsize=16)
@@ -57,14 +59,14 @@ def own_time(value: Any, *, platform_ns: int) -> int | None:
         if "." not in value and "," not in value:
             return 0 if -ROUNDING_NS <= time_ns - platform_ns <= ROUNDING_NS else None
         return time_ns if -NEAR_NS <= time_ns - platform_ns <= NEAR_NS else None
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, NUMBERS) and not isinstance(value, bool):
         return _of_number(value, platform_ns)
     return None
 
 
 def _of_number(value: float, platform_ns: int) -> int | None:
-    for unit_ns in UNITS_NS:
-        if not 0 < value < LATEST_NS / unit_ns:
+    for unit_ns, end in UNITS_NS:
+        if not 0 < value < end:
             continue
         # A float of seconds is exact to the microsecond.
         time_ns = (
