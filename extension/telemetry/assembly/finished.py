@@ -44,6 +44,7 @@ class Invocation(Frozen):
     out_of_memory: bool = False
     """Whether its log says that memory ran out."""
     records: tuple[Record, ...] = ()
+    """No more than one span carries; what is beyond are parts of their own."""
     dropped_records: int = 0
 
 

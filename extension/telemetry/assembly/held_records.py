@@ -56,7 +56,9 @@ class Part:
     def take(self, is_wanted: Callable[[Record], bool]) -> list[Record]:
         """Give some of the lines away."""
         taken = [record for record in self.records if is_wanted(record)]
-        if taken:
+        if len(taken) == len(self.records):
+            self.records, self.bytes = [], 0
+        elif taken:
             self.records = [record for record in self.records if not is_wanted(record)]
             self.bytes = sum(map(size, self.records))
         return taken
@@ -96,9 +98,12 @@ class HeldRecords:
     def hold(self, record: Record) -> bool:
         """Keep a line; False if there is no room for it."""
         held = size(record)
-        begun = self._further.records or not self._first.has_room(held)
-        part = self._further if begun else self._first
-        if not part.has_room(held) or self._budget.held_bytes + held > MAX_BYTES_TOGETHER:
+        part = self._first
+        if self._further.records or not part.has_room(held):
+            part = self._further
+            if not part.has_room(held):
+                return False
+        if self._budget.held_bytes + held > MAX_BYTES_TOGETHER:
             return False
         part.add(record, held)
         self._budget.held_bytes += held

@@ -87,7 +87,6 @@ class SpanBuilder:
 
     def _invocation(self, invocation: Invocation) -> list[ReadableSpan]:
         verdict = judge(invocation)
-        lines, *further = self._parts(invocation.records)
         span = self._span(
             invocation.context,
             name=self._identity.function_name or "invocation",
@@ -95,16 +94,14 @@ class SpanBuilder:
             start_ns=invocation.start_ns,
             end_ns=invocation.end_ns,
             attributes=invocation_attributes(invocation, verdict, identity=self._identity),
-            events=self._events(lines, dropped=invocation.dropped_records, error=invocation.error),
+            events=self._events(
+                invocation.records, dropped=invocation.dropped_records, error=invocation.error
+            ),
             verdict=verdict,
             has_remote_parent=True,
         )
-        known = phases(invocation.done, invocation.report)
-        return [
-            span,
-            *self._further(further, under=invocation.context, request_id=invocation.request_id),
-            *self._children(invocation.context, known),
-        ]
+        parts = phases(invocation.done, invocation.report)
+        return [span, *self._children(invocation.context, parts)]
 
     def _overhead(self, overhead: Overhead) -> list[ReadableSpan]:
         context = below(overhead.context, ids=self._ids)
@@ -151,14 +148,14 @@ class SpanBuilder:
         """Carry records whose span has left; without a request they get a trace of their own."""
         if not self._with_records or not loose.records:
             return []
-        parts = self._parts(loose.records)
+        context, request_id = loose.context, loose.request_id
         if loose.part:
             return self._further(
-                parts, under=loose.context, request_id=loose.request_id, number=loose.part
+                [loose.records], under=context, request_id=request_id, number=loose.part
             )
         return [
-            self._carrier("late logs", lines, under=loose.context, request_id=loose.request_id)
-            for lines in parts
+            self._carrier("late logs", lines, under=context, request_id=request_id)
+            for lines in self._parts(loose.records)
         ]
 
     def _further(
@@ -239,7 +236,8 @@ class SpanBuilder:
         events: list[SpanEvent] = []
         if error and (self._with_records or self._repeat or not error.has_record):
             events.append(exception_event(error, limits=self._limits))
-        events += [log_event(record, limits=self._limits) for record in records]
+        if self._with_records:
+            events += [log_event(record, limits=self._limits) for record in records]
         bounded = BoundedList.from_seq(len(events), events)
         bounded.dropped += dropped
         return bounded

@@ -49,8 +49,10 @@ class Record(Frozen):
 
 def size(record: Record) -> int:
     """Estimate the bytes that a record holds."""
-    fields = sum(len(key) + len(str(value)) for key, value in record.attributes.items())
-    return RECORD_BYTES + len(record.body) + fields
+    texts = RECORD_BYTES + len(record.body)
+    if not record.attributes:
+        return texts
+    return texts + sum([len(key) + len(str(value)) for key, value in record.attributes.items()])
 
 
 def is_own(line: LogLine) -> bool:
