@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 _VALID_FROM = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _VALID_TO = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 _PEM = serialization.Encoding.PEM
+# Python 3.13 trusts no authority without it.
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -32,7 +44,10 @@ class Authority:
         self._name = _named("Local AWS of the simulator")
         self._contexts: dict[str, ssl.SSLContext] = {}
         root = self._certificate(
-            self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=0)
+            self._name,
+            self._key.public_key(),
+            x509.BasicConstraints(ca=True, path_length=0),
+            _SIGNS_CERTIFICATES,
         )
         self.bundle.write_bytes(root.public_bytes(_PEM))
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
@@ -80,7 +95,7 @@ class Authority:
             not_valid_after=_VALID_TO,
         )
         for extension in extensions:
-            critical = isinstance(extension, x509.BasicConstraints)
+            critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
             builder = builder.add_extension(extension, critical=critical)
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         own = x509.SubjectKeyIdentifier.from_public_key(key)
