@@ -1,1 +1,1 @@
-"""Job 2, in the order a request flows: a localhost cache for parameters and secrets."""
+"""A localhost cache for parameters and secrets, in the order a request flows."""

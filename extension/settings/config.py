@@ -47,7 +47,7 @@ USER_SECTIONS = (
 
 
 def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]]:
-    """Read every variable; what cannot be used is replaced by its default and told."""
+    """Read every variable; what cannot be used is replaced by its default and reported."""
     process, in_process = read(ProcessConfig, environ)
     telemetry, in_telemetry = read(TelemetryConfig, environ)
     otlp, in_otlp, withheld = read_otlp(environ, telemetry=telemetry)

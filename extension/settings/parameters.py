@@ -7,7 +7,7 @@ from extension.settings.variable import choice, fraction, port, switch, text, va
 
 
 class ParametersConfig(Frozen):
-    """Job 2: the localhost cache; those without `DISPATCH_` are AWS's own extension's."""
+    """The localhost cache; those without `DISPATCH_` are AWS's own extension's."""
 
     enabled: bool = variable(
         "DISPATCH_CACHE",

@@ -18,7 +18,7 @@ from extension.settings.variable import (
 
 
 class TelemetryConfig(Frozen):
-    """Job 1: what is exported, where to, and when."""
+    """Telemetry: what is exported, where to, and when."""
 
     enabled: bool = variable(
         "DISPATCH_TELEMETRY",
@@ -166,7 +166,7 @@ class TelemetryConfig(Frozen):
         "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN",
         choice("logs", "logs/dup"),
         default="logs",
-        meaning="with the signal `logs`, an exception is told by its log record; "
+        meaning="with the signal `logs`, an exception is reported by its log record; "
         "logs/dup: on the span too",
     )
     temporality: str = variable(

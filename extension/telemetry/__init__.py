@@ -1,1 +1,1 @@
-"""Job 1, in the order the data flows: platform events to OpenTelemetry."""
+"""Platform events to OpenTelemetry, in the order the data flows."""

@@ -1,8 +1,8 @@
 """PURE: how long invocations were held after their responses, whichever path held them.
 
-/next is called at one moment, the runtime was done at another, and the platform may tell the second
-before or after the first. Both are put together here; where the end is never told, the hold counts
-from the last event that was heard.
+/next is called at one moment, the runtime was done at another, and the platform may report the
+second before or after the first. Both are put together here; where the end is never reported, the
+hold counts from the last event that was heard.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from extension.process.clock import NS_PER_S
 from extension.telemetry.health import Health
 
 MAX_OPEN = 64
-"""Invocations whose end may still be told; an older one counts as if it never will be."""
+"""Invocations whose end may still be reported; an older one counts as if it never will be."""
 
 
 class AddedTime:
@@ -46,7 +46,7 @@ class AddedTime:
             self._done.popitem(last=False)
 
     def close(self, *, timed_out: bool = False) -> None:
-        """Count what is still open: its end will not be told any more.
+        """Count what is still open: its end will not be reported any more.
 
         If the latest invocation has timed out, it ran to its end and nothing was added to it.
         """

@@ -1,4 +1,4 @@
-"""Job 1 until it is open: takes what the platform delivers, and keeps it as bytes.
+"""Telemetry until it is open: takes what the platform delivers, and keeps it as bytes.
 
 A repeated start asks for /next before telemetry is open, and after it only runs while an invocation
 does. So an invocation lends some of its time: the function has answered meanwhile or goes on beside
@@ -40,7 +40,7 @@ async def listen(listening: socket.socket, *, clock: Clock, log: Log) -> EarlyTe
 
 
 class Intake(Protocol):
-    """What takes deliveries once job 1 is open."""
+    """What takes deliveries once telemetry is open."""
 
     async def receive(self, body: bytes) -> None:
         """Take one."""
@@ -50,7 +50,7 @@ class Intake(Protocol):
 
 
 class Open(Protocol):
-    """What the life cycle sees of job 1 once it is open."""
+    """What the life cycle sees of telemetry once it is open."""
 
     async def invoked(self, invoke: Invoke) -> None:
         """Take part in an invocation."""
@@ -63,7 +63,7 @@ class Open(Protocol):
 
 
 class EarlyTelemetry(Job):
-    """What the life cycle and the listener see of job 1 from the first moment on."""
+    """What the life cycle and the listener see of telemetry from the first moment on."""
 
     def __init__(self, *, clock: Clock, log: Log) -> None:
         self._clock = clock
@@ -118,7 +118,7 @@ class EarlyTelemetry(Job):
         self._settled.set()
 
     async def invoked(self, invoke: Invoke) -> None:
-        """Lend some of an invocation to opening; then it is job 1's, or let go."""
+        """Lend some of an invocation to opening; then telemetry takes it, or it is let go."""
         now = self._clock.now()
         left_s = now.until_ms(invoke.deadline_ms)
         await self._wait(min(max(left_s, 0.0) * LENT_SHARE, MOST_LENT_S))

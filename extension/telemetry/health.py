@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Health:
-    """Told in one line at SHUTDOWN, and as metrics where these are asked for."""
+    """Reported in one line at SHUTDOWN, and as metrics if these are enabled."""
 
     def __init__(self) -> None:
         self.invocations = 0
@@ -24,7 +24,7 @@ class Health:
         """Attribute values that were cut, and attributes left out, for the back end's limits."""
         self.failed_exports = 0
         self.faults: Counter[str] = Counter()
-        """Exceptions of our own rooms, by type: each one is a bug."""
+        """Exceptions of our own modules, by type: each one is a bug."""
         self.platform_dropped = 0
         """Records that the platform dropped before they reached us."""
         self.leaks = 0
@@ -56,5 +56,5 @@ class Health:
             "repeated_deliveries": self.repeated_deliveries,
             "secret_leaks": self.leaks,
         }
-        told = {name: count for name, count in counts.items() if count or name == "invocations"}
-        return {**told, "added_ms": round(self.added_total_s * 1000)}
+        shown = {name: count for name, count in counts.items() if count or name == "invocations"}
+        return {**shown, "added_ms": round(self.added_total_s * 1000)}

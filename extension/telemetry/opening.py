@@ -1,4 +1,4 @@
-"""Puts job 1 together from its configuration; the OpenTelemetry rooms are opened only if used."""
+"""Builds telemetry from its configuration; OpenTelemetry is imported only if it is used."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def open_telemetry(
     )
     assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
     buffer = Buffer(max_bytes=config.buffer_max_bytes, dropped=health.dropped)
-    # Without platform events nobody tells when an invocation is over.
+    # Without platform events it is unknown when an invocation is over.
     policy = FlushPolicy(config.flush if "platform" in config.events else "periodic")  # type: ignore[arg-type]
     pipeline = Pipeline(
         assembler=assembler,

@@ -1,8 +1,8 @@
-"""Job 1 in the life cycle: how long an invocation is held, and when what waits is exported.
+"""Telemetry in the life cycle: how long an invocation is held, and when what waits is exported.
 
-`pipeline` fills the buffer and `delivery` empties it; the pure rooms decide, this one waits. There
-are two ways out: an invocation that is held exports before /next is called; beside whatever runs a
-task exports, which holds nothing and may sleep through a freeze.
+`pipeline` fills the buffer and `delivery` empties it; the pure modules decide, this one waits.
+There are two ways out: an invocation that is held exports before /next is called; beside whatever
+runs a task exports, which holds nothing and may sleep through a freeze.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class GivenUp(NamedTuple):
 
 
 class Telemetry(Job):
-    """What the life cycle sees of job 1.
+    """What the life cycle sees of telemetry.
 
     `sends_at_once`: the endpoint lives in this sandbox and may end when we do, so what waits at
     SHUTDOWN does not wait for what comes late.

@@ -2,8 +2,8 @@
 
 A report with a mark counts. One that has the shape alone counts while it is the last line: the
 runtime writes it just before it answers the platform, and a function that logged a handled error
-mostly goes on. Where the two cannot be told apart, a last line that looks like the runtime's report
-is taken for it. Where the platform itself tells the handler's result, no line overrules it.
+mostly goes on. Where the two look the same, a last line that looks like the runtime's report is
+taken for it. Where the platform itself tells the handler's result, no line overrules it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Failure:
         if self._has_mark and record.evidence != "mark":
             return
         if error.type == PANIC:
-            error = self._panic.told or error
+            error = self._panic.error or error
         self._has_mark = record.evidence == "mark"
         self._is_last = True
         self._report = TimedError(time_ns=record.time_ns, error=error, has_record=is_kept)

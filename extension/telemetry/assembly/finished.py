@@ -23,7 +23,7 @@ class TimedError(Frozen):
 
 
 class Invocation(Frozen):
-    """One finished invocation; `incomplete` if nobody said how it ended."""
+    """One finished invocation; `incomplete` if it is unknown how it ended."""
 
     context: TraceContext
     request_id: str

@@ -76,7 +76,7 @@ def in_parts(records: Sequence[Record], of: PartSize) -> list[list[Record]]:
 
 
 class HeldRecords:
-    """Two parts; those that share a `room` are bounded together, too."""
+    """Two parts; those that share a `budget` are bounded together, too."""
 
     def __init__(self, part: PartSize = FULL_SIZE, *, budget: LineBudget | None = None) -> None:
         self._budget = budget or LineBudget()

@@ -62,7 +62,7 @@ class Hold:
         """Return the seconds to go on waiting; not positive: let go.
 
         `heard` is when the platform was heard last, `lost` when something of it was lost, None if
-        an end was told since.
+        an end was reported since.
         """
         if awaited not in ("start", "end"):
             return 0.0

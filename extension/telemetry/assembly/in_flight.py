@@ -21,7 +21,7 @@ from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
 REASONS_OF_FAILURE = ("timeout", "failure")
-"""What SHUTDOWN may say of an invocation whose end nobody told; `spindown` says nothing of it."""
+"""Reasons of SHUTDOWN that explain an invocation without a reported end; `spindown` does not."""
 
 
 class InFlightInvocation:
@@ -84,8 +84,8 @@ class InFlightInvocation:
         return Fact.EXITED if unexplained else Fact.DONE
 
     @property
-    def told_end_ns(self) -> int:
-        """When its runtime was done, 0 if that was not told."""
+    def runtime_end_ns(self) -> int:
+        """When its runtime was done, 0 if that was not reported."""
         return self.done.time_ns if self.done else 0
 
     def learn(self, record: Record, *, is_kept: bool = True) -> None:
@@ -135,7 +135,7 @@ class InFlightInvocation:
         )
 
     def _end(self, now_ns: int) -> tuple[int, bool]:
-        """Return when it ended, and whether anybody told."""
+        """Return when it ended, and whether that was reported."""
         begun_ns = self.begun_ns
         if self.done:
             return max(self.done.time_ns, begun_ns), True

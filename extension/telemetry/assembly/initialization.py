@@ -1,10 +1,10 @@
 """PURE: what came before the first invocation, initialization or restore, to one more span.
 
 It is held until the first invocation goes out, for it belongs into that one's trace, as an
-earlier sibling. Two things are told apart from a cold start that somebody waited for: an
+earlier sibling. Two things differ from a cold start that an invocation waited for: an
 initialization ahead of time (provisioned, or proactive: the platform may warm a sandbox minutes
 early), which gets a trace of its own with a link, so that no trace lasts hours; and that of a
-snapshot, which ran when the version was published and is nobody's span today.
+snapshot, which ran when the version was published and belongs to no invocation today.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ def _panic_in(records: Iterable[Record]) -> Record | None:
     return replace(last, error=error, evidence="mark") if last and error else None
 
 
-NOBODY = TraceContext(trace_id=0, span_id=0)
+NO_CONTEXT = TraceContext(trace_id=0, span_id=0)
 """Of what gets its ids when it goes out."""
 
 
 def _beside(invocation: TraceContext, *, waited_for: bool, ids: Ids) -> TraceContext:
-    """Return the ids of a phase that somebody waited for, or of one ahead of time."""
+    """Return the ids of a phase that an invocation waited for, or of one ahead of time."""
     if waited_for:
         return TraceContext(
             trace_id=invocation.trace_id,
@@ -163,7 +163,7 @@ class ColdStart:
         if self.begin is None or self._is_old_snapshot(self.begin):
             return False, []
         waited_for = self._was_waited_for(start_ns)
-        attempts = [*self._failed, self._finished(NOBODY, no_later_than_ns=start_ns)]
+        attempts = [*self._failed, self._finished(NO_CONTEXT, no_later_than_ns=start_ns)]
         self._failed = []
         return waited_for, [
             replace(each, context=_beside(invocation, waited_for=waited_for, ids=ids))
@@ -175,7 +175,7 @@ class ColdStart:
         if self.first_request_id or self.begin is None or self._is_old_snapshot(self.begin):
             return []
         self.first_request_id = "none came"
-        attempts = [*self._failed, self._finished(NOBODY, no_later_than_ns=None)]
+        attempts = [*self._failed, self._finished(NO_CONTEXT, no_later_than_ns=None)]
         self._failed = []
         return [
             replace(each, context=TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id()))
@@ -187,7 +187,7 @@ class ColdStart:
         if not isinstance(self.begin, InitStart) or self._is_old_snapshot(self.begin):
             return
         if self._status not in ("success", "") and len(self._failed) < MAX_FAILED:
-            self._failed.append(self._finished(NOBODY, no_later_than_ns=until_ns))
+            self._failed.append(self._finished(NO_CONTEXT, no_later_than_ns=until_ns))
 
     @property
     def _status(self) -> str:

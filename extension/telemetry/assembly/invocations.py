@@ -67,7 +67,7 @@ class Assembler:
         self._concurrent = concurrent
         self.requests = RequestTable(concurrent=concurrent)
         self._with_platform = with_platform
-        """Without, nobody ever tells of the init that a line or a call belongs to."""
+        """Without, no event reports the init that a line or a call belongs to."""
         self._early_answers: deque[CacheAnswer] = deque(maxlen=MAX_EARLY_ANSWERS)
         self._cold_start = ColdStart()
 
@@ -246,7 +246,7 @@ class Assembler:
 
         A line after the end may be one of the next invocation, whose start is not here yet.
         """
-        after_end = in_flight.state is State.ENDED and record.observed_ns > in_flight.told_end_ns
+        after_end = in_flight.state is State.ENDED and record.observed_ns > in_flight.runtime_end_ns
         waits = after_end or not (in_flight.is_out or self._stream_records)
         if waits and in_flight.records.hold(record):
             return []
@@ -272,6 +272,6 @@ class Assembler:
     def _owner(self, record: Record) -> InFlightInvocation | None:
         """Find whose it is: by a request id that is one of ours, else by time.
 
-        A `requestId` in a JSON line may be somebody else's, an API's for instance.
+        A `requestId` in a JSON line may belong to another service, an API for instance.
         """
         return self.requests.find(record.request_id) or self.requests.current(record.observed_ns)

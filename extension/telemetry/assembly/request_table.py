@@ -61,7 +61,7 @@ class RequestTable:
         return [each for each in self if not each.is_out and each is not latest]
 
     def is_running(self, in_flight: InFlightInvocation) -> bool:
-        """Tell whether it may be running still, if nobody told its end: the last one, or any."""
+        """Tell whether it may be running, if its end was not reported: the last one, or any."""
         return self._concurrent or in_flight.request_id == next(reversed(self._requests))
 
     def forget_oldest(self) -> list[InFlightInvocation]:
@@ -82,14 +82,14 @@ class RequestTable:
 
     @property
     def awaited(self) -> Awaited:
-        """What is not told yet of anything that is known; what takes longest decides."""
+        """What is awaited of all requests together; what takes longest decides."""
         awaited = {AWAITED[in_flight.state] for in_flight in self._requests.values()}
         if "start" in awaited or "end" in awaited:
             return "end"
         return "report" if "report" in awaited else "nothing"
 
     def awaited_of(self, request_id: str) -> Awaited:
-        """What is not told yet of one request."""
+        """What is awaited of one request."""
         in_flight = self._requests.get(request_id)
         return AWAITED[in_flight.state] if in_flight else "start"
 

@@ -1,6 +1,6 @@
 """PURE: the life of an invocation as a table, and what is waited for in each of its states.
 
-**What comes in which order.** The platform tells of a request in four events:
+**What comes in which order.** The platform reports a request in four events:
 
     INVOKE (of the Extensions API) ── start ── runtimeDone ── report
                                          └── lines ──┘
@@ -42,7 +42,7 @@ class State(Enum):
     """Its report came before its start."""
     RUNNING = auto()
     DYING = auto()
-    """Its runtime exited; only the report tells whether for want of memory."""
+    """Its runtime exited; only the report says whether it ran out of memory."""
     ENDED = auto()
     """Its span is out, its report is not."""
     CLOSED = auto()

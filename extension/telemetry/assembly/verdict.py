@@ -41,7 +41,7 @@ def judge(invocation: Invocation) -> Verdict:
 
 
 def judge_initialization(done: Initialization) -> Verdict:
-    """Return how an init or a restore ended; its report in the log tells of what."""
+    """Return how an init or a restore ended; its report in the log says why."""
     if not done.failed:
         return Verdict()
     report: Record | None = done.report_of_failure

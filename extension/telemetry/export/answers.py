@@ -50,7 +50,7 @@ class Answer(Frozen):
 class EndpointMessage(Frozen):
     """How many items of a batch were refused, and the endpoint's text, as it came.
 
-    `is_none`: whatever the status says, nobody there understands what was sent.
+    `is_none`: whatever the status says, the server does not understand what was sent.
     """
 
     rejected_items: int = 0

@@ -23,8 +23,8 @@ SHUTDOWN_RESERVE_S = 0.35
 """Of SHUTDOWN's 2 s: for closing, and for a loaded machine."""
 
 LAST_WAIT_S = {"nothing": 0.0, "report": 0.04, "end": 0.1}
-"""Longest wait at SHUTDOWN for what is still to be told: a report takes 5 ms when it comes; the end
-of an invocation may lie in the platform's buffer for 25 ms, and without it the span says little."""
+"""Longest wait at SHUTDOWN for what is still to be reported: a report takes 5 ms when it comes; the
+end of an invocation may lie in the platform's buffer for 25 ms, and its span needs it."""
 
 PERIOD_S = 20.0
 """Oldest that data gets while an invocation runs, and in `periodic` as long as they come."""
@@ -84,7 +84,7 @@ class FlushPolicy:
         self._missed = True
 
     def heard(self, duration_ms: float | None = None) -> None:
-        """Learn that the end of an invocation was told, and how long it took."""
+        """Learn that the end of an invocation was reported, and how long it took."""
         self._missed = False
         if duration_ms is not None:
             self._durations_s.append(duration_ms / 1000)

@@ -114,7 +114,7 @@ class Circuit:
         return self._failed_at is None or now.since(self._failed_at) >= self._pause_s
 
     def learn(self, outcome: Outcome, now: Instant) -> None:
-        """Take the outcome of a try; a refusal shows that somebody is there."""
+        """Take the outcome of a try; a refusal shows that the endpoint is there."""
         if outcome.kind in ("accepted", "rejected", "too_large"):
             self._failures, self._failed_at = 0, None
             return

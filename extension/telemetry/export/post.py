@@ -178,7 +178,7 @@ class Post:
             target.url,
             data=body,
             headers=headers,
-            ssl=target.tls or True,  # aiohttp's own context trusts nobody: this fails closed
+            ssl=target.tls or True,  # aiohttp's own context trusts no authority: this fails closed
             proxy=target.proxy,
             allow_redirects=False,
         ) as answer:

@@ -1,6 +1,6 @@
 """The TLS context of the endpoint: whom to trust, and who we are.
 
-Every https POST needs one of these: aiohttp's own contexts trust nobody (`quick_import`).
+Every https POST needs one of these: aiohttp's own contexts trust no authority (`process.imports`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _trusting(certificate: str, environ: Mapping[str, str]) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=certificate)
     context = ssl.create_default_context(cafile=certificate or None)
     if not certificate and not _leads_somewhere(environ.get("SSL_CERT_FILE")):
-        # OpenSSL takes an empty variable for a file without a name, and trusts nobody.
+        # OpenSSL takes an empty variable for a file without a name, and trusts no authority.
         usual = ssl.get_default_verify_paths()
         if os.path.exists(usual.openssl_cafile):  # noqa: PTH110  # pathlib is not needed here
             context.load_verify_locations(usual.openssl_cafile)

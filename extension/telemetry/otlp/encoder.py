@@ -20,7 +20,7 @@ from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
-    from extension.telemetry.otlp.metrics import Meter  # 40 ms to import, for who asks for it
+    from extension.telemetry.otlp.metrics import Meter  # 40 ms to import: only with metrics
 
 
 class OtlpEncoder(Encoder):
@@ -92,6 +92,6 @@ class OtlpEncoder(Encoder):
 
 
 def _open_logs() -> ModuleType:
-    from extension.telemetry.otlp import logs  # noqa: PLC0415  # heavy: for who asks for them
+    from extension.telemetry.otlp import logs  # noqa: PLC0415  # heavy: only with logs
 
     return logs

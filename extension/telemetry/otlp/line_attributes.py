@@ -32,12 +32,12 @@ def add_line_attributes(
 
 def exception_attributes(error: HandlerError) -> dict[str, Any]:
     """Return an exception by the names of the conventions."""
-    told = {
+    attributes = {
         names.EXCEPTION_TYPE: error.type,
         names.EXCEPTION_MESSAGE: error.message,
         names.EXCEPTION_STACKTRACE: error.stack,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in attributes.items() if value}
 
 
 def flat(value: Any) -> str | bool | int | float:

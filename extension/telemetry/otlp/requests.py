@@ -21,7 +21,7 @@ from extension.telemetry.otlp.resource import SCHEMA_URL
 NO_RESOURCE = Resource({}, SCHEMA_URL)
 """What items carry until their request gets the real one."""
 
-NOBODY = SpanContext(trace_id=1, span_id=1, is_remote=False)
+PLACEHOLDER = SpanContext(trace_id=1, span_id=1, is_remote=False)
 """Of the span by which the resource is encoded."""
 
 Encode = Callable[[Sequence[Any]], Any]
@@ -37,7 +37,7 @@ class Requests:
 
     def use(self, resource: Resource) -> None:
         """Put this resource into every later request."""
-        anything = ReadableSpan(name="", context=NOBODY, resource=resource)
+        anything = ReadableSpan(name="", context=PLACEHOLDER, resource=resource)
         self._resource = encode_spans([anything]).resource_spans[0].resource
 
     def spans(self, spans: Sequence[ReadableSpan]) -> Iterator[PendingItem]:

@@ -55,10 +55,10 @@ def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Reso
         names.TELEMETRY_DISTRO_NAME: NAME,
         names.TELEMETRY_DISTRO_VERSION: __version__,
     }
-    told = parse_resource_attributes(identity.resource_attributes)
+    given = parse_resource_attributes(identity.resource_attributes)
     named = {names.SERVICE_NAME: identity.service_name} if identity.service_name else {}
     known = {name: value for name, value in found.items() if value}
-    return Resource({**known, **told, **named}, SCHEMA_URL)
+    return Resource({**known, **given, **named}, SCHEMA_URL)
 
 
 def function_arn(identity: ResourceIdentity) -> str:

@@ -18,7 +18,7 @@ Attributes = Mapping[str, Any]
 def invocation_attributes(
     invocation: Invocation, verdict: Verdict, *, identity: ResourceIdentity
 ) -> Attributes:
-    """Return what is told of an invocation."""
+    """Return the attributes of an invocation."""
     start, done = invocation.start, invocation.done
     arn = invocation.invoked_arn or (start.function_arn if start else "")
     version = (start.version if start else "") or identity.function_version
@@ -59,7 +59,7 @@ def overhead_attributes(overhead: Overhead) -> Attributes:
 
 
 def initialization_attributes(done: Initialization, verdict: Verdict) -> Attributes:
-    """Return what is told of an init or a restore."""
+    """Return the attributes of an init or a restore."""
     return {
         names.INIT_TYPE: done.initialization_type,
         names.INIT_PHASE: done.phase,
@@ -70,7 +70,7 @@ def initialization_attributes(done: Initialization, verdict: Verdict) -> Attribu
 
 
 def call_attributes(call: CacheCall, *, region: str) -> Attributes:
-    """Return what is told of a call to AWS; the entry by its name, never its value."""
+    """Return the attributes of a call to AWS: the entry by name, never its value."""
     return {
         names.RPC_SYSTEM: "aws-api",
         names.RPC_SERVICE: call.service,

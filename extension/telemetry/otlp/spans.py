@@ -231,7 +231,7 @@ class SpanBuilder:
     ) -> Sequence[SpanEvent]:
         """Return the exception first, which must not fall to the limit, then the lines.
 
-        An exception whose line is a log record is not told again, unless the user asks for both.
+        An exception whose line is a log record is not repeated, unless the user asks for both.
         """
         events: list[SpanEvent] = []
         if error and (self._with_records or self._repeat or not error.has_record):

@@ -62,7 +62,7 @@ Fields = Mapping[str, tuple[Field, ...]]
 
 
 class Plain(NamedTuple):
-    """The keys of a line that tells each part under one name and nothing that is seldom told.
+    """The keys of a line that has each part under one name, and no rare part.
 
     Nearly all lines are such; those that have no level, time or request id have an empty key.
     """
@@ -90,9 +90,9 @@ NESTED = {name.partition(".")[0] for names in ALIASES.values() for name in names
 KNOWN = frozenset(name for names in ALIASES.values() for name in names) | NESTED
 
 
-def find(told: Mapping[str, Any]) -> Found:
+def find(payload: Mapping[str, Any]) -> Found:
     """Return which fields may tell what; a logger's lines all have the same, so it is looked up."""
-    return _of_keys(tuple(told)) if len(told) <= MOST_KEYS else _of_many_keys(told)
+    return _of_keys(tuple(payload)) if len(payload) <= MOST_KEYS else _of_many_keys(payload)
 
 
 @lru_cache(maxsize=128)
@@ -130,10 +130,10 @@ def _plain(found: Fields) -> Plain | None:
     return None if any(inner for _, inner in first) else Plain(*(outer for outer, _ in first))
 
 
-def value_of(told: Mapping[str, Any], field: Field) -> Any:
+def value_of(payload: Mapping[str, Any], field: Field) -> Any:
     """Return what a field tells, None if it is not there after all."""
     outer, inner = field
-    value = told[outer]
+    value = payload[outer]
     if not inner:
         return value
     return value.get(inner) if isinstance(value, dict) else None

@@ -1,7 +1,7 @@
 """PURE: one delivery of the Telemetry API, JSON to the values of `events`.
 
-Rule of the room: whatever arrives, nothing is raised. A record that cannot be read is counted
-and costs nobody else; a type that is not known is kept as `Unknown`; unknown fields are ignored,
+Whatever arrives, nothing is raised. A record that cannot be read is counted and costs no other
+record; a type that is not known is kept as `Unknown`; unknown fields are ignored,
 for the platform adds some without a new schema version; a known field of a wrong type is absent.
 """
 
@@ -36,7 +36,7 @@ from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.split_record import is_first_part
 from extension.telemetry.reading.times import parse_time
 
-TOLD = (str, dict)
+RECORD_TYPES = (str, dict)
 """What the record of a line is; a union would be built for each line."""
 
 MOST_EVENTS = 10_000
@@ -115,15 +115,15 @@ def _event(item: Any, received_ns: int) -> Event | None:
         if kind not in LAYOUTS:
             return Unknown(time_ns=time_ns, type=str(kind), record=record)
         shape, layout = LAYOUTS[kind]
-        told = {name: read(record, key) for name, key, read in layout}
-        event: Event = shape(time_ns=time_ns, **told)
+        payload = {name: read(record, key) for name, key, read in layout}
+        event: Event = shape(time_ns=time_ns, **payload)
         return event
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
 
 
 def _log_line(stream: Stream, time_ns: int, record: Any) -> LogLine:
-    if not isinstance(record, TOLD):
+    if not isinstance(record, RECORD_TYPES):
         record = json.dumps(record)
     line = LogLine.__new__(LogLine)  # without another look at its fields' names: most events are
     line.__dict__.update(time_ns=time_ns, stream=stream, record=record)

@@ -16,7 +16,7 @@ Evidence = Literal["", "mark", "shape"]
 
 
 class HandlerError(Frozen):
-    """An exception that a line tells of: type, message, stack trace as one text."""
+    """An exception that a line reports: type, message, stack trace as one text."""
 
     type: str
     message: str = ""
@@ -37,14 +37,14 @@ ERROR_NAMES = frozenset((*TYPE_NAMES, *MESSAGE_NAMES, *STACK_NAMES))
 """All that `error_object` may use of an object."""
 
 
-def error_object(told: Any) -> HandlerError | None:
+def error_object(payload: Any) -> HandlerError | None:
     """Read an error as an object, as runtimes and loggers of many languages write it.
 
     One that tells no type is an `Error`; None if it tells no message either.
     """
-    if not isinstance(told, Mapping):
+    if not isinstance(payload, Mapping):
         return None
-    kind, message = _first(told, TYPE_NAMES), _first(told, MESSAGE_NAMES)
+    kind, message = _first(payload, TYPE_NAMES), _first(payload, MESSAGE_NAMES)
     if not isinstance(kind, str) or not kind:
         kind = "Error" if message else ""
     if not kind:
@@ -53,7 +53,7 @@ def error_object(told: Any) -> HandlerError | None:
     return HandlerError(
         type=ruby[1] if ruby else kind,
         message="" if message is None else str(message),
-        stack=stack_text(_first(told, STACK_NAMES)),
+        stack=stack_text(_first(payload, STACK_NAMES)),
     )
 
 
@@ -73,5 +73,5 @@ def _frame(frame: Any) -> str:
     return str(frame)
 
 
-def _first(told: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((told[name] for name in names if told.get(name) is not None), None)
+def _first(payload: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((payload[name] for name in names if payload.get(name) is not None), None)

@@ -28,15 +28,15 @@ PARTS = ("error", "error_type", "error_message", "stack")
 Held = Mapping[str, list[tuple[Field, Any]]]
 
 EXCEPTION_PARTS = frozenset(("error", "error_type", "stack"))
-"""Parts of a line without which it tells of no exception."""
+"""Parts of a line of which an exception has at least one."""
 
 
 def take_exception(
-    told: Mapping[str, Any], found: Fields, rest: dict[str, Any]
+    payload: Mapping[str, Any], found: Fields, rest: dict[str, Any]
 ) -> HandlerError | None:
     """Return the exception that a structured line tells, and take its fields out of the rest."""
     held = {
-        part: [(field, value_of(told, field)) for field in found.get(part, ())] for part in PARTS
+        part: [(field, value_of(payload, field)) for field in found.get(part, ())] for part in PARTS
     }
     return _of_fields(held, rest) or _of_object(held, rest) or _of_trace(held, rest)
 

@@ -15,7 +15,7 @@ LARGEST_NUMBER = 2**53
 """Beyond it JSON numbers are not exact, and no duration or size of Lambda comes near."""
 
 MOST_DIGITS = 16
-"""Of a number told as text; fewer than `LARGEST_NUMBER` has."""
+"""Of a number written as text; fewer than `LARGEST_NUMBER` has."""
 
 Fields = Mapping[str, Any]
 

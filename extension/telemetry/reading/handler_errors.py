@@ -28,7 +28,7 @@ from extension.telemetry.reading.native_errors import is_panic
 from extension.telemetry.reading.read_json import read_json
 
 EXIT_ERROR = "Runtime.ExitError"
-"""The runtime's process ended: by itself, or killed for want of memory."""
+"""The runtime's process ended: by itself, or killed because it ran out of memory."""
 
 # Anybody whose text gets into the log can write what these are tried on, so each is linear in it:
 # the first stack frame is found once, and the head before it is judged by itself.
@@ -140,31 +140,31 @@ def from_node_body(body: str) -> FailureReport | None:
 
     The mark decides: an error with a `toJSON` of its own is written without type and stack.
     """
-    mark, _, told = body.partition("\t")
+    mark, _, payload = body.partition("\t")
     mark = mark.rstrip()
     if mark not in NODE_MARKS:
         return None
     try:
-        read = read_json(told)
+        read = read_json(payload)
     except ValueError:
         read = None
     if not isinstance(read, dict):
-        return FailureReport(HandlerError(type="Error", message=told), "mark")
-    return FailureReport(_node_error(read) or HandlerError(type="Error", message=told), "mark")
+        return FailureReport(HandlerError(type="Error", message=payload), "mark")
+    return FailureReport(_node_error(read) or HandlerError(type="Error", message=payload), "mark")
 
 
-def _node_error(told: Mapping[str, Any]) -> HandlerError | None:
+def _node_error(payload: Mapping[str, Any]) -> HandlerError | None:
     """Read an error; that of a rejected promise is the reason of the runtime's own."""
-    return error_object(told.get("reason")) or error_object(told)
+    return error_object(payload.get("reason")) or error_object(payload)
 
 
-def from_json(told: Mapping[str, Any]) -> FailureReport | None:
+def from_json(payload: Mapping[str, Any]) -> FailureReport | None:
     """Tell the runtime's own report from an exception that the function logged itself."""
-    message = told.get("message")
+    message = payload.get("message")
     if message is None:
-        return _without_message(told)
-    level = told.get("level") or told.get("log_level")
-    if not isinstance(level, str) or level.upper() != "ERROR" or "logger" in told:
+        return _without_message(payload)
+    level = payload.get("level") or payload.get("log_level")
+    if not isinstance(level, str) or level.upper() != "ERROR" or "logger" in payload:
         return None
     if isinstance(message, str):
         return java_report(message) or from_dotnet_body(message)
@@ -174,13 +174,16 @@ def from_json(told: Mapping[str, Any]) -> FailureReport | None:
     return None
 
 
-def _without_message(told: Mapping[str, Any]) -> FailureReport | None:
+def _without_message(payload: Mapping[str, Any]) -> FailureReport | None:
     """Python, Ruby and Go report without a message; loggers always have one."""
-    if not {"errorMessage", "errorType", "stackTrace"} <= told.keys():
+    if not {"errorMessage", "errorType", "stackTrace"} <= payload.keys():
         return None
-    is_python = "timestamp" in told and "ERROR" in (told.get("level"), told.get("log_level"))
-    is_ruby = RUBY_TYPE.fullmatch(str(told["errorType"]))
-    error = error_object(told) if is_python or is_ruby or is_panic(told) else None
+    is_python = "timestamp" in payload and "ERROR" in (
+        payload.get("level"),
+        payload.get("log_level"),
+    )
+    is_ruby = RUBY_TYPE.fullmatch(str(payload["errorType"]))
+    error = error_object(payload) if is_python or is_ruby or is_panic(payload) else None
     return FailureReport(error, "mark") if error else None
 
 
@@ -189,6 +192,6 @@ def _has_stack(error: Mapping[str, Any]) -> bool:
 
 
 def names_memory(body: str) -> bool:
-    """Tell whether a runtime says here that it died for want of memory."""
+    """Tell whether a runtime says here that it ran out of memory."""
     might = "emory" in body or "signal: killed" in body
     return might and any(words in body for words in MEMORY_WORDS)

@@ -34,21 +34,21 @@ TOO_DEEP = "[nested too deeply]"
 
 
 def read_object(
-    told: Mapping[str, Any], *, platform_ns: int, text: str = "", is_inner: bool = False
+    payload: Mapping[str, Any], *, platform_ns: int, text: str = "", is_inner: bool = False
 ) -> LineParts:
     """Read a JSON object, and one more inside its text; `text` is how it was written, if known."""
-    found, plain = find(told)
-    parts = read_plain(told, plain, platform_ns) if plain else None
-    return parts or read_any(told, found, platform_ns, text=text, is_inner=is_inner)
+    found, plain = find(payload)
+    parts = read_plain(payload, plain, platform_ns) if plain else None
+    return parts or read_any(payload, found, platform_ns, text=text, is_inner=is_inner)
 
 
-def read_plain(told: Mapping[str, Any], keys: Plain, platform_ns: int) -> LineParts | None:
+def read_plain(payload: Mapping[str, Any], keys: Plain, platform_ns: int) -> LineParts | None:
     """Read a line as nearly all are; None if it needs the closer look of `read_any`.
 
     Both read such a line alike; this one takes half the time.
     """
     text_key, level_key, time_key, request_key = keys
-    rest = dict(told)
+    rest = dict(payload)
     body, level, time_ns, request_id = rest.pop(text_key), UNREAD, 0, ""
     if not isinstance(body, str) or body[:1] in NO_PLAIN_TEXT:
         return None
@@ -74,20 +74,22 @@ def read_plain(told: Mapping[str, Any], keys: Plain, platform_ns: int) -> LinePa
 
 
 def read_any(
-    told: Mapping[str, Any], found: Fields, platform_ns: int, *, text: str, is_inner: bool
+    payload: Mapping[str, Any], found: Fields, platform_ns: int, *, text: str, is_inner: bool
 ) -> LineParts:
     """Read a line that may tell each part under several names, nested ones too, or an error."""
-    rest = dict(told)
-    level = _take_level(told, found["level"], rest) if "level" in found else UNREAD
-    time_ns = _take_time(told, found["time"], rest, platform_ns) if "time" in found else 0
-    body = _take_text(told, found, rest, has_level=level is not UNREAD)
-    request_id, request_key = _request(told, found["request"]) if "request" in found else ("", "")
+    rest = dict(payload)
+    level = _take_level(payload, found["level"], rest) if "level" in found else UNREAD
+    time_ns = _take_time(payload, found["time"], rest, platform_ns) if "time" in found else 0
+    body = _take_text(payload, found, rest, has_level=level is not UNREAD)
+    request_id, request_key = (
+        _request(payload, found["request"]) if "request" in found else ("", "")
+    )
     report = inner = None
     if level.severity == ERROR_SEVERITY or body is None:
-        report = from_json(told) or from_rust_fields(told)
+        report = from_json(payload) or from_rust_fields(payload)
     if not is_inner and not (isinstance(body, str) and body[:1] != "{"):
         inner = read_inner(body, platform_ns=platform_ns)
-        if inner and isinstance(body, str) and told.keys() == GO_KEYS:
+        if inner and isinstance(body, str) and payload.keys() == GO_KEYS:
             report = from_go(read_json(body))
     if report:
         for name in ERROR_FIELDS:
@@ -97,10 +99,10 @@ def read_any(
     if report:
         error = report.error
     elif not EXCEPTION_PARTS.isdisjoint(found):
-        error = take_exception(told, found, rest)
+        error = take_exception(payload, found, rest)
     if not body or not isinstance(body, str):
         is_alone = rest.keys() <= {request_key}
-        body = _body(body, told, error, text=text, is_alone=is_alone)
+        body = _body(body, payload, error, text=text, is_alone=is_alone)
     parts = LineParts(
         body,
         level.severity,
@@ -111,7 +113,7 @@ def read_any(
         rest,
         error,
         report.evidence if report else "",
-        read_trace(told, found) if "trace_id" in found else None,
+        read_trace(payload, found) if "trace_id" in found else None,
     )
     return around(inner, parts) if inner else parts
 
@@ -128,12 +130,12 @@ def read_inner(body: Any, *, platform_ns: int) -> LineParts | None:
 def read_json_text(text: str, platform_ns: int, *, is_inner: bool = False) -> LineParts | None:
     """Read a text that may be a JSON object; None if it is none."""
     try:
-        told = read_json(text)
+        payload = read_json(text)
     except ValueError:
         return None
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         return None
-    return read_object(told, platform_ns=platform_ns, text=text, is_inner=is_inner)
+    return read_object(payload, platform_ns=platform_ns, text=text, is_inner=is_inner)
 
 
 def around(inner: LineParts, outer: LineParts) -> LineParts:
@@ -151,11 +153,11 @@ def around(inner: LineParts, outer: LineParts) -> LineParts:
     )
 
 
-def _take_level(told: Mapping[str, Any], fields: Iterable[Field], rest: dict[str, Any]) -> Level:
+def _take_level(payload: Mapping[str, Any], fields: Iterable[Field], rest: dict[str, Any]) -> Level:
     for outer, inner in fields:
-        value = value_of(told, (outer, inner)) if inner else told[outer]
+        value = value_of(payload, (outer, inner)) if inner else payload[outer]
         level = LEVELS.get(value) if isinstance(value, str) else None
-        level = level or read_level(value, key=outer, is_gelf=GELF in told)
+        level = level or read_level(value, key=outer, is_gelf=GELF in payload)
         if level is not UNREAD:
             without(rest, (outer, inner))
             return level
@@ -163,10 +165,10 @@ def _take_level(told: Mapping[str, Any], fields: Iterable[Field], rest: dict[str
 
 
 def _take_time(
-    told: Mapping[str, Any], fields: Iterable[Field], rest: dict[str, Any], platform_ns: int
+    payload: Mapping[str, Any], fields: Iterable[Field], rest: dict[str, Any], platform_ns: int
 ) -> int:
     for outer, inner in fields:
-        value = value_of(told, (outer, inner)) if inner else told[outer]
+        value = value_of(payload, (outer, inner)) if inner else payload[outer]
         time_ns = own_time(value, platform_ns=platform_ns)
         if time_ns is not None:
             without(rest, (outer, inner))
@@ -175,13 +177,13 @@ def _take_time(
 
 
 def _take_text(
-    told: Mapping[str, Any], found: Fields, rest: dict[str, Any], *, has_level: bool
+    payload: Mapping[str, Any], found: Fields, rest: dict[str, Any], *, has_level: bool
 ) -> Any:
     """Return the text, an empty one only if there is no other; None if there is none."""
     empty: Field | None = None
     for field in found.get("text", ()):
         outer, inner = field
-        value = value_of(told, field) if inner else told[outer]
+        value = value_of(payload, field) if inner else payload[outer]
         if value or value in (0, False):
             without(rest, field)
             return value
@@ -189,7 +191,7 @@ def _take_text(
             empty = empty or field
     if has_level and "weak_text" in found:
         for field in found["weak_text"]:
-            value = value_of(told, field)
+            value = value_of(payload, field)
             if value and isinstance(value, str):
                 without(rest, field)
                 return value
@@ -198,11 +200,11 @@ def _take_text(
     return "" if empty else None
 
 
-def _request(told: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, str]:
+def _request(payload: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, str]:
     """Return the request id and the attribute that tells it; others' seldom have Lambda's form."""
     first = ("", "")
     for outer, inner in fields:
-        value = value_of(told, (outer, inner)) if inner else told[outer]
+        value = value_of(payload, (outer, inner)) if inner else payload[outer]
         if value and isinstance(value, str):
             request = (value, "" if inner else outer)
             if len(value) == UUID_LENGTH:
@@ -212,13 +214,13 @@ def _request(told: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, str
 
 
 def _body(
-    body: Any, told: Mapping[str, Any], error: HandlerError | None, *, text: str, is_alone: bool
+    body: Any, payload: Mapping[str, Any], error: HandlerError | None, *, text: str, is_alone: bool
 ) -> str:
     """Return a text for a line that tells none, or whose text is a value."""
     if body is None and error:
         return f"{error.type}: {error.message}" if error.message else error.type
     if body is None or (body == "" and not is_alone):
-        return text or _dump(told)
+        return text or _dump(payload)
     return "" if body == "" else _dump(body)
 
 

@@ -40,8 +40,8 @@ def from_rust(message: str, *, extra: str = "") -> FailureReport | None:
     It writes an error in its debug form: `OrderError("42")`, or a text in quotes.
     """
     if message.startswith(RUST_PANIC):
-        told = message.removeprefix(RUST_PANIC).strip() or extra
-        return FailureReport(HandlerError(type=PANIC, message=told), "mark")
+        payload = message.removeprefix(RUST_PANIC).strip() or extra
+        return FailureReport(HandlerError(type=PANIC, message=payload), "mark")
     if extra:
         return None
     match = RUST_DEBUG.fullmatch(message)
@@ -74,7 +74,7 @@ class LastPanic:
         self._has_stack = False
 
     @property
-    def told(self) -> HandlerError | None:
+    def error(self) -> HandlerError | None:
         """The panic, once its message is known."""
         if not self._message:
             return None
@@ -84,7 +84,7 @@ class LastPanic:
     @property
     def ended_process(self) -> HandlerError | None:
         """The panic, if nothing was written after it; Go's tells of goroutines only then."""
-        return self.told if self.is_open and (self._has_stack or not self._is_go) else None
+        return self.error if self.is_open and (self._has_stack or not self._is_go) else None
 
     def might_take(self, line: str) -> bool:
         """Tell whether a line may say anything of a panic; most do not."""
@@ -139,10 +139,14 @@ class LastPanic:
             lines.append(line)
 
 
-def from_rust_fields(told: Mapping[str, Any]) -> FailureReport | None:
+def from_rust_fields(payload: Mapping[str, Any]) -> FailureReport | None:
     """Read the JSON of Rust's tracing: what was said is in `fields`, where in `spans`."""
-    fields, span = told.get("fields"), told.get("span")
-    if not isinstance(fields, dict) or not isinstance(span, dict) or told.get("level") != "ERROR":
+    fields, span = payload.get("fields"), payload.get("span")
+    if (
+        not isinstance(fields, dict)
+        or not isinstance(span, dict)
+        or payload.get("level") != "ERROR"
+    ):
         return None
     message = fields.get("message")
     if span.get("name") != RUST_SPAN or not isinstance(message, str):
@@ -151,16 +155,16 @@ def from_rust_fields(told: Mapping[str, Any]) -> FailureReport | None:
     return from_rust(message, extra=", ".join(more))
 
 
-def from_go(told: Mapping[str, Any]) -> FailureReport | None:
+def from_go(payload: Mapping[str, Any]) -> FailureReport | None:
     """Read the JSON that Go's runtime logs, and nothing else beside it."""
-    if not {"errorMessage", "errorType"} <= told.keys() <= GO_KEYS:
+    if not {"errorMessage", "errorType"} <= payload.keys() <= GO_KEYS:
         return None
-    error = error_object(told)
-    return FailureReport(error, "mark" if is_panic(told) else "shape") if error else None
+    error = error_object(payload)
+    return FailureReport(error, "mark" if is_panic(payload) else "shape") if error else None
 
 
-def is_panic(told: Mapping[str, Any]) -> bool:
+def is_panic(payload: Mapping[str, Any]) -> bool:
     """Tell whether the stack trace is one of Go's runtime, which only a panic has."""
-    stack = told.get("stackTrace")
+    stack = payload.get("stackTrace")
     frame = stack[0] if isinstance(stack, list) and stack else None
     return isinstance(frame, dict) and frame.keys() == {"path", "line", "label"}

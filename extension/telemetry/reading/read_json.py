@@ -1,4 +1,4 @@
-"""PURE: JSON that somebody else wrote, read so that everything in it can be sent on."""
+"""PURE: JSON of unknown origin, read so that everything in it can be sent on."""
 
 from __future__ import annotations
 

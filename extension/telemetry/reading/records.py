@@ -38,7 +38,7 @@ class Record(Frozen):
     attributes: Mapping[str, Any] = NOTHING
     """What the line tells besides: a trace context is among it, for signals that cannot take it."""
     error: HandlerError | None = None
-    """The exception that the line tells of."""
+    """The exception that the line reports."""
     evidence: Evidence = ""
     """What says that the exception left the handler."""
     trace: LineTrace | None = None
@@ -78,14 +78,14 @@ def _unwrap(outer: LineParts, platform_ns: int) -> LineParts:
 def read_record(line: LogLine, *, knows: Callable[[str], object] = lambda _: None) -> Record:
     """Read one line in whichever of the known forms it has.
 
-    A request id stays an attribute, for it may be somebody else's, unless `knows` finds it.
+    A request id stays an attribute, for it may belong to another service, unless `knows` finds it.
     """
-    told, time_ns = line.record, line.time_ns
-    if isinstance(told, str):
-        parts = read_text(told.rstrip("\r\n"), platform_ns=time_ns, raw=told)
+    payload, time_ns = line.record, line.time_ns
+    if isinstance(payload, str):
+        parts = read_text(payload.rstrip("\r\n"), platform_ns=time_ns, raw=payload)
     else:
-        parts = read_object(told, platform_ns=time_ns)
-        if parts.body[:1] in TEXT_FORMS and told.keys() <= PLATFORM_KEYS:
+        parts = read_object(payload, platform_ns=time_ns)
+        if parts.body[:1] in TEXT_FORMS and payload.keys() <= PLATFORM_KEYS:
             parts = _unwrap(parts, time_ns)
     body, severity, severity_text, own_ns, request_id, key, attributes, error, evidence, trace = (
         parts

@@ -30,7 +30,7 @@ PLATFORM_WORDS = frozenset(
         "lambda-managed-instances",
     ]
 )  # fmt: skip
-"""What fields of events are compared with: somebody's secret may be one of these words."""
+"""What fields of events are compared with: a secret may be one of these words."""
 
 
 def redact_record(record: Record, redact: Redact) -> Record:
@@ -68,10 +68,10 @@ def redact_json(value: Any, redact: Redact) -> Any:
 def _changes(value: Frozen, clean: Clean) -> dict[str, Any]:
     """Return the fields that look different when they are clean."""
     changes = {}
-    for name, told in vars(value).items():
-        if told and not isinstance(told, int):
-            cleaned = _clean(told, clean)
-            if cleaned is not told:
+    for name, payload in vars(value).items():
+        if payload and not isinstance(payload, int):
+            cleaned = _clean(payload, clean)
+            if cleaned is not payload:
                 changes[name] = cleaned
     return changes
 

@@ -139,7 +139,7 @@ def _go(text: str, platform_ns: int) -> LineParts | None:
         return None
     year, month, day, clock, body = match.groups()
     time_ns = own_time(f"{year}-{month}-{day} {clock}", platform_ns=platform_ns)
-    if time_ns is None:  # whoever's time it is, it is part of the text
+    if time_ns is None:  # it is not the line's own time, so it is part of the text
         return None
     parts = _with_inner(LineParts(body, time_ns=time_ns), platform_ns)
     if slog := SLOG.fullmatch(body):
@@ -151,10 +151,10 @@ def _go(text: str, platform_ns: int) -> LineParts | None:
 
 def _go_report(body: str) -> FailureReport | None:
     try:
-        told = read_json(body) if body.startswith('{"error') else None
+        payload = read_json(body) if body.startswith('{"error') else None
     except ValueError:
         return None
-    return from_go(told) if isinstance(told, dict) else None
+    return from_go(payload) if isinstance(payload, dict) else None
 
 
 def _parts(body: str, level: str, time: str, request_id: str | None, platform_ns: int) -> LineParts:

@@ -18,9 +18,9 @@ NOT_SAMPLED = {"00", "0", 0, "false", "False"}
 """And False, which equals 0."""
 
 
-def read_trace(told: Mapping[str, Any], found: Fields) -> LineTrace | None:
+def read_trace(payload: Mapping[str, Any], found: Fields) -> LineTrace | None:
     """Return the span that the line names; both ids, and neither of zeros, or nothing."""
-    trace, span = _first(told, found, "trace_id"), _first(told, found, "span_id")
+    trace, span = _first(payload, found, "trace_id"), _first(payload, found, "span_id")
     if trace is None or span is None:
         return None
     trace_text, span_text = str(trace[1]), str(span[1])
@@ -29,7 +29,7 @@ def read_trace(told: Mapping[str, Any], found: Fields) -> LineTrace | None:
     trace_id, span_id = int(trace_text, 16), int(span_text, 16)
     if not (trace_id and span_id):
         return None
-    flags = _first(told, found, "trace_flags")
+    flags = _first(payload, found, "trace_flags")
     fields = [each[0] for each in (trace, span, flags) if each]
     return LineTrace(
         trace_id,
@@ -39,9 +39,9 @@ def read_trace(told: Mapping[str, Any], found: Fields) -> LineTrace | None:
     )
 
 
-def _first(told: Mapping[str, Any], found: Fields, part: str) -> tuple[Field, Any] | None:
+def _first(payload: Mapping[str, Any], found: Fields, part: str) -> tuple[Field, Any] | None:
     for field in found.get(part, ()):
-        value = value_of(told, field)
+        value = value_of(payload, field)
         if isinstance(value, str | int):
             return field, value
     return None

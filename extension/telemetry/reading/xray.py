@@ -44,7 +44,7 @@ class TraceContext(Frozen):
     parent_span_id: int = 0
     link: SpanLink | None = None
     xray_trace_id: str = ""
-    """X-Ray's own id of the trace where it is not ours, to be told as an attribute."""
+    """X-Ray's own id of the trace where it is not ours, which becomes an attribute."""
 
 
 def parse_header(header: str) -> TraceHeader:
