@@ -171,7 +171,7 @@ class Parameters(Job):
     async def _prefetch(self) -> None:
         keys, unusable = read_list(self._config.prefetch)
         for item in unusable:
-            self._log.warning("DISPATCH_CACHE_PREFETCH: entry ignored", entry=item)
+            self._log.warning("configuration", cause=f"DISPATCH_CACHE_PREFETCH: {item} is ignored")
         listed, self._uncached = dict.fromkeys([*keys, *self._uncached]), {}
         kept = [key for key in listed if self._policy.keeps(key)][: self._policy.size]
         if len(kept) < len(listed):

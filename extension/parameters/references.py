@@ -13,6 +13,7 @@ from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Served
 from extension.parameters.request import Key, ParameterKey, Query, SecretKey
 from extension.process.log import Log
+from extension.settings.variable import as_shown
 
 PREFETCH_S = 2.0
 """Longest that init waits; what is missing by then arrives later, or with its first GET."""
@@ -23,19 +24,20 @@ KINDS: dict[str, Callable[[str], Key]] = {
     "secretsmanager": SecretKey,
 }
 
-SHOWN_CHARACTERS = 80
-"""How much of an entry a warning repeats."""
-
 
 def read_list(text: str) -> tuple[list[Key], list[str]]:
-    """Return the keys in a prefetch list, and the entries that are not understood."""
+    """Return the keys of a comma list such as `ssm:/a,ssm+decrypt:/b`, and the other entries.
+
+    These are named by their place in the list, from 1, for one may be anything.
+    """
     keys: dict[Key, None] = {}
     unusable = []
-    for item in filter(None, (each.strip() for each in text.split(","))):
+    items = filter(None, (each.strip() for each in text.split(",")))
+    for number, item in enumerate(items, start=1):
         kind, _, name = item.partition(":")
         make = KINDS.get(kind.strip().lower())
         if make is None or not name.strip():
-            unusable.append(item[:SHOWN_CHARACTERS])
+            unusable.append(f"entry {number} = {as_shown(item)}")
         else:
             keys[make(name.strip())] = None
     return list(keys), unusable

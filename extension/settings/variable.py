@@ -1,7 +1,7 @@
 """How one environment variable is declared and read; `config` says which there are.
 
 A bad value never stops the process: the default is used and a `Problem` names the variable,
-the value and what is allowed. The value of a variable that may hold a credential is not repeated.
+what is allowed and, where it cannot be a secret, the value: a key may stand in the wrong variable.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from extension.process.frozen import Frozen, fields
 T = TypeVar("T")
 Section = TypeVar("Section", bound=Frozen)
 
-SHOWN_CHARACTERS = 40
-"""How much of a bad value a problem repeats: enough to recognise it."""
+ONE = r"[-+]?[0-9]{1,7}(?:\.[0-9]{1,4})?|[a-z]{1,11}|[A-Z]{1,11}|[A-Z][a-z]{1,10}"
+HARMLESS = re.compile(rf".?|(?:{ONE})(?: ?[,;|] ?(?:{ONE})){{0,4}}")
+"""A number, a word or a few of either: what redaction does not take for a secret."""
 
 
 class BadValueError(ValueError):
@@ -98,9 +99,14 @@ def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, t
 
 
 def _problem(row: Variable, text: str, consequence: str) -> Problem:
-    shown = "(not shown)" if row.kind.secret else repr(text[:SHOWN_CHARACTERS])
+    shown = "(not shown)" if row.kind.secret else as_shown(text)
     allowed = f"{row.kind.allowed} {row.unit}".rstrip()
     return Problem(variable=row.name, reason=f"= {shown} {consequence}; allowed: {allowed}")
+
+
+def as_shown(text: str) -> str:
+    """Return a bad value as a line may repeat it: as it is, or how long it is."""
+    return repr(text) if HARMLESS.fullmatch(text) else f"({len(text)} characters, not shown)"
 
 
 def text(allowed: str = "any text") -> Kind[str]:

@@ -139,7 +139,7 @@ async def test_a_bad_endpoint_costs_its_own_service(aws: FakeAws, bad: str) -> N
         [problem] = map(str, cache.problems)
     assert refused.status == 400
     assert "AWS_ENDPOINT_URL_SSM" in refused.json["error"]["message"]
-    assert problem.startswith(f"AWS_ENDPOINT_URL_SSM = {bad!r} ")
+    assert problem.startswith("AWS_ENDPOINT_URL_SSM = ")
     assert "http:// or https:// URL" in problem
 
 
@@ -217,14 +217,14 @@ async def test_authorities_are_taken_from_each_usual_variable(
 async def test_an_unusable_file_of_authorities_is_named(
     aws: FakeAws, content: str | None, tmp_path: Path
 ) -> None:
-    """The variable and its value are in a line, and what botocore trusts by itself is trusted."""
+    """A line has the variable, not its value, and what botocore trusts by itself is trusted."""
     bundle = tmp_path / "authorities.pem"
     if content:
         bundle.write_text(content)
     environ = {**aws.environment, "AWS_CA_BUNDLE": str(bundle)}
     assert await serves_both(environ)
     [problem] = map(str, read_config(environ)[1])
-    assert problem.startswith("AWS_CA_BUNDLE = '/")
+    assert problem.startswith(f"AWS_CA_BUNDLE = ({len(str(bundle))} characters, not shown)")
     assert problem.endswith("allowed: a PEM file that can be read")
 
 

@@ -49,9 +49,9 @@ async def test_prefetch_that_fails_is_a_warning(aws: FakeAws, serve: Serve) -> N
     cache = await serve(DISPATCH_CACHE_PREFETCH="ssm:/nope,what:is-this,ssm:,secretsmanager:n")
     assert (await cache.secret("secretId=n")).cache == "HIT"
     warnings = [line for line in cache.log.parsed if line["level"] == "WARN"]
-    assert [line.get("entry") or line.get("name") for line in warnings] == [
-        "what:is-this",
-        "ssm:",
+    assert [line.get("cause") or line.get("name") for line in warnings] == [
+        "DISPATCH_CACHE_PREFETCH: entry 2 = (12 characters, not shown) is ignored",
+        "DISPATCH_CACHE_PREFETCH: entry 3 = (4 characters, not shown) is ignored",
         "/nope",
     ]
 

@@ -122,7 +122,9 @@ class EndpointCredentials:
             )
         except TimeoutError:
             self._log.error(
-                "credentials not resolved", references=self._references, cause="timeout"
+                "credentials not resolved",
+                references=[*map(_shown, self._references)],
+                cause="timeout",
             )
             raise
         if not all(values):
@@ -138,7 +140,8 @@ class EndpointCredentials:
         try:
             return await self._resolve(reference, fresh=fresh)
         except Exception as error:  # noqa: BLE001  # whatever it is, the data waits
-            self._log.error("credentials not resolved", reference=reference, cause=describe(error))
+            cause = describe(error)
+            self._log.error("credentials not resolved", reference=_shown(reference), cause=cause)
             return ""
 
 
@@ -150,6 +153,11 @@ def references_in(text: str) -> tuple[str, ...]:
 def substitute(text: str, values: Mapping[str, str], *, encode: Callable[[str], str] = str) -> str:
     """Put values in the place of their references."""
     return REFERENCE.sub(lambda match: encode(values[match[1]]), text)
+
+
+def _shown(reference: str) -> str:
+    """Return what a line repeats of a reference: not its key, where a value may stand instead."""
+    return reference.partition("#")[0]
 
 
 def _filled(section: Section, values: Mapping[str, str]) -> Section:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Served
-from extension.parameters.references import SHOWN_CHARACTERS, prefetch, read_list
+from extension.parameters.references import prefetch, read_list
 from extension.parameters.request import ParameterKey, Query, SecretKey
 from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
@@ -24,11 +24,14 @@ def test_list() -> None:
 
 
 def test_unusable_entries() -> None:
-    """They are told, shortened, and the rest counts."""
-    long = "x" * 200
-    keys, unusable = read_list(f"/a,ssm:,:x,{long},ssm:/b")
+    """They are named by their place, shown if they cannot be a secret, and the rest counts."""
+    keys, unusable = read_list("database,ssm:,,sk-live-4f8Q2xZ9,ssm:/b")
     assert keys == [ParameterKey("/b")]
-    assert unusable == ["/a", "ssm:", ":x", long[:SHOWN_CHARACTERS]]
+    assert unusable == [
+        "entry 1 = 'database'",
+        "entry 2 = (4 characters, not shown)",
+        "entry 3 = (16 characters, not shown)",
+    ]
     assert read_list("") == ([], [])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from extension.settings.config import USER_SECTIONS, Config, read_config
 from extension.settings.variable import variables
 
@@ -54,3 +56,15 @@ def test_resource_attributes_that_are_none_are_named_by_their_place() -> None:
         "OTEL_RESOURCE_ATTRIBUTES: entries left out: 1, 3; allowed: "
         "key=value pairs, comma-separated, URL-encoded"
     )
+
+
+@pytest.mark.parametrize(
+    "secret", ["sk-live-4f8Q2xZ9", "https://u:hunter2-pw@h:x/", "/wJalrXUtnFEMI"]
+)
+def test_a_secret_in_the_wrong_variable_is_repeated_by_no_line(secret: str) -> None:
+    """Whichever variable it was put into: these lines are written before anything is redacted."""
+    names = [row.name for section in USER_SECTIONS for row in variables(section)]
+    read = [read_config({name: secret}) for name in names]
+    told = [str(each) for config, problems in read for each in (*problems, *config.notes)]
+    assert len(told) > len(names) / 2
+    assert [each for each in told if secret in each] == []

@@ -70,7 +70,7 @@ def test_an_empty_variable_is_unset(given: str) -> None:
         (whole(0, 10), "1.5"),
         (whole(0, 10), "11"),
         (whole(0, 10), "٣"),
-        (whole(0), "9" * 30),
+        (whole(0), "Many"),
         (fraction(0, 0.5), "0.6"),
         (fraction(0, 0.5), "nan"),
         (choice("a", "b"), "c"),
@@ -84,6 +84,28 @@ def test_bad_values_fall_back_and_are_named(kind: Kind[Any], given: str) -> None
     value, [problem] = parse(kind, given)
     assert value is None
     assert problem.startswith(f"X = {given!r} is ignored, using None; allowed: {kind.allowed}")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sk-live-4f8Q2xZ9",
+        "hunter2",
+        "correct horse battery staple",
+        "9" * 8,
+        "abcdefghijkl",
+        "aB,cD",
+        "postgres://u:pw@h",
+        "x\ny",
+        "a,b,c,d,e,f",
+    ],
+)
+@pytest.mark.parametrize("kind", [whole(0, 10), choice("a"), choices("a", "b"), switch()])
+def test_a_bad_value_that_may_be_a_secret_is_not_repeated(kind: Kind[Any], given: str) -> None:
+    """A key was put into the wrong variable: what is told is its length."""
+    _, [problem] = parse(kind, given)
+    assert given not in problem
+    assert problem.startswith(f"X = ({len(given)} characters, not shown) is ignored")
 
 
 def test_too_large_is_clamped_where_aws_clamps() -> None:

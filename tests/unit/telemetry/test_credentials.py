@@ -125,7 +125,7 @@ async def test_a_reference_without_a_value_is_logged_by_name() -> None:
     stage = Stage({"ssm:/ca": "y"})
     assert await stage.credentials.renew(budget()) is False
     [line] = stage.lines.parsed
-    assert line["reference"] == "secretsmanager:vendor#key"
+    assert line["reference"] == "secretsmanager:vendor"
     assert stage.used == []
 
 
