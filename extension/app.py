@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from signal import SIGINT, SIGTERM
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 from extension import lifecycle
@@ -72,7 +72,7 @@ class App:
         self._report_problems()
         serve = self._serve_events() if self._start.api else self._serve_locally()
         self._serving = serving = asyncio.ensure_future(serve)
-        for signal in (SIGINT, SIGTERM):
+        for signal in (SIGHUP, SIGINT, SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal, serving.cancel)
         try:
             status = await serving

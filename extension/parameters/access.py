@@ -20,7 +20,8 @@ from extension.parameters.request import Rejection
 from extension.process.clock import Clock, Instant
 
 TOKEN_HEADER = "x-aws-parameters-secrets-token"  # noqa: S105  # the header's name, not a token
-FORWARDED_HEADERS = frozenset({"x-forwarded-for", "x-forwarded-host", "forwarded", "via"})
+FORWARDED_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
+FORWARDED_PREFIX = "x-forwarded-"
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -70,6 +71,8 @@ def refusal(headers: Mapping[str, str], target: str = "/") -> Rejection | None:
     A target in absolute form contains the host and overrides the header (RFC 9112, 3.2.2).
     """
     if not FORWARDED_HEADERS.isdisjoint(headers):
+        return FORWARDED
+    if any(name.startswith(FORWARDED_PREFIX) for name in headers):
         return FORWARDED
     absolute = AUTHORITY.match(target)
     hosts = [headers.get("host", ""), *([absolute[1]] if absolute else [])]

@@ -20,8 +20,9 @@ from tests.waiting import PATIENCE_S
 SECRET = "/secretsmanager/get?secretId=shop%2Fkey"
 
 
-async def test_the_cache_without_a_lambda(tmp_path: Path) -> None:
-    """GETs are answered as in Lambda, and SIGTERM ends it with status 0."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_the_cache_without_a_lambda(tmp_path: Path, number: signal.Signals) -> None:
+    """GETs are answered as in Lambda, and a signal ends it with status 0."""
     port = free_port()
     async with FakeAws() as aws:
         aws.put_secret("shop/key", "hunter2-hunter2")
@@ -41,7 +42,7 @@ async def test_the_cache_without_a_lambda(tmp_path: Path) -> None:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             answer = await session.get(SECRET, headers=headers)
             found = (await answer.json())["SecretString"]
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         await process.communicate()
     assert line["message"] == "outside Lambda: serving the cache only"
     assert (answer.status, found) == (200, "hunter2-hunter2")

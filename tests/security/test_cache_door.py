@@ -56,7 +56,15 @@ async def test_absolute_target_names_the_host(cache: RunningCache, target: str) 
 
 
 @pytest.mark.parametrize(
-    "header", ["Forwarded: for=192.0.2.1", "Via: 1.1 proxy", "X-Forwarded-Host: evil.com"]
+    "header",
+    [
+        "Forwarded: for=192.0.2.1",
+        "Via: 1.1 proxy",
+        "X-Forwarded-Host: evil.com",
+        "X-Forwarded-Proto: https",
+        "x-forwarded-server: proxy",
+        "X-Real-IP: 192.0.2.1",
+    ],
 )
 async def test_every_mark_of_a_proxy_is_refused(cache: RunningCache, header: str) -> None:
     """Whatever a proxy says of itself, it has no business here."""
