@@ -14,8 +14,9 @@ from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from extension.redaction.index import Hit, Index, Label
+from extension.redaction.readings import readings
 from extension.redaction.secrets import STRICT_LENGTH, leaves
-from extension.redaction.undo import Layer, layers, may_have_layers
+from extension.redaction.undo import Layer
 
 MOST_LOOSE = 4096
 """Versions kept although the cache does not hold them: rotated, evicted, or never cached."""
@@ -118,12 +119,9 @@ class Redactor:
         if len(text) < STRICT_LENGTH:
             return []
         hits = self._index.hits(text)
-        if may_have_layers(text):
-            above: list[Layer] = []
-            for layer in layers(text):
-                above.append(layer)
-                if found := self._index.hits(layer.text):
-                    hits += _where_they_stood(found, above)
+        for layers in readings(text):
+            if found := self._index.hits(layers[-1].text):
+                hits += _where_they_stood(found, layers)
         return sorted(hits, key=lambda hit: (hit.begin, -hit.end)) if hits else hits
 
     def _learn(self, name: str, value: str | bytes) -> _Version | None:
@@ -156,7 +154,7 @@ class Redactor:
                 self._index.remove(leaf, label)
 
 
-def _where_they_stood(hits: list[Hit], above: list[Layer]) -> list[Hit]:
+def _where_they_stood(hits: list[Hit], above: tuple[Layer, ...]) -> list[Hit]:
     """Return hits in the innermost of some layers as places in the text above them all."""
     spans = [(hit.begin, hit.end) for hit in hits]
     for layer in reversed(above):

@@ -21,11 +21,15 @@ TOKEN = re.compile(
     # what repeats is one piece, for pieces are what costs.
     r"("
     r"\\[0-3][0-7]{2}(?:\\[0-3][0-7]{2})*|\\(?:[abefnrtv0]|[^\w%&])(?:\\(?:[abefnrtv0]|[^\w%&]))*"
-    r"|\\u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*|\\u\{[0-9a-fA-F]{1,6}\}|\\U[0-9a-fA-F]{8}"
+    r"|\\u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*|\\U[0-9a-fA-F]{8}"
+    r"|\\[ux]\{[0-9a-fA-F]{1,6}(?: [0-9a-fA-F]{1,6})*\}"
     r"|\\x[0-9a-fA-F]{2}(?:\\x[0-9a-fA-F]{2})*"
     r"|%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*|%u[0-9a-fA-F]{4}(?:%u[0-9a-fA-F]{4})*"
     r"|&\#[0-9]{1,7};|&\#[xX][0-9a-fA-F]{1,6};|&[a-zA-Z][a-zA-Z0-9]{1,31};"
     r"|\n[ \t\r\n]*|\r[ \t\r\n]*"
+    # Doubled, as in SQL and CSV, where it is not an empty text; shells leave and enter theirs.
+    r"|'\"'\"'|''(?:(?<=[^\s:=,(\[{]'')|(?=[^,;)\]}\r\n]))"
+    r"|\"\"(?:(?<=[^\s:=,(\[{]\"\")|(?=[^,;)\]}\r\n]))"
     r")"
 )
 NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
@@ -78,7 +82,10 @@ class Layer(NamedTuple):
 
 def may_have_layers(text: str) -> bool:
     """Tell whether a text has a character that an escape begins with; few lines have."""
-    return "\\" in text or "%" in text or "&" in text or "\n" in text or "\r" in text
+    return (
+        "\\" in text or "%" in text or "&" in text or "\n" in text or "\r" in text
+        or "''" in text or '""' in text or "'\"'\"'" in text
+    )  # fmt: skip
 
 
 def undo(text: str) -> Layer | None:
@@ -133,15 +140,17 @@ def _plain(token: str) -> str:
             return as_text(bytes.fromhex(token.replace("%", "")))
         case "&":
             return _entity(token)
+        case "'" | '"':
+            return token[0]
     return ""  # a line break
 
 
 def _unescaped(token: str) -> str:
     match token[1]:
+        case "u" | "x" if token[2:3] == "{":
+            return "".join(map(_character, token[3:-1].split()))
         case "x" if len(token) > 2:
             return as_text(bytes.fromhex(token.replace("\\x", "")))
-        case "u" if token[2:3] == "{":
-            return _character(token[3:-1])
         case "u" if len(token) > 2:
             return _from_utf16(token.replace("\\u", ""))
         case "U" if len(token) > 2:
@@ -164,10 +173,9 @@ def _entity(token: str) -> str:
 
 
 def _named(token: str) -> str:
-    from html.entities import name2codepoint  # noqa: PLC0415  # hardly any line needs it
+    from html.entities import html5  # noqa: PLC0415  # hardly any line needs it
 
-    code = name2codepoint.get(token[1:-1])
-    return chr(code) if code else token
+    return html5.get(token[1:], token)
 
 
 def _character(code: str) -> str:

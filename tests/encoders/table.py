@@ -6,12 +6,17 @@ import base64
 import html
 import json
 import re
+import shlex
 import textwrap
 from collections.abc import Callable
+from html.entities import html5
 from urllib.parse import quote, quote_plus, urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 Encoder = Callable[[str], str]
+
+HTML5 = {character: name for name, character in html5.items() if not character.isalnum()}
+"""The names of characters that are no letters; PHP and some of JavaScript use them all."""
 
 
 def base64_of(secret: str) -> str:
@@ -31,6 +36,10 @@ def _units(character: str, digits: str) -> str:
     return "".join(
         "\\u" + format(int.from_bytes(raw[at : at + 2]), digits) for at in range(0, len(raw), 2)
     )
+
+
+def _url_safe(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _lines(secret: str, width: int, *, end: str = "\n") -> str:
@@ -68,6 +77,19 @@ PYTHON: dict[str, Encoder] = {
     "base64 in lines of 64": lambda s: _lines(s, 64),
     "base64 in indented lines": lambda s: textwrap.indent(_lines(s, 60), "    "),
     "base64 in lines of 76, CRLF": lambda s: _lines(s, 76, end="\r\n"),
+    "base64 of json.dumps": lambda s: base64_of(json.dumps({"body": s})),
+    "base64 of urlencode": lambda s: base64_of(urlencode({"user": "app", "password": s})),
+    "base64 of base64": lambda s: base64_of(base64_of(s)),
+    "a claim in a token": lambda s: f"eyJhbGciOiJIUzI1NiJ9.{_url_safe(json.dumps({'p': s}))}.c2ln",
+    "base64 of UTF-16": lambda s: base64.b64encode(s.encode("utf-16-le")).decode(),
+    "hex": lambda s: s.encode().hex(),
+    "hex, upper case": lambda s: s.encode().hex().upper(),
+    "hex of json.dumps": lambda s: json.dumps({"raw": json.dumps(s).encode().hex()}),
+    "hex with blanks": lambda s: s.encode().hex(" "),
+    "list of bytes": lambda s: str(list(s.encode())),
+    "list of bytes, indented": lambda s: json.dumps(list(s.encode()), indent=2),
+    "shlex.quote": shlex.quote,
+    "csv": lambda s: '"' + s.replace('"', '""') + '"',
 }
 """By their names in Python."""
 
@@ -108,6 +130,18 @@ ELSEWHERE: dict[str, Encoder] = {
     "JavaScript \\u{}": lambda s: "".join(
         c if c.isalnum() and c.isascii() else f"\\u{{{ord(c):x}}}" for c in s
     ),
+    "PHP htmlentities, HTML5": lambda s: "".join(f"&{HTML5[c]}" if c in HTML5 else c for c in s),
+    "PHP bin2hex": lambda s: f"password => {s.encode().hex()}",
+    "SQL": lambda s: "'" + s.replace("'", "''") + "'",
+    "Perl Data::Dumper": lambda s: "".join(
+        c if c.isascii() else f"\\x{{{ord(c):x}}}" for c in s.replace("\\", "\\\\")
+    ),
+    "Node Buffer": lambda s: f"<Buffer {s.encode().hex(' ')}>",
+    "Node Buffer, JSON": lambda s: json.dumps({"type": "Buffer", "data": list(s.encode())}),
+    "Go []byte": lambda s: str(list(s.encode())).replace(",", ""),
+    "Java byte[]": lambda s: str([b - 256 if b > 127 else b for b in s.encode()]),
+    ".NET BitConverter": lambda s: s.encode().hex("-").upper(),
+    ".NET Convert.ToHexString": lambda s: "0x" + s.encode().hex().upper(),
     "the cache's own JSON, printed": lambda s: "answer: " + _json(s, also="[<>&\u2028\u2029]"),
 }
 """Written after the documentation, for they are not on every machine."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
@@ -10,6 +11,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from extension.redaction.readings import readings
 from extension.redaction.redactor import Redactor
 from extension.redaction.secrets import leaves
 from extension.redaction.undo import layers
@@ -71,6 +73,35 @@ def test_whatever_looks_like_escapes_is_undone_without_a_fault(text: str) -> Non
         for begin, end in layer.origins(spans):
             assert 0 <= begin < end <= len(above)
         above = layer.text
+
+
+PACKED = st.lists(
+    st.one_of(
+        st.binary(min_size=8, max_size=30).map(lambda raw: raw.hex()),
+        st.binary(min_size=8, max_size=30).map(lambda raw: raw.hex(" ")),
+        st.binary(min_size=8, max_size=30).map(lambda raw: str(list(raw))),
+        st.binary(min_size=8, max_size=30).map(lambda raw: base64.b64encode(raw).decode()),
+        TEXTS.map(lambda text: base64.b64encode(text.encode()).decode()),
+        st.text("0123456789abcdefXYZ,-+/=_: []", max_size=40),
+        ESCAPES,
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(PACKED)
+def test_whatever_looks_encoded_is_read_without_a_fault(text: str) -> None:
+    """No text raises, and what is found in any reading stands somewhere in the text."""
+    for above in readings(text):
+        assert "".join(above[0].escaped) == text
+        for layer, below in itertools.pairwise(above):
+            assert "".join(below.escaped) == layer.text
+        for at in range(len(above[-1].text)):
+            spans = [(at, at + 1)]
+            for layer in reversed(above):
+                spans = list(layer.origins(spans))
+            [(begin, end)] = spans
+            assert 0 <= begin < end <= len(text)
 
 
 @given(ESCAPES, ESCAPES, ESCAPES)

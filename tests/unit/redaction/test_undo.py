@@ -23,10 +23,14 @@ from extension.redaction.undo import innermost, layers, undo
         (r"C:\dir \q 100% &nope; &", r"C:\dir \q 100% &nope; &"),
         (r"\u12 \x1 %1 %zz &#; \uD800x", "\\u12 \\x1 %1 %zz &#; \ud800x"),
         ("&#1114112;", "\ufffd"),
+        (r"\u{E9 F1}\x{263a}", "éñ☺"),
+        ("a&lpar;b&period;c&NewLine;", "a(b.c\n"),
+        ("'it''s' \"a\"\"b\" 'it'\"'\"'s'", "'it's' \"a\"b\" 'it's'"),
+        ("""{"a":"", "b": "", 'c': ''}""", """{"a":"", "b": "", 'c': ''}"""),
     ],
 )
 def test_each_kind_of_escape_is_undone(escaped: str, plain: str) -> None:
-    """JSON, programming languages, URLs, HTML, line breaks; what is no escape stays."""
+    """JSON, programming languages, URLs, HTML, SQL, line breaks; what is no escape stays."""
     layer = undo(escaped)
     assert (layer.text if layer else escaped) == plain
 
@@ -34,8 +38,8 @@ def test_each_kind_of_escape_is_undone(escaped: str, plain: str) -> None:
 def test_layers_come_one_by_one() -> None:
     """JSON in JSON is undone once a layer."""
     twice = json.dumps(json.dumps('a"b'))
-    assert [layer.text for layer in layers(twice)] == ['""a\\"b""', '""a"b""']
-    assert innermost(twice) == '""a"b""'
+    assert [layer.text for layer in layers(twice)] == ['""a\\"b""', '"a"b"']
+    assert innermost(twice) == '"a"b"'
 
 
 def test_most_texts_have_no_layer() -> None:

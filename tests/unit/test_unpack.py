@@ -1,0 +1,85 @@
+"""What is encoded as a whole is decoded: hexadecimal, base64, lists of bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from extension.redaction.readings import MOST_READINGS, readings
+from extension.redaction.unpack import unpack
+
+TEXT = 'pass=a"b%26c'
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        TEXT.encode().hex(),
+        TEXT.encode().hex().upper(),
+        TEXT.encode().hex(" "),
+        TEXT.encode().hex("-"),
+        TEXT.encode().hex(":"),
+        TEXT.encode("utf-16-le").hex(),
+        str(list(TEXT.encode())),
+        str(list(TEXT.encode())).replace(",", ""),
+        "[]byte{" + ", ".join(map(hex, TEXT.encode())) + "}",
+        json.dumps(list(TEXT.encode()), separators=(",", ":")),
+        base64.b64encode(TEXT.encode()).decode(),
+        base64.b64encode(TEXT.encode("utf-16-be")).decode(),
+        base64.urlsafe_b64encode(TEXT.encode()).decode().rstrip("="),
+    ],
+)
+def test_each_kind_is_decoded(packed: str) -> None:
+    """In either case, with or without marks between the bytes, in UTF-8 and UTF-16."""
+    layer = unpack(f"before {packed} after")
+    assert layer is not None
+    assert TEXT in layer.text
+    assert layer.text.startswith("before ")
+    assert layer.text.endswith(" after")
+    assert "".join(layer.escaped) == f"before {packed} after"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0c1cd8ff-65f9-44d5-b25b-5d3a5b5b5e5e",
+        "trace=4bf92f3577b34da6a3ce929d0e0e4736 span=00f067aa0ba902b7",
+        "GET /orders/1234/items/5678/and/what/is/in/them",
+        "10:00:00.123 took 12, 13 and 14 ms in eu-central-1",
+        "AAAAAAAAAAAAAAAAAAAA",
+    ],
+)
+def test_most_of_what_looks_encoded_is_not(line: str) -> None:
+    """Ids, digests and paths decode to no text: the line has no other reading."""
+    assert unpack(line) is None
+    assert list(readings(line)) == []
+
+
+def test_places_lead_back_to_what_was_encoded() -> None:
+    """To the characters that spell what was found, and their neighbours in the same group."""
+    packed = base64.b64encode(b"something before hunter2-hunter2 and behind").decode()
+    layer = unpack(f"x {packed} y")
+    assert layer is not None
+    begin = layer.text.index("hunter2-hunter2")
+    [(first, last)] = layer.origins([(begin, begin + len("hunter2-hunter2"))])
+    assert b"hunter2-hunter2" in base64.b64decode(f"x {packed} y"[first:last])
+    assert last - first <= len("hunter2-hunter2") * 4 // 3 + 8
+
+
+def test_encodings_in_encodings_are_followed() -> None:
+    """JSON in base64 in JSON in hexadecimal: each reading is reached once."""
+    inner = base64.b64encode(json.dumps({"p": TEXT}).encode()).decode()
+    outer = json.dumps({"body": inner}).encode().hex()
+    texts = [layers[-1].text for layers in readings(f"event {outer}")]
+    assert any('pass=a"b&c' in text for text in texts)
+    assert len(set(texts)) == len(texts)
+
+
+def test_readings_are_bounded() -> None:
+    """A line that can be read in ever more ways is read in some of them."""
+    line = "hunter2 '' \\u005c"
+    for _ in range(12):
+        line = json.dumps(base64.b64encode(line.encode()).decode() + " " + line)
+    assert len(list(readings(line))) <= MOST_READINGS
