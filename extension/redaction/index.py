@@ -9,7 +9,7 @@ a value touches the words of its own forms alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from extension.redaction.forms import MIN_LENGTH, Form, forms
@@ -52,9 +52,9 @@ class Secret:
 
     __slots__ = ("firsts", "labels", "value")
 
-    def __init__(self, value: str | bytes, *, firsts: tuple[int, ...]) -> None:
+    def __init__(self, value: str | bytes, *, firsts: Sequence[int]) -> None:
         self.value = value
-        self.firsts = firsts
+        self.firsts = bytes(firsts) if max(firsts, default=0) < 256 else tuple(firsts)
         self.labels: tuple[Label, ...] = ()
 
     def spelled(self) -> list[tuple[bytes, int]]:
@@ -132,7 +132,7 @@ class Index:
         return spelled
 
     def _new(self, value: str | bytes) -> Secret:
-        secret = Secret(value, firsts=tuple(map(self._loneliest, forms(value))))
+        secret = Secret(value, firsts=[*map(self._loneliest, forms(value))])
         for word in secret.words():
             others = self._words.get(word)
             if others is None:

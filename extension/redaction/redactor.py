@@ -9,7 +9,7 @@ however much is known.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
@@ -35,19 +35,8 @@ class Redacted(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-Identity = tuple[str, str | bytes]
+Version = tuple[str, str | bytes]
 """A name, and what stood under it."""
-
-
-class _Version:
-    """One value of one secret, the leaves of it that are hidden, and how many hold it."""
-
-    __slots__ = ("holders", "identity", "leaves")
-
-    def __init__(self, identity: Identity, leaves: tuple[tuple[Label, str | bytes], ...]) -> None:
-        self.identity = identity
-        self.leaves = leaves
-        self.holders = 0
 
 
 class Redactor:
@@ -63,9 +52,10 @@ class Redactor:
         self.strict = strict
         self._most_loose = most_loose
         self._index = Index()
-        self._versions: dict[Identity, _Version] = {}
-        self._held: dict[Hashable, tuple[_Version, ...]] = {}
-        self._loose: OrderedDict[_Version, None] = OrderedDict()
+        self._held: dict[Hashable, tuple[Version, ...]] = {}
+        self._holders: Counter[Version] = Counter()
+        """How many hold each."""
+        self._loose: OrderedDict[Version, None] = OrderedDict()
         """Those that have no holder; the one learned longest ago is the first."""
 
     def learn(self, name: str, value: str | bytes) -> None:
@@ -78,11 +68,12 @@ class Redactor:
         learned = [self._learn(name, value) for name, value in values]
         held = tuple(version for version in learned if version)
         for version in held:
-            version.holders += 1
+            self._holders[version] += 1
             self._loose.pop(version, None)
         for version in self._held.pop(holder, ()):
-            version.holders -= 1
-            if not version.holders:
+            self._holders[version] -= 1
+            if not self._holders[version]:
+                del self._holders[version]
                 self._loose[version] = None
         if held:
             self._held[holder] = held
@@ -91,13 +82,13 @@ class Redactor:
     def forget(self) -> None:
         """Forget every value, held or not."""
         self._index = Index()
-        self._versions.clear()
         self._held.clear()
+        self._holders.clear()
         self._loose.clear()
 
     def redact(self, text: str) -> Redacted:
         """Replace each secret by `[REDACTED:name#key]`."""
-        hits = self._hits(text) if self._versions else []
+        hits = self._hits(text) if self._loose or self._holders else []
         if not hits and self._extra is None:
             return Redacted(text)
         names: dict[str, None] = {}
@@ -124,33 +115,33 @@ class Redactor:
                 hits += _where_they_stood(found, layers)
         return sorted(hits, key=lambda hit: (hit.begin, -hit.end)) if hits else hits
 
-    def _learn(self, name: str, value: str | bytes) -> _Version | None:
+    def _learn(self, name: str, value: str | bytes) -> Version | None:
         """Return the version, which is the last to be forgotten now; None if it is not hidden."""
-        identity = (name, value)
-        version = self._versions.get(identity) or self._add(identity)
-        if version and not version.holders:
-            self._loose[version] = None
+        version = (name, value)
+        if version in self._holders:
+            return version
+        if version in self._loose:
             self._loose.move_to_end(version)
-        return version
-
-    def _add(self, identity: Identity) -> _Version | None:
-        name, value = identity
-        safe = _safe(name)
-        found = tuple(
-            (Label(safe, _safe(path)), leaf) for path, leaf in leaves(value, strict=self.strict)
-        )
-        if not found:
-            return None
-        for label, leaf in found:
+            return version
+        hidden = self._hidden(version)
+        for label, leaf in hidden:
             self._index.add(leaf, label)
-        version = self._versions[identity] = _Version(identity, found)
-        return version
+        if hidden:
+            self._loose[version] = None
+        return version if hidden else None
+
+    def _hidden(self, version: Version) -> list[tuple[Label, str | bytes]]:
+        """Return the leaves of a version that are hidden; they are found again to be forgotten."""
+        name, value = version
+        safe = _safe(name)
+        return [
+            (Label(safe, _safe(path)), leaf) for path, leaf in leaves(value, strict=self.strict)
+        ]
 
     def _forget_surplus(self) -> None:
         while len(self._loose) > self._most_loose:
             version, _ = self._loose.popitem(last=False)
-            del self._versions[version.identity]
-            for label, leaf in version.leaves:
+            for label, leaf in self._hidden(version):
                 self._index.remove(leaf, label)
 
 
