@@ -11,12 +11,14 @@ from typing import Any
 
 from extension.platform.events import Invoke
 from extension.process.clock import Clock, Instant
+from extension.process.frozen import replace
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.health import Health
+from extension.telemetry.reading.cut_lines import CutLines
 from extension.telemetry.reading.events import (
     Event,
     InitRuntimeDone,
@@ -59,6 +61,7 @@ class Pipeline:
         self._redact = redact
         self._health = health
         self._clock = clock
+        self._cut_lines = CutLines()
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
         self.on_init_end: Callable[[], None] = do_nothing
         self.lost: Instant | None = None
@@ -143,6 +146,9 @@ class Pipeline:
     def _feed_line(self, line: LogLine) -> list[Finished]:
         if is_own(line):
             return []
+        told = self._cut_lines.clean(line.record, stream=line.stream)
+        if told is not line.record:
+            line = replace(line, record=told)
         record = redact_record(read_record(line, knows=self._assembler.requests.find), self._redact)
         if record.leaks:
             self._health.leaks += 1

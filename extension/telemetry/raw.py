@@ -15,6 +15,7 @@ from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal, split
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
+from extension.telemetry.reading.cut_lines import CutLines
 from extension.telemetry.reading.records import has_marker
 from extension.telemetry.reading.redact import Redact, redact_json
 
@@ -26,15 +27,25 @@ class RawEncoder(Encoder):
 
     def __init__(self, *, redact: Redact) -> None:
         self._redact = redact
+        self._cut_lines = CutLines()
 
     def encode_events(self, events: Sequence[Any]) -> list[PendingItem]:
         """Return each event, less our own lines."""
-        clean = (redact_json(item, self._redact) for item in events if not _is_own(item))
+        whole = (self._without_cuts(item) for item in events if not _is_own(item))
+        clean = (redact_json(item, self._redact) for item in whole)
         texts = [json.dumps(item, ensure_ascii=False, allow_nan=False).encode() for item in clean]
         return [
             PendingItem(signal="events", body=b",".join(part), count=len(part))
             for part in split(texts, max_bytes=REQUEST_BYTES)
         ]
+
+    def _without_cuts(self, item: Any) -> Any:
+        """Return an event without what is around a cut, if it is a line that was cut."""
+        kind = item.get("type") if isinstance(item, dict) else None
+        if kind not in ("function", "extension"):
+            return item
+        record = self._cut_lines.clean(item.get("record"), stream=kind)
+        return item if record is item.get("record") else {**item, "record": record}
 
 
 class RawExporter:

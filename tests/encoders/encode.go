@@ -46,6 +46,11 @@ func main() {
 			"base64.StdEncoding":        base64.StdEncoding.EncodeToString(raw),
 			"base64.RawURLEncoding":     base64.RawURLEncoding.EncodeToString([]byte("u:" + secret)),
 			"base64, url.QueryEscape":   url.QueryEscape(base64.StdEncoding.EncodeToString(raw)),
+			"%x":                        fmt.Sprintf("%x", secret),
+			"% X":                       fmt.Sprintf("% X", secret),
+			"%v of bytes":               fmt.Sprintf("%v", map[string][]byte{"key": []byte(secret)}),
+			"%#v of bytes":              fmt.Sprintf("%#v", []byte(secret)),
+			"json.Marshal of bytes":     toJSON(map[string][]byte{"key": []byte(toJSON(secret))}),
 			"json.Marshal of %q":        toJSON(fmt.Sprintf("%q", secret)),
 		}
 		for name, form := range forms {

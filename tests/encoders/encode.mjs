@@ -1,7 +1,10 @@
 // Secrets in base64, one a line, to what Node makes of each: number, encoder and form in base64.
+import buffer from "node:buffer";
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import querystring from "node:querystring";
+
+buffer.INSPECT_MAX_BYTES = Infinity; // else 50, and a part of a secret is not recognised
 
 const url = (change) => {
   const made = new URL("https://host/");
@@ -24,6 +27,10 @@ const encoders = {
   base64: (s) => Buffer.from(s).toString("base64"),
   base64url: (s) => Buffer.from(s).toString("base64url"),
   "base64 in a URL": (s) => encodeURIComponent(Buffer.from(s).toString("base64")),
+  hex: (s) => Buffer.from(s).toString("hex"),
+  "Buffer, util.inspect": (s) => inspect({ key: Buffer.from(s) }),
+  "Buffer, JSON.stringify": (s) => JSON.stringify({ key: Buffer.from(s) }),
+  "JSON in base64": (s) => Buffer.from(JSON.stringify({ s })).toString("base64"),
   "JSON in a URL": (s) => encodeURIComponent(JSON.stringify({ s })),
 };
 

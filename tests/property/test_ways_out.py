@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from extension.telemetry.health import Health
 from tests import platform_events as given
 from tests.doubles import LogLines, ManualClock
 from tests.encoders.examples import texts
+from tests.encoders.programs import encoded
 from tests.encoders.table import ELSEWHERE, PYTHON
 from tests.fuzz.test_decoder import Accepting, build
 
@@ -70,14 +73,23 @@ def events(form: str) -> Iterator[given.JsonEvent]:
 
 async def sent(form: str, *, secret: str, as_json: bool) -> tuple[bytes, Health]:
     """Return everything that is posted of a life full of a form."""
+    call = CacheCall(
+        service="SSM", operation="GetParameter", name=form, start_ns=given.ns(1),
+        end_ns=given.ns(1.1), code=form, request_id=form,
+    )  # fmt: skip
+    return await posted(*events(form), secret=secret, as_json=as_json, call=call)
+
+
+async def posted(
+    *told: given.JsonEvent, secret: str, as_json: bool, call: CacheCall | None = None
+) -> tuple[bytes, Health]:
+    """Return everything that is posted of some events."""
     post, health = Accepting(), Health()
     telemetry = build(post, health, as_json=as_json, secret=secret)
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
-    telemetry.pipeline.cache_called(
-        CacheCall(service="SSM", operation="GetParameter", name=form, start_ns=given.ns(1),
-                  end_ns=given.ns(1.1), code=form, request_id=form)
-    )  # fmt: skip
-    await telemetry.reader.receive(given.delivery(*events(form)))
+    if call:
+        telemetry.pipeline.cache_called(call)
+    await telemetry.reader.receive(given.delivery(*told))
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))
     return b"\n".join(post.bodies), health
@@ -106,6 +118,23 @@ def test_no_form_leaves(name: str, as_json: bool) -> None:
             assert spelled not in body, (secret, form)
 
 
+@pytest.mark.parametrize("language", ["node", "java", "go", "rust"])
+def test_no_form_of_a_language_on_this_machine_leaves(language: str, tmp_path: Path) -> None:
+    """All that its libraries make of a secret, in one life of a sandbox."""
+    forms = encoded(language, SECRETS[::3], folder=tmp_path)
+    if forms is None:
+        pytest.skip(f"{language} is not installed")
+    for secret, of_secret in itertools.groupby(forms, key=lambda each: each.secret):
+        spelled = [each.form for each in of_secret]
+        told = [event for form in spelled for event in events(form)]
+        for as_json in (False, True):
+            body, health = asyncio.run(posted(*told, secret=secret, as_json=as_json))
+            assert health.faults == {}
+            assert b"[REDACTED:key]" in body
+            for form in spelled:
+                assert not any(each in body for each in core(form)), (secret, form)
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_our_own_lines_hold_no_form(name: str) -> None:
     """Whatever field of a line it gets into."""
@@ -118,3 +147,29 @@ def test_our_own_lines_hold_no_form(name: str) -> None:
         log.error(form, name=form, nested={form: [form]}, cause=ValueError(form))
         [line] = out.lines
         assert line.count("[REDACTED:key]") == 5
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_half_leaves_where_the_platform_cuts_a_line(as_json: bool) -> None:
+    """A line of more than 256 KiB comes in pieces, and the secret may stand at the cut."""
+    secret = SECRETS[0]
+    for half in range(8, len(secret) - 8, 5):
+        line = "x" * (262_144 - half) + secret + "y" * 10_000
+        pieces = [given.line(line[:262_144], 1.1), given.line(line[262_144:], 1.2)]
+        start = given.platform("start", 1, requestId="a")
+        body, _ = asyncio.run(posted(start, *pieces, secret=secret, as_json=as_json))
+        assert b"characters at a cut left out" in body
+        assert secret[:half].encode() not in body
+        assert secret[half:].encode() not in body
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("size", [100_000, 1_900_000, 3_900_000])
+def test_a_line_of_any_size_leaves_or_is_counted(size: int, as_json: bool) -> None:
+    """Before, in and after an invocation; the last line says what is missing."""
+    for second in (0.2, 1.1, 2.5):
+        events = [given.line("x" * size, second), given.line("small", second)]
+        start = given.platform("start", 1, requestId="a")
+        body, health = asyncio.run(posted(start, *events, secret=SECRETS[0], as_json=as_json))
+        assert b"small" in body
+        assert b"x" * 4000 in body or health.dropped or health.cut

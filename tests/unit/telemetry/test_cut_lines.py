@@ -1,0 +1,55 @@
+"""A secret that the platform cuts in two leaves in neither half."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.telemetry.reading.cut_lines import HIDDEN, LONGEST_PIECE, MARK, CutLines
+
+LONG = LONGEST_PIECE
+SECRET = "hunter2-hunter2"
+
+
+def pieces(line: str) -> list[str]:
+    """Cut a line as the platform does."""
+    return [line[at : at + LONG] for at in range(0, len(line), LONG)]
+
+
+@pytest.mark.parametrize("before", range(LONG - len(SECRET) + 1, LONG, 3))
+def test_no_half_of_a_secret_is_left(before: int) -> None:
+    """Wherever the cut is; what is farther away stays."""
+    cut_lines = CutLines()
+    line = "x" * before + SECRET + "y" * LONG + "\n"
+    first, second, third = (cut_lines.clean(each, stream="function") for each in pieces(line))
+    assert first == "x" * (LONG - HIDDEN) + MARK
+    assert "hunter" not in first + second
+    assert second.startswith(f"{MARK}y")
+    assert second.endswith(f"y{MARK}")
+    assert third == MARK
+    assert cut_lines.clean("the next line", stream="function") == "the next line"
+
+
+def test_the_pieces_may_be_wrapped_in_json() -> None:
+    """Where the log format is JSON, each is the message of an object."""
+    cut_lines = CutLines()
+    first = cut_lines.clean({"level": "INFO", "message": "é" * (LONG // 2)}, stream="function")
+    second = cut_lines.clean({"message": "z" * HIDDEN + "end"}, stream="function")
+    assert first["message"].endswith(MARK)
+    assert first["level"] == "INFO"
+    assert second["message"] == f"{MARK}end"
+
+
+@pytest.mark.parametrize(
+    "record", ["short\n", "x" * (LONG - 1) + "\n", "x" * (LONG + 1), {"a": 1}, {"message": 1}, 7]
+)
+def test_whole_lines_are_as_they_came(record: object) -> None:
+    """Those that end in a line break, too, and those that are longer than any piece."""
+    assert CutLines().clean(record, stream="function") is record
+
+
+def test_streams_are_apart() -> None:
+    """An extension's line between the pieces is whole."""
+    cut_lines = CutLines()
+    cut_lines.clean("x" * LONG, stream="function")
+    assert cut_lines.clean("a line", stream="extension") == "a line"
+    assert cut_lines.clean("y" * HIDDEN + "end", stream="function") == f"{MARK}end"
