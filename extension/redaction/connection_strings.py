@@ -1,15 +1,18 @@
 """PURE: the passwords inside URLs and connection strings.
 
 Errors of drivers show them alone. They stand in `scheme://user:password@host`, in Go's
-`user:password@tcp(…)`, and as `Password=…` between semicolons, ampersands or blanks, as ADO.NET,
-JDBC, libpq and Azure write it.
+`user:password@tcp(…)`, as `Password=…` between semicolons, ampersands or blanks, as ADO.NET, JDBC,
+libpq and Azure write it, and as `password: …` or `<password>…` in files of settings.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from urllib.parse import unquote, unquote_plus
+
+from extension.redaction.undo import innermost
 
 LONGEST = 4096
 """Characters of a text that is looked through: no connection string is longer."""
@@ -19,16 +22,32 @@ BARE_USER_INFO = re.compile(r"^[^\s:/?#]*:(\S+)@(?:\w*\(|[\w.-]+(?::\d+)?(?:/|$)
 SHORTEST_LONE_KEY = 16
 """A key in the place of a user, as Sentry and Git hosts have it; shorter ones are names."""
 NAMED = re.compile(
-    r"(?:password|passwd|pwd|secret|token|key|sig|signature)\s*=\s*"
-    r"(?:'((?:[^'\\]|\\.|'')*)'|\"((?:[^\"\\]|\\.|\"\")*)\"|([^;&\s]+))",
+    r"(?:password|passwd|pwd|secret|token|key|sig|signature)['\"]?\s*[=:]\s*"
+    r"(?:'((?:[^'\\]|\\.|'')*)'|\"((?:[^\"\\]|\\.|\"\")*)\"|([^;\s]+))",
     re.IGNORECASE,
 )
+SCHEME = re.compile(r"^(?:bearer|token|basic|apikey)\s+(\S+)$", re.IGNORECASE)
+NETRC = re.compile(r"\blogin\s+\S+\s+password\s+(\S+)")
+PGPASS = re.compile(r"^[^\s:]+:(?:\d+|\*):[^\s:]*:[^\s:]*:(\S+)$", re.MULTILINE)
+ELEMENT = re.compile(r"(?:password|passwd|pwd|secret|token|key)>([^<]+)</", re.IGNORECASE)
+ALONE = (SCHEME, NETRC, PGPASS, ELEMENT)
+WEBHOOK_KEY = re.compile(r"(?=(?:\D*\d){4})[\w-]{16,}")
+BASIC = re.compile(r"basic\s+(\S+)", re.IGNORECASE)
 
 
 def passwords(text: str) -> Iterator[str]:
     """Yield what stands where a password does, as it is written and without its URL encoding."""
     for password in dict.fromkeys(_written(text[:LONGEST])):
-        yield from dict.fromkeys((password, unquote(password), unquote_plus(password)))
+        meant = (password, unquote(password), unquote_plus(password), innermost(password))
+        yield from dict.fromkeys(meant)
+
+
+def basic_password(credential: str) -> str:
+    """Return what stands behind the user in a Basic credential, nothing if it is none."""
+    try:
+        return b64decode(credential).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _written(text: str) -> Iterator[str]:
@@ -37,7 +56,15 @@ def _written(text: str) -> Iterator[str]:
     if match := BARE_USER_INFO.match(text):
         yield from _to_each_end(match[1])
     for match in NAMED.finditer(text):
-        yield next(filter(None, match.groups()), "")
+        value = next(filter(None, match.groups()), "")
+        yield value
+        yield from (value.partition(mark)[0] for mark in "&,")
+    for pattern in ALONE:
+        yield from pattern.findall(text)
+    if text.startswith("https://") and WEBHOOK_KEY.fullmatch(last := text.rpartition("/")[2]):
+        yield last
+    if match := BASIC.fullmatch(text):
+        yield basic_password(match[1])
 
 
 def _in_authority(text: str) -> Iterator[str]:

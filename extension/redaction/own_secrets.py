@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
-from extension.redaction.connection_strings import passwords
+from extension.redaction.connection_strings import basic_password, passwords
 
 CREDENTIALS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 
@@ -50,12 +49,4 @@ def _in_headers(variable: str, text: str, *, strict: bool) -> Iterator[tuple[str
         credential = credential.strip() or scheme
         yield f"{variable}#{name}", credential
         if scheme.lower() == "basic":
-            yield f"{variable}#{name}", _password(credential)
-
-
-def _password(credential: str) -> str:
-    """Return what stands behind the user in a Basic credential, nothing if it is none."""
-    try:
-        return base64.b64decode(credential).decode().partition(":")[2]
-    except ValueError:
-        return ""
+            yield f"{variable}#{name}", basic_password(credential)

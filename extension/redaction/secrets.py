@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,11 @@ OPEN_KEYS = re.compile(
 )
 """Keys of a JSON secret whose texts are no secrets; what is nested under one is looked through."""
 
+URL_SAFE = str.maketrans("-_", "+/")
+
+RANDOM_KEY_LENGTH, RANDOM_KEY_DIGITS = 12, 4
+"""Characters, and digits among them, of a key that nobody has thought up (`client_x509_cert`)."""
+
 Leaf = tuple[str, str | bytes]
 """The path of its keys, empty for the whole value, and the part itself."""
 
@@ -62,6 +68,10 @@ def leaves(value: str | bytes, *, strict: bool = False) -> Iterator[Leaf]:
 def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
     """Look through a text that may be JSON itself, whatever it stands in."""
     told = _read(value) if depth < MOST_DEPTH else None
+    if told is None and depth < MOST_DEPTH and (inner := _from_base64(value)) is not None:
+        yield path, value.strip()
+        yield from _leaves_of_json(inner, path, strict=strict, depth=depth + 1)
+        return
     if isinstance(told, dict | list | str):
         yield from _leaves_of_json(told, path, strict=strict, depth=depth + 1)
         return
@@ -79,8 +89,11 @@ def _leaves_of_json(told: Any, path: str, *, strict: bool, depth: int) -> Iterat
     match told:
         case dict():
             for key, each in told.items():
-                if strict or not _is_open(str(key), each):
-                    below = f"{path}.{key}" if path else str(key)
+                if is_secret := _is_random(key):
+                    yield path, key
+                if strict or not _is_open(key, each):
+                    shown = "*" if is_secret else key
+                    below = f"{path}.{shown}" if path else shown
                     yield from _leaves_of_json(each, below, strict=strict, depth=depth)
         case list():
             for index, each in enumerate(told):
@@ -100,6 +113,22 @@ def _read(value: str) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         return None
+
+
+def _from_base64(value: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is in base64, as service accounts are kept."""
+    if not value.lstrip().startswith(("ey", "ew")):  # `{"`, `{ `, or `{` before a line break
+        return None
+    try:
+        told = json.loads(b64decode(value.translate(URL_SAFE).strip().rstrip("=") + "=="))
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def _is_random(key: str) -> bool:
+    """Whether a key is a token that something is kept under, not a name; a label has it not."""
+    return len(key) >= RANDOM_KEY_LENGTH and sum(map(str.isdigit, key)) >= RANDOM_KEY_DIGITS
 
 
 def _is_open(key: str, told: Any) -> bool:

@@ -29,7 +29,7 @@ WHOLE_TEXTS_ONLY = {
     "DOTNET_HEAD", "GO_LEVEL", "GO_LINE", "HEAD", "HEADER_NAME", "JAVA_FIRST_LINE", "JAVA_LINE",
     "LOG4J_LINE", "NODE_LINE", "OPEN_KEYS", "PYTHON_HEAD",
     "PYTHON_LINE", "REGION", "ROOT", "RUBY_LINE", "RUBY_TYPE", "RUST_DEBUG", "RUST_LINE", "SPAN_ID",
-    "TRACE_ID", "TRACEPARENT", "WORD",
+    "TRACE_ID", "TRACEPARENT", "WEBHOOK_KEY", "WORD",
     "_CHUNK_LINE", "_NAME", "_REQUEST_LINE", "_STATUS_LINE",
 }  # fmt: skip
 """Used by `match` and `fullmatch` alone; all others are also searched for."""

@@ -163,3 +163,53 @@ def test_a_text_about_private_keys_is_no_key() -> None:
         "-----BEGIN PRIVATE KEY-----" * 900,
     ):
         assert hidden(text) == [text]
+
+
+def test_a_token_that_is_a_key_is_hidden_and_in_no_label() -> None:
+    """Some secrets map tokens to what they are for."""
+    value = json.dumps({"tok_9f8e7d6c5b": "tenant-number-1", "client_x509_cert_url": "hunter2-9"})
+    redactor = Redactor()
+    redactor.learn("tokens", value)
+    redacted = redactor.redact("tok_9f8e7d6c5b of tenant-number-1, client_x509_cert_url=hunter2-9")
+    assert redacted.text == (
+        "[REDACTED:tokens] of [REDACTED:tokens#*], "
+        "client_x509_cert_url=[REDACTED:tokens#client_x509_cert_url]"
+    )
+
+
+LONE = "tr0ub4dor&3xY-9zQ"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        f"Server=h;Database=d;User Id=u;Password={LONE};Encrypt=true",
+        f"Server=h;Pwd='{LONE}';",
+        f"host=h user=u password={LONE} dbname=d",
+        f"DB_HOST=h\nDB_PASSWORD={LONE}\nX=1\n",
+        f"db:\n  host: h\n  password: {LONE}\n",
+        f"db.password: {LONE}",
+        f'[db]\npassword = "{LONE}"',
+        "<db><password>tr0ub4dor&amp;3xY-9zQ</password></db>",
+        f"machine h login u password {LONE}",
+        f"h:5432:db:app:{LONE}",
+        f"Bearer {LONE}",
+        f"Basic {base64.b64encode(f'u:{LONE}'.encode()).decode()}",
+        base64.b64encode(json.dumps({"a": {"p": LONE}}).encode()).decode(),
+        base64.b64encode(json.dumps({"p": LONE}, indent=1).encode()).decode(),
+    ],
+)
+def test_a_password_in_a_file_of_settings_is_hidden_alone(secret: str) -> None:
+    """Whatever a driver or client reads: an error of it has the password by itself."""
+    assert LONE in hidden(secret)
+    redactor = Redactor()
+    redactor.learn("n", secret)
+    assert LONE[-8:] not in redactor.redact(f"refused: {LONE}!").text
+
+
+def test_the_last_part_of_a_webhook_is_hidden_alone() -> None:
+    """It is what lets others post; a path of words is none."""
+    assert "XXXXabcd1234efgh" in hidden("https://hooks.example.com/T000/B000/XXXXabcd1234efgh")
+    assert hidden("https://api.example.com/a/path-of-some-words") == [
+        "https://api.example.com/a/path-of-some-words"
+    ]
