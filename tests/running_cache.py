@@ -57,10 +57,9 @@ async def stop_serving(listening: socket.socket, server: Server) -> None:
     await until(lambda: not any(server._server.connections.idle))
 
 
-def close_connections(source: Source) -> None:
+def close_connections(clients: AwsClients) -> None:
     """Close the idle connections of AWS clients, as the end of the process does."""
-    assert isinstance(source, AwsClients)
-    for client in source._clients.values():
+    for client in clients._clients.values():
         client.close()
 
 
@@ -80,6 +79,7 @@ class RunningCache:
         self.log = LogLines()
         self.token = environ.get("AWS_SESSION_TOKEN", "")
         self._opened = opened
+        self._source_of = open_source or self.open_aws
         self._stack = AsyncExitStack()
         address = ("127.0.0.1", 0) if family == socket.AF_INET else ("::1", 0)
         self._socket = socket.create_server(address, family=family)
@@ -93,14 +93,18 @@ class RunningCache:
             clock=self.clock,
             log=Log(clock=self.clock, level=config.process.log_level, sink=self.log),
             sockets=[self._socket],
-            open_source=open_source or self.open_aws,
+            open_source=self._open_source,
         )
 
     def open_aws(self) -> Source:
         """Build the AWS clients as the app does."""
         credentials = SandboxCredentials(self.environ)
-        source = open_source(self.config, self.environ, credentials=credentials)
-        self._stack.callback(close_connections, source)
+        return open_source(self.config, self.environ, credentials=credentials)
+
+    def _open_source(self) -> Source:
+        source = self._source_of()
+        if isinstance(source, AwsClients):
+            self._stack.callback(close_connections, source)
         return source
 
     async def __aenter__(self) -> Self:
