@@ -148,10 +148,11 @@ class ColdStart:
             self.calls.append(call)
         return True
 
-    def take_calls(self) -> tuple[CacheCall, ...]:
-        """Give away the calls that no span has taken."""
-        calls, self.calls = self.calls, []
-        return tuple(calls)
+    def take_calls(self, *, since_ns: int = 0) -> tuple[CacheCall, ...]:
+        """Give away the calls that no span has taken, those that began from a time on."""
+        taken = tuple(call for call in self.calls if call.start_ns >= since_ns)
+        self.calls = [call for call in self.calls if call.start_ns < since_ns]
+        return taken
 
     def belongs_to(
         self, invocation: TraceContext, *, request_id: str, start_ns: int, ids: Ids

@@ -210,6 +210,9 @@ class Assembler:
         self, in_flight: InFlightInvocation, *, reason: str, now_ns: int
     ) -> Iterable[Finished]:
         context = self._context(in_flight)
+        if not self._concurrent:
+            for call in self._cold_start.take_calls(since_ns=in_flight.begun_ns):
+                in_flight.hold_call(call)  # it ended before this invocation was heard of
         is_cold, before = self._cold_start.belongs_to(
             context, request_id=in_flight.request_id, start_ns=in_flight.begun_ns, ids=self._ids
         )

@@ -85,6 +85,21 @@ def test_a_call_of_a_traced_get_hangs_under_its_caller() -> None:
     assert called.context.span_id == 0xB7AD6B7169203331
 
 
+def test_a_call_before_its_invocation_is_known_belongs_to_it() -> None:
+    """A quick function's call may end before INVOKE is read: its time says whose it is."""
+    into = Assembler(ids=SequentialIds())
+    assert into.feed_call(call(1.2)) == []
+    events = [*given.init(0, 1), given.start("r", 1), given.done("r", 2)]
+    initialization, invocation, called = assemble(into, [events])
+    assert isinstance(initialization, Initialization)
+    assert isinstance(invocation, Invocation)
+    assert isinstance(called, CallSpan)
+    assert initialization.calls == ()
+    assert called.call == call(1.2)
+    assert called.context is not None
+    assert called.context.span_id == invocation.context.span_id
+
+
 def test_a_flood_of_calls_is_bounded() -> None:
     """Memory does not grow with what a function asks for within one invocation."""
     into = Assembler(ids=SequentialIds())
