@@ -161,6 +161,6 @@ def _readable(raw: bytes, *, step: int) -> list[Reading]:
             return []
     if not text:
         return []
-    if not step or len(bare) < len(raw):
+    if not step or bare != raw:  # its characters are not where its bytes are
         return [Reading(text)]
     return [Reading(text, step, max(step - 1, 1))]
