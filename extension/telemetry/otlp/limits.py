@@ -47,10 +47,14 @@ class Limits:
             return {key: self._value(each) for key, each in attributes.items()}
         return attributes
 
+    def text(self, text: str) -> str:
+        """Return a text within the limit of length."""
+        return text if len(text) <= self._length else self._cut(text)
+
     def _value(self, value: Any) -> Any:
         match value:
             case str():
-                return value if len(value) <= self._length else self._cut(value)
+                return self.text(value)
             case list() | tuple():
                 return [self._value(each) for each in value]
             case Mapping():

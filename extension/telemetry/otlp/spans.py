@@ -268,7 +268,9 @@ class SpanBuilder:
             events=events,
             links=links(context),
             kind=kind,
-            status=Status(code, verdict.description if failed and verdict else None),
+            status=Status(
+                code, self._limits.text(verdict.description) if failed and verdict else None
+            ),
             start_time=start_ns,
             end_time=end_ns,
             instrumentation_scope=SCOPE,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.records import read_record
@@ -267,6 +269,21 @@ def told_exceptions(*, repeat: bool, keep: bool = True) -> int:
     [span] = builder.build(invocation)
     assert span.status.description == "'user'"
     return len(span.events)
+
+
+def test_a_long_message_is_cut_in_the_status_as_in_attributes() -> None:
+    """Back ends refuse spans of hundreds of kilobytes, and what was cut is counted."""
+    cut: Counter[str] = Counter()
+    ids = SequentialIds()
+    text = f"[ERROR] KeyError: {'user' * 100}\nTraceback (most recent call last):\n  File a\n"
+    events = [given.start("r", 1), given.line(text, 1.5), given.done("r", 2)]
+    builder = SpanBuilder(ids=ids, identity=ResourceIdentity(), limits=Limits(length=100, cut=cut))
+    [invocation] = assemble(Assembler(ids=ids), [events])
+    [span, *_] = builder.build(invocation)
+    assert span.status.description is not None
+    assert len(span.status.description) <= 100
+    assert "characters cut" in span.status.description
+    assert cut["values"] >= 1
 
 
 def test_an_exception_is_told_once() -> None:
