@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 @contextmanager
 def full_backlog() -> Iterator[int]:
-    """Give a port of 127.0.0.1 that answers no SYN: its queue is full, and nobody accepts."""
+    """Give a port of 127.0.0.1 that answers no SYN: its queue is full, and nothing accepts."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(8):

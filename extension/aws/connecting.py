@@ -112,7 +112,7 @@ class _Names:
             lookup.set_result(self._resolve(*name, socket.SOCK_STREAM))
         except UnicodeError:  # of the IDNA codec
             lookup.set_exception(OSError(errno.EINVAL, "no host has such a name"))
-        except Exception as error:  # noqa: BLE001  # raised again by whoever waits
+        except Exception as error:  # noqa: BLE001  # raised again where it is awaited
             lookup.set_exception(error)
         finally:
             with self._lock:

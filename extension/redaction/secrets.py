@@ -42,7 +42,7 @@ OPEN_KEYS = re.compile(
 URL_SAFE = str.maketrans("-_", "+/")
 
 RANDOM_KEY_LENGTH, RANDOM_KEY_DIGITS = 12, 4
-"""Characters, and digits among them, of a key that nobody has thought up (`client_x509_cert`)."""
+"""Characters, and digits among them, of a key that no person has chosen (`client_x509_cert`)."""
 
 Leaf = tuple[str, str | bytes]
 """The path of its keys, empty for the whole value, and the part itself."""

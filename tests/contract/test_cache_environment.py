@@ -170,7 +170,7 @@ async def test_a_proxy_is_not_used_for_hosts_that_are_excepted(aws: FakeAws) -> 
 
 
 async def test_no_metadata_service_is_asked(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`AWS_DEFAULTS_MODE=auto` means nothing here: nobody is asked where this is."""
+    """`AWS_DEFAULTS_MODE=auto` has no effect here: no metadata service is asked."""
     asked: list[bytes] = []
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -83,7 +83,7 @@ class LastPanic:
 
     @property
     def ended_process(self) -> HandlerError | None:
-        """The panic, if nothing was written after it; Go's tells of goroutines only then."""
+        """The panic, if nothing was written after it; Go's lists goroutines only then."""
         return self.error if self.is_open and (self._has_stack or not self._is_go) else None
 
     def might_take(self, line: str) -> bool:

@@ -53,5 +53,5 @@ class Keyring:
 
 
 def caller(role: str = "function-role") -> str:
-    """Return the ARN of whoever signs, as AWS's messages have it."""
+    """Return the ARN of the signer, as AWS's messages have it."""
     return f"arn:aws:sts::{_ACCOUNT}:assumed-role/{role}/function"

@@ -76,8 +76,8 @@ def rust() -> Settings:
     """Build with lambda_runtime."""
     source, target = FUNCTIONS / "rust", BUILT / "rust"
     [cargo] = _tools("cargo")
-    _fetch(cargo, "fetch", "--locked", "--quiet", within=source)
-    _build(cargo, "build", "--locked", "--quiet", "--target-dir", target, within=source)
+    _fetch(cargo, "fetch", "--quiet", within=source)
+    _build(cargo, "build", "--quiet", "--target-dir", target, within=source)
     return _alone(target / "debug" / "function")
 
 
