@@ -17,6 +17,7 @@ from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.reading.cut_lines import CutLines
 from extension.telemetry.reading.events import (
@@ -31,10 +32,6 @@ from extension.telemetry.reading.events import (
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.records import is_own, read_record
 from extension.telemetry.reading.redact import Redact, redact_event, redact_record
-
-
-def do_nothing(*_: object) -> None:
-    """Ignore whatever happened."""
 
 
 class Pipeline:

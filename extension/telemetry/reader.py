@@ -15,8 +15,9 @@ from typing import Any
 from extension.process.clock import Clock, Instant
 from extension.process.tasks import start_task
 from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
-from extension.telemetry.pipeline import Pipeline, do_nothing
+from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.events import Event
 from extension.telemetry.reading.joined_lines import LineJoiner

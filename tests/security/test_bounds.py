@@ -187,7 +187,7 @@ def test_a_name_never_leaves_its_line(name: str) -> None:
     ],
 )
 def test_a_delivery_of_a_million_elements_is_read_in_part(body: bytes) -> None:
-    """Whoever posts it gets no second of the event loop; what is not read is counted."""
+    """It never holds the event loop for a second; what is not read is counted."""
     with within(2):
         batch = parse(body)
     assert batch.bad > 0

@@ -177,12 +177,6 @@ class LineJoiner:
         return decided
 
 
-def in_order(events: Sequence[Event], *, concurrent: bool = False) -> list[Event]:
-    """Return all events there are, with split records joined."""
-    joiner = LineJoiner(concurrent=concurrent)
-    return joiner.feed(events) + joiner.flush()
-
-
 def _is_head(before: LogLine, first: LogLine) -> bool:
     """Tell whether a line ends with the type that the first line of a stack trace begins with."""
     kind = str(first.record).partition(":")[0].strip()

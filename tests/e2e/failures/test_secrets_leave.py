@@ -40,7 +40,7 @@ async def test_the_environment_is_printed(tmp_path: Path) -> None:
 
 
 async def test_the_answer_of_the_cache_is_printed(tmp_path: Path) -> None:
-    """It spells `&<>` by their numbers, and whoever prints it does not parse it."""
+    """It writes `&<>` as numbers, and a function that prints it does not parse it."""
     async with Intake() as intake, LocalAws() as aws:
         await aws.put_secret("shop/key", value=SECRET)
         for form in ("otlp", "json"):

@@ -183,7 +183,7 @@ def test_several_lines(spans: Spans, log_format: str) -> None:
 
 @each(EXITS)
 def test_the_process_exits(spans: Spans, log_format: str, entry: str) -> None:
-    """The platform tells of it; no line says more."""
+    """Only the platform reports it; no line says more."""
     span = spans[log_format, entry]
     assert (span.status, span.attributes["error.type"]) == ("ERROR", "Runtime.ExitError")
     assert exceptions(span) == []
@@ -191,7 +191,7 @@ def test_the_process_exits(spans: Spans, log_format: str, entry: str) -> None:
 
 @of_each_language
 def test_a_timeout(spans: Spans, log_format: str) -> None:
-    """The platform tells of it."""
+    """The platform reports it."""
     span = spans[log_format, "sleep"]
     assert (span.status, span.attributes["error.type"]) == ("ERROR", "timeout")
     assert exceptions(span) == []

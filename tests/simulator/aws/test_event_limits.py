@@ -163,7 +163,7 @@ async def test_retention(aws: AwsEndpoints, post: Post) -> None:
 
 
 async def test_partial_success_in_json(aws: AwsEndpoints) -> None:
-    """Who asks in JSON is answered in JSON, with the names of OTLP."""
+    """A request in JSON is answered in JSON, with the names of OTLP."""
     old = {"timeUnixNano": str(NOW_NS - 15 * DAY_NS), "body": {"stringValue": "old"}}
     body = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [old]}]}]}).encode()
     response = await Signed(

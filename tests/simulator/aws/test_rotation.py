@@ -44,7 +44,7 @@ async def sent(aws: AwsEndpoints, key: AccessKey) -> Response:
 
 
 async def test_rotation(aws: AwsEndpoints, credentials: CredentialsEndpoint) -> None:
-    """A sender that holds the old key is told; fetched again, the key is right."""
+    """A sender with the old key is refused; the key that it fetches then is accepted."""
     held = await fetched(credentials)
     before = await sent(aws, held)
     aws.keys.rotate(NEW)

@@ -131,7 +131,7 @@ async def test_clock_of_aws_is_in_the_date(aws: AwsEndpoints, post: Post) -> Non
 
 
 async def test_rotated_key_is_expired(aws: AwsEndpoints, post: Post) -> None:
-    """After a rotation the old key is told to be expired, and the new one is taken."""
+    """After a rotation the old key is refused as expired, and the new one is accepted."""
     aws.keys.rotate(_ROTATED)
     response = await post("traces", BODY)
 
@@ -160,7 +160,7 @@ async def test_token_and_signature_come_from_one_key(aws: AwsEndpoints) -> None:
     ],
 )
 async def test_half_a_signature_is_named(aws: AwsEndpoints, header: str, error: str) -> None:
-    """What is missing is told before anything is computed."""
+    """What is missing is reported before anything is computed."""
     response = await Signed(url=URL, body=BODY).send(aws.url, headers={"Authorization": header})
 
     assert (response.status, response.error) == (403, error)

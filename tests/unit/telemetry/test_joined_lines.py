@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from extension.telemetry.reading.events import Event, LogLine, Report, RuntimeDone
@@ -9,7 +10,6 @@ from extension.telemetry.reading.joined_lines import (
     MOST_CHARACTERS,
     MOST_JAVA_LINES,
     LineJoiner,
-    in_order,
 )
 from extension.telemetry.reading.records import read_record
 from tests.platform_events import ns
@@ -21,6 +21,12 @@ def lines(*texts: Any, apart_s: float = 0.0) -> list[Event]:
         LogLine(time_ns=ns(index * apart_s), stream="function", record=text)
         for index, text in enumerate(texts)
     ]
+
+
+def in_order(events: Sequence[Event], *, concurrent: bool = False) -> list[Event]:
+    """Return the events of one delivery that nothing follows, with split records joined."""
+    joiner = LineJoiner(concurrent=concurrent)
+    return joiner.feed(events) + joiner.flush()
 
 
 def texts(events: Any) -> list[Any]:
