@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -135,8 +135,10 @@ async def _running(command: Sequence[str], *, deadline_s: float) -> AsyncIterato
                 )
             yield url
         finally:
+            # It may be reaped before the loop has learned of its end.
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
 
 
