@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from extension.aws.call import Source
     from extension.parameters.parameters import Parameters
     from extension.telemetry.early import EarlyTelemetry
+    from extension.telemetry.receiver.receiver import Receiver
 
 INIT_S = 8.0
 """How long GETs may wait during init, of the ten seconds that Lambda gives it."""
@@ -62,9 +63,11 @@ class Opening:
         self._telemetry_sockets = [_adopt(raw) for raw in filter(None, [start.telemetry_socket])]
         if self._telemetry_sockets:
             [start.telemetry_socket] = self._telemetry_sockets  # `subscribe` asks it for its port
+        self._otlp_sockets = [_adopt(raw) for raw in start.otlp_sockets]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._parameters: Parameters | None = None
         self._early: EarlyTelemetry | None = None
+        self._receiver: Receiver | None = None
         self._redactor = Redactor(
             extra=config.redaction.redact_extra, strict=config.redaction.redact_strict
         )
@@ -99,10 +102,12 @@ class Opening:
 
     async def accept_deliveries(self) -> None:
         """Listen for telemetry before it can be processed; deliveries are kept until then."""
+        if self._otlp_sockets:
+            await self._guarded("receiver", self._open_receiver(), self._otlp_sockets)
         expected = self._start.is_subscribed or self._subscribes_late
         if not expected or not self._wants_telemetry():
             self._log.debug("no telemetry")
-            self._stop_listening(self._telemetry_sockets)
+            self._give_up_telemetry()
             return
         await self._guarded("telemetry", self._listen(), self._telemetry_sockets)
 
@@ -118,8 +123,7 @@ class Opening:
         except (OSError, ValueError) as error:
             self._start.problems.append(("telemetry", f"subscription failed: {error}"))
         if not self._start.is_subscribed:
-            self._early.given_up()
-            self._stop_listening(self._telemetry_sockets)
+            self._give_up_telemetry()
 
     @property
     def _subscribes_late(self) -> bool:
@@ -139,8 +143,16 @@ class Opening:
         except Exception as error:  # noqa: BLE001  # a part that cannot open is switched off
             self._log.error("switched off", part=part, cause=describe(error))
             self._stop_listening(sockets)
-            if part == "telemetry" and self._early is not None:
-                self._early.given_up()
+            if part == "telemetry":
+                self._give_up_telemetry()
+
+    def _give_up_telemetry(self) -> None:
+        """Stop taking deliveries; the function's SDK goes on posting, into nothing."""
+        self._stop_listening(self._telemetry_sockets)
+        if self._early is not None:
+            self._early.given_up()
+        if self._receiver is not None:
+            self._receiver.given_up()
 
     def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
         """Close sockets; the event loop must forget a descriptor before it is used again."""
@@ -206,6 +218,12 @@ class Opening:
         if self._config.redaction.redact and self._wants_telemetry() and self._loop is not None:
             self._loop.call_soon_threadsafe(self._redactor.hold, name, [(name, value)])
 
+    async def _open_receiver(self) -> None:
+        from extension.telemetry.receiver.receiver import receive  # noqa: PLC0415  # only where wanted
+
+        self._receiver = await receive(self._otlp_sockets, log=self._log)
+        self.jobs.append(self._receiver)
+
     async def _listen(self) -> None:
         from extension.telemetry.early import listen  # noqa: PLC0415  # only where wanted
 
@@ -221,7 +239,10 @@ class Opening:
         from extension import bridge  # noqa: PLC0415  # heavy
         from extension.platform.extensions_api import parse_registration  # noqa: PLC0415  # loaded already
         from extension.telemetry.export.credentials import EndpointSettings  # noqa: PLC0415  # heavy
-        from extension.telemetry.opening import open_telemetry  # noqa: PLC0415  # heavy
+        from extension.telemetry.opening import (  # noqa: PLC0415  # heavy
+            connect_receiver,
+            open_telemetry,
+        )
         from extension.telemetry.resource_identity import resource_identity  # noqa: PLC0415  # with telemetry
 
         if self._config.redaction.redact:
@@ -244,6 +265,13 @@ class Opening:
             if self._is_snapshot:
                 telemetry.pipeline.on_init_end = partial(
                     bridge.forget_for_snapshot, self._redactor, self._environ, self._parameters
+                )
+            if self._receiver:
+                connect_receiver(
+                    self._receiver,
+                    telemetry,
+                    config=self._config.telemetry,
+                    redactor=self._redactor,
                 )
             await early.opened(telemetry, telemetry.reader)
             undo.pop_all()
@@ -270,6 +298,7 @@ def telemetry_modules(config: TelemetryConfig) -> list[str]:
     if config.format == "otlp":
         otlp = ["encoder", "exporter", *(["metrics"] if "metrics" in config.posted else [])]
         modules += [f"extension.telemetry.otlp.{each}" for each in otlp]
+        modules += ["extension.telemetry.receiver.posted_reader"] if config.otlp_port else []
     return modules
 
 

@@ -54,6 +54,9 @@ DEFAULT_CACHE_PORT = 2773
 CACHE_PORTS = ("DISPATCH_CACHE_PORT", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT")
 """The first that is set to a port counts; the second is also read by AWS's own extension."""
 
+OTLP_PORT = "DISPATCH_OTLP_PORT"
+"""Where the function's own SDK posts to; without it there is no receiver."""
+
 POST_URIS = tuple(f"DISPATCH_{each}_URI" for each in ("POST", "TRACES", "LOGS", "METRICS"))
 """If any of them is set, there is telemetry."""
 
@@ -78,6 +81,7 @@ class Start:
         self.extension_name = extension_name
         self.cache_sockets: list[_socket.socket] = []
         self.telemetry_socket: _socket.socket | None = None
+        self.otlp_sockets: list[_socket.socket] = []
         self.listening: set[int] = set()
         """Descriptors of all listening sockets, whichever objects hold them by now."""
         self.identifier = ""
@@ -128,6 +132,7 @@ def bind_and_register(environ: Mapping[str, str]) -> Start:
     if is_on(environ, "DISPATCH_ENABLED"):
         _bind_cache(start, environ)
         _bind_telemetry(start, environ)
+        _bind_otlp(start, environ)
     if start.api:
         try:
             register_and_follow_up(start, environ)
@@ -202,35 +207,25 @@ def _name(environ: Mapping[str, str]) -> str:
 
 
 def _bind_cache(start: Start, environ: Mapping[str, str]) -> None:
-    """Bind both loopback addresses: Node 17 and newer resolve `localhost` to ::1 first."""
+    """Bind the port of the cache."""
     if not is_on(environ, "DISPATCH_CACHE"):
         return
-    port = _cache_port(environ)
-    try:
-        start.cache_sockets.append(_listen(start, _socket.AF_INET, "127.0.0.1", port))
-    except OSError as error:
-        cause = f"no cache: port {port} on 127.0.0.1: {error.strerror}"
-        start.problems.append(("cache", cause))
-        return
-    try:
-        start.cache_sockets.append(_listen(start, _socket.AF_INET6, "::1", port))
-    except OSError as error:
-        from errno import EADDRINUSE  # noqa: PLC0415  # built in, yet not free
-
-        if error.errno == EADDRINUSE:
-            # Clients that try ::1 first connect to that process, and send it their token.
-            cause = f"no cache on ::1: another process has port {port} there; use 127.0.0.1"
-            start.problems.append(("cache", cause))
-        # Otherwise the sandbox has no IPv6, and no client that would use it.
+    start.cache_sockets += _listen_on_loopback(start, _cache_port(environ), part="cache")
 
 
 def _cache_port(environ: Mapping[str, str]) -> int:
     """Return the first port that is set; `settings.variable` has the same rule for a port."""
     for name in CACHE_PORTS:
-        text = environ.get(name, "").strip()
-        if text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= 65_535:
-            return int(text)
+        if port := _port(environ, name):
+            return port
     return DEFAULT_CACHE_PORT
+
+
+def _port(environ: Mapping[str, str], name: str) -> int:
+    """Return the port that a variable is set to, 0 if it is none."""
+    text = environ.get(name, "").strip()
+    is_port = text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535
+    return int(text) if is_port else 0
 
 
 def _bind_telemetry(start: Start, environ: Mapping[str, str]) -> None:
@@ -244,6 +239,46 @@ def _bind_telemetry(start: Start, environ: Mapping[str, str]) -> None:
     except OSError as error:
         cause = f"no telemetry: no port to listen on: {error.strerror}"
         start.problems.append(("telemetry", cause))
+
+
+def _bind_otlp(start: Start, environ: Mapping[str, str]) -> None:
+    """Bind the port for the function's SDK, so early that its first export is not refused."""
+    port = _port(environ, OTLP_PORT)
+    if not (start.api and port):
+        return
+    if any(_is_here(environ.get(name, ""), port) for name in POST_URIS):
+        cause = f"no receiver: what is received on port {port} would be posted to itself"
+        start.problems.append(("receiver", cause))
+        return
+    start.otlp_sockets += _listen_on_loopback(start, port, part="receiver")
+
+
+def _is_here(uri: str, port: int) -> bool:
+    """Tell whether a URI names a port of this sandbox, as it is usually written."""
+    host, _, number = uri.strip().lower().partition("://")[2].partition("/")[0].rpartition(":")
+    host = host.rpartition("@")[2]
+    return number == str(port) and (host in ("localhost", "[::1]") or host.startswith("127."))
+
+
+def _listen_on_loopback(start: Start, port: int, *, part: str) -> list[_socket.socket]:
+    """Bind both loopback addresses: Node 17 and newer resolve `localhost` to ::1 first."""
+    try:
+        sockets = [_listen(start, _socket.AF_INET, "127.0.0.1", port)]
+    except OSError as error:
+        cause = f"no {part}: port {port} on 127.0.0.1: {error.strerror}"
+        start.problems.append((part, cause))
+        return []
+    try:
+        sockets.append(_listen(start, _socket.AF_INET6, "::1", port))
+    except OSError as error:
+        from errno import EADDRINUSE  # noqa: PLC0415  # built in, yet not free
+
+        if error.errno == EADDRINUSE:
+            # Clients that try ::1 first connect to that process, and send it what is meant for us.
+            cause = f"no {part} on ::1: another process has port {port} there; use 127.0.0.1"
+            start.problems.append((part, cause))
+        # Otherwise the sandbox has no IPv6, and no client that would use it.
+    return sockets
 
 
 def _listen(start: Start, family: int, host: str, port: int) -> _socket.socket:

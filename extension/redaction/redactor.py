@@ -86,6 +86,20 @@ class Redactor:
         self._holders.clear()
         self._loose.clear()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to hide."""
+        return not (self._loose or self._holders or self._extra)
+
+    @property
+    def has_pattern(self) -> bool:
+        """Whether there is more to hide than values that are known."""
+        return self._extra is not None
+
+    def may_stand_in(self, raw: bytes) -> bool:
+        """Tell whether a value to hide stands in bytes that hold many texts, not encoded."""
+        return bool(self._index.hits(raw.decode("utf-8", "surrogateescape")))
+
     def redact(self, text: str) -> Redacted:
         """Replace each secret by `[REDACTED:name#key]`."""
         hits = self._hits(text) if self._loose or self._holders else []

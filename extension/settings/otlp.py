@@ -106,6 +106,8 @@ def missed(telemetry: TelemetryConfig, withheld: Mapping[str, tuple[str, ...]]) 
 
 def without_effect(telemetry: TelemetryConfig) -> Iterator[str]:
     """Yield what is set about URLs and has no effect."""
+    if telemetry.otlp_port and not {*SIGNALS} & {*telemetry.posted}:
+        yield "DISPATCH_OTLP_PORT: what the function's SDK sends is accepted and goes nowhere"
     for signal in SIGNALS:
         variable = f"DISPATCH_{signal.upper()}_URI"
         if telemetry.own_uri_of(signal) and signal not in telemetry.posted:

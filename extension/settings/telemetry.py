@@ -89,6 +89,12 @@ class TelemetryConfig(Frozen):
         unit="bytes",
         meaning="most that waits for export; beyond it the oldest is dropped and counted",
     )
+    otlp_port: int = variable(
+        "DISPATCH_OTLP_PORT",
+        whole(0, 65_535),
+        default=0,
+        meaning="port on localhost that takes OTLP/HTTP from the function's SDK; 0: none",
+    )
     trace_parent: str = variable(
         "DISPATCH_TRACE_PARENT",
         choice("xray", "link", "none"),

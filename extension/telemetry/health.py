@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # not imported without a receiver
+    from extension.telemetry.receiver.counts import ReceiverCounts
 
 
 class Health:
@@ -31,6 +35,8 @@ class Health:
         """Records that held a secret."""
         self.repeated_deliveries = 0
         """Those that came a second time, byte for byte."""
+        self.received: ReceiverCounts | None = None
+        """What the function's SDK sent, where there is a receiver."""
         self.added_total_s = 0.0
         """What all invocations together were held after their responses."""
         self.on_added: Callable[[float], None] | None = None
@@ -55,6 +61,7 @@ class Health:
             "platform_dropped": self.platform_dropped,
             "repeated_deliveries": self.repeated_deliveries,
             "secret_leaks": self.leaks,
+            **(self.received.summary() if self.received else {}),
         }
         shown = {name: count for name, count in counts.items() if count or name == "invocations"}
         return {**shown, "added_ms": round(self.added_total_s * 1000)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from extension.process.clock import Clock
 from extension.process.ids import Ids
@@ -30,6 +31,10 @@ from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.redact import Redact
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:  # not imported without a receiver
+    from extension.redaction.redactor import Redactor
+    from extension.telemetry.receiver.receiver import Receiver
 
 SPANS_IN_BUFFER = 4
 """Spans full of lines that the buffer holds, at least."""
@@ -107,6 +112,27 @@ async def open_telemetry(
         await post.close()
         raise
     return telemetry
+
+
+def connect_receiver(
+    receiver: Receiver, telemetry: Telemetry, *, config: TelemetryConfig, redactor: Redactor
+) -> None:
+    """Let telemetry have what the function's own SDK sent, and will send."""
+    if config.format == "json":
+        receiver.given_up()
+        return
+    from extension.telemetry.receiver.posted_reader import PostedReader  # noqa: PLC0415  # only with a receiver
+
+    health = telemetry.health
+    health.received = receiver.counts
+    telemetry.reader.posted = PostedReader(
+        take=telemetry.pipeline.take_sdk,
+        signals=config.posted,
+        redaction=redactor,
+        counts=receiver.counts,
+        health=health,
+    )
+    receiver.opened(telemetry.reader.receive_posted)
 
 
 def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> Assembler:

@@ -16,8 +16,9 @@ from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
-from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem, Signal
 from extension.telemetry.export.delivery import do_nothing
+from extension.telemetry.export.envelopes import split
 from extension.telemetry.health import Health
 from extension.telemetry.reading.cut_lines import CutLines
 from extension.telemetry.reading.events import (
@@ -85,6 +86,12 @@ class Pipeline:
         call = redact_event(call, self._redact)
         self._encoder.count_call(call)
         self._encode(self._assembler.feed_call(call))
+
+    def take_sdk(self, signal: Signal, body: bytes, count: int) -> None:
+        """Take an OTLP request of the function's own SDK: `count` spans, records or points."""
+        del count  # of each part it is found out again
+        for part, number in split(signal, body, max_bytes=REQUEST_BYTES):
+            self._buffer.add(PendingItem(signal=signal, body=part, count=number))
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take events in their order; what they finish goes into the buffer together."""

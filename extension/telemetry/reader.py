@@ -1,16 +1,19 @@
-"""Deliveries of the platform: taken at once, read in steps, with bounds that push back.
+"""What the platform delivers and the function's SDK posts: taken at once, read in steps, bounded.
 
 A delivery is answered before it is read. What waits to be read is bounded: beyond the bound the
 platform waits for its answer, and gathers meanwhile. Reading waits for an export that makes room,
 so that a burst of lines does not push older data out of the buffer.
+
+What an SDK posts is read in the same order: the spans of an invocation before its end. Its bound
+never pushes back, for the function would wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from extension.process.clock import Clock, Instant
 from extension.process.tasks import start_task
@@ -21,6 +24,10 @@ from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.events import Event
 from extension.telemetry.reading.joined_lines import LineJoiner
+
+if TYPE_CHECKING:  # not imported without a receiver
+    from extension.telemetry.receiver.content import Posted
+    from extension.telemetry.receiver.posted_reader import PostedReader
 
 MAX_WAITING_BYTES = 8 * 1_048_576
 """Deliveries taken but not read yet."""
@@ -65,8 +72,12 @@ class DeliveryReader:
         self._clock = clock
         self._deliveries = Deliveries()
         self._lines = LineJoiner(concurrent=concurrent)
-        self._bodies: deque[bytes] = deque()
+        self._bodies: deque[bytes | Posted] = deque()
         self._waiting_bytes = 0
+        self._posted_bytes = 0
+        """Of those that wait, what the function's SDK posted."""
+        self._posted_steps: Iterator[None] | None = None
+        """Of the request that is being read."""
         self._events: deque[Event] = deque()
         self._items: deque[Any] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -76,6 +87,8 @@ class DeliveryReader:
         self._room = asyncio.Event()
         self.on_half_full: Callable[[], None] = do_nothing
         self.is_exporting: Callable[[], bool] = lambda: False
+        self.posted: PostedReader | None = None
+        """Reads what the function's SDK posts, where there is a receiver."""
         self.heard: Instant | None = None
         """When the platform was heard last, or read: what it sends may wait here for long."""
 
@@ -91,8 +104,19 @@ class DeliveryReader:
             self._health.dropped["delivery"] += 1
             self._pipeline.lost = self._clock.now()
             return
-        self._bodies.append(body)
         self._waiting_bytes += len(body)
+        self._read_later(body)
+
+    def receive_posted(self, posted: Posted) -> bool:
+        """Take one request of the function's SDK; False if too much waits already."""
+        if self._posted_bytes + len(posted.body) > MAX_WAITING_BYTES:
+            return False
+        self._posted_bytes += len(posted.body)
+        self._read_later(posted)
+        return True
+
+    def _read_later(self, body: bytes | Posted) -> None:
+        self._bodies.append(body)
         self._arrived.set()
         if self._task is None or self._task.done():
             self._task = start_task(
@@ -138,7 +162,8 @@ class DeliveryReader:
 
     async def _read_received(self) -> None:
         while self._read_some():
-            self.heard = self._clock.now()  # a slow reader is not a silent platform
+            if self.heard:
+                self.heard = self._clock.now()  # a slow reader is not a silent platform
             self._steps += 1
             self._progress.set()
             await asyncio.sleep(0)
@@ -168,7 +193,7 @@ class DeliveryReader:
 
     @property
     def _has_unread(self) -> bool:
-        return bool(self._bodies or self._events or self._items)
+        return bool(self._bodies or self._events or self._items or self._posted_steps)
 
     def _has_room(self, body: bytes) -> bool:
         return self._waiting_bytes + len(body) <= MAX_WAITING_BYTES
@@ -177,14 +202,36 @@ class DeliveryReader:
         """Read a step's events; return False when there is nothing left."""
         if not self._has_unread:
             return False
+        if self._posted_steps is not None:
+            self._continue_posted(self._posted_steps)
+            return True
         if not self._events and not self._items:
-            body = self._bodies.popleft()
-            self._waiting_bytes -= len(body)
-            if not self._pipeline.guarded(self._parse, body):
-                self._health.dropped["delivery"] += 1
+            self._begin_next(self._bodies.popleft())
         self._pipeline.feed_items(_first(self._items))
         self._pipeline.feed(_first(self._events))
         return True
+
+    def _begin_next(self, body: bytes | Posted) -> None:
+        if not isinstance(body, bytes):
+            assert self.posted is not None
+            self._posted_bytes -= len(body.body)
+            self._posted_steps = self.posted.read(body)
+            return
+        self._waiting_bytes -= len(body)
+        if not self._pipeline.guarded(self._parse, body):
+            self._health.dropped["delivery"] += 1
+
+    def _continue_posted(self, steps: Iterator[None]) -> None:
+        """Take a step; the request is done where there is none, or where we fail."""
+        self._posted_steps = None
+
+        def step() -> None:
+            for _ in steps:
+                self._posted_steps = steps
+                return
+
+        if not self._pipeline.guarded(step):
+            self._health.dropped["fault"] += 1
 
     def _parse(self, body: bytes) -> None:
         now = self._clock.now()

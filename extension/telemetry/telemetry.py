@@ -96,7 +96,7 @@ class Telemetry(Job):
         self._buffer = buffer
         self._delivery = delivery
         self._policy = policy
-        self._health = health
+        self.health = self._health = health
         self._added = AddedTime(health)
         self._clock = clock
         self._log = log
