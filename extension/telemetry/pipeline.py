@@ -89,7 +89,9 @@ class Pipeline:
 
     def take_sdk(self, signal: Signal, body: bytes, count: int) -> None:
         """Take an OTLP request of the function's own SDK: `count` spans, records or points."""
-        del count  # of each part it is found out again
+        if len(body) <= REQUEST_BYTES:
+            self._buffer.add(PendingItem(signal=signal, body=body, count=count))
+            return
         for part, number in split(signal, body, max_bytes=REQUEST_BYTES):
             self._buffer.add(PendingItem(signal=signal, body=part, count=number))
 

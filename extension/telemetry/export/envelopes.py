@@ -12,7 +12,6 @@ https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from extension.telemetry.export.buffer import Signal
 
@@ -34,14 +33,11 @@ class NotProtobufError(ValueError):
     """The bytes are not fields one after the other."""
 
 
-class Field(NamedTuple):
-    """One field: where it begins, and where its value begins and ends."""
+Field = tuple[int, int, int, int, int]
+"""A number, a kind, where the field begins, and where its value begins and ends."""
 
-    number: int
-    kind: int
-    at: int
-    begin: int
-    end: int
+Value = tuple[int, int, int]
+"""Where a field begins, and where its value begins and ends."""
 
 
 def is_request(body: bytes) -> bool:
@@ -62,9 +58,9 @@ def count(signal: Signal, body: bytes) -> int:
     """
     return sum(
         _weight(signal, body, item)
-        for of in _nested(body, ENVELOPES, 0, len(body))
-        for scope in _nested(body, ITEMS, of.begin, of.end)
-        for item in _nested(body, ITEMS, scope.begin, scope.end)
+        for envelope in _nested(body, ENVELOPES, 0, len(body))
+        for scope in _nested(body, ITEMS, *envelope[1:])
+        for item in _nested(body, ITEMS, *scope[1:])
     )
 
 
@@ -79,9 +75,9 @@ def split(signal: Signal, body: bytes, *, max_bytes: int) -> Iterator[tuple[byte
     if len(body) <= max_bytes:
         yield body, count(signal, body)
         return
-    for of in _nested(body, ENVELOPES, 0, len(body)):
-        resource = _without_items(body, of)
-        for scope in _nested(body, ITEMS, of.begin, of.end):
+    for envelope in _nested(body, ENVELOPES, 0, len(body)):
+        resource = _without_items(body, envelope)
+        for scope in _nested(body, ITEMS, *envelope[1:]):
             around = _without_items(body, scope)
             room = max_bytes - len(resource) - len(around) - HEADS_BYTES
             for items, number in _groups(signal, body, scope, room=room):
@@ -89,66 +85,75 @@ def split(signal: Signal, body: bytes, *, max_bytes: int) -> Iterator[tuple[byte
                 yield _length_field(ENVELOPES, resource + inner), number
 
 
-def _groups(signal: Signal, body: bytes, scope: Field, *, room: int) -> Iterator[tuple[bytes, int]]:
+def _groups(signal: Signal, body: bytes, scope: Value, *, room: int) -> Iterator[tuple[bytes, int]]:
     """Yield the items of a scope, as many together as there is room for, and their number."""
     parts: list[bytes] = []
     size = number = 0
-    for item in _nested(body, ITEMS, scope.begin, scope.end):
-        if parts and size + item.end - item.at > room:
+    for item in _nested(body, ITEMS, *scope[1:]):
+        at, _, end = item
+        if parts and size + end - at > room:
             yield b"".join(parts), number
             parts, size, number = [], 0, 0
-        parts.append(body[item.at : item.end])
-        size += item.end - item.at
-        number += _weight(signal, body, item)
+        parts.append(body[at:end])
+        size += end - at
+        number += 1 if signal != "metrics" else _weight(signal, body, item)
     if parts:
         yield b"".join(parts), number
 
 
-def _weight(signal: Signal, body: bytes, item: Field) -> int:
+def _weight(signal: Signal, body: bytes, item: Value) -> int:
     """Return 1, but for a metric the number of its points."""
     if signal != "metrics":
         return 1
     return sum(
         1
-        for data in _fields(body, item.begin, item.end)
-        if data.number in DATA_OF_A_METRIC and data.kind == LENGTH
-        for _ in _nested(body, DATA_POINTS, data.begin, data.end)
+        for number, kind, _, begin, end in _fields(body, *item[1:])
+        if number in DATA_OF_A_METRIC and kind == LENGTH
+        for _ in _nested(body, DATA_POINTS, begin, end)
     )
 
 
-def _nested(body: bytes, number: int, begin: int, end: int) -> Iterator[Field]:
-    for field in _fields(body, begin, end):
-        if field.number == number and field.kind == LENGTH:
-            yield field
+def _nested(body: bytes, number: int, begin: int, end: int) -> Iterator[Value]:
+    for of, kind, at, value, after in _fields(body, begin, end):
+        if of == number and kind == LENGTH:
+            yield at, value, after
 
 
-def _without_items(body: bytes, envelope: Field) -> bytes:
+def _without_items(body: bytes, envelope: Value) -> bytes:
     """Return what an envelope says of all that is in it."""
     return b"".join(
-        body[field.at : field.end]
-        for field in _fields(body, envelope.begin, envelope.end)
-        if field.number != ITEMS
+        body[at:end] for number, _, at, _, end in _fields(body, *envelope[1:]) if number != ITEMS
     )
 
 
 def _fields(body: bytes, begin: int, end: int) -> Iterator[Field]:
     at = begin
     while at < end:
-        tag, value = _varint(body, at, end)
-        number, kind = tag >> 3, tag & 7
-        if kind == LENGTH:
-            length, value = _varint(body, value, end)
-            after = value + length
-        elif kind == VARINT:
-            _, after = _varint(body, value, end)
-        elif kind in FIXED:
-            after = value + FIXED[kind]
+        tag = body[at]
+        if tag & 7 == LENGTH and tag < 0x80 and at + 1 < end and body[at + 1] < 0x80:
+            value = at + 2  # nearly all fields
+            after = value + body[at + 1]
         else:
-            raise NotProtobufError("a kind of field that no request has")
+            tag, value = _varint(body, at, end)
+            after = _after(body, tag & 7, value, end)
+            value = after if tag & 7 != LENGTH else _varint(body, value, end)[1]
+        number = tag >> 3
         if after > end or not number:
             raise NotProtobufError("a field is longer than what it is in")
-        yield Field(number, kind, at, value, after)
+        yield number, tag & 7, at, value, after
         at = after
+
+
+def _after(body: bytes, kind: int, value: int, end: int) -> int:
+    """Return where a field ends whose tag ends before `value`."""
+    if kind == LENGTH:
+        length, value = _varint(body, value, end)
+        return value + length
+    if kind == VARINT:
+        return _varint(body, value, end)[1]
+    if kind in FIXED:
+        return value + FIXED[kind]
+    raise NotProtobufError("a kind of field that no request has")
 
 
 def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:

@@ -24,11 +24,15 @@ from extension.telemetry.receiver.messages import (
     ID_BYTES,
     ITEMS,
     TextField,
+    id_fields,
     request_type,
     text_fields,
 )
 
-ANY_VALUE = "opentelemetry.proto.common.v1.AnyValue"
+COMMON = "opentelemetry.proto.common.v1"
+ANY_VALUE = f"{COMMON}.AnyValue"
+KEY_VALUE = f"{COMMON}.KeyValue"
+KEY_VALUE_LIST = f"{COMMON}.KeyValueList"
 
 Walk = Callable[[Any], None]
 
@@ -64,14 +68,17 @@ class Cleaner:
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
-        self._walks: dict[Signal, Walk] = {}
-        self._memory: dict[str, str] = {}
-        """Texts of the request that is being cleaned, and what becomes of them."""
+        self._walks: dict[tuple[Signal, bool], Walk] = {}
+
+        # Per request
         self._searches_all = False
+        """Each text is searched, also those without an encoding."""
         self._hidden = 0
-        self._redacts = False
+        """Texts that were changed."""
+        self._clean: set[str] = set()
+        """Texts that hold no secret: most of them are there many times."""
         self.items_redacted = 0
-        """Items, and envelopes around items, of the last request that held a secret."""
+        """Items of the last request that held a secret; 1 if it stood around them alone."""
 
     def clean(self, signal: Signal, body: bytes) -> bytes:
         """Return a request without secrets.
@@ -81,12 +88,12 @@ class Cleaner:
             HiddenError: a secret would be left in it.
         """
         message = _parse(signal, body)
-        self._redacts = not self._redaction.is_idle
-        is_found = self._redacts and self._redaction.may_stand_in(body)
-        self._searches_all = is_found or self._redaction.has_pattern
         self._hidden = self.items_redacted = 0
-        self._memory.clear()
-        self._walk_of(signal)(message)
+        redacts = not self._redaction.is_idle
+        is_found = redacts and self._redaction.may_stand_in(body)
+        self._searches_all = is_found or self._redaction.has_pattern
+        self._clean.clear()
+        self._walk_of(signal, redacts=redacts)(message)
         if not self._hidden and not is_found:
             return body
         self.items_redacted = max(self.items_redacted, 1)
@@ -102,42 +109,36 @@ class Cleaner:
         return written
 
     def _text(self, text: str) -> str:
-        if not self._redacts:
-            return text
-        known = self._memory.get(text)
-        if known is None:
-            known = self._memory[text] = self._redact(text)
-        if known is not text and known != text:
-            self._hidden += 1
-        return known
-
-    def _redact(self, text: str) -> str:
+        """Return a text without secrets."""
         if self._searches_all or may_have_layers(text) or may_be_packed(text):
-            return self._redaction.redact(text).text
+            redacted = self._redaction.redact(text).text
+            if redacted != text:
+                self._hidden += 1
+                return redacted
+        self._clean.add(text)
         return text
 
     def _bytes(self, value: bytes) -> bytes:
-        """Clean bytes, which may hold a text or a secret that is none."""
-        if not self._redacts:
-            return value
+        """Return bytes without secrets, which may be a text or none."""
         try:
             text = value.decode()
         except UnicodeDecodeError:
             text = value.decode("latin-1")
-        redacted = self._redaction.redact(text)
-        if redacted.text == text:
+        redacted = self._redaction.redact(text).text
+        if redacted == text:
             return value
         self._hidden += 1
-        return redacted.text.encode()
+        return redacted.encode()
 
-    def _walk_of(self, signal: Signal) -> Walk:
-        walk = self._walks.get(signal)
+    def _walk_of(self, signal: Signal, *, redacts: bool) -> Walk:
+        """Return what looks at the ids of a request, and at its texts if there are secrets."""
+        walk = self._walks.get((signal, redacts))
         if walk is None:
-            fields = text_fields(signal)
+            fields = text_fields(signal) if redacts else id_fields(text_fields(signal))
             walks: dict[str, Walk] = {}
-            for name in fields:
-                walks[name] = self._build(name, fields[name], walks)
-            walk = self._walks[signal] = walks[request_type(signal).DESCRIPTOR.full_name]
+            for name, its in fields.items():
+                walks[name] = self._build(name, its, walks)
+            walk = self._walks[signal, redacts] = walks[request_type(signal).DESCRIPTOR.full_name]
         return walk
 
     def _build(self, name: str, fields: tuple[TextField, ...], walks: dict[str, Walk]) -> Walk:
@@ -149,55 +150,60 @@ class Cleaner:
             for step in steps:
                 step(message)
 
-        if name.rpartition(".")[2] not in ITEMS:
-            return walk
-
         def walk_item(message: Any) -> None:
             before = self._hidden
             walk(message)
             if self._hidden != before:
                 self.items_redacted += 1
 
-        return walk_item
+        return walk_item if name.rpartition(".")[2] in ITEMS else walk
 
     def _any_value(self, walks: dict[str, Walk]) -> Walk:
-        """Return the walk of the message that is by far the most frequent."""
-        clean = self._text
-
         def walk(message: Any) -> None:
-            text = message.string_value
-            if text:
-                cleaned = clean(text)
-                if cleaned is not text:
-                    message.string_value = cleaned
-                return
             match message.WhichOneof("value"):
+                case "string_value":
+                    message.string_value = self._text(message.string_value)
+                case "bytes_value":
+                    message.bytes_value = self._bytes(message.bytes_value)
                 case "array_value":
                     for each in message.array_value.values:
                         walk(each)
                 case "kvlist_value":
-                    pairs = walks["opentelemetry.proto.common.v1.KeyValue"]
-                    for each in message.kvlist_value.values:
-                        pairs(each)
-                case "bytes_value":
-                    message.bytes_value = self._bytes(message.bytes_value)
+                    walks[KEY_VALUE_LIST](message.kvlist_value)
 
         return walk
 
+    def _pairs(self, name: str, walks: dict[str, Walk]) -> Walk:
+        """Return the walk over attributes, which are most of what there is."""
+        clean, any_value = self._clean, walks
+
+        def pairs(message: Any) -> None:
+            for pair in getattr(message, name):
+                key, value = pair.key, pair.value
+                if key not in clean:
+                    pair.key = self._text(key)
+                text = value.string_value
+                if not text:
+                    any_value[ANY_VALUE](value)
+                elif text not in clean:
+                    value.string_value = self._text(text)
+
+        return pairs
+
     def _step(self, field: TextField, walks: dict[str, Walk]) -> Walk:
-        name, clean = field.name, self._text
+        name, clean = field.name, self._clean
+        if field.of == KEY_VALUE and field.content == "messages":
+            return self._pairs(name, walks)
 
         def text(message: Any) -> None:
             value = getattr(message, name)
-            if value:
-                cleaned = clean(value)
-                if cleaned is not value:
-                    setattr(message, name, cleaned)
+            if value and value not in clean:
+                setattr(message, name, self._text(value))
 
         def texts(message: Any) -> None:
             values = getattr(message, name)
             for at, value in enumerate(values):
-                values[at] = clean(value)
+                values[at] = self._text(value)
 
         def raw(message: Any) -> None:
             setattr(message, name, self._bytes(getattr(message, name)))

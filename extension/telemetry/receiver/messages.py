@@ -73,6 +73,24 @@ def text_fields(signal: Signal) -> dict[str, tuple[TextField, ...]]:
     return found
 
 
+def id_fields(fields: dict[str, tuple[TextField, ...]]) -> dict[str, tuple[TextField, ...]]:
+    """Return those that are, or lead to, ids."""
+    lead: set[str] = set()
+    while True:
+        more = {
+            name
+            for name, its in fields.items()
+            if any(each.content == "id" or each.of in lead for each in its)
+        }
+        if more == lead:
+            break
+        lead = more
+    return {
+        name: tuple(each for each in fields[name] if each.content == "id" or each.of in lead)
+        for name in lead
+    }
+
+
 def _text_fields(message: Descriptor) -> Iterator[TextField]:
     for field in message.fields:
         content = _content(field)

@@ -68,16 +68,26 @@ class PostedReader:
         """Yield what may leave of a part; where something may not, each item by itself."""
         try:
             clean = self._cleaner.clean(signal, part)
-        except (BadItemError, HiddenError) as error:
+        except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
             items = list(split(signal, part, max_bytes=0))
             if len(items) > 1:
                 for item, number in items:
                     yield from self._clean(signal, item, number)
-                return
-            reason = "bad_item" if isinstance(error, BadItemError) else "secret"
-            self._health.dropped[reason] += max(count, 1)
+            else:
+                self._drop(error, max(count, 1))
             return
         if redacted := self._cleaner.items_redacted:
             self._counts.redacted[signal] += redacted
             self._health.leaks += redacted
         yield clean, count
+
+    def _drop(self, error: Exception, count: int) -> None:
+        match error:
+            case BadItemError():
+                reason = "bad_item"
+            case HiddenError():
+                reason = "secret"
+            case _:
+                reason = "fault"
+                self._health.faults[type(error).__name__] += 1
+        self._health.dropped[reason] += count
