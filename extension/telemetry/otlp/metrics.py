@@ -150,6 +150,8 @@ class Meter:
         now["lambda_dispatch.failed_exports", ""] = health.failed_exports
         now["lambda_dispatch.platform_dropped", ""] = health.platform_dropped
         now["lambda_dispatch.secret_leaks", ""] = health.leaks
+        if health.received:
+            now.update(health.received.metrics())
         self._counters.update(now - self._told)
         self._told = now
 
@@ -217,6 +219,12 @@ UNITS = {
     "lambda_dispatch.platform_dropped": "{record}",
     "lambda_dispatch.added_after_response": "s",
     "lambda_dispatch.secret_leaks": "{record}",
+    "lambda_dispatch.received.requests": "{request}",
+    "lambda_dispatch.received.bytes": "By",
+    "lambda_dispatch.received.items": "{item}",
+    "lambda_dispatch.received.not_forwarded": "{request}",
+    "lambda_dispatch.received.refused": "{request}",
+    "lambda_dispatch.received.redacted": "{item}",
     "lambda_dispatch.cache.requests": "{request}",
     "lambda_dispatch.cache.age": "s",
     "lambda_dispatch.cache.upstream_duration": "s",
@@ -226,6 +234,11 @@ UNITS = {
 """Every metric, and its unit."""
 
 LABELS = {
+    "lambda_dispatch.received.requests": "signal",
+    "lambda_dispatch.received.bytes": "signal",
+    "lambda_dispatch.received.items": "signal",
+    "lambda_dispatch.received.not_forwarded": "signal",
+    "lambda_dispatch.received.redacted": "signal",
     "lambda_dispatch.cache.requests": "result",
     "lambda_dispatch.cache.upstream_errors": "rpc.service",
     "lambda_dispatch.cache.throttles": "rpc.service",

@@ -26,18 +26,28 @@ class ReceiverCounts:
 
     def summary(self) -> dict[str, int]:
         """Return what is worth a line: counts that are not zero."""
-        groups = {
-            "received": self.items,
+        groups = {"faults": self.faults, **self._groups()}
+        return {
+            f"{'received' if group == 'received.items' else group}.{name}": count
+            for group, counts in groups.items()
+            for name, count in counts.items()
+            if count
+        }
+
+    def metrics(self) -> dict[tuple[str, str], int]:
+        """Return each count by the name of its metric and by its label."""
+        return {
+            (f"lambda_dispatch.{group}", name): count
+            for group, counts in self._groups().items()
+            for name, count in counts.items()
+        }
+
+    def _groups(self) -> dict[str, Counter[str]]:
+        return {
+            "received.items": self.items,
             "received.requests": self.requests,
             "received.bytes": self.bytes,
             "received.not_forwarded": self.not_forwarded,
             "received.refused": self.refused,
             "received.redacted": self.redacted,
-            "faults": self.faults,
-        }
-        return {
-            f"{group}.{name}": count
-            for group, counts in groups.items()
-            for name, count in counts.items()
-            if count
         }

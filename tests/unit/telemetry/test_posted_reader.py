@@ -1,0 +1,312 @@
+"""What becomes of a request that was accepted: read, cleaned, counted, handed on."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from extension.redaction.redactor import Redacted, Redactor
+from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
+from extension.telemetry.health import Health
+from extension.telemetry.receiver.content import Encoding, Posted
+from extension.telemetry.receiver.counts import ReceiverCounts
+from extension.telemetry.receiver.posted_reader import PostedReader
+from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
+
+SECRET = "tr0ub4dor&3-correct-horse"
+NAME = "shop/key"
+HIDDEN = f"[REDACTED:{NAME}]"
+BINARY = bytes(range(128, 160))
+
+
+class Scene:
+    """A reader, and what it handed on."""
+
+    def __init__(self, redactor: Redactor | None = None, *, signals: str = "traces logs metrics"):
+        self.redactor = redactor or Redactor()
+        self.health = Health()
+        self.counts = ReceiverCounts()
+        self.taken: list[tuple[Signal, bytes, int]] = []
+        self.reader = PostedReader(
+            take=lambda *taken: self.taken.append(taken),
+            signals=signals.split(),
+            redaction=self.redactor,
+            counts=self.counts,
+            health=self.health,
+        )
+
+    def read(self, signal: Signal, request: Any, encoding: Encoding = "protobuf") -> Any:
+        """Read a request and return what was handed on, None if nothing."""
+        before = len(self.taken)
+        body = request if isinstance(request, bytes) else request.SerializeToString()
+        for _ in self.reader.read(Posted(signal=signal, encoding=encoding, body=body)):
+            pass
+        return parse(signal, self.taken[-1][1]) if len(self.taken) > before else None
+
+
+def with_secret(*values: str | bytes) -> Redactor:
+    """Return a redactor that knows the secret."""
+    redactor = Redactor()
+    for value in values or (SECRET,):
+        redactor.learn(NAME, value)
+    return redactor
+
+
+@pytest.mark.parametrize(
+    ("signal", "request_", "number"),
+    [("traces", spans("a", "b"), 2), ("logs", records("a"), 1), ("metrics", points("a", "b"), 2)],
+)
+def test_without_a_secret_the_bytes_are_the_same(
+    signal: Signal, request_: Any, number: int
+) -> None:
+    """What is not known to us stays, too; the items are counted by signal."""
+    scene = Scene(with_secret())
+    body = request_.SerializeToString() + b"\xfa\x01\x03new"
+    scene.read(signal, body)
+    assert scene.taken == [(signal, body, number)]
+    assert scene.counts.items == {signal: number}
+    assert not scene.counts.redacted
+
+
+def test_json_becomes_protobuf() -> None:
+    """For every endpoint."""
+    scene = Scene()
+    request = spans("a", "b", key="v")
+    assert scene.read("traces", as_json(request), "json") == request
+    assert scene.taken[0][2] == 2
+
+
+def a_name(request: Any) -> None:
+    """A span's name."""
+    request.resource_spans[0].scope_spans[0].spans[0].name = f"GET {SECRET}"
+
+
+def a_key(request: Any) -> None:
+    """An attribute's key."""
+    request.resource_spans[0].scope_spans[0].spans[0].attributes.add(key=f"x.{SECRET}")
+
+
+def an_event(request: Any) -> None:
+    """An event's name and attribute."""
+    event = request.resource_spans[0].scope_spans[0].spans[0].events.add(name=SECRET)
+    event.attributes.add(key="exception.stacktrace").value.string_value = f"at\n{SECRET}\n"
+
+
+def a_link(request: Any) -> None:
+    """A link's attribute and its trace state."""
+    link = request.resource_spans[0].scope_spans[0].spans[0].links.add(trace_state=f"a={SECRET}")
+    link.attributes.add(key="k").value.string_value = SECRET
+
+
+def a_status(request: Any) -> None:
+    """The message of a status."""
+    request.resource_spans[0].scope_spans[0].spans[0].status.message = f"failed: {SECRET}"
+
+
+def nested(request: Any) -> None:
+    """Lists and maps in lists and maps."""
+    value = request.resource_spans[0].scope_spans[0].spans[0].attributes.add(key="k").value
+    inner = value.array_value.values.add().kvlist_value.values.add(key=f"k {SECRET}").value
+    inner.array_value.values.add().string_value = SECRET
+
+
+def a_resource(request: Any) -> None:
+    """An attribute of the resource."""
+    request.resource_spans[0].resource.attributes.add(key="k").value.string_value = SECRET
+
+
+def an_entity(request: Any) -> None:
+    """A key by which the resource is known."""
+    request.resource_spans[0].resource.entity_refs.add(id_keys=["a", SECRET])
+
+
+def a_scope(request: Any) -> None:
+    """Name, version and attribute of a scope, and the URL of its schema."""
+    inside = request.resource_spans[0].scope_spans[0]
+    inside.scope.name = inside.scope.version = inside.schema_url = SECRET
+    inside.scope.attributes.add(key="k").value.string_value = SECRET
+
+
+def in_bytes(request: Any) -> None:
+    """In a value of bytes."""
+    value = request.resource_spans[0].scope_spans[0].spans[0].attributes.add(key="k").value
+    value.bytes_value = f"k={SECRET}".encode()
+
+
+PLACES = [
+    a_name, a_key, an_event, a_link, a_status, nested, a_resource, an_entity, a_scope, in_bytes,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize("put", PLACES, ids=lambda put: put.__name__)
+def test_a_secret_is_taken_out_wherever_it_stands(
+    put: Callable[[Any], None], encoding: Encoding
+) -> None:
+    """In both encodings; it is counted, and everything around it stays."""
+    request = spans("a", "b", key="v")
+    put(request)
+    scene = Scene(with_secret())
+    body = as_json(request) if encoding == "json" else request
+    left = scene.read("traces", body, encoding)
+    text = str(left)
+    assert "tr0ub4dor" not in text
+    assert HIDDEN in text
+    assert [span.name for span in left.resource_spans[0].scope_spans[0].spans][1] == "b"
+    assert scene.counts.redacted == {"traces": 1}
+    assert scene.health.leaks == 1
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "https://h/?q=tr0ub4dor%263-correct-horse",
+        '{"k": "tr0ub4dor\\u00263-correct-horse"}',
+        SECRET.encode().hex(),
+        base64.b64encode(f"user:{SECRET}".encode()).decode(),
+        base64.b64encode(f'{{"k": "{SECRET}"}}'.encode()).decode(),
+    ],
+)
+def test_an_encoded_secret(spelled: str, encoding: Encoding) -> None:
+    """In a URL, in JSON, in hexadecimal, in base64: whatever is undone in lines is undone here."""
+    request = spans("a", k=spelled)
+    scene = Scene(with_secret())
+    body = as_json(request) if encoding == "json" else request
+    (span,) = scene.read("traces", body, encoding).resource_spans[0].scope_spans[0].spans
+    assert HIDDEN in span.attributes[0].value.string_value
+    assert scene.counts.redacted == {"traces": 1}
+
+
+def test_a_binary_secret_in_bytes() -> None:
+    """In a value of bytes, and as base64 in a text."""
+    request = spans("a")
+    attributes = request.resource_spans[0].scope_spans[0].spans[0].attributes
+    attributes.add(key="raw").value.bytes_value = b"\x01\x02" + BINARY
+    attributes.add(key="text").value.string_value = base64.b64encode(BINARY).decode()
+    scene = Scene(with_secret(BINARY))
+    left = scene.read("traces", request).SerializeToString()
+    assert BINARY not in left
+    assert base64.b64encode(BINARY) not in left
+    assert left.count(HIDDEN.encode()) == 2
+
+
+@pytest.mark.parametrize(
+    ("signal", "request_"),
+    [("logs", records(f"token {SECRET}", "b")), ("metrics", points(SECRET, "b"))],
+)
+def test_other_signals(signal: Signal, request_: Any) -> None:
+    """Bodies of log records, names of metrics."""
+    scene = Scene(with_secret())
+    left = scene.read(signal, request_)
+    assert HIDDEN in str(left)
+    assert SECRET not in str(left)
+
+
+def test_a_field_that_is_not_known_leaves_only_without_a_secret() -> None:
+    """What cannot be looked through is thrown away where a secret is still found."""
+    request = spans("a")
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.MergeFromString(b"\xfa\x01" + bytes([len(SECRET)]) + SECRET.encode())
+    scene = Scene(with_secret())
+    left = scene.read("traces", request).SerializeToString()
+    assert SECRET.encode() not in left
+    assert parse("traces", left).resource_spans[0].scope_spans[0].spans[0].name == "a"
+
+
+def test_a_pattern_hides_more_than_is_known() -> None:
+    """DISPATCH_REDACT_EXTRA is applied to each text by itself."""
+    scene = Scene(Redactor(extra="^card-[0-9]+$"))
+    left = scene.read("traces", spans("card-123", "my card-123"))
+    names = [span.name for span in left.resource_spans[0].scope_spans[0].spans]
+    assert names == ["[REDACTED]", "my card-123"]
+
+
+def test_what_is_not_exported_is_not_read() -> None:
+    """It is counted; whether it could be read is not known."""
+    scene = Scene(signals="traces")
+    assert scene.read("logs", b"\x0a\x05abc") is None
+    assert scene.counts.not_forwarded == {"logs": 1}
+    assert not scene.health.dropped
+
+
+def test_an_item_that_endpoints_refuse_is_left_out_alone() -> None:
+    """A text that is no UTF-8, an id of the wrong length: the others leave."""
+    request = spans("good", "bad-id", "bad-text", "fine")
+    inner = request.resource_spans[0].scope_spans[0].spans
+    inner[1].trace_id = TRACE_ID[:5]
+    body = request.SerializeToString().replace(b"bad-text", b"bad-\xfftxt")
+    scene = Scene()
+    left = scene.read("traces", body)
+    names = [s.name for of in left.resource_spans for i in of.scope_spans for s in i.spans]
+    assert names == ["good", "fine"]
+    assert scene.taken[0][2] == 2
+    assert scene.health.dropped == {"bad_item": 2}
+
+
+def test_a_bad_id_in_a_link_or_record() -> None:
+    """Of spans, links and log records; none at all is fine."""
+    request = spans("a", "b")
+    request.resource_spans[0].scope_spans[0].spans[0].links.add(trace_id=TRACE_ID, span_id=b"1")
+    scene = Scene()
+    scene.read("traces", request)
+    record = records("a", "b")
+    record.resource_logs[0].scope_logs[0].log_records[0].span_id = SPAN_ID * 2
+    record.resource_logs[0].scope_logs[0].log_records[1].ClearField("span_id")
+    scene.read("logs", record)
+    assert [taken[2] for taken in scene.taken] == [1, 1]
+    assert scene.health.dropped == {"bad_item": 2}
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"), [(b"\x0a\x04\x12\x08ab", "protobuf"), (b'{"resourceSpans":5}', "json")]
+)
+def test_a_request_that_cannot_be_read_is_counted(body: bytes, encoding: Encoding) -> None:
+    """It was accepted by its first bytes; nothing is handed on."""
+    scene = Scene()
+    assert scene.read("traces", body, encoding) is None
+    assert scene.health.dropped == {"bad_request": 1}
+
+
+class Broken(Redactor):
+    """Fails with one text."""
+
+    def redact(self, text: str) -> Redacted:
+        """Raise, or do nothing."""
+        if text == "% breaks":
+            raise IndexError
+        return Redacted(text)
+
+
+def test_a_fault_of_ours_costs_one_item() -> None:
+    """What could not be searched does not leave."""
+    broken = Broken()
+    broken.learn(NAME, SECRET)
+    scene = Scene(broken)
+    left = scene.read("traces", spans("a", "% breaks", "c"))
+    names = [s.name for of in left.resource_spans for i in of.scope_spans for s in i.spans]
+    assert names == ["a", "c"]
+    assert scene.health.dropped == {"fault": 1}
+    assert scene.health.faults == {"IndexError": 1}
+
+
+def test_a_large_request_is_read_in_steps() -> None:
+    """Between two of them the event loop has others to look after; it is handed on as one."""
+    scene = Scene(with_secret())
+    request = spans(*(f"span {number}" for number in range(500)), key="v" * 200)
+    body = request.SerializeToString()
+    steps = list(scene.reader.read(Posted(signal="traces", encoding="protobuf", body=body)))
+    assert len(steps) > len(body) // REQUEST_BYTES
+    assert len(scene.taken) == 1
+    assert scene.taken[0][2] == 500
+
+
+def test_an_empty_request_is_nothing() -> None:
+    """Not even an item."""
+    scene = Scene()
+    assert scene.read("traces", spans()) is None
+    assert scene.read("traces", b"{}", "json") is None
+    assert not scene.health.dropped
