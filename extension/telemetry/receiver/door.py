@@ -65,7 +65,7 @@ class Door:
         await self._server.start(sockets, backlog=BACKLOG)
 
     async def close(self) -> None:
-        """Stop; the process itself leaves that to the kernel."""
+        """Stop accepting and close what is open."""
         await self._server.close(patience_s=0)
 
     async def _handle(self, head: Head, body: bytes) -> Reply:

@@ -38,6 +38,10 @@ class Receiver(Job):
         """Begin to accept requests."""
         await self._door.open(sockets)
 
+    async def close(self) -> None:
+        """Stop; the process itself leaves that to the kernel."""
+        await self._door.close()
+
     def opened(self, take: Take) -> None:
         """Hand over all that was kept, and everything that comes."""
         self._take = take
