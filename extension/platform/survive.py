@@ -38,7 +38,7 @@ def stop_listening(start: Start) -> None:
             continue  # closed already
         finally:
             listener.detach()
-    for raw in (*start.cache_sockets, start.telemetry_socket):
+    for raw in (*start.cache_sockets, *start.otlp_sockets, start.telemetry_socket):
         if raw is not None:
             raw.close()  # frees the descriptor, unless `opening` has taken it over
 

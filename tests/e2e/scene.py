@@ -20,6 +20,7 @@ from simulator.intake.replies import Reply
 from tests.certificates import write_certificate
 from tests.fake_aws import BROKEN, FakeAws
 from tests.launchers import sabotaged
+from tests.posted_requests import as_json, spans
 from tests.sandbox import Stage, free_port, running
 from tests.waiting import until
 from tests.wall_clock import WallClock
@@ -122,7 +123,7 @@ class Scene:
         assert self.stage is not None
         [answer] = await self.stage.invoke(dict(payload))
         found = json.loads(answer.payload)
-        self.answers.append([tuple(each) for each in found])
+        self.answers.append([tuple(each) for each in found if isinstance(each, list)])
 
     def listens(self, port: int) -> bool:
         """Tell whether somebody takes connections on a port."""
@@ -189,6 +190,12 @@ async def twice(scene: Scene) -> None:
     """Invoke twice."""
     await scene.invoke()
     await scene.invoke()
+
+
+async def posts(scene: Scene) -> None:
+    """Invoke once; the function posts a span."""
+    body = as_json(spans("from the function")).decode()
+    await scene.invoke({"post": [{"signal": "traces", "body": body}]})
 
 
 async def raises(scene: Scene) -> None:

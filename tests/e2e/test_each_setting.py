@@ -15,6 +15,7 @@ from tests.e2e.scene import Act, Scene
 
 TWICE = Act(acts.twice)
 RAISES = Act(acts.raises)
+POSTS = Act(acts.posts)
 LOOK = Act(acts.twice_and_look)
 PORTS = Act(acts.with_ports)
 SLOW_ENDPOINT = Act(acts.endpoint_is_slow)
@@ -131,6 +132,8 @@ CASES = [
     Case("DISPATCH_MIN_BATCH_SIZE", "999", fact("before the end"), 0, 2, act=LOOK),
     Case("DISPATCH_BUFFER_MAX_BYTES", "65536", writes("dropped.buffer_full"), True, False, LOGS,
          DOWN),
+    Case("DISPATCH_OTLP_PORT", "{other_port}", says("from the function"), True, False,
+         {"DISPATCH_OTLP_PORT": "0"}, POSTS),
     Case("DISPATCH_TRACE_PARENT", "link", lambda scene: {len(span.links) for span in scene.spans},
          {1}, {0}),
     Case("DISPATCH_LOG_LEVEL_MIN", "INFO", says("hushed"), False, True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import time
@@ -19,8 +20,9 @@ def handler(event: dict[str, Any], _context: object) -> object:
         print(text if isinstance(text, str) else json.dumps(text))
     for number in range(event.get("lines", 0)):
         print(f"line {number}")
-    answers = [fetch(path) for path in event.get("get", [])]
+    answers: list[Any] = [fetch(path) for path in event.get("get", [])]
     answers += fetch_at_once(event.get("get_at_once", []))
+    answers += [post(**each) for each in event.get("post", [])]
     time.sleep(event.get("sleep", 0))
     if "raise" in event:
         raise ValueError(event["raise"])
@@ -37,6 +39,22 @@ def fetch_at_once(paths: list[str]) -> list[tuple[int, str, str]]:
         return []
     with ThreadPoolExecutor(len(paths)) as threads:
         return list(threads.map(fetch, paths))
+
+
+def post(signal: str, body: str, content_type: str = "application/json") -> int:
+    """Return the status of an OTLP request, 0 if nobody answers; a body of protobuf is base64."""
+    port = os.environ["DISPATCH_OTLP_PORT"]
+    content = body.encode() if content_type == "application/json" else base64.b64decode(body)
+    request = urllib.request.Request(
+        f"http://localhost:{port}/v1/{signal}", content, {"Content-Type": content_type}
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except urllib.error.URLError:
+        return 0
 
 
 def fetch(path: str) -> tuple[int, str, str]:

@@ -83,3 +83,19 @@ def test_a_room_does_not_load_what_another_one_needs(statement: str, light_of: s
 def test_the_heavy_rooms_are_heavy(statement: str, heavy_with: set[str]) -> None:
     """The test above can fail: where the weight belongs, it is seen."""
     assert heavy_with <= modules_after(statement)
+
+
+def test_without_a_receiver_nothing_of_it_is_imported() -> None:
+    """A function whose SDK does not post to us pays nothing."""
+    loaded = modules_after(
+        "import extension.app, extension.telemetry.early, extension.telemetry.opening,"
+        " extension.telemetry.reader, extension.telemetry.otlp.encoder,"
+        " extension.telemetry.otlp.metrics"
+    )
+    assert not [name for name in loaded if name.startswith("extension.telemetry.receiver")]
+
+
+def test_the_door_is_light() -> None:
+    """It opens before anything else of telemetry."""
+    loaded = modules_after("import extension.telemetry.receiver.receiver")
+    assert not {"aiohttp", "boto3", "botocore", "opentelemetry", "google.protobuf"} & loaded

@@ -75,7 +75,8 @@ def started(environ: dict[str, str]) -> Iterator[Start]:
     try:
         yield done
     finally:
-        for each in filter(None, [*done.cache_sockets, done.telemetry_socket, done.pending_next]):
+        listening = (*done.cache_sockets, *done.otlp_sockets, done.telemetry_socket)
+        for each in filter(None, [*listening, done.pending_next]):
             each.close()
 
 
@@ -505,3 +506,57 @@ def test_the_mark_goes_with_the_sandbox(own_tmp: Path, reason: str, stays: bool)
             assert len(list(own_tmp.iterdir())) == 1
             answer_events(done, environ)
     assert bool(list(own_tmp.iterdir())) is stays
+
+
+def with_receiver(port: int, **more: str) -> dict[str, str]:
+    """Return the variables of a function in Lambda that has a receiver."""
+    return {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_OTLP_PORT": str(port), **more}
+
+
+def test_the_receiver_listens_on_both_loopback_addresses() -> None:
+    """Before registering, so that the first export of an SDK is not refused; without, nothing."""
+    port = free_port()
+    with started(with_receiver(port)) as done:
+        assert can_connect(("127.0.0.1", port))
+        if _socket.AF_INET6 in {each.family for each in done.otlp_sockets}:
+            assert can_connect(("::1", port))
+    with started({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}) as done:
+        assert done.otlp_sockets == []
+
+
+@pytest.mark.parametrize("port", ["", "0", "65536", "-1", "x", "４３１８"])
+def test_without_a_port_there_is_no_receiver(port: str) -> None:
+    """Nor with one that is none; `config` reports it."""
+    given = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_OTLP_PORT": port}
+    with started(given) as done:
+        assert done.otlp_sockets == []
+
+
+def test_the_receivers_port_is_taken() -> None:
+    """It is off, with the cause; everything else goes on."""
+    port = free_port()
+    with started(with_receiver(port)), started(with_receiver(port)) as done:
+        assert done.otlp_sockets == []
+        cause = f"no receiver: port {port} on 127.0.0.1: Address already in use"
+        assert ("receiver", cause) in done.problems
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://localhost:{port}", "http://127.0.0.1:{port}/x", "HTTP://u:p@[::1]:{port}/v1/traces"],
+)
+@pytest.mark.parametrize("variable", ["DISPATCH_POST_URI", "DISPATCH_LOGS_URI"])
+def test_the_receiver_is_not_our_own_endpoint(uri: str, variable: str) -> None:
+    """What it received would come back for ever."""
+    port = free_port()
+    with started(with_receiver(port, **{variable: uri.format(port=port)})) as done:
+        assert done.otlp_sockets == []
+        assert [part for part, _ in done.problems if part == "receiver"]
+
+
+def test_another_port_of_this_sandbox_is_an_endpoint() -> None:
+    """Such as a collector's."""
+    port = free_port()
+    given = with_receiver(port, DISPATCH_POST_URI=f"http://localhost:{port}1/{port}")
+    with started(given) as done:
+        assert done.otlp_sockets
