@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sandbox import running
+from tests.posted_requests import NS, SPAN_ID, TRACE_ID, as_json, spans
+from tests.sandbox import free_port, running
 from tests.third_party.rotel import problem, rotel
 from tests.waiting import until
 
@@ -43,3 +45,33 @@ async def test_rotel_sees_the_ids_names_and_attributes(tmp_path: Path) -> None:
     assert all(span.start_ns <= span.end_ns for span in collector.spans)
     assert "service.name: Str(function)" in collector.output.decode()
     assert "log.message: Str(hello)" in collector.output.decode()
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+async def test_rotel_sees_what_the_functions_sdk_posted(tmp_path: Path, encoding: str) -> None:
+    """Ids, kinds, times and attributes, whatever encoding they came in."""
+    request = spans("GET /stock", "price", key="v")
+    if encoding == "json":
+        content_type, body = "application/json", as_json(request).decode()
+    else:
+        content_type = "application/x-protobuf"
+        body = base64.b64encode(request.SerializeToString()).decode()
+    posted = {"signal": "traces", "body": body, "content_type": content_type}
+    async with rotel() as collector:
+        environment = {
+            "DISPATCH_POST_URI": collector.url,
+            "DISPATCH_OTLP_PORT": str(free_port()),
+        }
+        async with running(tmp_path, environment=environment) as stage:
+            await stage.function.invoke({"post": [posted]})
+        await until(lambda: any(span.fields["Name"] == "price" for span in collector.spans))
+    (seen,) = (span for span in collector.spans if span.fields["Name"] == "GET /stock")
+    assert seen.fields == {
+        "Trace ID": TRACE_ID.hex(),
+        "Parent ID": SPAN_ID.hex(),
+        "ID": "0000000000000001",
+        "Name": "GET /stock",
+        "Kind": "SPAN_KIND_CLIENT",
+    }
+    assert seen.attributes == {"key": "v"}
+    assert (seen.start_ns, seen.end_ns) == (NS, NS + 1)
