@@ -27,6 +27,7 @@ MODULES = (
     "events",
     "shutdown",
     "redaction",
+    "receiver",
     "miss",
     "parameters",
     "ramp",
