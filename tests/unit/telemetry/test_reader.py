@@ -13,11 +13,15 @@ from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reader import STEP_EVENTS, DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.receiver.content import Posted
+from extension.telemetry.receiver.counts import ReceiverCounts
+from extension.telemetry.receiver.posted_reader import PostedReader
 from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
 from tests.doubles import ManualClock, SequentialIds
 from tests.fuzz.test_decoder import Accepting, build
-from tests.waiting import until
+from tests.posted_requests import spans
+from tests.waiting import PATIENCE_S, until
 
 
 async def test_each_step_of_reading_is_news() -> None:
@@ -61,3 +65,87 @@ async def test_a_last_line_that_nothing_continues_goes_out() -> None:
     await until(lambda: buffer.count > 1)
     reader.read_all()
     assert buffer.count == 2
+
+
+def reading(health: Health, taken: list[str]) -> DeliveryReader:
+    """Return a reader that notes what it takes from an SDK, and the ends of invocations."""
+    telemetry = build(Accepting(), health, as_json=False)
+    reader = telemetry.reader
+    telemetry.pipeline.on_end = lambda done: taken.append(f"end of {done.request_id}")
+    reader.posted = PostedReader(
+        take=lambda signal, _, count: taken.append(f"{count} {signal}"),
+        signals=("traces",),
+        redaction=Redactor(),
+        counts=ReceiverCounts(),
+        health=health,
+    )
+    return reader
+
+
+def posted(*names: str) -> Posted:
+    """Return a request with these spans."""
+    body = spans(*names, key="v" * 100).SerializeToString()
+    return Posted(signal="traces", encoding="protobuf", body=body)
+
+
+async def test_what_an_sdk_posts_is_read_before_the_end_that_follows() -> None:
+    """However large it is; and after what came before it."""
+    taken: list[str] = []
+    reader = reading(Health(), taken)
+    await reader.receive(given.delivery(given.start("a", 1), given.done("a", 2)))
+    assert reader.receive_posted(posted(*(f"span {number}" for number in range(2000))))
+    await reader.receive(given.delivery(given.start("b", 3), given.done("b", 4)))
+    await reader.wait_until_read(PATIENCE_S)
+    assert taken == ["end of a", "2000 traces", "end of b"]
+
+
+async def test_posts_never_wait_for_room() -> None:
+    """Beyond the bound they are refused at once; there is room again when they are read."""
+    taken: list[str] = []
+    reader = reading(Health(), taken)
+    large = Posted(signal="traces", encoding="protobuf", body=bytes(4_000_000))
+    assert [reader.receive_posted(large) for _ in range(3)] == [True, True, False]
+    reader.read_all()
+    assert reader.receive_posted(large)
+    reader.read_all()
+    assert not reader.receive_posted(Posted(signal="traces", encoding="json", body=bytes(2**24)))
+
+
+async def test_everything_posted_is_read_at_the_end() -> None:
+    """What is read in steps is read to its end."""
+    taken: list[str] = []
+    reader = reading(Health(), taken)
+    reader.receive_posted(posted(*(f"span {number}" for number in range(1000))))
+    reader.receive_posted(posted("one more"))
+    reader.read_all()
+    assert taken == ["1000 traces", "1 traces"]
+
+
+async def test_an_sdk_is_not_the_platform() -> None:
+    """What it posts says nothing of whether the platform's deliveries come."""
+    reader = reading(Health(), [])
+    reader.receive_posted(posted("a"))
+    await reader.wait_until_read(PATIENCE_S)
+    assert reader.heard is None
+
+
+async def test_a_fault_of_ours_costs_one_request() -> None:
+    """It is counted, and what comes after it is read."""
+    health, taken = Health(), list[str]()
+    reader = reading(health, taken)
+    telling = iter([ValueError()])
+
+    def take(signal: str, _: bytes, count: int) -> None:
+        for error in telling:
+            raise error
+        taken.append(f"{count} {signal}")
+
+    reader.posted = PostedReader(
+        take=take, signals=("traces",), redaction=Redactor(), counts=ReceiverCounts(),
+        health=health,
+    )  # fmt: skip
+    reader.receive_posted(posted("a"))
+    reader.receive_posted(posted("b", "c"))
+    reader.read_all()
+    assert taken == ["2 traces"]
+    assert (health.faults, health.dropped) == ({"ValueError": 1}, {"fault": 1})
