@@ -65,7 +65,7 @@ class RequestReader:
             return None
         is_complete = read_body(head, self.received, self._body)
         if is_too_long := self._is_too_long(head, is_complete=is_complete):
-            # Told by the length, for the body is gone: of chunks it is not known.
+            # The handler sees it by the length, because the body is gone; chunks announce none.
             head = head._replace(length=max(head.length or 0, self._max_body_bytes + 1))
             self._body.clear()
         elif not is_complete:

@@ -128,7 +128,7 @@ async def test_a_kept_connection(receiver: RunningReceiver) -> None:
 
 
 async def test_expect(receiver: RunningReceiver) -> None:
-    """A client that asks first is told to go on."""
+    """A client that asks first may go on."""
     connection = await receiver.connect()
     whole = request(BODY, Expect="100-continue")
     await connection.send(whole[: -len(BODY)])

@@ -9,14 +9,18 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
 from simulator.intake import Intake, IntakeRequest
-from simulator.intake.replies import Reply
+from simulator.intake.replies import Hang, Reply
+from tests.extensions_api import NEXT, ExtensionsApi, started
 from tests.fake_aws import FakeAws
+from tests.launchers import patient
 from tests.posted_requests import as_json, points, records, spans
 from tests.sandbox import Stage, free_port, running
+from tests.waiting import until
 
 SECRET = "tr0ub4dor&3-correct-horse"
 GET_SECRET = "/secretsmanager/get?secretId=s"
@@ -171,3 +175,31 @@ async def test_what_came_before_the_sandbox_was_reset_is_not_lost(
     async with running(tmp_path, environment=given) as stage:
         await stage.function.invoke({"post": [post("traces", spans("last words"))], "exit": 1})
     assert "last words" in {span.name for span in intake.spans}
+
+
+async def test_posts_are_answered_until_the_end_of_the_sandbox(tmp_path: Path) -> None:
+    """While the last export waits for an endpoint that does not answer, an SDK does not wait."""
+    hang, port = Hang(), str(free_port())
+    body = spans("late").SerializeToString()
+    async with Intake(respond=lambda _: hang) as intake, ExtensionsApi().running() as api:
+        given = {"DISPATCH_POST_URI": intake.url, "DISPATCH_OTLP_PORT": port}
+        address = f"127.0.0.1:{api.port}"
+        async with started(patient, tmp_path, given, api=address) as extension:
+            await until(lambda: NEXT in api.asked)
+            assert await posted(port, body) == 200
+            api.shut_down()
+            await until(lambda: bool(intake.requests))
+            assert not extension.has_ended
+            assert await posted(port, body) == 200
+            assert await extension.end() == 0
+        hang.released.set()
+
+
+async def posted(port: str, body: bytes) -> int:
+    """Return how the receiver answered."""
+    url = f"http://127.0.0.1:{port}/v1/traces"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=body, headers={"Content-Type": PROTOBUF_TYPE}) as answer,
+    ):
+        return answer.status

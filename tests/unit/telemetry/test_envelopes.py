@@ -78,7 +78,7 @@ def test_what_a_newer_protocol_adds_stays() -> None:
              b"\x0d\x01", b"\x09\x01", b"\x08\x80", b"\x03"],
 )  # fmt: skip
 def test_what_is_not_protobuf(body: bytes) -> None:
-    """It is told by its first level alone; nothing is read beyond the end."""
+    """Its first level alone shows it; nothing is read beyond the end."""
     assert not is_request(body)
     with pytest.raises(NotProtobufError):
         count("traces", body)
