@@ -97,9 +97,18 @@ class TelemetryConfig(Frozen):
     )
     trace_parent: str = variable(
         "DISPATCH_TRACE_PARENT",
-        choice("xray", "link", "none"),
-        default="xray",
-        meaning="what X-Ray's ids are to our spans: trace and parent, a link, or nothing",
+        choice("sdk", "xray", "link", "none"),
+        default="sdk",
+        meaning="whose trace our spans join: with `DISPATCH_OTLP_PORT` that of the function's "
+        "SDK, else X-Ray's; xray: always X-Ray's; link, none: one of our own, with or without a "
+        "link to X-Ray's",
+    )
+    logs_from: str = variable(
+        "DISPATCH_LOGS_FROM",
+        choice("lines", "sdk", "both"),
+        default="both",
+        meaning="with `DISPATCH_OTLP_PORT`, whose log records are exported where the function "
+        "prints what its SDK sends too: its lines, the SDK's, or both",
     )
     log_level_min: str = variable(
         "DISPATCH_LOG_LEVEL_MIN",

@@ -6,12 +6,15 @@ OTLP sends what is finished; the JSON format sends the platform's events as they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
+
+if TYPE_CHECKING:  # not imported where no SDK sends anything
+    from extension.telemetry.reading.sdk_spans import SdkRequest
 
 
 class Encoder:
@@ -29,6 +32,10 @@ class Encoder:
         """Return the items of one finished thing, ids and times included."""
         del finished
         return ()
+
+    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
+        """Take the spans of invocations out of a request that the function's SDK sent."""
+        raise NotImplementedError
 
     def count_answer(self, answer: CacheAnswer) -> None:
         """Measure one GET of the cache."""

@@ -78,6 +78,8 @@ async def open_telemetry(
         redact=redact,
         health=health,
         clock=clock,
+        joins_sdk=joins_sdk(config),
+        logs_from=config.logs_from if config.otlp_port and "logs" in config.posted else "both",
     )
     reader = DeliveryReader(
         pipeline, buffer=buffer, health=health, clock=clock, concurrent=concurrent
@@ -135,13 +137,21 @@ def connect_receiver(
     receiver.opened(telemetry.reader.receive_posted)
 
 
+def joins_sdk(config: TelemetryConfig) -> bool:
+    """Tell whether there are spans of invocations and of the function's SDK to put together."""
+    has_both = "traces" in config.posted and "platform" in config.events
+    return bool(config.otlp_port) and has_both
+
+
 def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> Assembler:
     with_platform = "platform" in config.events
+    # The ids of a line are its invocation's, which may still follow the SDK's.
+    ids_may_change = joins_sdk(config) and config.trace_parent == "sdk"
     return Assembler(
         ids=ids,
         trace_parent=config.trace_parent,  # type: ignore[arg-type]  # one of its choices
         concurrent=concurrent,
-        stream_records="logs" in config.posted or not with_platform,
+        stream_records=("logs" in config.posted and not ids_may_change) or not with_platform,
         with_platform=with_platform,
         part=part_size(config),
     )
@@ -198,6 +208,7 @@ def _open_format(
         meter=meter,
         health=health,
         repeat_exceptions=config.exception_signal == "logs/dup",
+        with_sdk=joins_sdk(config),
         span_limits=Limits(
             length=config.span_attribute_length_limit or config.attribute_length_limit,
             count=config.span_attribute_count_limit or config.attribute_count_limit,

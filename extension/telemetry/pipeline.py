@@ -31,7 +31,7 @@ from extension.telemetry.reading.events import (
     RuntimeDone,
 )
 from extension.telemetry.reading.filters import RecordFilter
-from extension.telemetry.reading.records import is_own, read_record
+from extension.telemetry.reading.records import Record, is_own, read_record
 from extension.telemetry.reading.redact import Redact, redact_event, redact_record
 
 
@@ -39,6 +39,8 @@ class Pipeline:
     """What the reader, the cache and the life cycle see of the way from an event to the buffer.
 
     `on_end` is called with each runtimeDone, `on_init_end` when the runtime is ready.
+    `joins_sdk`: spans that the function's own SDK sends join those of their invocations.
+    `logs_from`: "lines" or "sdk" leaves the log records of the other out.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Pipeline:
         redact: Redact,
         health: Health,
         clock: Clock,
+        joins_sdk: bool = False,
+        logs_from: str = "both",
     ) -> None:
         self._assembler = assembler
         self._encoder = encoder
@@ -60,6 +64,8 @@ class Pipeline:
         self._health = health
         self._clock = clock
         self._cut_lines = CutLines()
+        self._joins_sdk = joins_sdk
+        self._logs_from = logs_from
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
         self.on_init_end: Callable[[], None] = do_nothing
         self.lost: Instant | None = None
@@ -89,6 +95,27 @@ class Pipeline:
 
     def take_sdk(self, signal: Signal, body: bytes, count: int) -> None:
         """Take an OTLP request of the function's own SDK: `count` spans, records or points."""
+        if signal == "logs" and self._logs_from == "lines":
+            self._health.filtered["sdk_logs"] += count
+            return
+        if signal == "traces" and self._joins_sdk:
+            finished: list[Finished] = []
+            if self.guarded(self._join_sdk, body, count, finished):
+                self._encode(finished)
+                return
+        self._keep_sdk(signal, body, count)
+
+    def _join_sdk(self, body: bytes, count: int, finished: list[Finished]) -> None:
+        """Put the spans of invocations where they belong, and everything else into the buffer."""
+        request = self._encoder.read_sdk(body, count, finds_orphan=self._assembler.may_stand_in)
+        for span in request.spans:
+            finished += self._assembler.feed_sdk(span)
+        if request.orphan:
+            self._assembler.feed_orphan(request.orphan)
+        if request.count:
+            self._keep_sdk("traces", request.rest, request.count)
+
+    def _keep_sdk(self, signal: Signal, body: bytes, count: int) -> None:
         if len(body) <= REQUEST_BYTES:
             self._buffer.add(PendingItem(signal=signal, body=body, count=count))
             return
@@ -158,10 +185,15 @@ class Pipeline:
         record = redact_record(read_record(line, knows=self._assembler.requests.find), self._redact)
         if record.leaks:
             self._health.leaks += 1
-        refused = self._filter.refuses(record)
+        refused = self._refuses(record)
         if refused:
             self._health.filtered[refused] += 1
         return self._assembler.feed_record(record, keep=not refused)
+
+    def _refuses(self, record: Record) -> str | None:
+        if self._logs_from == "sdk" and record.stream == "function":
+            return "lines"
+        return self._filter.refuses(record)
 
     def _encode(self, finished: Iterable[Finished]) -> None:
         for each in finished:

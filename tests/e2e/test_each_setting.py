@@ -136,6 +136,8 @@ CASES = [
          {"DISPATCH_OTLP_PORT": "0"}, POSTS),
     Case("DISPATCH_TRACE_PARENT", "link", lambda scene: {len(span.links) for span in scene.spans},
          {1}, {0}),
+    Case("DISPATCH_LOGS_FROM", "sdk", says("blaring"), False, True,
+         {**LOGS, "DISPATCH_OTLP_PORT": "{other_port}"}),
     Case("DISPATCH_LOG_LEVEL_MIN", "INFO", says("hushed"), False, True),
     Case("DISPATCH_EXCLUDE_REGEX", "blar", says("blaring"), False, True),
     Case("DISPATCH_INCLUDE_REGEX", "hush", says("blaring"), False, True),

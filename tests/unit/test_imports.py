@@ -99,3 +99,13 @@ def test_the_door_is_light() -> None:
     """It opens before anything else of telemetry."""
     loaded = modules_after("import extension.telemetry.receiver.receiver")
     assert not {"aiohttp", "boto3", "botocore", "opentelemetry", "google.protobuf"} & loaded
+
+
+def test_without_a_receiver_nothing_of_the_sdks_spans_is_imported() -> None:
+    """Only a function whose SDK sends to us pays for putting two spans together."""
+    loaded = modules_after(
+        "import extension.telemetry.opening, extension.telemetry.otlp.encoder,"
+        " extension.telemetry.otlp.metrics"
+    )
+    modules = ("assembly.one_trace", "otlp.sdk_requests", "reading.sdk_spans")
+    assert loaded & {f"extension.telemetry.{each}" for each in modules} == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from extension.process.frozen import Frozen, replace
 from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
@@ -11,6 +12,10 @@ from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import Report, RuntimeDone, Start
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
+
+if TYPE_CHECKING:  # not imported where no SDK sends anything
+    from extension.telemetry.assembly.one_trace import SpanChange
+    from extension.telemetry.reading.sdk_spans import SdkSpan
 
 
 class TimedError(Frozen):
@@ -46,6 +51,8 @@ class Invocation(Frozen):
     records: tuple[Record, ...] = ()
     """No more than one span carries; what is beyond are parts of their own."""
     dropped_records: int = 0
+    sdk: SdkSpan | None = None
+    """The span that the function's own SDK made of it, if that came before ours left."""
 
 
 class Overhead(Frozen):
@@ -83,7 +90,18 @@ class CallSpan(Frozen):
     dropped_records: int = 0
 
 
-Finished = CallSpan | Invocation | Overhead | Initialization | LooseRecords
+class JoinedSpan(Frozen):
+    """The SDK's span of an invocation, and what becomes of it; None: it stays as it is."""
+
+    span: SdkSpan
+    change: SpanChange | None = None
+    request_id: str = ""
+    context: TraceContext | None = None
+    records: tuple[Record, ...] = ()
+    dropped_records: int = 0
+
+
+Finished = CallSpan | Invocation | JoinedSpan | Overhead | Initialization | LooseRecords
 
 
 def gather(finished: Iterable[Finished]) -> list[Finished]:

@@ -29,7 +29,7 @@ FULL_SIZE = PartSize()
 
 
 class LineBudget:
-    """How many bytes several `HeldRecords` hold together."""
+    """How many bytes several `HeldRecords` hold together, with what the SDK sent beside them."""
 
     def __init__(self) -> None:
         self.held_bytes = 0

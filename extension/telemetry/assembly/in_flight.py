@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from extension.process.clock import NS_PER_MS
+from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheAnswer, CacheCall, CacheUse
 from extension.telemetry.assembly.failure import Failure
 from extension.telemetry.assembly.finished import (
     CallSpan,
     Invocation,
+    JoinedSpan,
     LooseRecords,
     Overhead,
 )
@@ -20,8 +23,17 @@ from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
+if TYPE_CHECKING:  # not imported where no SDK sends anything
+    from extension.telemetry.reading.sdk_spans import Orphan, SdkSpan
+
 REASONS_OF_FAILURE = ("timeout", "failure")
 """Reasons of SHUTDOWN that explain an invocation without a reported end; `spindown` does not."""
+
+START_SLACK_NS = 10 * NS_PER_MS
+"""The platform tells milliseconds, and may look at its clock when the function runs already."""
+
+MAX_SDK_SPANS = 8
+"""Held for one invocation: there are two at most, but anything in the sandbox may post more."""
 
 
 class InFlightInvocation:
@@ -52,7 +64,15 @@ class InFlightInvocation:
         self.leaks: dict[str, None] = {}
         self.cache: CacheUse | None = None
         self.calls: list[CacheCall] = []
-        self.records = HeldRecords(part, budget=budget)
+        self.sdk: SdkSpan | None = None
+        """The first of the SDK's spans of it, which decides."""
+        self._orphan: Orphan | None = None
+        self.reason_of_failure = ""
+        """What SHUTDOWN says of it, if the platform said nothing."""
+        self._sdk_spans: list[SdkSpan] = []
+        self._sdk_ids: set[tuple[int, int]] = set()
+        self._budget = budget or LineBudget()
+        self.records = HeldRecords(part, budget=self._budget)
         self._parts = 1
         """Into how many spans its lines were put."""
 
@@ -88,6 +108,17 @@ class InFlightInvocation:
         """When its runtime was done, 0 if that was not reported."""
         return self.done.time_ns if self.done else 0
 
+    @property
+    def orphan(self) -> Orphan | None:
+        """A span of it whose parent is never coming: the platform says that it failed.
+
+        One that began after its end is a later request's.
+        """
+        verdict = self.done or self.report
+        status = verdict.status if verdict else self.reason_of_failure
+        is_later = self.done and self._orphan and self._orphan.start_ns > self.done.time_ns
+        return None if status in ("success", "") or is_later else self._orphan
+
     def learn(self, record: Record, *, is_kept: bool = True) -> None:
         """Take from a line what it says of the whole invocation."""
         self.out_of_memory |= names_memory(record.body)
@@ -104,6 +135,47 @@ class InFlightInvocation:
         """Keep a call for its span."""
         if len(self.calls) < MAX_CALLS:
             self.calls.append(call)
+
+    def learn_sdk(self, span: SdkSpan) -> bool:
+        """Take a span that the SDK made of this, once; False if it goes out as it is.
+
+        An SDK that got no answer in time posts the same span again.
+        """
+        if (span.trace_id, span.span_id) in self._sdk_ids:
+            return True
+        if len(self._sdk_ids) == MAX_SDK_SPANS:
+            return False
+        self.sdk = self.sdk or span
+        self._sdk_ids.add((span.trace_id, span.span_id))
+        self._sdk_spans.append(span)
+        self._budget.held_bytes += len(span.body)
+        return True
+
+    def has_parent_of(self, orphan: Orphan) -> bool:
+        """Whether the SDK has sent, as a span of this, what the orphan lacks."""
+        return (orphan.trace_id, orphan.missing_parent_id) in self._sdk_ids
+
+    def learn_orphan(self, orphan: Orphan) -> None:
+        """Keep the one that began first: its parent is likeliest the invocation's own span."""
+        is_ours = orphan.start_ns + START_SLACK_NS >= self.begun_ns
+        if is_ours and (self._orphan is None or orphan.start_ns < self._orphan.start_ns):
+            self._orphan = orphan
+
+    def joined_spans(self, context: TraceContext, *, ids: Ids) -> Iterable[JoinedSpan]:
+        """Give the SDK's spans beneath ours, whose ids are decided."""
+        if not self._sdk_spans:
+            return
+        from extension.telemetry.assembly.one_trace import change_of  # noqa: PLC0415  # with an SDK
+
+        spans, self._sdk_spans = self._sdk_spans, []
+        self._budget.held_bytes -= sum(len(span.body) for span in spans)
+        for span in spans:
+            yield JoinedSpan(
+                span=span,
+                change=change_of(span, ours=context, is_second=span is not self.sdk, ids=ids),
+                request_id=self.request_id,
+                context=context,
+            )
 
     def invocation(
         self, context: TraceContext, *, cold_start: bool, reason: str, now_ns: int
@@ -132,6 +204,7 @@ class InFlightInvocation:
             out_of_memory=self.out_of_memory,
             records=self.records.take_first(until_ns=end_ns),
             dropped_records=self.records.take_dropped(),
+            sdk=self.sdk,
         )
 
     def _end(self, now_ns: int) -> tuple[int, bool]:

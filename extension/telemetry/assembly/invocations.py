@@ -9,8 +9,9 @@ the report adds a late child.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import (
@@ -21,10 +22,15 @@ from extension.telemetry.assembly.cache_use import (
 from extension.telemetry.assembly.finished import (
     CallSpan,
     Finished,
+    JoinedSpan,
     LooseRecords,
 )
-from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
-from extension.telemetry.assembly.in_flight import InFlightInvocation
+from extension.telemetry.assembly.held_records import FULL_SIZE, MAX_BYTES_TOGETHER, PartSize
+from extension.telemetry.assembly.in_flight import (
+    REASONS_OF_FAILURE,
+    START_SLACK_NS,
+    InFlightInvocation,
+)
 from extension.telemetry.assembly.initialization import ColdStart
 from extension.telemetry.assembly.request_table import RequestTable
 from extension.telemetry.assembly.transitions import TRANSITIONS, Fact, Output, State
@@ -43,8 +49,17 @@ from extension.telemetry.reading.events import (
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext, TraceParent, identify
 
+if TYPE_CHECKING:  # not imported where no SDK sends anything
+    from extension.telemetry.reading.sdk_spans import Orphan, SdkSpan
+
 MAX_EARLY_ANSWERS = 1024
 """GETs answered between two invocations; more than that is no race but background work."""
+
+MAX_EARLY_SPANS = 64
+"""The SDK's spans of requests that are not known yet; some are not known any more."""
+
+MAX_WAITING_BYTES = 65_536
+"""Of one span of the SDK that waits for ours; a larger one decides our ids and leaves at once."""
 
 
 class Assembler:
@@ -69,6 +84,8 @@ class Assembler:
         self._with_platform = with_platform
         """Without, no event reports the init that a line or a call belongs to."""
         self._early_answers: deque[CacheAnswer] = deque(maxlen=MAX_EARLY_ANSWERS)
+        self._early_spans: OrderedDict[tuple[int, int], SdkSpan] = OrderedDict()
+        self._has_ended = False
         self._cold_start = ColdStart()
 
     def invoke(
@@ -135,6 +152,42 @@ class Assembler:
         in_flight.hold_call(call)
         return list(in_flight.cache_calls(self._context(in_flight))) if in_flight.is_out else []
 
+    def feed_sdk(self, span: SdkSpan) -> list[Finished]:
+        """Take the SDK's span of an invocation; it goes out with, or after, ours.
+
+        One of an unknown request waits for it, and makes none: anything in the sandbox may post.
+        """
+        in_flight = self.requests.find(span.request_id)
+        is_large = len(span.body) > MAX_WAITING_BYTES
+        if in_flight is None and (self._has_ended or is_large):
+            return [JoinedSpan(span=span)]
+        if in_flight is None:
+            self._early_spans[span.trace_id, span.span_id] = span
+            if len(self._early_spans) <= MAX_EARLY_SPANS:
+                return []
+            _, oldest = self._early_spans.popitem(last=False)
+            return [JoinedSpan(span=oldest)]
+        if not in_flight.learn_sdk(span):
+            return [JoinedSpan(span=span)]
+        has_room = self.requests.budget.held_bytes <= MAX_BYTES_TOGETHER
+        if in_flight.context is None and has_room and not is_large:
+            return []
+        return list(in_flight.joined_spans(self._context(in_flight), ids=self._ids))
+
+    @property
+    def may_stand_in(self) -> bool:
+        """Whether ours may take the place of a span that is never coming: one runs at a time."""
+        return self._trace_parent == "sdk" and not self._concurrent
+
+    def feed_orphan(self, orphan: Orphan) -> None:
+        """Take a span that the SDK sent without its parent.
+
+        It matters only if the invocation that runs fails: then the parent is never coming.
+        """
+        in_flight = self.requests.current(orphan.start_ns + START_SLACK_NS)
+        if in_flight and not any(each.has_parent_of(orphan) for each in self.requests):
+            in_flight.learn_orphan(orphan)
+
     def count_answer(self, answer: CacheAnswer, *, now_ns: int) -> None:
         """Count a GET for the invocation that runs."""
         in_flight = self.requests.current(now_ns)
@@ -155,10 +208,15 @@ class Assembler:
         finished: list[Finished] = []
         for in_flight in self.requests:
             if self.requests.is_running(in_flight):
+                if reason in REASONS_OF_FAILURE:
+                    in_flight.reason_of_failure = reason
                 finished += self._advance(in_flight, Fact.GONE, reason=reason, now_ns=now_ns)
             else:
                 finished += self._advance(in_flight, Fact.GONE)
         finished += self._cold_start.finish_alone(self._ids)
+        finished += [JoinedSpan(span=span) for span in self._early_spans.values()]
+        self._early_spans.clear()
+        self._has_ended = True
         return [*finished, *self._without_init(None)]
 
     def _get(self, request_id: str, *, heard_ns: int) -> InFlightInvocation:
@@ -174,6 +232,9 @@ class Assembler:
             self.requests.add(in_flight)
             while self._early_answers:
                 in_flight.count(self._early_answers.popleft())
+            for key, span in [*self._early_spans.items()]:
+                if span.request_id == request_id and in_flight.learn_sdk(span):
+                    del self._early_spans[key]
         return in_flight
 
     def _advance(
@@ -198,13 +259,34 @@ class Assembler:
     def _context(self, in_flight: InFlightInvocation) -> TraceContext:
         """Return the ids of a request's span, drawn when they are needed first."""
         if in_flight.context is None:
-            in_flight.context = identify(
-                in_flight.tracing,
-                invoke_header=in_flight.invoke_header,
-                trace_parent=self._trace_parent,
-                ids=self._ids,
-            )
+            ours = self._identify(in_flight, self._trace_parent)
+            if self._trace_parent == "sdk":
+                ours = self._join(in_flight, ours)
+            in_flight.context = ours
         return in_flight.context
+
+    def _join(self, in_flight: InFlightInvocation, ours: TraceContext) -> TraceContext:
+        """Follow what the SDK has told of this request, if anything."""
+        sdk, orphan = in_flight.sdk, in_flight.orphan
+        if sdk is None and orphan is None:
+            return ours
+        from extension.telemetry.assembly.one_trace import (  # noqa: PLC0415  # with an SDK
+            join,
+            stand_in,
+        )
+
+        beside = self._identify(in_flight, "link")
+        if sdk:
+            return join(ours, sdk, beside=beside)
+        return stand_in(ours, orphan, beside=beside) if orphan else ours
+
+    def _identify(self, in_flight: InFlightInvocation, trace_parent: TraceParent) -> TraceContext:
+        return identify(
+            in_flight.tracing,
+            invoke_header=in_flight.invoke_header,
+            trace_parent=trace_parent,
+            ids=self._ids,
+        )
 
     def _span(
         self, in_flight: InFlightInvocation, *, reason: str, now_ns: int
@@ -223,6 +305,7 @@ class Assembler:
         yield from self._without_init(context)
         span = in_flight.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
         yield span
+        yield from in_flight.joined_spans(context, ids=self._ids)
         yield from in_flight.further_part(context, until_ns=span.end_ns)
         yield from in_flight.cache_calls(context)
         yield from in_flight.overhead(context)

@@ -29,13 +29,17 @@ class Verdict(Frozen):
 
 
 def judge(invocation: Invocation) -> Verdict:
-    """Return how the invocation ended; the platform's word first, then the log's."""
-    left = invocation.error.error if invocation.error else None
+    """Return how the invocation ended: by the platform's word, then the log's, then the SDK's."""
+    by_log = invocation.error.error if invocation.error else None
+    left = by_log or (invocation.sdk.error if invocation.sdk else None)
     if invocation.status not in ("success", ""):
         return _explained(_platform_error(invocation), left)
     if left:
         return Verdict(
-            failed=True, error_type=left.type, description=left.message or left.type, inferred=True
+            failed=True,
+            error_type=left.type,
+            description=left.message or left.type,
+            inferred=by_log is not None,
         )
     return Verdict()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.assembly.finished import Finished, JoinedSpan
 from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import PendingItem
@@ -21,6 +21,7 @@ from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
     from extension.telemetry.otlp.metrics import Meter  # 40 ms to import: only with metrics
+    from extension.telemetry.reading.sdk_spans import SdkRequest
 
 
 class OtlpEncoder(Encoder):
@@ -36,6 +37,7 @@ class OtlpEncoder(Encoder):
         meter: Meter | None,
         health: Health,
         repeat_exceptions: bool = False,
+        with_sdk: bool = False,
         span_limits: Limits | None = None,
         log_limits: Limits | None = None,
     ) -> None:
@@ -45,6 +47,7 @@ class OtlpEncoder(Encoder):
         self._meter = meter
         self._logs = _open_logs() if "logs" in signals else None
         self._log_limits = log_limits
+        self._sdk = _open_sdk_requests() if with_sdk else None
         self._spans = SpanBuilder(
             ids=ids,
             identity=identity,
@@ -61,8 +64,17 @@ class OtlpEncoder(Encoder):
         self._resource = build_resource(self._identity, instance_id=instance_id)
         self._requests.use(self._resource)
 
+    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
+        """Take the spans of invocations out of a request that the function's SDK sent."""
+        if self._sdk is None:
+            return super().read_sdk(body, count, finds_orphan=finds_orphan)
+        request: SdkRequest = self._sdk.read(body, count, finds_orphan=finds_orphan)
+        return request
+
     def encode(self, finished: Finished) -> list[PendingItem]:
         """Return the requests of one finished thing, ids and times included."""
+        if isinstance(finished, JoinedSpan):
+            return [self._joined(finished)]
         requests: list[PendingItem] = []
         if self._with_spans:
             requests += self._requests.spans(self._spans.build(finished))
@@ -73,6 +85,11 @@ class OtlpEncoder(Encoder):
         if self._meter:
             self._meter.record(finished)
         return requests
+
+    def _joined(self, joined: JoinedSpan) -> PendingItem:
+        body = joined.span.body
+        changed = self._sdk.change(body, joined.change) if self._sdk else body
+        return PendingItem(signal="traces", body=changed)
 
     def count_answer(self, answer: CacheAnswer) -> None:
         """Measure one GET of the cache."""
@@ -89,6 +106,12 @@ class OtlpEncoder(Encoder):
         if self._meter is None:
             return []
         return self._meter.collect(health, resource=self._resource, now_ns=now_ns)
+
+
+def _open_sdk_requests() -> ModuleType:
+    from extension.telemetry.otlp import sdk_requests  # noqa: PLC0415  # only with a receiver
+
+    return sdk_requests
 
 
 def _open_logs() -> ModuleType:

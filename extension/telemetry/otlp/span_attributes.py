@@ -41,6 +41,7 @@ def invocation_attributes(
         **_cache_attributes(invocation.cache),
         names.DURATION_MS: done.duration_ms if done else None,
         names.PRODUCED_BYTES: done.produced_bytes if done else None,
+        **(invocation.sdk.attributes if invocation.sdk else {}),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from extension.process.ids import Ids
-from extension.telemetry.reading.xray import TraceContext
+from extension.telemetry.reading.xray import SpanLink, TraceContext
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -34,10 +34,13 @@ def parent_context(of: TraceContext, *, is_remote: bool) -> SpanContext | None:
     return _span_context(of.trace_id, of.parent_span_id, is_remote=is_remote)
 
 
-def links(of: TraceContext) -> list[Link]:
+def links(of: TraceContext, *more: SpanLink) -> list[Link]:
     """Return what the span belongs with in other traces."""
-    link = of.link
-    return [Link(_span_context(link.trace_id, link.span_id, is_remote=True))] if link else []
+    return [
+        Link(_span_context(link.trace_id, link.span_id, is_remote=True))
+        for link in (of.link, *more)
+        if link
+    ]
 
 
 def _span_context(trace_id: int, span_id: int, *, is_remote: bool) -> SpanContext:

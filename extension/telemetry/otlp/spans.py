@@ -23,6 +23,7 @@ from extension.telemetry.assembly.finished import (
     CallSpan,
     Finished,
     Invocation,
+    JoinedSpan,
     LooseRecords,
     Overhead,
     TimedError,
@@ -44,7 +45,7 @@ from extension.telemetry.otlp.span_contexts import below, links, own_context, pa
 from extension.telemetry.otlp.span_events import exception_event, log_event
 from extension.telemetry.reading.events import PhaseSpan, phases
 from extension.telemetry.reading.records import Record
-from extension.telemetry.reading.xray import TraceContext
+from extension.telemetry.reading.xray import SpanLink, TraceContext
 from extension.telemetry.resource_identity import ResourceIdentity
 
 
@@ -84,6 +85,8 @@ class SpanBuilder:
                 return self._loose_records(finished)
             case CallSpan():
                 return [self._call(finished.call, under=finished.context)]
+            case JoinedSpan():
+                return []  # encoded as the SDK wrote it
 
     def _invocation(self, invocation: Invocation) -> list[ReadableSpan]:
         verdict = judge(invocation)
@@ -99,6 +102,7 @@ class SpanBuilder:
             ),
             verdict=verdict,
             has_remote_parent=True,
+            more_links=_links_by_sdk(invocation),
         )
         parts = phases(invocation.done, invocation.report)
         return [span, *self._children(invocation.context, parts)]
@@ -254,6 +258,7 @@ class SpanBuilder:
         events: Sequence[SpanEvent] = (),
         verdict: Verdict | None = None,
         has_remote_parent: bool = False,
+        more_links: Sequence[SpanLink] = (),
     ) -> ReadableSpan:
         failed = verdict is not None and verdict.failed
         code = StatusCode.ERROR if failed else StatusCode.UNSET
@@ -266,7 +271,7 @@ class SpanBuilder:
                 {key: value for key, value in attributes.items() if value not in ("", None)}
             ),
             events=events,
-            links=links(context),
+            links=links(context, *more_links),
             kind=kind,
             status=Status(
                 code, self._limits.text(verdict.description) if failed and verdict else None
@@ -275,3 +280,11 @@ class SpanBuilder:
             end_time=end_ns,
             instrumentation_scope=SCOPE,
         )
+
+
+def _links_by_sdk(invocation: Invocation) -> Sequence[SpanLink]:
+    if invocation.sdk is None:
+        return ()
+    from extension.telemetry.assembly.one_trace import links_of  # noqa: PLC0415  # with an SDK
+
+    return links_of(invocation.sdk, ours=invocation.context)

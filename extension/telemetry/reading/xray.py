@@ -15,8 +15,9 @@ from extension.process.frozen import Frozen
 from extension.process.ids import Ids
 from extension.telemetry.reading.events import Tracing
 
-TraceParent = Literal["xray", "link", "none"]
-"""What an X-Ray id means to us: the parent, a link beside a trace of our own, or nothing."""
+TraceParent = Literal["sdk", "xray", "link", "none"]
+"""What an X-Ray id means to us: the parent, a link beside a trace of our own, or nothing; `sdk`:
+the parent until the function's own SDK tells of another trace."""
 
 ROOT = re.compile(r"1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})")
 SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
@@ -74,7 +75,7 @@ def identify(
     """
     header = parse_header(tracing.header if tracing else invoke_header)
     reserved = parse_span_id(tracing.span_id) if tracing else 0
-    if trace_parent == "xray":
+    if trace_parent in ("sdk", "xray"):
         span_id = (header.trace_id and reserved) or ids.span_id()
         # The header that the runtime gets names the reserved id: no span is its own parent.
         parent_span_id = header.parent_span_id if header.parent_span_id != span_id else 0
@@ -87,11 +88,11 @@ def identify(
     segment = reserved or header.parent_span_id
     if not header.trace_id:
         return own
-    linked = trace_parent == "link" and segment
+    is_linked = trace_parent == "link" and segment
     return TraceContext(
         trace_id=own.trace_id,
         span_id=own.span_id,
-        link=SpanLink(trace_id=header.trace_id, span_id=segment) if linked else None,
+        link=SpanLink(trace_id=header.trace_id, span_id=segment) if is_linked else None,
         xray_trace_id=_root_of(header.trace_id),
     )
 
