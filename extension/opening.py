@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from extension.aws.call import Source
     from extension.parameters.parameters import Parameters
     from extension.telemetry.early import EarlyTelemetry
+    from extension.telemetry.export.dead_letters import DeadLetters
+    from extension.telemetry.export.post import Post
+    from extension.telemetry.health import Health
     from extension.telemetry.receiver.receiver import Receiver
 
 INIT_S = 8.0
@@ -252,6 +255,7 @@ class Opening:
             identity=resource_identity(self._config, parse_registration(self._start.registration)),
             redact=self._redactor.redact,
             resolve=bridge.resolver(self._parameters),
+            open_letters=self._open_letters if self._wants_letters() else None,
             concurrent=not self._start.receives_invoke,
             environ=self._environ,
             ids=RandomIds(),
@@ -286,6 +290,37 @@ class Opening:
                 runs_forever=True,
             )
 
+    def _wants_letters(self) -> bool:
+        telemetry = self._config.telemetry
+        return bool(telemetry.dead_letters and telemetry.format == "otlp")
+
+    def _open_letters(self, post: Post, health: Health) -> DeadLetters | None:
+        """Open the bucket for what would be dropped; without it, telemetry drops and counts."""
+        try:
+            return self._bucket(post, health)
+        except Exception as error:  # noqa: BLE001  # a part that cannot open is switched off
+            self._log.error("switched off", part="dead letters", cause=describe(error))
+            return None
+
+    def _bucket(self, post: Post, health: Health) -> DeadLetters:
+        from extension.aws.credentials import SandboxCredentials  # noqa: PLC0415  # heavy
+        from extension.aws.signing import Signer  # noqa: PLC0415  # heavy
+        from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
+        from extension.telemetry.export.open_letters import open_letters  # noqa: PLC0415  # heavy
+
+        keep_memory_private()
+        self._loop = asyncio.get_running_loop()
+        return open_letters(
+            self._config.telemetry,
+            self._config.aws,
+            signer=Signer(SandboxCredentials(self._environ, on_secret=self._learn_own)),
+            post=post,
+            health=health,
+            environ=self._environ,
+            clock=self._clock,
+            log=self._log,
+        )
+
     @property
     def _is_snapshot(self) -> bool:
         """Whether the memory at the end of this init is written to a snapshot."""
@@ -299,6 +334,8 @@ def telemetry_modules(config: TelemetryConfig) -> list[str]:
         otlp = ["encoder", "exporter", *(["metrics"] if "metrics" in config.posted else [])]
         modules += [f"extension.telemetry.otlp.{each}" for each in otlp]
         modules += ["extension.telemetry.receiver.posted_reader"] if config.otlp_port else []
+    if config.dead_letters and config.format == "otlp":
+        modules += ["extension.aws.signing", "extension.telemetry.export.open_letters"]
     return modules
 
 

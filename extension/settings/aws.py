@@ -19,7 +19,7 @@ class AwsConfig(Frozen):
         "AWS_ENDPOINT_URL",
         aws_endpoint(),
         default="",
-        meaning="endpoint of both services in place of AWS's own",
+        meaning="endpoint of all services in place of AWS's own",
     )
     ssm_endpoint: str = variable(
         "AWS_ENDPOINT_URL_SSM",
@@ -33,11 +33,17 @@ class AwsConfig(Frozen):
         default="",
         meaning="endpoint of Secrets Manager, before `AWS_ENDPOINT_URL`",
     )
+    s3_endpoint: str = variable(
+        "AWS_ENDPOINT_URL_S3",
+        aws_endpoint(),
+        default="",
+        meaning="endpoint of dead letters' bucket, before `AWS_ENDPOINT_URL`",
+    )
     ignore_endpoints: bool = variable(
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
         switch(),
         default=False,
-        meaning="true: the three endpoints above are not used",
+        meaning="true: the four endpoints above are not used",
     )
     use_fips: bool = variable(
         "AWS_USE_FIPS_ENDPOINT", switch(), default=False, meaning="true: AWS's FIPS endpoints"

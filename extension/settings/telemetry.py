@@ -8,8 +8,10 @@ from extension.settings.variable import (
     choice,
     choices,
     credential,
+    encryption,
     http_url,
     pattern,
+    s3_uri,
     switch,
     text,
     variable,
@@ -94,6 +96,18 @@ class TelemetryConfig(Frozen):
         whole(0, 65_535),
         default=0,
         meaning="port on localhost that takes OTLP/HTTP from the function's SDK; 0: none",
+    )
+    dead_letters: str = variable(
+        "DISPATCH_DEAD_LETTERS",
+        s3_uri(),
+        default="",
+        meaning="where OTLP requests are stored that would be dropped; unset: nowhere",
+    )
+    dead_letters_encryption: str = variable(
+        "DISPATCH_DEAD_LETTERS_SSE",
+        encryption(),
+        default="",
+        meaning="how S3 is asked to encrypt them; unset: as the bucket does by default",
     )
     trace_parent: str = variable(
         "DISPATCH_TRACE_PARENT",

@@ -236,6 +236,28 @@ def http_url() -> Kind[str]:
     return Kind(parse=parse, allowed="an http:// or https:// URL", secret=True)
 
 
+def s3_uri() -> Kind[str]:
+    """A bucket and what keys in it begin with."""
+
+    def parse(given: str) -> str:
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\x00-\x20?#]*)?", given):
+            raise ReplacedError("", consequence="is ignored: nothing is stored there")
+        return given
+
+    return Kind(parse=parse, allowed="s3://BUCKET or s3://BUCKET/PREFIX")
+
+
+def encryption() -> Kind[str]:
+    """Server-side encryption of S3."""
+
+    def parse(given: str) -> str:
+        if not re.fullmatch(r"AES256|aws:kms(:dsse)?(:[A-Za-z0-9:/_-]+)?", given):
+            raise BadValueError(given)
+        return given
+
+    return Kind(parse=parse, allowed="AES256, aws:kms or aws:kms:KEY")
+
+
 def aws_endpoint() -> Kind[str]:
     """A URL in place of AWS's own. A bad one is kept: AWS must not be asked in its place."""
 

@@ -22,6 +22,8 @@ class Health:
         """Items that the endpoint acknowledged, by signal."""
         self.dropped: Counter[str] = Counter()
         """Items and events that will never arrive, by reason."""
+        self.dead_letters = 0
+        """Items that were stored instead of dropped."""
         self.filtered: Counter[str] = Counter()
         """Records that the user did not want, by filter."""
         self.cut: Counter[str] = Counter()
@@ -57,6 +59,7 @@ class Health:
             **{f"cut.{what}": count for what, count in self.cut.items()},
             **{f"filtered.{reason}": count for reason, count in self.filtered.items()},
             **{f"faults.{kind}": count for kind, count in self.faults.items()},
+            "dead_letters": self.dead_letters,
             "failed_exports": self.failed_exports,
             "platform_dropped": self.platform_dropped,
             "repeated_deliveries": self.repeated_deliveries,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from extension.process.clock import Clock
@@ -32,12 +32,17 @@ from extension.telemetry.reading.redact import Redact
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 
-if TYPE_CHECKING:  # not imported without a receiver
+if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.redaction.redactor import Redactor
+    from extension.telemetry.export.dead_letters import DeadLetters
     from extension.telemetry.receiver.receiver import Receiver
 
 SPANS_IN_BUFFER = 4
 """Spans full of lines that the buffer holds, at least."""
+
+
+OpenLetters = Callable[[Post, Health], "DeadLetters | None"]
+"""Opens the store for what would be dropped, None if it cannot; it shares the connection."""
 
 
 async def open_telemetry(
@@ -46,6 +51,7 @@ async def open_telemetry(
     identity: ResourceIdentity,
     redact: Redact,
     resolve: Resolve,
+    open_letters: OpenLetters | None = None,
     concurrent: bool,
     environ: Mapping[str, str],
     ids: Ids,
@@ -67,7 +73,12 @@ async def open_telemetry(
         config, post=post, identity=identity, redact=redact, health=health, ids=ids, clock=clock
     )
     assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
-    buffer = Buffer(max_bytes=config.buffer_max_bytes, dropped=health.dropped)
+    letters = open_letters(post, health) if open_letters else None
+    buffer = Buffer(
+        max_bytes=config.buffer_max_bytes,
+        dropped=health.dropped,
+        on_dropped=letters.on_dropped if letters else None,
+    )
     # Without platform events it is unknown when an invocation is over.
     policy = FlushPolicy(config.flush if "platform" in config.events else "periodic")  # type: ignore[arg-type]
     pipeline = Pipeline(
@@ -97,6 +108,7 @@ async def open_telemetry(
             log=log,
             renew_credentials=credentials.renew,
             on_settled=reader.settled,
+            letters=letters,
         ),
         policy=policy,
         health=health,

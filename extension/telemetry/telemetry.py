@@ -45,6 +45,10 @@ SETTLING_S = 0.25
 """At SHUTDOWN: for the last events to come and to be read, however slow the endpoint is."""
 
 
+LETTERS_S = 0.6
+"""At SHUTDOWN, of the last export's time: for storing what the endpoint does not take."""
+
+
 class Ending(NamedTuple):
     """The time from SHUTDOWN to the end: one for all that is done in it."""
 
@@ -103,6 +107,7 @@ class Telemetry(Job):
         self._timeout_s = timeout_s
         self._min_batch_size = min_batch_size
         self._sends_at_once = sends_at_once
+        self._reserve_s = LETTERS_S if delivery.has_letters else 0.0
         self._beside: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._given_up: GivenUp | None = None
@@ -145,7 +150,9 @@ class Telemetry(Job):
         end = Ending(began=began, lasts_s=shutdown_budget_s(left_s=left_s), clock=self._clock)
         try:
             is_up = await self._settle_everything(shutdown, end)
-            await self._delivery.flush(end.budget(), whatever_the_circuit=is_up)
+            budget = end.budget(less_s=self._reserve_s)
+            await self._delivery.flush(budget, whatever_the_circuit=is_up)
+            await self._delivery.store_the_rest(end.budget())
         finally:
             self._log.info("telemetry", **self._health.summary(), unsent=self._buffer.count)
 
@@ -155,7 +162,7 @@ class Telemetry(Job):
             await self._finish_beside(end.budget())
             is_up = True
             if self._sends_at_once and self._buffer.count:
-                budget = end.budget(less_s=SETTLING_S)
+                budget = end.budget(less_s=SETTLING_S + self._reserve_s)
                 is_up = await self._delivery.flush(budget, whatever_the_circuit=True)
             await self._wait_for_the_last()
             await self.reader.wait_until_read(end.budget().left_s / 2)

@@ -12,7 +12,7 @@ under way stays where it is, and what was not acknowledged goes out again with t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from extension.process.frozen import Frozen
@@ -43,13 +43,29 @@ class Entry(NamedTuple):
     item: PendingItem
 
 
-class Buffer:
-    """First in, first out, within each signal; what it drops is counted in `dropped` by reason."""
+OnDropped = Callable[[Sequence[PendingItem], str], None]
+"""`on_dropped(items, reason)` takes what is lost."""
 
-    def __init__(self, *, max_bytes: int, dropped: Counter[str]) -> None:
+
+def count_drops(dropped: Counter[str]) -> OnDropped:
+    """Return what counts the items that are lost, by reason."""
+
+    def on_dropped(items: Sequence[PendingItem], reason: str) -> None:
+        dropped[reason] += sum(item.count for item in items)
+
+    return on_dropped
+
+
+class Buffer:
+    """First in, first out, within each signal; what it drops is counted in `dropped` by reason,
+    unless `on_dropped` takes it."""
+
+    def __init__(
+        self, *, max_bytes: int, dropped: Counter[str], on_dropped: OnDropped | None = None
+    ) -> None:
         self._max_bytes = max_bytes
+        self._on_dropped = on_dropped or count_drops(dropped)
         self._waiting: dict[Signal, dict[int, Entry]] = {}
-        self._dropped = dropped
         self.next_number = 0
         """The place of the next entry: what is below waits already."""
         self.size = 0
@@ -70,7 +86,7 @@ class Buffer:
     def add(self, item: PendingItem) -> None:
         """Keep one request; make room by dropping the oldest."""
         if _size(item) > self._max_bytes:
-            self._dropped["too_large"] += item.count
+            self._on_dropped([item], "too_large")
             return
         entry = Entry(self.next_number, item)
         self.next_number += 1
@@ -105,12 +121,22 @@ class Buffer:
             entry.item.count - self._remove(entry.item.signal, entry.number) for entry in batch
         )
 
+    def missing(self, batch: Iterable[Entry]) -> list[PendingItem]:
+        """Return what of a batch was dropped since it was taken."""
+        return [
+            entry.item
+            for entry in batch
+            if entry.number not in self._waiting.get(entry.item.signal, {})
+        ]
+
     def _oldest(self, signal: Signal) -> int:
         return next(iter(self._waiting[signal]))
 
     def _drop_oldest(self) -> None:
         signal = self.signals[0]
-        self._dropped["buffer_full"] += self._remove(signal, self._oldest(signal))
+        oldest = self._waiting[signal][self._oldest(signal)]
+        self._remove(signal, oldest.number)
+        self._on_dropped([oldest.item], "buffer_full")
 
     def _remove(self, signal: Signal, number: int) -> int:
         """Remove an entry if it is still here; return the number of its items."""

@@ -11,15 +11,25 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from extension.process.clock import Clock
 from extension.process.ids import draw
 from extension.process.log import Log
 from extension.process.waits import Budget
-from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, Entry, Signal
+from extension.telemetry.export.buffer import (
+    REQUEST_BYTES,
+    Buffer,
+    Entry,
+    PendingItem,
+    Signal,
+    count_drops,
+)
 from extension.telemetry.export.outcome import Circuit, Outcome
 from extension.telemetry.health import Health
+
+if TYPE_CHECKING:  # a feature that is off is not imported
+    from extension.telemetry.export.dead_letters import DeadLetters
 
 BATCH_BYTES = 1_048_576
 """Largest export, before compression: endpoints refuse bodies of a few megabytes."""
@@ -68,10 +78,13 @@ class Delivery:
         renew_credentials: Renew = nothing_to_renew,
         on_settled: Callable[[], None] = do_nothing,
         draw: Callable[[], float] = draw,
+        letters: DeadLetters | None = None,
     ) -> None:
         self._exporter = exporter
         self._buffer = buffer
         self._health = health
+        self._letters = letters
+        self._on_dropped = letters.on_dropped if letters else count_drops(health.dropped)
         self._clock = clock
         self._log = log
         self._renew_credentials = renew_credentials
@@ -89,9 +102,16 @@ class Delivery:
         return not self._idle.is_set()
 
     @property
+    def has_letters(self) -> bool:
+        """Whether what is lost is stored."""
+        return self._letters is not None
+
+    @property
     def may_try(self) -> bool:
         """Whether the endpoint is worth a try now, at least for some signal that waits."""
         signals = self._buffer.signals
+        if self._letters and self._letters.may_try:
+            return True
         return any(map(self._allows, signals)) if signals else True
 
     async def flush(self, budget: Budget, *, whatever_the_circuit: bool = False) -> bool:
@@ -109,10 +129,26 @@ class Delivery:
             return False
         self._idle.clear()
         try:
-            return await self._flush(before, budget, whatever_the_circuit=whatever_the_circuit)
+            done = await self._flush(before, budget, whatever_the_circuit=whatever_the_circuit)
+            if self._letters:
+                await self._letters.store(budget)
+            return done
         finally:
             self._idle.set()
             self._on_settled()
+
+    async def store_the_rest(self, budget: Budget) -> None:
+        """Store what is still here when the sandbox ends; what S3 does not take is lost."""
+        if self._letters is None:
+            return
+        try:
+            for signal in self._buffer.signals:
+                rest = self._buffer.batch(signal, max_bytes=self._buffer.size)
+                self._buffer.forget(rest)
+                self._letters.on_dropped([entry.item for entry in rest], "unsent")
+            await self._letters.store(budget, whatever_the_circuit=True)
+        finally:
+            self._letters.close()
 
     async def _flush(self, before: int, budget: Budget, *, whatever_the_circuit: bool) -> bool:
         """Export all signals at once; the slowest decides what they cost."""
@@ -179,7 +215,8 @@ class Delivery:
         match outcome.kind:
             case "accepted":
                 # What was dropped while it was under way has arrived after all.
-                self._count_drops("buffer_full", -self._buffer.forget(batch))
+                self._arrived(self._buffer.missing(batch))
+                self._buffer.forget(batch)
                 refused = min(outcome.rejected_items, count)  # the endpoint may say anything
                 self._health.accepted[signal] += count - refused
                 self._count_drops("partial_success", refused)
@@ -189,7 +226,11 @@ class Delivery:
                 # The same entries come again, in two batches.
                 self._batch_bytes[signal] = sum(len(entry.item.body) for entry in batch) // 2
             case "rejected" | "too_large":
-                self._count_drops("rejected", count - self._buffer.forget(batch))
+                missing = {id(item) for item in self._buffer.missing(batch)}
+                self._buffer.forget(batch)
+                rejected = [each.item for each in batch if id(each.item) not in missing]
+                if rejected:
+                    self._on_dropped(rejected, "rejected")
                 self._log.warning(
                     "export rejected", cause=outcome.cause, items=count, **_said(outcome)
                 )
@@ -199,6 +240,12 @@ class Delivery:
                 self._log.warning(
                     "export failed", cause=outcome.cause, waiting=waiting, **_said(outcome)
                 )
+
+    def _arrived(self, items: list[PendingItem]) -> None:
+        if self._letters:
+            self._letters.on_arrived(items)
+        else:
+            self._count_drops("buffer_full", -sum(item.count for item in items))
 
     def _count_drops(self, reason: str, items: int) -> None:
         if items:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import ssl
 import sys
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 import aiohttp
+from yarl import URL
 
 from extension import __version__
 from extension.process.frozen import replace
@@ -50,15 +53,21 @@ COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
+T = TypeVar("T")
+
 Read = Callable[[Answer], EndpointMessage]
 """Reads what an answer says."""
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
+POST_ERRORS = (aiohttp.ClientError, OSError)
+"""What a request that gets no answer raises."""
+
+
+async def _read(answer: aiohttp.ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
     """Read an answer to its end, which shows whether it has one, or to the bound."""
     content = b""
-    while len(content) < MAX_ANSWER_BYTES:
-        chunk = await answer.content.read(MAX_ANSWER_BYTES - len(content))
+    while len(content) < max_bytes:
+        chunk = await answer.content.read(max_bytes - len(content))
         if not chunk:
             break
         content += chunk
@@ -88,7 +97,7 @@ def _judged(
     return judge(answer, message, said=said, retry_after_s=wish)
 
 
-async def _try_twice(post: Callable[[], Awaitable[Outcome]]) -> Outcome:
+async def _try_twice(post: Callable[[], Awaitable[T]]) -> T:
     """Post once more at once when the connection was dead: it may have slept in a freeze."""
     try:
         return await post()
@@ -184,6 +193,35 @@ class Post:
         ) as answer:
             content = await _read(answer)
         return _judged(target, answer, content, read)
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        tls: ssl.SSLContext | None,
+        proxy: str | None,
+        max_bytes: int = MAX_ANSWER_BYTES,
+    ) -> Answer:
+        """Send a request whose URL and headers are signed; the body of the answer is not judged."""
+        async with self._session.request(
+            method,
+            URL(url, encoded=True),  # as it was signed
+            data=body if method == "PUT" else None,
+            headers={**headers, "Accept-Encoding": "identity"},
+            ssl=tls or True,
+            proxy=proxy,
+            allow_redirects=False,
+        ) as answer:
+            content = await _read(answer, max_bytes)
+        return Answer(status=answer.status, content=content)
+
+    @staticmethod
+    async def try_twice(post: Callable[[], Awaitable[T]]) -> T:
+        """Send once more at once when the connection was dead."""
+        return await _try_twice(post)
 
     async def close(self) -> None:
         """Close the connection."""

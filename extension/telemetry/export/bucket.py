@@ -1,0 +1,154 @@
+"""The S3 bucket of the dead letters: signed requests over the connection of the exports.
+
+The signature is made for each attempt. An answer that says that the credentials or the signature
+are outdated is followed by one more attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Awaitable, Mapping
+from typing import Protocol
+
+from extension.process.frozen import Frozen
+from extension.process.waits import Budget
+from extension.telemetry.export.answers import Answer, quoted
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.post import COMPRESSORS, POST_ERRORS, Post, describe_failure
+from extension.telemetry.export.s3_location import Location
+
+TIMEOUT_S = 2.0
+"""For one request; a bucket is milliseconds away."""
+
+AGAIN = frozenset({"ExpiredToken", "RequestTimeTooSkewed", "RequestExpired"})
+WAIT = frozenset({"SlowDown", "RequestTimeout", "OperationAborted"}) | AGAIN
+"""Codes of S3 after which the same request may be taken later."""
+
+ADVICE = {
+    "AccessDenied": "the role needs s3:PutObject, and for SSE-KMS kms:GenerateDataKey",
+    "PermanentRedirect": "the bucket is in another region than the function",
+    "AuthorizationHeaderMalformed": "the bucket is in another region than the function",
+    "NoSuchBucket": "the bucket does not exist",
+}
+
+
+class Signer(Protocol):
+    """Signs requests with the credentials of the sandbox; blocks."""
+
+    def sign(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        service: str,
+        region: str,
+    ) -> dict[str, str]:
+        """Return the headers with the signature."""
+
+    def renew(self) -> None:
+        """Take other credentials for the next signature."""
+
+
+class Route(Frozen):
+    """How the bucket is reached."""
+
+    location: Location
+    put_headers: Mapping[str, str]
+    tls: ssl.SSLContext | None = None
+    proxy: str | None = None
+
+
+class Bucket:
+    """Sends requests to one bucket."""
+
+    def __init__(self, route: Route, *, post: Post, signer: Signer) -> None:
+        self.location = route.location
+        self._route = route
+        self._post = post
+        self._signer = signer
+
+    async def put(self, key: str, body: bytes, budget: Budget) -> Outcome:
+        """Store one request, compressed; whatever S3 does is an outcome."""
+        compressed = await asyncio.to_thread(COMPRESSORS["gzip"], body)
+        headers = {"Content-Type": "application/octet-stream", **self._route.put_headers}
+        return await self.within(budget, self._put(key, compressed, headers))
+
+    async def within(self, budget: Budget, request: Awaitable[Outcome]) -> Outcome:
+        """Return the outcome of a request; one that does not end in time is kept."""
+        try:
+            return await budget.wait(request, at_most_s=TIMEOUT_S)
+        except TimeoutError:
+            return Outcome(kind="kept", cause="timeout", timed_out=True)
+        except POST_ERRORS as error:
+            return Outcome(kind="kept", cause=describe_failure(error))
+        except Exception as error:  # noqa: BLE001  # the signer's: no credentials in time
+            return Outcome(kind="kept", cause=f"not signed: {type(error).__name__}")
+
+    async def _put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        return judge(await self.ask("PUT", self.location.url(key), body, headers))
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        max_bytes: int = 65_536,
+    ) -> Answer:
+        """Return S3's answer to a request, which is signed and sent a second time if need be."""
+        answer = await self._ask(method, url, body, headers or {}, max_bytes)
+        if code_of(answer) in AGAIN:
+            self._signer.renew()
+            answer = await self._ask(method, url, body, headers or {}, max_bytes)
+        return answer
+
+    async def _ask(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int
+    ) -> Answer:
+        async def attempt() -> Answer:
+            signed = await asyncio.to_thread(
+                sign_s3, self._signer, method, url, headers, body, self.location.region
+            )
+            return await self._post.exchange(
+                method,
+                url,
+                body,
+                signed,
+                tls=self._route.tls,
+                proxy=self._route.proxy,
+                max_bytes=max_bytes,
+            )
+
+        return await self._post.try_twice(attempt)
+
+
+def sign_s3(
+    signer: Signer, method: str, url: str, headers: Mapping[str, str], body: bytes, region: str
+) -> dict[str, str]:
+    """Sign a request for S3."""
+    return signer.sign(method, url, headers, body, service="s3", region=region)
+
+
+def code_of(answer: Answer) -> str:
+    """Return S3's name of an error, empty if there is none."""
+    found = None if answer.is_success else re.search(rb"<Code>(\w+)</Code>", answer.content)
+    return found[1].decode() if found else ""
+
+
+def judge(answer: Answer) -> Outcome:
+    """Return what S3's answer means, with what to do about it."""
+    if answer.is_success:
+        return Outcome(kind="accepted")
+    code = code_of(answer)
+    cause = f"status {answer.status} {code}".rstrip()
+    if code in ADVICE:
+        cause += f": {ADVICE[code]}"
+    message = re.search(rb"<Message>([^<]*)</Message>", answer.content)
+    said = quoted(message[1].decode("utf-8", "replace"), hiding=()) if message else ""
+    waits = code in WAIT or answer.status == 429 or answer.status >= 500
+    return Outcome(kind="kept" if waits else "rejected", cause=cause, said=said)

@@ -1,0 +1,66 @@
+"""Builds the store of dead letters, and the route to its bucket, from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from extension.http.proxy import proxy_for
+from extension.process.clock import Clock
+from extension.process.ids import RandomIds
+from extension.process.log import Log
+from extension.settings.aws import AwsConfig
+from extension.settings.otlp import OtlpConfig
+from extension.settings.telemetry import TelemetryConfig
+from extension.telemetry.export.bucket import Bucket, Route, Signer
+from extension.telemetry.export.dead_letters import DeadLetters
+from extension.telemetry.export.post import Post
+from extension.telemetry.export.s3_location import encryption_headers, location_of
+from extension.telemetry.export.tls import build_tls
+from extension.telemetry.health import Health
+
+
+def open_letters(
+    config: TelemetryConfig,
+    aws: AwsConfig,
+    *,
+    signer: Signer,
+    post: Post,
+    health: Health,
+    environ: Mapping[str, str],
+    clock: Clock,
+    log: Log,
+) -> DeadLetters:
+    """Return the store; it keeps as much as the buffer does, until S3 has it."""
+    route = route_of(config, aws, environ=environ)
+    return DeadLetters(
+        put=Bucket(route, post=post, signer=signer).put,
+        prefix=route.location.prefix,
+        max_bytes=config.buffer_max_bytes,
+        ids=RandomIds(),
+        health=health,
+        clock=clock,
+        log=log,
+    )
+
+
+def route_of(config: TelemetryConfig, aws: AwsConfig, *, environ: Mapping[str, str]) -> Route:
+    """Return how the bucket is reached.
+
+    Raises:
+        BadProxyError: the proxy is not a URL.
+    """
+    location = location_of(
+        config.dead_letters,
+        region=aws.region or aws.default_region or "us-east-1",
+        endpoint="" if aws.ignore_endpoints else aws.s3_endpoint or aws.endpoint,
+        use_fips=aws.use_fips,
+        dualstack=aws.use_dualstack,
+    )
+    url = location.url()
+    authorities = OtlpConfig(certificate=aws.ca_bundle or aws.requests_ca_bundle)
+    return Route(
+        location=location,
+        put_headers=encryption_headers(config.dead_letters_encryption),
+        tls=build_tls(authorities, environ) if url.startswith("https:") else None,
+        proxy=proxy_for(url, environ),
+    )
