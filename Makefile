@@ -6,7 +6,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast pythons ci ready check format bench layer fidelity soak soak-deliveries fuzz lock clean
+.PHONY: help demo test test-fast pythons ci ready check format bench layer fidelity soak soak-letters soak-deliveries fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ fidelity: $(READY) ## Hold the simulator against AWS's own emulator, call by cal
 
 soak: $(READY) ## Run 10 000 invocations with random faults; nothing may be lost uncounted (ARGS="--seed 7" repeats one)
 	@$(RUN) -m tests.soak $(ARGS)
+
+soak-letters: $(READY) ## Run 10 000 invocations with an endpoint that fails half of the time; the rest is in the bucket
+	@DEAD_LETTER_INVOCATIONS=10000 $(RUN) -m pytest -q --timeout 0 tests/e2e/failures/test_dead_letters.py -k refusing
 
 soak-deliveries: $(READY) ## Run 1 000 invocations in each flush mode, with split, repeated, late and lost deliveries (ARGS="--seed 7")
 	@$(RUN) -m tests.soak.deliveries $(ARGS)

@@ -10,6 +10,7 @@ import pytest
 
 from extension.settings.config import USER_SECTIONS, read_config
 from extension.settings.variable import as_shown, variables
+from simulator.intake import IntakeRequest
 from tests.e2e import scene as acts
 from tests.e2e.scene import Act, Scene
 
@@ -41,6 +42,16 @@ def paths(scene: Scene) -> set[str]:
 def header(name: str) -> Callable[[Scene], object]:
     """The values of one header of the exports."""
     return lambda scene: {request.headers.get(name, "") for request in scene.requests}
+
+
+def letters(scene: Scene) -> list[IntakeRequest]:
+    """What was sent to be stored, where the endpoint stands for the bucket, too."""
+    return [each for each in scene.requests if each.path.startswith("/letters/lost/year")]
+
+
+def has_letters(scene: Scene) -> bool:
+    """Whether anything was sent to be stored."""
+    return bool(letters(scene))
 
 
 def statuses(scene: Scene) -> list[int]:
@@ -112,6 +123,9 @@ class Case(NamedTuple):
 
 
 LOGS = {"DISPATCH_SIGNALS": "logs"}
+ENCRYPTION = "x-amz-server-side-encryption"
+LETTERS = {"DISPATCH_DEAD_LETTERS": "s3://letters/lost"}
+TO_INTAKE = {"AWS_ENDPOINT_URL_S3": "{intake}"}
 METRICS = {"DISPATCH_SIGNALS": "metrics"}
 NO_URI = {"DISPATCH_POST_URI": ""}
 
@@ -134,6 +148,10 @@ CASES = [
          DOWN),
     Case("DISPATCH_OTLP_PORT", "{other_port}", says("from the function"), True, False,
          {"DISPATCH_OTLP_PORT": "0"}, POSTS),
+    Case("DISPATCH_DEAD_LETTERS", "s3://letters/lost", has_letters, True, False, TO_INTAKE, DOWN),
+    Case("DISPATCH_DEAD_LETTERS_SSE", "AES256",
+         lambda scene: {each.headers.get(ENCRYPTION) for each in letters(scene)},
+         {"AES256"}, {None}, {**TO_INTAKE, **LETTERS}, DOWN),
     Case("DISPATCH_TRACE_PARENT", "link", lambda scene: {len(span.links) for span in scene.spans},
          {1}, {0}),
     Case("DISPATCH_LOGS_FROM", "sdk", says("blaring"), False, True,
@@ -214,6 +232,7 @@ CASES = [
     Case("AWS_ENDPOINT_URL_SSM", "{aws}", statuses, [200, 400, 200], [400] * 3, THROUGH_A_PROXY),
     Case("AWS_ENDPOINT_URL_SECRETS_MANAGER", "{aws}", statuses, [400, 200, 400], [400] * 3,
          THROUGH_A_PROXY),
+    Case("AWS_ENDPOINT_URL_S3", "{intake}", has_letters, True, False, LETTERS, DOWN),
     Case("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", lambda scene: set(scene.connects),
          {"ssm.eu-central-1.amazonaws.com:443", "secretsmanager.eu-central-1.amazonaws.com:443"},
          set(), {"HTTPS_PROXY": "{proxy}"}),

@@ -1,0 +1,165 @@
+"""What is lost is stored once, within a bound, and counted either as stored or by its reason."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from extension.process.log import Log
+from extension.process.waits import Budget
+from extension.telemetry.export.buffer import PendingItem, Signal
+from extension.telemetry.export.dead_letters import FILE_BYTES, ITEM_BYTES, DeadLetters
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.health import Health
+from tests.doubles import LogLines, ManualClock, SequentialIds
+
+KEPT = Outcome(kind="kept", cause="status 503 SlowDown")
+REFUSED = Outcome(kind="rejected", cause="status 403 AccessDenied")
+
+
+@dataclass
+class Stage:
+    """A store, and a bucket that answers with a list of outcomes, then with success."""
+
+    max_bytes: int = 10_000_000
+    outcomes: list[Outcome] = field(default_factory=list)
+    puts: list[tuple[str, bytes]] = field(default_factory=list)
+    hangs: bool = False
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.clock, self.health, self.lines = ManualClock(), Health(), LogLines()
+        self.letters = DeadLetters(
+            put=self.put,
+            prefix="lost",
+            max_bytes=self.max_bytes,
+            ids=SequentialIds(),
+            health=self.health,
+            clock=self.clock,
+            log=Log(clock=self.clock, sink=self.lines),
+        )
+
+    async def put(self, key: str, body: bytes, budget: Budget) -> Outcome:
+        """Take one file."""
+        assert budget.left_s > 0
+        self.puts.append((key, body))
+        self.begun.set()
+        if self.hangs:
+            await asyncio.Future()
+        return self.outcomes.pop(0) if self.outcomes else Outcome(kind="accepted")
+
+    async def store(self) -> None:
+        """Store what waits, with time enough."""
+        await self.letters.store(Budget(1.0, clock=self.clock))
+
+
+def item(body: bytes = b"a", *, signal: Signal = "traces", count: int = 1) -> PendingItem:
+    """Return an item of its own identity."""
+    return PendingItem(signal=signal, body=body, count=count)
+
+
+async def test_one_file_a_signal() -> None:
+    """Items of one signal are one request in one file; each signal has a file of its own."""
+    stage = Stage()
+    stage.letters.on_dropped([item(b"a"), item(b"b", signal="logs", count=3)], "rejected")
+    stage.letters.on_dropped([item(b"c")], "buffer_full")
+    await stage.store()
+    assert [body for _, body in stage.puts] == [b"ac", b"b"]
+    assert [key.rpartition("/")[2].partition("_")[0] for key, _ in stage.puts] == ["traces", "logs"]
+    assert (stage.health.dead_letters, dict(stage.health.dropped)) == (5, {})
+
+
+async def test_large_files_are_divided() -> None:
+    """No file exceeds the bound, unless it is a single item."""
+    stage = Stage()
+    stage.letters.on_dropped([item(b"a" * (FILE_BYTES // 2))] * 3, "rejected")
+    await stage.store()
+    assert [len(body) for _, body in stage.puts] == [FILE_BYTES, FILE_BYTES // 2]
+
+
+async def test_repeated_under_the_same_key() -> None:
+    """A file whose PUT failed keeps its key and its content, whatever is lost meanwhile."""
+    stage = Stage(outcomes=[KEPT])
+    stage.letters.on_dropped([item(b"a")], "rejected")
+    await stage.store()
+    stage.letters.on_dropped([item(b"b")], "rejected")
+    await stage.store()  # the pause after a failure
+    assert len(stage.puts) == 1
+    stage.clock.advance(10)
+    await stage.store()
+    assert stage.puts[0] == stage.puts[1]
+    assert [body for _, body in stage.puts] == [b"a", b"a", b"b"]
+    assert (stage.health.dead_letters, stage.health.dropped.total()) == (2, 0)
+    assert stage.lines.messages == ["dead letters wait"]
+
+
+async def test_refused() -> None:
+    """What S3 refuses is dropped under the reason for which it came."""
+    stage = Stage(outcomes=[REFUSED])
+    stage.letters.on_dropped([item(count=2)], "rejected")
+    stage.letters.on_dropped([item(count=3)], "buffer_full")
+    await stage.store()
+    assert stage.health.dropped == {"rejected": 2, "buffer_full": 3}
+    assert not stage.letters.may_try
+    assert stage.lines.messages == ["dead letters refused"]
+
+
+@pytest.mark.parametrize("seal_first", [False, True])
+async def test_bounded(*, seal_first: bool) -> None:
+    """Beyond the bound the oldest is dropped, whether it is in a file already or not."""
+    stage = Stage(max_bytes=2 * (1 + ITEM_BYTES), outcomes=[KEPT])
+    stage.letters.on_dropped([item(b"a")], "first")
+    if seal_first:
+        await stage.store()
+    stage.letters.on_dropped([item(b"b"), item(b"c")], "second")
+    assert stage.health.dropped == {"first": 1}
+    stage.clock.advance(10)
+    await stage.store()
+    assert stage.puts[-1][1] == b"bc"
+
+
+async def test_larger_than_the_bound() -> None:
+    """An item that exceeds the bound alone is dropped at once, and nothing else with it."""
+    stage = Stage(max_bytes=1_000)
+    stage.letters.on_dropped([item(b"a"), item(b"b" * 1_000), item(b"c")], "too_large")
+    await stage.store()
+    assert (stage.puts[0][1], stage.health.dropped) == (b"ac", {"too_large": 1})
+
+
+async def test_arrived_after_all() -> None:
+    """What was pushed out of the buffer under way, and then acknowledged, is not stored."""
+    stage = Stage()
+    arrived, lost = item(b"a"), item(b"b")
+    stage.letters.on_dropped([arrived, lost], "buffer_full")
+    stage.letters.on_arrived([arrived])
+    await stage.store()
+    assert [body for _, body in stage.puts] == [b"b"]
+    assert (stage.health.dead_letters, stage.health.dropped.total()) == (1, 0)
+
+
+async def test_cancelled() -> None:
+    """A PUT that is cut off keeps its file for the next time."""
+    stage = Stage(hangs=True)
+    stage.letters.on_dropped([item(b"a")], "rejected")
+    storing = asyncio.create_task(stage.store())
+    await stage.begun.wait()
+    storing.cancel()
+    await asyncio.wait([storing])
+    stage.hangs = False
+    await stage.store()
+    [cut_off, stored] = stage.puts
+    assert cut_off == stored
+    assert (stage.health.dead_letters, stage.health.dropped.total()) == (1, 0)
+
+
+async def test_end() -> None:
+    """What was not stored at the end is counted by its reason."""
+    stage = Stage(outcomes=[KEPT])
+    stage.letters.on_dropped([item(b"a", count=2)], "rejected")
+    await stage.store()
+    stage.letters.on_dropped([item(b"b")], "unsent")
+    stage.letters.close()
+    assert stage.health.dropped == {"rejected": 2, "unsent": 1}
+    assert not stage.letters.may_try
