@@ -54,6 +54,10 @@ def test_until_next_only_built_in_modules_are_imported() -> None:
     [
         ("import extension.app", AFTER_REGISTERING),
         ("import extension.telemetry.telemetry", {"aiohttp", "opentelemetry", "google.protobuf"}),
+        (
+            "import extension.telemetry.opening, extension.telemetry.otlp.encoder",
+            {"botocore", "extension.telemetry.export.dead_letters"},
+        ),
         ("import extension.platform.extensions_api", AFTER_REGISTERING),
         ("import extension.telemetry.listener", AFTER_REGISTERING),
         ("import extension.opening", AFTER_REGISTERING),

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from extension.telemetry.export.s3_location import KEY
 from simulator.aws.endpoints import AwsEndpoints
 from simulator.intake import Intake
-from simulator.intake.replies import RESET, Reply
+from simulator.intake.replies import RESET, Hang, Raw, Reply
 from tests.e2e.failures.conftest import Run
 from tests.e2e.failures.expectations import (
     assert_unharmed,
@@ -109,7 +109,9 @@ async def test_down(run: Run, bucket: AwsEndpoints, intake: Intake) -> None:
 
 async def test_down_and_refusing(run: Run, bucket: AwsEndpoints, intake: Intake) -> None:
     """With an endpoint that fails in every way, accepted and stored together are what was made."""
-    weather = cycle((Reply(), BAD_REQUEST, Reply(), UNAVAILABLE, RESET, Reply()))
+    weather: cycle[Reply | Hang | Raw] = cycle(
+        (Reply(), BAD_REQUEST, Reply(), UNAVAILABLE, RESET, Reply())
+    )
     intake.respond = lambda _: next(weather)
     environment = settings(bucket, intake.url)
     async with run(environment=environment) as stage:
@@ -124,6 +126,18 @@ async def test_down_and_refusing(run: Run, bucket: AwsEndpoints, intake: Intake)
     code, written = await replay(environment)
     assert code == 0, written
     assert arrived(intake) == Counter(started(stage))
+
+
+async def test_endpoint_hangs_at_the_end(run: Run, bucket: AwsEndpoints, intake: Intake) -> None:
+    """An endpoint that never answers does not take the time in which the rest is stored."""
+    hang = Hang()
+    intake.respond = lambda _: hang
+    async with run(environment=settings(bucket, intake.url)) as stage:
+        answers = await stage.invoke({}, {})
+    hang.released.set()
+    assert_unharmed(stage, answers)
+    assert stored(bucket) == Counter(started(stage))
+    assert not stage.lost
 
 
 async def test_resumed(run: Run, bucket: AwsEndpoints, intake: Intake) -> None:
