@@ -106,10 +106,13 @@ class _Build:
         own = [path.relative_to(ROOT) for path in (ROOT / "extension").rglob("*.py")]
         for path in own:
             _copy_text(ROOT / path, self._library / path)
-        _copy_text(ROOT / "layer/start.py", self._home / "start.py")
+        for name in ("start.py", "environment.py"):
+            _copy_text(ROOT / "layer" / name, self._home / name)
         launcher = self._tree / "extensions/lambda-dispatch"
         _copy_text(ROOT / "layer/extensions/lambda-dispatch", launcher)
-        for program in (launcher, *self._home.glob("python/bin/*")):
+        wrapper = self._tree / "lambda-dispatch-env"
+        _copy_text(ROOT / "layer/lambda-dispatch-env", wrapper)
+        for program in (launcher, wrapper, *self._home.glob("python/bin/*")):
             program.chmod(0o755)
 
     def _name_library(self) -> None:

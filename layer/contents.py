@@ -98,7 +98,7 @@ def read_contents(path: Path) -> Contents:
         raise LayerError(f"{path} is neither a zip nor a folder")
     if any((path / name).exists() for name in _SYSTEM):
         image = Image(path.resolve())
-        ours = ("extensions", "lambda-dispatch")
+        ours = ("extensions", "lambda-dispatch", "lambda-dispatch-env")
         return Contents(_walk(path, [path / _OPT / name for name in ours]), _OPT, image)
     return Contents(_walk(path, [path]), "")
 
@@ -117,7 +117,8 @@ def _read_zip(path: Path) -> Contents:
 
 
 def _walk(root: Path, folders: list[Path]) -> dict[str, File]:
-    found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    tried = [path for folder in folders for path in (folder, *sorted(folder.rglob("*")))]
+    found = [path for path in tried if path.is_file()]
     return {
         path.relative_to(root).as_posix(): File(stat.S_IMODE(path.stat().st_mode), path.read_bytes)
         for path in found

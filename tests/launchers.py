@@ -6,6 +6,7 @@ A `Launch` writes the executable that the sandbox starts into the folder it is g
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,14 @@ def from_layer(layer: LayerTree) -> Launch:
     path = shlex.quote(layer.environment["PATH"])
     executable = shlex.quote(str(layer.extensions / NAME))
     return lambda folder: _write(folder, f"export PATH={path}\nexec {executable}")
+
+
+def write_wrapper(folder: Path) -> str:
+    """Return the path of the wrapper, which lies in `folder` as it does in /opt."""
+    home = folder / "lambda-dispatch"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "layer/environment.py", home)
+    return str(shutil.copy(ROOT / "layer/lambda-dispatch-env", folder))
 
 
 def behind(launch: Launch, *, shell: str) -> Launch:

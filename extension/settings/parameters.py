@@ -119,3 +119,16 @@ class ParametersConfig(Frozen):
         default=False,
         meaning="on: parameters missed at once share a GetParameters call",
     )
+    env_on_error: str = variable(
+        "DISPATCH_ENV_ON_ERROR",
+        choice("fail", "keep"),
+        default="fail",
+        meaning="keep: start the function although a `{{resolve:…}}` reference has no value",
+    )
+    env_next: str = variable(
+        "DISPATCH_ENV_NEXT",
+        text("any text"),
+        default="",
+        meaning="another wrapper, which `/opt/lambda-dispatch-env` starts with the command line",
+    )
+    """These two are read by layer/lambda-dispatch-env; here they are checked and documented."""

@@ -125,8 +125,14 @@ class Fleet:
 
 
 def runtime_command(settings: FunctionSettings) -> tuple[str, ...]:
-    """Return the command of the runtime: the configured one, or AWS's client for Python."""
-    return settings.runtime or (sys.executable, "-m", "awslambdaric", settings.handler)
+    """Return the command of the runtime: the configured one, or AWS's client for Python.
+
+    A wrapper gets it as its arguments, as in Lambda's managed runtimes ("Modifying the runtime
+    environment" in the developer guide); OS-only runtimes ignore the variable, which is not copied.
+    """
+    command = settings.runtime or (sys.executable, "-m", "awslambdaric", settings.handler)
+    wrapper = settings.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
+    return (wrapper, *command) if wrapper else command
 
 
 def list_extensions(folder: Path | None) -> list[Path]:

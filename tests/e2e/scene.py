@@ -19,7 +19,7 @@ from simulator.intake.otlp import Span
 from simulator.intake.replies import Reply
 from tests.certificates import write_certificate
 from tests.fake_aws import BROKEN, FakeAws
-from tests.launchers import sabotaged
+from tests.launchers import sabotaged, write_wrapper
 from tests.posted_requests import as_json, spans
 from tests.sandbox import Stage, free_port, running
 from tests.waiting import until
@@ -95,6 +95,7 @@ class Scene:
             "client": str(self.client),
             "client_key": str(key),
             "client_both": str(both),
+            "wrapper": write_wrapper(self.folder / "opt"),
         }
 
     async def play(self, environment: Mapping[str, str], act: Act) -> None:
@@ -196,6 +197,13 @@ async def posts(scene: Scene) -> None:
     """Invoke once; the function posts a span."""
     body = as_json(spans("from the function")).decode()
     await scene.invoke({"post": [{"signal": "traces", "body": body}]})
+
+
+async def started(scene: Scene) -> None:
+    """Invoke once, and note whether the function has started."""
+    assert scene.stage is not None
+    [answer] = await scene.stage.invoke({})
+    scene.facts["started"] = answer.status == "success"
 
 
 async def raises(scene: Scene) -> None:

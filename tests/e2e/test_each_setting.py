@@ -27,8 +27,10 @@ LATER = Act(acts.after_a_while)
 STALE = Act(acts.when_aws_is_down)
 MISSING = Act(acts.missing)
 SHORT_SECRET = Act(acts.short_secret)
+STARTED = Act(acts.started)
 EARLY = Act(acts.early, handler="early.handler")
 
+UNRESOLVED = {"AWS_LAMBDA_EXEC_WRAPPER": "{wrapper}", "VALUE": "{{{{resolve:none}}}}"}
 JSON_ERRORS = {"DISPATCH_CACHE_ERRORS": "json"}
 THROUGH_A_PROXY = {"AWS_ENDPOINT_URL": "", "HTTPS_PROXY": "{proxy}"}
 SECURE_AWS = {"AWS_ENDPOINT_URL": "{secure_aws}"}
@@ -225,6 +227,9 @@ CASES = [
          ["MISS", "MISS", "HIT"]),
     Case("DISPATCH_CACHE_BATCH", "true", lambda scene: set(scene.aws.operations),
          {"GetParameters"}, {"GetParameter"}, act=AT_ONCE),
+    Case("DISPATCH_ENV_ON_ERROR", "keep", fact("started"), True, False, UNRESOLVED, STARTED),
+    Case("DISPATCH_ENV_NEXT", "/bin/false", fact("started"), False, True,
+         {"AWS_LAMBDA_EXEC_WRAPPER": "{wrapper}"}, STARTED),
     Case("AWS_REGION", "us-west-2", resource("cloud.region"), {"us-west-2"}, {"eu-central-1"}),
     Case("AWS_DEFAULT_REGION", "us-west-2", resource("cloud.region"), {"us-west-2"},
          {"eu-central-1"}, {"AWS_REGION": ""}),

@@ -49,9 +49,10 @@ def in_python() -> Iterator[tuple[str, str]]:
 
 
 def in_the_launcher() -> Iterator[tuple[str, str]]:
-    """Yield the same of the scripts that start the extension."""
-    for path in (ROOT / "layer/start.py", ROOT / "layer/extensions/lambda-dispatch"):
-        yield from re.findall(r'\bsay\(?\s*"?([A-Z]+)"?,? "([^"]+)"', path.read_text())
+    """Yield the same of the scripts that start the extension or the runtime."""
+    for name in ("start.py", "extensions/lambda-dispatch", "environment.py", "lambda-dispatch-env"):
+        path = ROOT / "layer" / name
+        yield from re.findall(r'(?:\b|_)say\(?\s*"?([A-Z]+)"?,? "([^"]+)"', path.read_text())
 
 
 def test_every_message_is_documented() -> None:

@@ -67,6 +67,9 @@ export const handler = async (event) => {
       break;
     case "exit":
       process.exit(3);
+    case "environment":
+      console.log(process.env.VALUE);
+      return process.env.VALUE;
     case "sleep":
       await new Promise((resolve) => setTimeout(resolve, 60000));
   }

@@ -80,6 +80,9 @@ def handler(event: dict[str, str], context: object) -> str:
             os._exit(3)
         case "exit politely":
             sys.exit(3)
+        case "environment":
+            print(os.environ["VALUE"])
+            return os.environ["VALUE"]
         case "sleep":
             time.sleep(60)
     return "done"

@@ -59,6 +59,9 @@ func handle(ctx context.Context, event Event) (string, error) {
 	case "lines":
 		log.Print("one\ntwo")
 		fmt.Println("one\ntwo")
+	case "environment":
+		fmt.Println(os.Getenv("VALUE"))
+		return os.Getenv("VALUE"), nil
 	case "exit":
 		os.Exit(3)
 	case "sleep":

@@ -70,6 +70,9 @@ public class Handler implements RequestHandler<Map<String, String>, String> {
             case "thread":
                 join(new Thread(() -> { throw new OrderException("in a thread"); }));
                 break;
+            case "environment":
+                System.out.println(System.getenv("VALUE"));
+                return System.getenv("VALUE");
             case "exit":
                 System.exit(3);
             case "sleep":
