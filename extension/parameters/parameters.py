@@ -89,6 +89,7 @@ class Parameters(Job):
             ready=self._is_ready,
             keeps=lambda: self.keeps,
             json_errors=config.errors == "json",
+            decrypt=config.decrypt,
             clock=clock,
             hooks=hooks,
         )

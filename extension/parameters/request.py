@@ -104,14 +104,17 @@ class _RefusedError(Exception):
     """Ends the parsing of a query; never leaves this module."""
 
 
-def read(method: str, target: str) -> Query | Rejection:
-    """Read a request target as sent in the request line: path, then method, then query."""
+def read(method: str, target: str, *, decrypt: bool = False) -> Query | Rejection:
+    """Read a request target as sent in the request line: path, then method, then query.
+
+    `decrypt` is the value of withDecryption for a query that does not contain it.
+    """
     if len(target) > LONGEST_REMEMBERED:
-        return _read(method, target)
-    return _remembered(method, target)
+        return _read(method, target, decrypt=decrypt)
+    return _remembered(method, target, decrypt=decrypt)
 
 
-def _read(method: str, target: str) -> Query | Rejection:
+def _read(method: str, target: str, *, decrypt: bool) -> Query | Rejection:
     path, _, query = _ORIGIN.sub("", target, count=1).partition("?")
     route = _ROUTES.get(_SLASHES.sub("/", path).rstrip("/"))
     if route is None:
@@ -119,7 +122,10 @@ def _read(method: str, target: str) -> Query | Rejection:
     if method != "GET":
         return Rejection(status=405, code="MethodNotAllowed", text="only GET is allowed")
     try:
-        return route(_fields(query.partition("#")[0]))
+        fields = _fields(query.partition("#")[0])
+        if decrypt:
+            fields.setdefault("withDecryption", "true")
+        return route(fields)
     except _RefusedError as refused:
         return Rejection(status=400, code="ValidationException", text=str(refused))
 

@@ -39,6 +39,7 @@ class Exchange:
         ready: Callable[[], bool],
         keeps: Callable[[], bool],
         json_errors: bool,
+        decrypt: bool,
         clock: Clock,
         hooks: Hooks,
     ) -> None:
@@ -47,6 +48,7 @@ class Exchange:
         self._ready = ready
         self._keeps = keeps
         self._json_errors = json_errors
+        self._decrypt = decrypt
         self._clock = clock
         self._hooks = hooks
 
@@ -57,7 +59,9 @@ class Exchange:
         if not await self._tokens.admits(access.token_of(headers)):
             return response.refusal(access.UNAUTHORIZED)
         as_json = self._json_errors or headers.get("accept") == response.JSON
-        query = access.refusal(headers, target) or request.read(method, target)
+        query = access.refusal(headers, target) or request.read(
+            method, target, decrypt=self._decrypt
+        )
         if not isinstance(query, Rejection) and not self._ready():
             query = response.NOT_READY
         if isinstance(query, Rejection):

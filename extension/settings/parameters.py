@@ -119,6 +119,12 @@ class ParametersConfig(Frozen):
         default=False,
         meaning="on: parameters missed at once share a GetParameters call",
     )
+    decrypt: bool = variable(
+        "DISPATCH_CACHE_DECRYPT",
+        switch(),
+        default=False,
+        meaning="true: parameters are decrypted unless a GET says `withDecryption=false`",
+    )
     env_on_error: str = variable(
         "DISPATCH_ENV_ON_ERROR",
         choice("fail", "keep"),

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.contract.conftest import Serve
 from tests.fake_aws import ARN_OF_PARAMETER, ARN_OF_SECRET, FakeAws
 from tests.running_cache import (
     GET_BY_PATH,
@@ -198,6 +199,33 @@ async def test_with_decryption_is_not_guessed(aws: FakeAws, cache: RunningCache)
     answer = await cache.parameter("name=/a/secure&withDecryption=xyz")
     assert (answer.status, answer.body) == (400, b"withDecryption must be true or false")
     assert aws.requests == []
+
+
+@pytest.mark.parametrize(
+    ("query", "decrypts"),
+    [
+        ("name=/a/secure", True),
+        ("name=/a/secure&withDecryption=", True),
+        ("name=/a/secure&withDecryption=true", True),
+        ("name=/a/secure&withDecryption=false", False),
+    ],
+)
+async def test_decryption_by_default(
+    aws: FakeAws, serve: Serve, query: str, decrypts: bool
+) -> None:
+    """DISPATCH_CACHE_DECRYPT decrypts parameters unless the query says otherwise."""
+    cache = await serve(DISPATCH_CACHE_DECRYPT="true")
+    assert (await cache.parameter(query)).status == 200
+    assert aws.requests[-1].arguments["WithDecryption"] is decrypts
+
+
+async def test_decryption_by_default_below_a_path(aws: FakeAws, serve: Serve) -> None:
+    """DISPATCH_CACHE_DECRYPT applies to getByPath as well; a secret's answer does not change."""
+    cache = await serve(DISPATCH_CACHE_DECRYPT="true")
+    assert (await cache.get(f"{GET_BY_PATH}?path=/a")).status == 200
+    assert aws.requests[-1].arguments["WithDecryption"] is True
+    assert (await cache.get(f"{GET_SECRET}?secretId=n")).json["SecretString"] == "s"
+    assert set(aws.requests[-1].arguments) == {"SecretId"}
 
 
 async def test_version_that_is_no_number_is_for_aws_to_judge(

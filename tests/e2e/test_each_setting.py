@@ -227,6 +227,9 @@ CASES = [
          ["MISS", "MISS", "HIT"]),
     Case("DISPATCH_CACHE_BATCH", "true", lambda scene: set(scene.aws.operations),
          {"GetParameters"}, {"GetParameter"}, act=AT_ONCE),
+    Case("DISPATCH_CACHE_DECRYPT", "true",
+         lambda scene: {request.arguments["WithDecryption"] for request in scene.aws.requests
+                        if request.operation == "GetParameter"}, {True}, {False}),
     Case("DISPATCH_ENV_ON_ERROR", "keep", fact("started"), True, False, UNRESOLVED, STARTED),
     Case("DISPATCH_ENV_NEXT", "/bin/false", fact("started"), False, True,
          {"AWS_LAMBDA_EXEC_WRAPPER": "{wrapper}"}, STARTED),
