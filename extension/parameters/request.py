@@ -31,6 +31,12 @@ _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _SWITCHES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 """What Go's ParseBool accepts, here in upper and lower case."""
 
+ARN_PIECES = 7
+"""What the ARN of a secret has between its colons."""
+
+ECS_PARTS = ("jsonKey", "versionStage", "versionId")
+"""The fields that ECS appends to the ARN of a secret, in its order."""
+
 OTHER_ROLE = "roleArn"
 """Selects another role in AWS's Secrets Manager agent, and with it the account of the secret."""
 
@@ -158,8 +164,24 @@ def _parameter(fields: Mapping[str, str]) -> Query:
 
 
 def _secret(fields: Mapping[str, str]) -> Query:
-    name = _required(fields, "secretId")
+    name, parts = _parts_of_arn(_required(fields, "secretId"))
+    fields = {**parts, **fields}
     return _query(SecretKey(name, fields.get("versionId"), fields.get("versionStage")), fields)
+
+
+def _parts_of_arn(secret_id: str) -> tuple[str, dict[str, str]]:
+    """Split an ARN as ECS writes it, `arn:…:secret:name-AbCdEf:key:stage:version`, into fields.
+
+    Each part may be empty. No name of a secret holds a colon, so a plain ARN is left as it is.
+    Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+    """
+    pieces = secret_id.split(":")
+    arn, parts = pieces[:ARN_PIECES], pieces[ARN_PIECES:]
+    is_secret = arn[0] == "arn" and arn[2:3] == ["secretsmanager"] and arn[5:6] == ["secret"]
+    if not is_secret or len(parts) > len(ECS_PARTS):
+        return secret_id, {}
+    named = zip(ECS_PARTS, parts, strict=False)
+    return ":".join(arn), {name: part for name, part in named if part}
 
 
 def _path(fields: Mapping[str, str]) -> Query:

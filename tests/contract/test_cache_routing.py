@@ -219,6 +219,37 @@ async def test_decryption_by_default(
     assert aws.requests[-1].arguments["WithDecryption"] is decrypts
 
 
+@pytest.mark.parametrize(
+    ("suffix", "query", "arguments", "body"),
+    [
+        (":user", "", {}, b"u"),
+        (":user::", "", {}, b"u"),
+        (":user:AWSCURRENT:", "", {"VersionStage": "AWSCURRENT"}, b"u"),
+        (":user:AWSPENDING:", "&versionStage=AWSCURRENT", {"VersionStage": "AWSCURRENT"}, b"u"),
+        (":user", "&jsonKey=other", {}, b"o"),
+    ],
+)
+async def test_arn_as_ecs_writes_it(
+    aws: FakeAws, cache: RunningCache, suffix: str, query: str, arguments: object, body: bytes
+) -> None:
+    """Key, stage and version may follow the ARN; what the query says itself takes precedence."""
+    aws.put_secret("json", '{"user":"u","other":"o"}')
+    arn = f"{ARN_OF_SECRET}:json"
+    answer = await cache.get(f"{GET_SECRET}?secretId={arn}{suffix}{query}")
+    assert (answer.status, answer.body) == (200, body)
+    asked = {k: v for k, v in aws.requests[-1].arguments.items() if k != "SecretId"}
+    assert (aws.requests[-1].arguments["SecretId"], asked) == (arn, arguments)
+
+
+async def test_version_in_an_arn_as_ecs_writes_it(aws: FakeAws, cache: RunningCache) -> None:
+    """A version without key and stage is asked for; a further colon is for AWS to judge."""
+    arn, version = f"{ARN_OF_SECRET}:n", "1" * 32
+    await cache.get(f"{GET_SECRET}?secretId={arn}:::{version}")
+    assert aws.requests[-1].arguments == {"SecretId": arn, "VersionId": version}
+    await cache.get(f"{GET_SECRET}?secretId={arn}:a:b:c:d")
+    assert aws.requests[-1].arguments == {"SecretId": f"{arn}:a:b:c:d"}
+
+
 async def test_decryption_by_default_below_a_path(aws: FakeAws, serve: Serve) -> None:
     """DISPATCH_CACHE_DECRYPT applies to getByPath as well; a secret's answer does not change."""
     cache = await serve(DISPATCH_CACHE_DECRYPT="true")
