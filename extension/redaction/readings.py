@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
-from extension.redaction.undo import ROUNDS, Layer, may_have_layers, undo
+from extension.redaction.undo import ROUNDS, Layer, layers, undo
 from extension.redaction.unpack import may_be_packed, unpack
 
 MOST_READINGS = 16
 """Of one text: each costs as much as the text itself."""
 
 
-def readings(text: str) -> Iterator[tuple[Layer, ...]]:
-    """Yield the layers that lead to each reading, the outermost first; no two lead to the same."""
-    if not may_have_layers(text) and not may_be_packed(text):
-        return  # nearly every line
-    waiting: deque[tuple[str, tuple[Layer, ...]]] = deque([(text, ())])
+def readings(text: str) -> list[Layer]:
+    """Return the last layer above each reading; no two lead to the same."""
+    escaped = layers(text)
+    if may_be_packed(together(text, escaped)):
+        return [*_in_any_order(text)]
+    return escaped  # of nearly every line
+
+
+def together(text: str, below: list[Layer]) -> str:
+    """Return a text and its readings as one, for what is to be looked for in all of them.
+
+    A line break is between two, so nothing that has none is found where they meet.
+    """
+    return "\n".join([text, *[layer.text for layer in below]]) if below else text
+
+
+def _in_any_order(text: str) -> Iterator[Layer]:
     seen = {text}
-    while waiting:
-        text, above = waiting.popleft()
-        for layer in (undo(text), unpack(text)):
-            if layer is None or layer.text in seen or len(seen) > MOST_READINGS:
-                continue
-            seen.add(layer.text)
-            layers = (*above, layer)
-            yield layers
-            if len(layers) < ROUNDS:
-                waiting.append((layer.text, layers))
+    level: list[tuple[str, Layer | None]] = [(text, None)]
+    for _ in range(ROUNDS):
+        below: list[tuple[str, Layer | None]] = []
+        for text, above in level:
+            for layer in (undo(text, above=above), unpack(text, above=above)):
+                if layer and layer.text not in seen and len(seen) <= MOST_READINGS:
+                    seen.add(layer.text)
+                    below.append((layer.text, layer))
+                    yield layer
+        level = below

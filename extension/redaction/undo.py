@@ -10,28 +10,32 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
 ROUNDS = 6
 """Layers that are undone: JSON in JSON in JSON, in a URL, in base64 of several lines."""
 
-TOKEN = re.compile(
-    # Each alternative begins with a literal, so that the search skips to these five characters;
-    # what repeats is one piece, for pieces are what costs.
-    r"("
-    r"\\[0-3][0-7]{2}(?:\\[0-3][0-7]{2})*|\\(?:[abefnrtv0]|[^\w%&])(?:\\(?:[abefnrtv0]|[^\w%&]))*"
-    r"|\\u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*|\\U[0-9a-fA-F]{8}"
-    r"|\\[ux]\{[0-9a-fA-F]{1,6}(?: [0-9a-fA-F]{1,6})*\}"
-    r"|\\x[0-9a-fA-F]{2}(?:\\x[0-9a-fA-F]{2})*"
-    r"|%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*|%u[0-9a-fA-F]{4}(?:%u[0-9a-fA-F]{4})*"
-    r"|&\#[0-9]{1,7};|&\#[xX][0-9a-fA-F]{1,6};|&[a-zA-Z][a-zA-Z0-9]{1,31};"
+_X = "[0-9a-fA-F]"
+_AFTER_BACKSLASH = r"(?![%&])[abefnrtv0\W]"
+_ESCAPE = (
+    # Each alternative begins with a literal of its own, so that the search skips to these five
+    # characters; what repeats is one piece, for pieces are what costs.
+    r"\\(?:[0-3][0-7]{2}(?:\\[0-3][0-7]{2})*"
+    rf"|{_AFTER_BACKSLASH}(?:\\{_AFTER_BACKSLASH})*"
+    rf"|u{_X}{{4}}(?:\\u{_X}{{4}})*|U{_X}{{8}}|x{_X}{{2}}(?:\\x{_X}{{2}})*"
+    rf"|[ux]\{{{_X}{{1,6}}(?: {_X}{{1,6}})*\}})"
+    rf"|%(?:{_X}{{2}}(?:%{_X}{{2}})*|u{_X}{{4}}(?:%u{_X}{{4}})*)"
+    rf"|&(?:\#[0-9]{{1,7}}|\#[xX]{_X}{{1,6}}|[a-zA-Z][a-zA-Z0-9]{{1,31}});"
     r"|\n[ \t\r\n]*|\r[ \t\r\n]*"
-    # Doubled, as in SQL and CSV, where it is not an empty text; shells leave and enter theirs.
+)
+_DOUBLED = (
+    # As in SQL and CSV, where it is not an empty text; shells leave and enter theirs.
     r"|'\"'\"'|''(?:(?<=[^\s:=,(\[{]'')|(?=[^,;)\]}\r\n]))"
     r"|\"\"(?:(?<=[^\s:=,(\[{]\"\")|(?=[^,;)\]}\r\n]))"
-    r")"
 )
+TOKEN = re.compile(f"({_ESCAPE})")
 NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 CONTROLS = {
     "0": "\0", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f",
@@ -62,12 +66,14 @@ _PLAIN = _Plain()
 class Layer(NamedTuple):
     """A text with one layer of escapes undone, and the pieces that it was made of.
 
-    In both lists every second piece is an escape, from the second on.
+    In both lists every second piece is an escape, from the second on. `above` is the layer that
+    the escaped text is itself, None for the outermost.
     """
 
     text: str
     escaped: list[str]
     plain: list[str]
+    above: Layer | None = None
 
     def origins(self, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Yield where each span of the text stood before; an escape is never cut."""
@@ -80,41 +86,55 @@ class Layer(NamedTuple):
             yield before[first] + first_offset, before[last] + last_offset
 
 
-def may_have_layers(text: str) -> bool:
-    """Tell whether a text has a character that an escape begins with; few lines have."""
-    return (
-        "\\" in text or "%" in text or "&" in text or "\n" in text or "\r" in text
-        or "''" in text or '""' in text or "'\"'\"'" in text
-    )  # fmt: skip
-
-
-def undo(text: str) -> Layer | None:
+def undo(text: str, *, above: Layer | None = None) -> Layer | None:
     """Return the text without its outermost escapes, None if it has none."""
-    if not may_have_layers(text):
+    token = _token_of(text)
+    if token is None:
         return None
-    escaped = TOKEN.split(text)
+    escaped = token.split(text)
     if len(escaped) == 1:
         return None
     plain = escaped.copy()
     plain[1::2] = map(_PLAIN.__getitem__, escaped[1::2])
-    return Layer("".join(plain), escaped, plain)
+    return Layer("".join(plain), escaped, plain, above)
 
 
-def layers(text: str) -> Iterator[Layer]:
-    """Yield each layer below a text, the outermost first."""
-    for _ in range(ROUNDS):
-        layer = undo(text)
+def _token_of(text: str) -> re.Pattern[str] | None:
+    """Return what finds the escapes of a text, None if no character of it begins one."""
+    if '"' in text and ('""' in text or "'\"'\"'" in text):
+        return _token_or_doubled()
+    if "'" in text and "''" in text:
+        return _token_or_doubled()
+    has_any = (
+        "\\" in text or "%" in text or "\n" in text or "\r" in text
+        or ("&" in text and ";" in text)
+    )  # fmt: skip
+    return TOKEN if has_any else None
+
+
+@cache
+def _token_or_doubled() -> re.Pattern[str]:
+    """Compiled when a text needs it: a search that stops at each quote takes longer."""
+    return re.compile(f"({_ESCAPE}{_DOUBLED})")
+
+
+def layers(text: str) -> list[Layer]:
+    """Return each layer below a text, the outermost first."""
+    found: list[Layer] = []
+    above = None
+    while len(found) < ROUNDS:
+        layer = undo(text, above=above)
         if layer is None or layer.text == text:
-            return
-        yield layer
-        text = layer.text
+            break
+        found.append(layer)
+        text, above = layer.text, layer
+    return found
 
 
 def innermost(text: str) -> str:
     """Return the text without any escapes."""
-    for layer in layers(text):
-        text = layer.text
-    return text
+    below = layers(text)
+    return below[-1].text if below else text
 
 
 def as_text(raw: bytes) -> str:

@@ -57,20 +57,27 @@ READABLE = bytes(range(32, 127)) + b"\t\r\n"
 def may_be_packed(text: str) -> bool:
     """Tell whether anything in a text looks encoded; each line pays for this, so it is quick."""
     raw = text.encode("utf-8", "surrogatepass")
-    return _has_lists(raw) or RUN in raw.translate(RUNS)
+    return _has_runs(raw) or _has_lists(raw)
+
+
+# `find` and not `in`: bytes are asked first whether what is looked for is a number.
+def _has_runs(raw: bytes) -> bool:
+    return raw.translate(RUNS).find(RUN) >= 0
 
 
 def _has_lists(raw: bytes) -> bool:
-    if PAIR in raw.translate(PAIRS) or COMMAS in raw.translate(None, BETWEEN_COMMAS):
+    if raw.translate(PAIRS).find(PAIR) >= 0:
         return True
-    return b"[" in raw and BLANKS in raw.translate(None, _DIGITS)
+    if raw.count(b",") >= len(COMMAS) and raw.translate(None, BETWEEN_COMMAS).find(COMMAS) >= 0:
+        return True
+    return raw.find(b"[") >= 0 and raw.translate(None, _DIGITS).find(BLANKS) >= 0
 
 
-def unpack(text: str) -> Layer | None:
+def unpack(text: str, *, above: Layer | None = None) -> Layer | None:
     """Return the text with what is encoded in it decoded, None if nothing is."""
     raw = text.encode("utf-8", "surrogatepass")
     has_lists = _has_lists(raw)
-    if not has_lists and RUN not in raw.translate(RUNS):
+    if not has_lists and not _has_runs(raw):
         return None
     parts = (LIST_TOKEN if has_lists else RUN_TOKEN).split(text)
     decoded = [_decoded(token) for token in parts[1::2]]
@@ -82,7 +89,7 @@ def unpack(text: str) -> Layer | None:
             packed += piece, ""
             plain += meaning, ""
         packed[-1] = plain[-1] = after
-    return Layer("".join(plain), packed, plain)
+    return Layer("".join(plain), packed, plain, above)
 
 
 class Reading(NamedTuple):

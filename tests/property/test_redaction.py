@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from extension.redaction.readings import readings
 from extension.redaction.redactor import Redactor
 from extension.redaction.secrets import leaves
-from extension.redaction.undo import layers
+from extension.redaction.undo import Layer, layers
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=60)
@@ -93,16 +93,18 @@ PACKED = st.lists(
 @given(PACKED)
 def test_whatever_looks_encoded_is_read_without_a_fault(text: str) -> None:
     """No text raises, and what is found in any reading stands somewhere in the text."""
-    for above in readings(text):
-        assert "".join(above[0].escaped) == text
-        for layer, below in itertools.pairwise(above):
-            assert "".join(below.escaped) == layer.text
-        for at in range(len(above[-1].text)):
-            spans = [(at, at + 1)]
-            for layer in reversed(above):
-                spans = list(layer.origins(spans))
-            [(begin, end)] = spans
-            assert 0 <= begin < end <= len(text)
+    for layer in readings(text):
+        spans = [(at, at + 1) for at in range(len(layer.text))]
+        for each in _upwards(layer):
+            assert "".join(each.escaped) == (each.above.text if each.above else text)
+            spans = list(each.origins(spans))
+        assert all(0 <= begin < end <= len(text) for begin, end in spans)
+
+
+def _upwards(layer: Layer | None) -> Iterator[Layer]:
+    while layer:
+        yield layer
+        layer = layer.above
 
 
 @given(ESCAPES, ESCAPES, ESCAPES)
