@@ -86,6 +86,11 @@ class Layer(NamedTuple):
             yield before[first] + first_offset, before[last] + last_offset
 
 
+def may_have_layers(text: str) -> bool:
+    """Tell whether a text has a character that an escape begins with; few lines have."""
+    return _token_of(text) is not None
+
+
 def undo(text: str, *, above: Layer | None = None) -> Layer | None:
     """Return the text without its outermost escapes, None if it has none."""
     token = _token_of(text)

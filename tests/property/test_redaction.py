@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 
 from hypothesis import assume, example, given
