@@ -4,7 +4,9 @@ A secret is often a JSON object of which only some leaves are secret: hiding the
 database, or the word `postgres`, would blacken half of every log. What is therefore left out, and
 `strict` hides all the same: words and regions, values of few different characters, numbers in JSON,
 texts under open keys. Values under eight characters are left out, too; `strict` hides those of four
-and more. A password in a connection string is hidden though it be a word.
+and more. A password in a connection string is hidden even if it is a word. Of a private key in PEM
+each line is hidden, because printing it makes each line a record of its own, and everything
+between its first and last line, because some libraries take the key without these two.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from typing import Any
 
 from extension.redaction.connection_strings import passwords
 from extension.redaction.forms import MIN_LENGTH
-from extension.redaction.private_keys import key_parts
 
 MIN_DISTINCT = 5
 """Values of fewer different characters (`00000000`) turn up by chance, too."""
@@ -38,6 +39,11 @@ OPEN_KEYS = re.compile(
     re.IGNORECASE,
 )
 """Keys of a JSON secret whose texts are no secrets; what is nested under one is looked through."""
+
+PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----([^-]*)-----END")
+LONGEST_KEY, SHORTEST_LINE = 4096, 16
+"""Characters: of a text that is searched for keys (an RSA key of 4096 bits has 3300), and of a
+line of a key."""
 
 URL_SAFE = str.maketrans("-_", "+/")
 
@@ -78,11 +84,22 @@ def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Itera
     value = value.strip()
     if _is_worth_hiding(value, strict=strict):
         yield path, value
-    for part in key_parts(value):
+    for part in _key_parts(value):
         yield path, part
     for password in passwords(value):
         if len(password) >= (STRICT_LENGTH if strict else MIN_LENGTH) and password != value:
             yield path, password
+
+
+def _key_parts(text: str) -> Iterator[str]:
+    """Yield what stands in each private key of a text, as a whole and line by line."""
+    if len(text) > LONGEST_KEY or "PRIVATE KEY" not in text:
+        return
+    for key in PRIVATE_KEY.finditer(text):
+        lines = [line.strip() for line in key[1].replace("\\n", "\n").splitlines()]
+        yield "".join(lines)
+        if len(lines) > 1:
+            yield from (line for line in lines if len(line) >= SHORTEST_LINE)
 
 
 def _leaves_of_json(told: Any, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
