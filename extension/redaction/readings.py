@@ -11,19 +11,21 @@ MOST_READINGS = 16
 """Of one text: each costs as much as the text itself."""
 
 
-def readings(text: str) -> list[Layer]:
-    """Return the last layer above each reading; no two lead to the same."""
-    escaped = layers(text)
-    if may_be_packed(together(text, escaped)):
-        return [*_in_any_order(text)]
-    return escaped  # of nearly every line
+def readings(text: str) -> tuple[str, list[Layer]]:
+    """Return a text and its readings as one text, and the layer that leads to each reading.
 
-
-def together(text: str, below: list[Layer]) -> str:
-    """Return a text and its readings as one, for what is to be looked for in all of them.
-
-    A line break is between two, so nothing that has none is found where they meet.
+    In the first, for what is looked for in all of them at once, a line break is between two. No two
+    layers lead to the same reading.
     """
+    below = layers(text)
+    together = _together(text, below)
+    if may_be_packed(together):
+        below = [*_in_any_order(text)]
+        together = _together(text, below)
+    return together, below
+
+
+def _together(text: str, below: list[Layer]) -> str:
     return "\n".join([text, *[layer.text for layer in below]]) if below else text
 
 

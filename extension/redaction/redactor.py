@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from extension.redaction.index import Hit, Index, Label
-from extension.redaction.readings import readings, together
+from extension.redaction.readings import readings
 from extension.redaction.secrets import STRICT_LENGTH, leaves
 from extension.redaction.undo import Layer
 
@@ -123,10 +123,9 @@ class Redactor:
         """Return each occurrence in a text and in what its escapes stand for, the longest first."""
         if len(text) < STRICT_LENGTH:
             return []
-        below = readings(text)
-        # Nearly every line ends here: one search of all costs less than one of each.
-        if not self._index.hits(together(text, below)):
-            return []
+        together, below = readings(text)
+        if not self._index.hits(together):
+            return []  # nearly every line; one search of all costs less than one of each
         hits = self._index.hits(text)
         for layer in below:
             if found := self._index.hits(layer.text):

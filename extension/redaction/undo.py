@@ -106,9 +106,7 @@ def undo(text: str, *, above: Layer | None = None) -> Layer | None:
 
 def _token_of(text: str) -> re.Pattern[str] | None:
     """Return what finds the escapes of a text, None if no character of it begins one."""
-    if '"' in text and ('""' in text or "'\"'\"'" in text):
-        return _token_or_doubled()
-    if "'" in text and "''" in text:
+    if ('"' in text and '""' in text) or ("'" in text and ("''" in text or "'\"'\"'" in text)):
         return _token_or_doubled()
     has_any = (
         "\\" in text or "%" in text or "\n" in text or "\r" in text

@@ -92,7 +92,9 @@ PACKED = st.lists(
 @given(PACKED)
 def test_whatever_looks_encoded_is_read_without_a_fault(text: str) -> None:
     """No text raises, and what is found in any reading stands somewhere in the text."""
-    for layer in readings(text):
+    together, below = readings(text)
+    assert together == "\n".join([text, *(layer.text for layer in below)])
+    for layer in below:
         spans = [(at, at + 1) for at in range(len(layer.text))]
         for each in _upwards(layer):
             assert "".join(each.escaped) == (each.above.text if each.above else text)
