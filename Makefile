@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 FAST   := tests/unit tests/runtimes tests/property tests/contract
 RUN    := $(VENV)/bin/python
+PYTEST := $(RUN) -m pytest -n auto --dist loadgroup --max-worker-restart 1
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -23,11 +24,11 @@ $(READY): requirements/dev.txt
 demo: $(READY) ## Run the example function in a local Lambda, show its traces and cached secrets, draw them in demo.html (OTLP=http://host:4318 sends them there)
 	@$(RUN) -m simulator.demo $(if $(OTLP),--otlp $(OTLP))
 
-test: $(READY) ## Run every test (ARGS="-k name" chooses)
-	@$(RUN) -m pytest $(ARGS)
+test: $(READY) ## Run every test, on all cores (ARGS="-k name" chooses, ARGS="-n 0" runs one after the other)
+	@$(PYTEST) $(ARGS)
 
 test-fast: $(READY) ## Run the fast tests only, on all cores (PYTHON=python3.13 VENV=.venv-3.13 with another Python)
-	@$(RUN) -m pytest -n auto $(FAST) $(ARGS)
+	@$(PYTEST) $(FAST) $(ARGS)
 
 pythons: ## Run the fast tests with every other Python from 3.11 on that is found here
 	@$(PYTHON) -m tests.suites --venv $(VENV) --fast $(FAST) --others-only

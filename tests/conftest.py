@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 MARKS = Path("/tmp"), ".lambda_dispatch-*"  # what a start leaves for the next one
+_MARKS_BEFORE = pytest.StashKey[set[Path]]()
 
 # A test run is no matter of luck: always the same examples, and no example fails for the
 # machine's pace. `--hypothesis-profile default` draws new ones.
@@ -18,11 +18,22 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_marks_stay() -> Iterator[None]:
-    """Remove the marks of sandboxes that tests have killed, for ports are used again."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Note the marks that no test of this run has left."""
+    session.config.stash[_MARKS_BEFORE] = _marks()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the marks of sandboxes that tests have killed, for ports are used again.
+
+    The process that starts the workers does it, after the last of them has ended.
+    """
+    if not hasattr(session.config, "workerinput"):
+        before = session.config.stash[_MARKS_BEFORE]
+        for mark in _marks() - before:
+            mark.unlink(missing_ok=True)
+
+
+def _marks() -> set[Path]:
     folder, name = MARKS
-    before = set(folder.glob(name))
-    yield
-    for mark in set(folder.glob(name)) - before:
-        mark.unlink(missing_ok=True)
+    return set(folder.glob(name))

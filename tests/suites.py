@@ -1,8 +1,8 @@
 """Every test with one Python, the fast ones with every other: `python3 -m tests.suites`.
 
 Rule of the module: the standard library alone, for it also sets up what the tests need. What
-failed is run once more, alone: on a shared machine everything may stand still for longer than a
-test waits.
+failed is run once more, one test after the other: on a shared machine everything may stand still
+for longer than a test waits.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from tests.interpreters import Interpreter, find_interpreters
 
 TESTS_FAILED = 1
 """Pytest's exit status when tests failed; any other but 0 says that the run itself went wrong."""
+
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadgroup", "--max-worker-restart", "1")
+"""A worker for each core; tests of one `xdist_group` run in the same one. xdist runs a test that
+ended its worker again as often as it may."""
 
 AGAIN = ("--last-failed", "--last-failed-no-failures=none")
 
@@ -67,14 +71,19 @@ def _run_fast(interpreter: Interpreter, fast: Sequence[str]) -> Outcome:
 
 
 def run_suite(
-    suite: str, venv: Path, paths: Sequence[str], *, cache: Path | None = None
+    suite: str,
+    venv: Path,
+    paths: Sequence[str],
+    *,
+    options: Sequence[str] = SIDE_BY_SIDE,
+    cache: Path | None = None,
 ) -> Outcome:
-    """Run pytest in an environment, and what failed once more; `cache` keeps what failed."""
+    """Run pytest in an environment, and what failed once more, alone; `cache` keeps what failed."""
     print(f"\n{suite}", flush=True)
     # A run that ends early leaves no list of what failed; an older one must not stand in for it.
     cache = cache or venv.absolute() / ".pytest_cache"
     pytest = [str(venv / "bin/python"), "-m", "pytest", "--color=no", "-o", f"cache_dir={cache}"]
-    status, output = _stream([*pytest, "--cache-clear", *paths])
+    status, output = _stream([*pytest, *options, "--cache-clear", *paths])
     closing = closing_line(output)
     if status == TESTS_FAILED:
         print(f"\n{suite}: once more what failed", flush=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader, Loader
 
 from tests.fake_aws import FakeAws
 from tests.running_cache import RunningCache
@@ -17,6 +20,27 @@ PATIENT = {
     "SSM_PARAMETER_STORE_TIMEOUT_MILLIS": "60000",
 }
 """What AWS is asked for comes in time, however slow the machine; the fake says when it does not."""
+
+
+@functools.cache
+def _parsed(path: str) -> Any:
+    return JSONFileLoader().load_file(path)
+
+
+class _ParsedOnce(JSONFileLoader):  # type: ignore[misc]  # botocore is without types
+    """Shares botocore's models between the sessions of all caches, as the clients of one do."""
+
+    def load_file(self, file_path: str) -> Any:
+        """Return what a file says."""
+        return _parsed(file_path)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _models_are_parsed_once() -> Iterator[None]:
+    """Parsing them is most of what building a client costs, and these tests build a thousand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "FILE_LOADER_CLASS", _ParsedOnce)
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest_asyncio
 from simulator.aws import LocalAws
 from tests.running_cache import GET_BY_PATH, RunningCache
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("moto")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -68,9 +68,10 @@ parent.document.body.textContent = JSON.stringify({
 });
 </script>
 """
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="chromium is not here (apt-get install it)"
-)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here (apt-get install it)"),
+    pytest.mark.xdist_group("demo"),
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

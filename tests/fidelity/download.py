@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.build_cache import CACHE, locked
+
 VERSION = "1.170.0"
 _WHEEL = f"aws_sam_cli-{VERSION}-py3-none-any.whl"
 _SHA256 = "24ebaf5ecba38dc1758089968cb89ab61e124b84e92a344fc7a2771a47f4d0bf"
-_CACHE = Path(__file__).parents[2] / ".cache"
 _NAMES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 
 
@@ -30,28 +31,27 @@ class Binary:
 def rie_binary() -> Binary:
     """Return the emulator for this machine, fetched on first use into .cache."""
     name = _NAMES.get(platform.machine(), "")
-    target = _CACHE / f"aws-lambda-rie-{VERSION}-{platform.machine()}"
-    if target.exists():
+    with locked(f"aws-lambda-rie-{VERSION}-{platform.machine()}") as target:
+        if target.exists():
+            return Binary(path=target)
+        problem = _fetch_wheel()
+        if problem:
+            return Binary(problem=problem)
+        with zipfile.ZipFile(CACHE / _WHEEL) as wheel:
+            content = wheel.read(f"samcli/local/rapid/{name}")
+        partial = target.with_suffix(".part")
+        partial.write_bytes(content)
+        partial.chmod(0o755)
+        partial.rename(target)
         return Binary(path=target)
-    problem = _fetch_wheel()
-    if problem:
-        return Binary(problem=problem)
-    with zipfile.ZipFile(_CACHE / _WHEEL) as wheel:
-        content = wheel.read(f"samcli/local/rapid/{name}")
-    partial = target.with_suffix(".part")
-    partial.write_bytes(content)
-    partial.chmod(0o755)
-    partial.rename(target)
-    return Binary(path=target)
 
 
 def _fetch_wheel() -> str:
-    wheel = _CACHE / _WHEEL
+    wheel = CACHE / _WHEEL
     if not wheel.exists():
-        _CACHE.mkdir(exist_ok=True)
         command = ["pip", "download", "--quiet", "--no-deps", f"aws-sam-cli=={VERSION}"]
         result = subprocess.run(
-            [sys.executable, "-m", *command, "--dest", str(_CACHE)],
+            [sys.executable, "-m", *command, "--dest", str(CACHE)],
             capture_output=True,
             text=True,
             check=False,

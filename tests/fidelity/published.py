@@ -9,8 +9,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.build_cache import CACHE
+
 _SOURCE = Path(__file__).parent / "published"
-_TARGET = Path(__file__).parents[2] / ".cache/published-extension"
+_TARGET = CACHE / "published-extension"
 BINARY = _TARGET / "target/release/published"
 
 

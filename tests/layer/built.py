@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +20,8 @@ from layer.build import build
 from layer.errors import LayerError
 from layer.order import ROOT, Order
 from layer.target import ARCHITECTURES
+from tests.build_cache import built
 
-CACHE = ROOT / ".cache/layers"
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 INTERPRETER = Path(sys.base_prefix) / "bin"
 """Where the python3 of the layer under test lies."""
@@ -89,16 +87,9 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _built(**wishes: object) -> LayerTree:
-    place = CACHE / _key(wishes)
-    if not place.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as name:
-            partial = Path(name) / "done"
-            _build_into(partial, wishes)
-            shutil.rmtree(place, ignore_errors=True)
-            partial.replace(place)
-    [archive] = place.glob("*.zip")
-    return LayerTree(root=place / "opt", zip=archive)
+    folder = built(f"layers/{_key(wishes)}", lambda folder: _build_into(folder, wishes))
+    [archive] = folder.glob("*.zip")
+    return LayerTree(root=folder / "opt", zip=archive)
 
 
 def _build_into(folder: Path, wishes: Mapping[str, object]) -> None:
@@ -110,7 +101,6 @@ def _build_into(folder: Path, wishes: Mapping[str, object]) -> None:
             pytest.skip(f"no layer can be built here: {error}")
         raise AssertionError("\n".join([*lines, str(error)])) from error
     unpack(archive, folder / "opt")
-    folder.chmod(0o755)
 
 
 def _key(wishes: Mapping[str, object]) -> str:

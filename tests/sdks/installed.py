@@ -7,7 +7,6 @@ this project reaches.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -18,11 +17,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from tests.build_cache import built, locked
+
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "tests" / "functions" / "sdks"
 PYTHON_REQUIREMENTS = ROOT / "requirements" / "python-sdk.txt"
 INSTALL_S = 240
-READY = ".ready"
+PROGRAM = "bootstrap"
 JAVA_RUNTIME = (
     "aws-lambda-java-core-",
     "aws-lambda-java-runtime-",
@@ -58,8 +59,8 @@ def installed(language: str) -> SdkFunction:
     source = FUNCTIONS / language.partition("-")[0]
     files = [Path(__file__), PYTHON_REQUIREMENTS, *sorted(source.iterdir())]
     content = b"".join(path.read_bytes() for path in files if path.is_file())
-    folder = ROOT / ".cache" / "sdks" / f"{source.name}-{hashlib.sha256(content).hexdigest()[:16]}"
-    return LANGUAGES[language](source, folder)
+    name = f"sdks/{source.name}-{hashlib.sha256(content).hexdigest()[:16]}"
+    return LANGUAGES[language](source, name)
 
 
 @cache
@@ -72,37 +73,36 @@ def why_not(language: str) -> str:
     return ""
 
 
-def _python(source: Path, folder: Path) -> SdkFunction:
+def _python(source: Path, name: str) -> SdkFunction:
     """Run under `opentelemetry-instrument`, in an environment that is not the project's."""
-    python = folder / "bin" / "python"
 
-    def install() -> None:
+    def install(folder: Path) -> None:
         base = Path(getattr(sys, "_base_executable", sys.executable))
         _run([str(base), "-m", "venv", "--without-pip", str(folder)], folder)
-        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+        pip = [sys.executable, "-m", "pip", "--python", _python_of(folder), "install", "--quiet"]
         _run(
             [*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(PYTHON_REQUIREMENTS)],
             folder,
         )
 
-    _once(folder, install)
+    folder = built(name, install)
     instrument = str(folder / "bin" / "opentelemetry-instrument")
     return SdkFunction(
-        command=(instrument, str(python), "-m", "awslambdaric", "{handler}"),
+        command=(instrument, _python_of(folder), "-m", "awslambdaric", "{handler}"),
         code=source,
         handlers={"": "app.handler"},
         environment={"PYTHONPATH": str(source), "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
     )
 
 
-def _node(source: Path, folder: Path) -> SdkFunction:
+def _node(source: Path, name: str) -> SdkFunction:
     node, npm = _found("node"), _found("npm")
 
-    def install() -> None:
+    def install(folder: Path) -> None:
         shutil.copytree(source, folder, dirs_exist_ok=True)
         _run([npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
 
-    _once(folder, install)
+    folder = built(name, install)
     return SdkFunction(
         command=(node, "--require", "./tracing.js", "runtime.js"),
         code=folder,
@@ -110,17 +110,18 @@ def _node(source: Path, folder: Path) -> SdkFunction:
     )
 
 
-def _java(source: Path, folder: Path) -> SdkFunction:
+def _java(source: Path, name: str) -> SdkFunction:
     """Run beside the agent, as Lambda does: its client alone is on the class path.
 
     The client loads the function and its libraries out of the function's folder itself.
     """
     java, javac, maven = _found("java"), _found("javac"), _found("mvn")
 
-    def install() -> None:
+    def install(folder: Path) -> None:
         pom, jars = str(source / "pom.xml"), f"-DoutputDirectory={folder / 'lib'}"
         copy = "dependency:copy-dependencies"
-        _run([maven, "--quiet", "--batch-mode", "--file", pom, copy, jars], folder)
+        with locked("maven"):  # of the repository in the home directory
+            _run([maven, "--quiet", "--batch-mode", "--file", pom, copy, jars], folder)
         _run([javac, "-d", str(folder), "-cp", "lib/*", str(source / "Orders.java")], folder)
         (folder / "runtime").mkdir()
         for jar in (folder / "lib").iterdir():
@@ -129,7 +130,7 @@ def _java(source: Path, folder: Path) -> SdkFunction:
             elif jar.name.startswith(JAVA_RUNTIME):
                 jar.rename(folder / "runtime" / jar.name)
 
-    _once(folder, install)
+    folder = built(name, install)
     main = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
     start = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-javaagent:agent.jar")
     return SdkFunction(
@@ -145,25 +146,24 @@ def _java(source: Path, folder: Path) -> SdkFunction:
     )
 
 
-def _java_image(source: Path, folder: Path) -> SdkFunction:
+def _java_image(source: Path, name: str) -> SdkFunction:
     """Run as in an image with everything on one class path."""
-    function = _java(source, folder)
+    function = _java(source, name)
     everything = (part.replace("runtime/*", "runtime/*:.:lib/*") for part in function.command)
     return replace(function, command=tuple(everything))
 
 
-def _go(source: Path, folder: Path) -> SdkFunction:
+def _go(source: Path, name: str) -> SdkFunction:
     go = _found("go")
-    program = str(folder / "bootstrap")
 
-    def install() -> None:
-        _run([go, "build", "-buildvcs=false", "-o", program, "."], source)
+    def install(folder: Path) -> None:
+        _run([go, "build", "-buildvcs=false", "-o", str(folder / PROGRAM), "."], source)
 
-    _once(folder, install)
-    return SdkFunction(command=(program,), code=folder, handlers={"": "bootstrap"})
+    folder = built(name, install)
+    return SdkFunction(command=(str(folder / PROGRAM),), code=folder, handlers={"": PROGRAM})
 
 
-LANGUAGES: Mapping[str, Callable[[Path, Path], SdkFunction]] = {
+LANGUAGES: Mapping[str, Callable[[Path, str], SdkFunction]] = {
     "python": _python,
     "node": _node,
     "java": _java,
@@ -172,17 +172,8 @@ LANGUAGES: Mapping[str, Callable[[Path, Path], SdkFunction]] = {
 }
 
 
-def _once(folder: Path, install: Callable[[], None]) -> None:
-    """Install into a folder that is not complete yet; another process waits for this one."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / READY).exists():
-            return
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        install()
-        (folder / READY).touch()
+def _python_of(environment: Path) -> str:
+    return str(environment / "bin" / "python")
 
 
 def _found(program: str) -> str:

@@ -5,22 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from tests.launchers import patient
 from tests.sandbox import free_port
-from tests.sdks.installed import why_not
 from tests.sdks.stage import INTAKE, NAME, Visits, visit
-
-LANGUAGES = ("python", "node", "java", "go")
-
-
-@pytest.fixture(params=LANGUAGES)
-def language(request: pytest.FixtureRequest) -> str:
-    """A language whose function is installed."""
-    if reason := why_not(request.param):
-        pytest.skip(f"{request.param}: {reason}")
-    return str(request.param)
 
 
 def visited(language: str, folder: Path, **environment: str) -> Visits:

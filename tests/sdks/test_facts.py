@@ -222,12 +222,6 @@ def visited(language: str, propagators: str) -> dict[str, Visit]:
     return dict(zip((name for name, _ in EVENTS), found.each, strict=True))
 
 
-@pytest.fixture(params=FACTS)
-def language(request: pytest.FixtureRequest) -> str:
-    """A language whose function is installed."""
-    return ready(str(request.param))
-
-
 def ready(name: str) -> str:
     """Return the language, or skip with the reason why it is not there."""
     if reason := why_not(name):
@@ -399,31 +393,19 @@ def test_unsampled_by_xray(language: str, tmp_path: Path) -> None:
     assert (seen.answer.status, seen.posts) == ("success", [])
 
 
-def test_timeout(language: str) -> None:
+def test_timeout(language: str, tmp_path: Path) -> None:
     """The invocation's span never leaves; what ended inside leaves if its batch's time has come."""
-    seen = timed_out()[language]
+    (seen,) = asyncio.run(
+        visit(
+            language, [{"do": "sleep"}], folder=tmp_path, timeout_s=TIMEOUT_S,
+            environment={"OTEL_BSP_SCHEDULE_DELAY": "100"},
+        )
+    ).each  # fmt: skip
     assert seen.answer.status == "timeout"
     assert {span.name for span in seen.spans} == {"price", "GET /stock"}
     price, stock = seen.span("price"), seen.span("GET /stock")
     assert price.parent_span_id not in ("", seen.header_parent)
     assert (stock.trace_id, stock.parent_span_id) == (price.trace_id, price.span_id)
-
-
-@cache
-def timed_out() -> dict[str, Visit]:
-    """Return an invocation of each installed function that takes too long, all at once."""
-    chosen = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
-
-    async def one(name: str) -> tuple[str, Visit]:
-        found = await visit(
-            name, [{"do": "sleep"}], folder=Path(), environment=chosen, timeout_s=TIMEOUT_S
-        )
-        return name, found.each[0]
-
-    async def all_of_them() -> dict[str, Visit]:
-        return dict(await asyncio.gather(*(one(name) for name in FACTS if not why_not(name))))
-
-    return asyncio.run(all_of_them())
 
 
 def test_asks_again_after_a_503(language: str, tmp_path: Path) -> None:

@@ -28,8 +28,6 @@ from tests.sdks.events import (
 from tests.sdks.installed import why_not
 from tests.sdks.stage import INTAKE, Visit, Visits, visit
 
-LANGUAGES = ("python", "node", "java", "go")
-
 PHASES = {
     "init", "extension overhead", "responseLatency", "responseDuration", "runtimeOverhead"
 }  # fmt: skip
@@ -73,12 +71,6 @@ def by_default(language: str) -> Mapping[str, Visit]:
     with TemporaryDirectory() as folder:
         found = visited(language, Path(folder), *events.values())
     return dict(zip(events, found.each, strict=True))
-
-
-@pytest.fixture(params=LANGUAGES)
-def language(request: pytest.FixtureRequest) -> str:
-    """A language."""
-    return str(request.param)
 
 
 def tree(seen: Visit) -> str:

@@ -8,22 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.launchers import patient
 from tests.sandbox import FAREWELL, free_port
-from tests.sdks.installed import why_not
 from tests.sdks.stage import INTAKE, Visits, visit
-
-LANGUAGES = ("python", "node", "java", "go")
-
-
-@pytest.fixture(params=LANGUAGES)
-def language(request: pytest.FixtureRequest) -> str:
-    """A language whose function is installed."""
-    if reason := why_not(request.param):
-        pytest.skip(f"{request.param}: {reason}")
-    return str(request.param)
 
 
 def visited(language: str, folder: Path, *events: object, **environment: str) -> Visits:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from tests.build_cache import CACHE, built
 from tests.sandbox import free_port
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-INSTALLED = ROOT / ".cache" / "rotel"
-AGENT = INSTALLED / "rotel" / "rotel-agent"
+AGENT = CACHE / "rotel" / "rotel" / "rotel-agent"
 SPAN = re.compile(r"^Span #\d+$", re.MULTILINE)
 FIELD = re.compile(r"^\s*(Trace ID|Parent ID|ID|Name|Kind|Status code)\s*: (.*)$", re.MULTILINE)
 TIME = re.compile(r"^(Start|End) time: (\d+)$", re.MULTILINE)
@@ -27,18 +27,22 @@ ATTRIBUTE = re.compile(r"^     -> ([\w.]+): \w+\((.*)\)$", re.MULTILINE)
 @cache
 def problem() -> str:
     """Return why rotel cannot be run here, empty if it can; installs it on first use."""
-    if not AGENT.exists():
-        requirements = ROOT / "requirements" / "rotel.txt"
-        command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps"]
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "--target", INSTALLED, "-r", requirements],
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode:
-            return "rotel cannot be installed here"
+    try:
+        built("rotel", _install)
+    except subprocess.CalledProcessError:
+        return "rotel cannot be installed here"
     started = subprocess.run([AGENT, "--version"], capture_output=True, check=False)
     return "" if started.returncode == 0 else "rotel does not run on this machine"
+
+
+def _install(folder: Path) -> None:
+    requirements = ROOT / "requirements" / "rotel.txt"
+    command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps"]
+    subprocess.run(
+        [sys.executable, "-m", *command, "--target", folder, "-r", requirements],
+        capture_output=True,
+        check=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,16 @@ def test_that_passes():
     pass
 """
 
+ENDS = """
+import os
+
+def test_that_ends():
+    os._exit(1)
+
+def test_that_passes():
+    pass
+"""
+
 FAILS_ONCE = """
 from pathlib import Path
 
@@ -34,6 +45,12 @@ def test_that_fails_once():
 def test_that_passes():
     pass
 """
+
+
+@pytest.fixture(autouse=True)
+def _without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its import is most of what a run of two tests costs."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
 
 
 def test_hanging_test_fails_by_its_name_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -61,7 +78,9 @@ def test_every_test_has_a_limit(pytestconfig: pytest.Config) -> None:
 def test_what_failed_is_run_once_more_alone(tmp_path: Path) -> None:
     """A second success is a success, and the closing line shows both runs."""
     (tmp_path / "test_it.py").write_text(FAILS_ONCE)
-    outcome = run_suite("name", Path(sys.prefix), [str(tmp_path)], cache=tmp_path / "cache")
+    outcome = run_suite(
+        "name", Path(sys.prefix), [str(tmp_path)], options=(), cache=tmp_path / "cache"
+    )
     assert outcome.passed
     first, again = outcome.closing.split("; once more, alone: ")
     assert first.startswith("1 failed, 1 passed")
@@ -71,7 +90,9 @@ def test_what_failed_is_run_once_more_alone(tmp_path: Path) -> None:
 def test_what_fails_twice_fails(tmp_path: Path) -> None:
     """The second run decides."""
     (tmp_path / "test_it.py").write_text("def test_it():\n    assert False\n")
-    outcome = run_suite("name", Path(sys.prefix), [str(tmp_path)], cache=tmp_path / "cache")
+    outcome = run_suite(
+        "name", Path(sys.prefix), [str(tmp_path)], options=(), cache=tmp_path / "cache"
+    )
     assert not outcome.passed
 
 
@@ -79,12 +100,23 @@ def test_run_that_ends_early_is_a_failure(tmp_path: Path) -> None:
     """A list of failures that an earlier run left does not stand in for this one's."""
     test, cache = tmp_path / "test_it.py", tmp_path / "cache"
     test.write_text("def test_it():\n    assert False\n")
-    run_suite("name", Path(sys.prefix), [str(tmp_path)], cache=cache)
+    run_suite("name", Path(sys.prefix), [str(tmp_path)], options=(), cache=cache)
     test.write_text("import os\ndef test_it():\n    pass\ndef test_end():\n    os._exit(1)\n")
-    outcome = run_suite("name", Path(sys.prefix), [str(tmp_path)], cache=cache)
+    outcome = run_suite("name", Path(sys.prefix), [str(tmp_path)], options=(), cache=cache)
     assert not outcome.passed
     assert outcome.closing.startswith("ended without a closing line in ")
     assert "test_it.py" in outcome.closing
+
+
+def test_test_that_ends_its_worker_fails_by_its_name(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Tests run side by side, so the others go on."""
+    (tmp_path / "test_it.py").write_text(ENDS)
+    run_suite("name", Path(sys.prefix), [str(tmp_path)], cache=tmp_path / "cache")
+    first, _, _ = capfd.readouterr().out.partition("once more what failed")
+    assert re.search(r"^FAILED \S+::test_that_ends$", first, re.MULTILINE)
+    assert "1 passed in" in closing_line(first)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.build_cache import locked
+
 ROOT = Path(__file__).parents[3]
 FUNCTIONS = ROOT / "tests" / "functions" / "runtimes"
-BUILT = ROOT / ".cache" / "runtimes"
 BUILD_S = 600
 
 NODE_CLIENT = "aws-lambda-ric@3.3.0"
@@ -41,23 +42,24 @@ def python() -> Settings:
 def node() -> Settings:
     """Install aws-lambda-ric, which compiles a part of itself."""
     [found, npm] = _tools("node", "npm")
-    folder = BUILT / "node"
-    client = folder / "node_modules" / "aws-lambda-ric"
-    if not (client / "dist" / "rapid-client.node").is_file():
-        _fetch(npm, "install", "--no-save", "--prefix", folder, NODE_CLIENT, within=FUNCTIONS)
+    with locked("runtimes/node") as folder:
+        client = folder / "node_modules" / "aws-lambda-ric"
+        if not (client / "dist" / "rapid-client.node").is_file():
+            _fetch(npm, "install", "--no-save", "--prefix", folder, NODE_CLIENT, within=FUNCTIONS)
     command = (found, str(client / "bin" / "index.mjs"), "app.handler")
     return {"code": FUNCTIONS, "handler": "app.handler", "runtime": command}
 
 
 def java() -> Settings:
     """Fetch the runtime interface client, compile the function."""
-    source, folder = FUNCTIONS / "java", BUILT / "java"
+    source, files = FUNCTIONS / "java", sorted((FUNCTIONS / "java" / "function").glob("*.java"))
     [found, javac, mvn] = _tools("java", "javac", "mvn")
-    jars = f"-DoutputDirectory={folder / 'jars'}"
-    _fetch(mvn, "--quiet", "--batch-mode", "dependency:copy-dependencies", jars, within=source)
-    path = f"{folder / 'classes'}:{folder / 'jars'}/*"
-    files = sorted((source / "function").glob("*.java"))
-    _build(javac, "-d", folder / "classes", "-cp", path, *files, within=source)
+    with locked("runtimes/java") as folder:
+        copy = ("dependency:copy-dependencies", f"-DoutputDirectory={folder / 'jars'}")
+        with locked("maven"):  # of the repository in the home directory
+            _fetch(mvn, "--quiet", "--batch-mode", *copy, within=source)
+        path = f"{folder / 'classes'}:{folder / 'jars'}/*"
+        _build(javac, "-d", folder / "classes", "-cp", path, *files, within=source)
     handler = "function.Handler"
     command = (found, *JAVA_OPTIONS, "-cp", path, JAVA_CLIENT, handler)
     return {"code": folder, "handler": handler, "runtime": command}
@@ -65,19 +67,22 @@ def java() -> Settings:
 
 def go() -> Settings:
     """Build with aws-lambda-go."""
-    source, built = FUNCTIONS / "go", BUILT / "go" / "bootstrap"
+    source = FUNCTIONS / "go"
     [found] = _tools("go")
-    _fetch(found, "mod", "download", within=source)
-    _build(found, "build", "-buildvcs=false", "-o", built, ".", within=source)
+    with locked("runtimes/go") as folder:
+        built = folder / "bootstrap"
+        _fetch(found, "mod", "download", within=source)
+        _build(found, "build", "-buildvcs=false", "-o", built, ".", within=source)
     return _alone(built)
 
 
 def rust() -> Settings:
     """Build with lambda_runtime."""
-    source, target = FUNCTIONS / "rust", BUILT / "rust"
+    source = FUNCTIONS / "rust"
     [cargo] = _tools("cargo")
-    _fetch(cargo, "fetch", "--quiet", within=source)
-    _build(cargo, "build", "--quiet", "--target-dir", target, within=source)
+    with locked("runtimes/rust") as target:
+        _fetch(cargo, "fetch", "--quiet", within=source)
+        _build(cargo, "build", "--quiet", "--target-dir", target, within=source)
     return _alone(target / "debug" / "function")
 
 
