@@ -67,7 +67,7 @@ class Api:
         self._answer(eventType="SHUTDOWN", shutdownReason="spindown", deadlineMs=deadline_ms)
 
     def deliver(self, batch: bytes) -> None:
-        """Post telemetry to whoever subscribed last; nobody: nothing."""
+        """Post telemetry to the last subscriber, if there is one."""
         if not self._listener:
             return
         if self._delivery is None:
@@ -94,8 +94,12 @@ class Api:
         match seen.path.split("/"):
             case [*_, "register"]:
                 self.registered.put(seen)
-                told = {"functionName": "function", "functionVersion": "$LATEST", "handler": "h.h"}
-                return b"Lambda-Extension-Identifier: 1\r\n", json.dumps(told).encode()
+                context = {
+                    "functionName": "function",
+                    "functionVersion": "$LATEST",
+                    "handler": "h.h",
+                }
+                return b"Lambda-Extension-Identifier: 1\r\n", json.dumps(context).encode()
             case [*_, "telemetry"]:
                 self._listener = json.loads(seen.body)["destination"]["URI"]
                 return b"", b'"OK"'

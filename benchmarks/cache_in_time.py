@@ -34,7 +34,7 @@ class CountingSource:
         return {"Parameter": _parameter(str(call.arguments["Name"]))}
 
     def session_tokens(self) -> tuple[str, ...]:
-        """Return none: nobody is asked for a token here."""
+        """Return none: no token is asked for here."""
         return ()
 
 

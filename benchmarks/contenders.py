@@ -79,7 +79,7 @@ def bare_ms(flags: Sequence[str] = FLAGS) -> float:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 

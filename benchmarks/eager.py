@@ -2,7 +2,7 @@
 
 It takes part in the life cycle and does nothing with what it hears, so it is the lower bound of
 an extension that is written the usual way. With the word `hold` it waits in each invocation for
-platform.runtimeDone, as whoever exports within the invocation must. Run as a script, not imported.
+platform.runtimeDone, as an exporter within the invocation must. Run as a script, not imported.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def share_of(memory_mb: int) -> float:
 
 
 class Share:
-    """A control group with a quota; whoever is put into it stays there for life."""
+    """A control group with a quota; a process that is put into it stays there for life."""
 
     def __init__(self, share: float) -> None:
         self._share = share

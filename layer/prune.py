@@ -1,6 +1,6 @@
 """Removes from the installed packages what the extension never reads.
 
-The lists are by name, so that whoever misses a file finds the line that took it; the smoke test
+The lists are by name, so a search for a missing file finds the line that took it; the smoke test
 runs both jobs on the pruned tree.
 """
 

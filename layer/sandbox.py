@@ -35,7 +35,7 @@ GETS = {
 }
 """What the function asks the cache for, and what is in the answer."""
 
-_TOKEN = "a-session-token"  # of nobody
+_TOKEN = "a-session-token"  # of no account
 _AWS: dict[str, dict[str, Any]] = {
     "AmazonSSM.GetParameter": {
         "Parameter": {"Name": "/tried/out", "Type": "String", "Value": "a parameter", "Version": 1}

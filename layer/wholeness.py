@@ -27,7 +27,7 @@ def check_wholeness(layer: Layer) -> Iterator[Verdict]:
         if name.startswith(_PROGRAMS) and not file.is_program:
             yield error(f"{name} may not be run by everybody: chmod 755")
     if MANIFEST not in layer.files:
-        yield warning(f"{MANIFEST} is missing: what else is cannot be told")
+        yield warning(f"{MANIFEST} is missing: what else is, is unknown")
         return
     yield from _compare(layer)
 

@@ -110,7 +110,7 @@ def _print(line: str) -> None:
         sys.stdout.buffer.write(f"{line}\n".encode(errors="replace"))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Who reads has seen enough, as `head` has; nobody must trip over that any more.
+        # Who reads has seen enough, as `head` has; nothing must fail because of that any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""What the caller of an invocation is told."""
+"""What the caller of an invocation gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong, told to the user, to the sandbox, or to a caller of an API."""
+"""What can go wrong, reported to the user, to the sandbox, or to a caller of an API."""
 
 from __future__ import annotations
 

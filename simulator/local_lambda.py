@@ -33,7 +33,7 @@ class LocalLambda:
     """One function with at most one sandbox at a time; an async context manager.
 
     Attributes:
-        events: Every Telemetry API event in order of emission, whoever subscribed to it.
+        events: Every Telemetry API event in order of emission, whatever was subscribed to.
         exits: How each process of each sandbox ended, in that order.
     """
 

@@ -28,7 +28,7 @@ class Fault:
 
     status: int = 400
     code: str = ""
-    message: str = "told by the fake"
+    message: str = "from the fake"
     body: bytes | None = None
 
 
@@ -142,7 +142,7 @@ class FakeAws:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
-        status, body = _told(fault) if fault else self._answer(asked)
+        status, body = _answered(fault) if fault else self._answer(asked)
         return web.Response(
             status=status,
             body=body,
@@ -160,7 +160,7 @@ class FakeAws:
             "GetSecretValue": self._get_secret_value,
         }[asked.operation](asked.arguments)
         if isinstance(answer, Fault):
-            return _told(answer)
+            return _answered(answer)
         return 200, json.dumps(answer).encode()
 
     def _get_parameter(self, asked: dict[str, Any]) -> object:
@@ -203,7 +203,7 @@ class FakeAws:
         return found
 
 
-def _told(fault: Fault) -> tuple[int, bytes]:
+def _answered(fault: Fault) -> tuple[int, bytes]:
     if fault.body is not None:
         return fault.status, fault.body
     return fault.status, json.dumps({"__type": fault.code, "message": fault.message}).encode()

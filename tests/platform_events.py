@@ -43,23 +43,23 @@ def init(
     begin: float, seconds: float, *, kind: str = "on-demand", phase: str = "init"
 ) -> list[JsonEvent]:
     """Return the three events of an initialization."""
-    told = {"initializationType": kind, "phase": phase}
+    fields = {"initializationType": kind, "phase": phase}
     end = begin + seconds
     return [
         platform(
-            "initStart", begin, **told, functionName="shop", instanceId="2026/01/01/[$LATEST]a"
+            "initStart", begin, **fields, functionName="shop", instanceId="2026/01/01/[$LATEST]a"
         ),
-        platform("initRuntimeDone", end, **told, status="success"),
+        platform("initRuntimeDone", end, **fields, status="success"),
         platform(
-            "initReport", end, **told, status="success", metrics={"durationMs": seconds * 1000}
+            "initReport", end, **fields, status="success", metrics={"durationMs": seconds * 1000}
         ),
     ]
 
 
 def start(request_id: str, seconds: float, *, traced: bool = True) -> JsonEvent:
     """Return the beginning of an invocation."""
-    told = {"tracing": TRACING} if traced else {}
-    return platform("start", seconds, requestId=request_id, version="$LATEST", **told)
+    fields = {"tracing": TRACING} if traced else {}
+    return platform("start", seconds, requestId=request_id, version="$LATEST", **fields)
 
 
 def done(request_id: str, seconds: float, *, status: str = "success", **more: Any) -> JsonEvent:

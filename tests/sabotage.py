@@ -35,7 +35,7 @@ SECRET = "text-that-no-line-may-repeat"
 __all__ = [
     "be_patient",
     "be_patient_at_shutdown",
-    "break_room",
+    "break_module",
     "follow_clock",
     "forbid_import",
     "forbid_writing",
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-def break_room(place: str, *, times: int | None = None, error: str = "RuntimeError") -> None:
+def break_module(place: str, *, times: int | None = None, error: str = "RuntimeError") -> None:
     """Let what is at `place` raise, always or the first few times."""
     owner, name = _find(place)
     works, calls = getattr(owner, name), count()

@@ -20,7 +20,7 @@ from tests.launchers import Launch, patient
 
 FUNCTIONS = Path(__file__).parent / "functions"
 LOWEST_PORT, EPHEMERAL_PORTS = 10_000, 32_768
-"""Between them lie ports that Linux gives to nobody who does not ask for one by its number."""
+"""Between them lie ports that Linux gives only to programs that ask for one by its number."""
 
 GENEROUS: Mapping[str, Any] = {
     "timeout_s": 60.0,
@@ -30,7 +30,7 @@ GENEROUS: Mapping[str, Any] = {
 """Limits that nothing reaches, however slow the machine is; a test of a limit sets its own."""
 
 FAREWELL = "telemetry"
-"""The message of the line that job 1 writes at SHUTDOWN."""
+"""The message of the line that telemetry writes at SHUTDOWN."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Stage:
         return [str(line["cause"]) for line in self.own_lines if "cause" in line]
 
     @property
-    def told(self) -> Counter[str]:
+    def final_counts(self) -> Counter[str]:
         """The counts in the SHUTDOWN lines of all sandboxes together."""
         counts: Counter[str] = Counter()
         for line in self.own_lines:
@@ -70,17 +70,23 @@ class Stage:
 
     @property
     def lost(self) -> Counter[str]:
-        """What will never arrive, by reason, as the SHUTDOWN lines tell it."""
+        """What will never arrive, by reason, as the SHUTDOWN lines report it."""
         reasons = ("dropped.", "faults.", "unsent")
-        told = self.told
-        return Counter({key: told[key] for key in told if key.startswith(reasons) and told[key]})
+        final_counts = self.final_counts
+        return Counter(
+            {
+                key: final_counts[key]
+                for key in final_counts
+                if key.startswith(reasons) and final_counts[key]
+            }
+        )
 
 
 def free_port() -> int:
-    """Return a port nobody listens on.
+    """Return a port without a listener.
 
-    None of those that the kernel hands out: it may give one that was just let go to the next who
-    asks for any.
+    None of those that the kernel hands out: it may give one that was just let go to the next
+    process that asks for any.
     """
     while True:
         port = LOWEST_PORT + int.from_bytes(os.urandom(2)) % (EPHEMERAL_PORTS - LOWEST_PORT)

@@ -19,17 +19,17 @@ def _lines(span: ReadableSpan) -> Iterable[str]:
     context = span.get_span_context()
     assert context is not None
     status = span.status
-    told = f" {status.description!r}" if status.description else ""
+    text = f" {status.description!r}" if status.description else ""
     parent = f" under {_id(span.parent.span_id)}" if span.parent else ""
     yield (
         f"{span.name}  {_at(span.start_time)} to {_at(span.end_time)}"
-        f"  {span.kind.name} {status.status_code.name}{told}"
+        f"  {span.kind.name} {status.status_code.name}{text}"
     )
     yield f"  {context.trace_id:032x} {_id(context.span_id)}{parent}"
     yield from (f"  {name} = {value!r}" for name, value in (span.attributes or {}).items())
     for event in span.events:
-        told = " ".join(f"{name}={value!r}" for name, value in (event.attributes or {}).items())
-        yield f"  * {_at(event.timestamp)} {event.name} {told}"
+        text = " ".join(f"{name}={value!r}" for name, value in (event.attributes or {}).items())
+        yield f"  * {_at(event.timestamp)} {event.name} {text}"
     if span.dropped_events:
         yield f"  * and {span.dropped_events} more"
     yield from (

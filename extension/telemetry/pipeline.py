@@ -179,9 +179,9 @@ class Pipeline:
     def _feed_line(self, line: LogLine) -> list[Finished]:
         if is_own(line):
             return []
-        told = self._cut_lines.clean(line.record, stream=line.stream)
-        if told is not line.record:
-            line = replace(line, record=told)
+        clean = self._cut_lines.clean(line.record, stream=line.stream)
+        if clean is not line.record:
+            line = replace(line, record=clean)
         record = redact_record(read_record(line, knows=self._assembler.requests.find), self._redact)
         if record.leaks:
             self._health.leaks += 1

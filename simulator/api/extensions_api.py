@@ -110,7 +110,7 @@ def identifier_of(request: web.Request) -> str:
 
 
 def unknown_extension(identifier: str) -> ApiError:
-    """Return the refusal for an identifier nobody was given."""
+    """Return the refusal for an unknown identifier."""
     return ApiError("Extension.UnknownExtensionIdentifier", f"Unknown extension {identifier}")
 
 

@@ -115,7 +115,7 @@ class LocalAws:
 @asynccontextmanager
 async def _running(command: Sequence[str], *, deadline_s: float) -> AsyncIterator[str]:
     """Run the server in a process group of its own; yields the URL that it prints when ready."""
-    # A file never fills up like a pipe that nobody reads, and keeps the last words of a crash.
+    # A file never fills up like a pipe that is not read, and keeps the last words of a crash.
     with tempfile.TemporaryFile() as output:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -1,6 +1,6 @@
 """A reverse proxy that notes every AWS call it forwards, and changes no byte of it.
 
-A call is noted before its caller has the answer: whoever holds an answer can rely on the count.
+A call is noted before its caller has the answer: a caller that has an answer can rely on the count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from multidict import CIMultiDictProxy
 
-# Of one connection, not of the message (RFC 9110, 7.6.1); aiohttp sets the length anew.
+# Of one connection, not of the message (RFC 9110, 7.6.1); aiohttp sets the length itself.
 _HOP_BY_HOP = ("Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length")
 # How long the end waits for unfinished answers; aiohttp reads 0 as for ever.
 _FAREWELL_S = 0.05

@@ -95,7 +95,7 @@ def trace_ids(events: Iterable[Event]) -> dict[str, str]:
 def undelivered(extension_lines: Iterable[str]) -> int | None:
     """How many items never got away, by what the extension sums up at each SHUTDOWN.
 
-    None when it summed up nothing: then nobody knows.
+    None when it summed up nothing: then it is unknown.
     """
     sums = [json.loads(line) for line in extension_lines if '"message": "telemetry"' in line]
     if not sums:

@@ -1,7 +1,7 @@
 """Traces as waterfalls, and GETs as a table, for a terminal of 100 columns.
 
-The rule of this room: values in, rich Text out; nothing is read, printed or timed.
-Whoever prints decides about colour (rich's console honours NO_COLOR and a missing terminal).
+The rule of this module: values in, rich Text out; nothing is read, printed or timed.
+The caller prints, and decides about colour (rich's console honours NO_COLOR and a missing tty).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OTLP requests in protobuf → the values of `simulator.otlp`.
 
-The rule of this room: nothing of the sender is used, only the official message definitions.
+The rule of this module: nothing of the sender is used, only the official message definitions.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class Raw:
                 transport.abort()
             else:
                 transport.close()
-        # aiohttp wants a response; on the closed connection nobody sees it.
+        # aiohttp wants a response; on the closed connection it is not seen.
         return web.Response()
 
 

@@ -1,6 +1,6 @@
 """The time axis of a picture: where a moment lies, in percent of its width, and round ticks.
 
-The rule of this room and of all its neighbours but the recorder and the tap: values in, values out.
+The rule of this package, but for the recorder and the tap: values in, values out.
 """
 
 from __future__ import annotations

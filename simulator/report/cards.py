@@ -71,7 +71,7 @@ def build_card(trace: Trace, *, payloads: Mapping[str, str]) -> Card:
     }
     loose = [record_moment(log, axis=axis) for log in trace.logs if log.span_id not in logs]
     gets = tuple(get_moment(get, axis=axis) for get in trace.gets)
-    told = [*(moment for moments in logs.values() for moment in moments), *loose, *gets]
+    parts = [*(moment for moments in logs.values() for moment in moments), *loose, *gets]
     invocations = trace.invocations
     deciding = invocations or trace.spans[:1]
     return Card(
@@ -87,7 +87,7 @@ def build_card(trace: Trace, *, payloads: Mapping[str, str]) -> Card:
         took=duration(axis.total_ns),
         axis=axis,
         rows=tuple(_rows(trace.spans, marks=logs, gets=gets, axis=axis)),
-        moments=tuple(sorted(told, key=_by_time)),
+        moments=tuple(sorted(parts, key=_by_time)),
     )
 
 
@@ -146,9 +146,9 @@ def _numbers(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def _each(told: Iterable[str]) -> str:
-    """What is told of several invocations, the same only once."""
-    return ", ".join(dict.fromkeys(told))
+def _each(parts: Iterable[str]) -> str:
+    """The parts of several invocations, the same only once."""
+    return ", ".join(dict.fromkeys(parts))
 
 
 def _payload(span: Span, payloads: Mapping[str, str]) -> str:
@@ -163,5 +163,5 @@ def _cache(trace: Trace) -> Iterator[tuple[int, str, str]]:
 
 
 def _by_time(moment: Moment) -> tuple[int, bool]:
-    """Within a millisecond nobody knows the order, but what is raised ends an invocation."""
+    """Within a millisecond the order is unknown, but what is raised ends an invocation."""
     return moment.time_ns, moment.tag == "EXCEPTION"

@@ -1,4 +1,4 @@
-"""The picture of a run as a file; what only this machine knows is not told in it."""
+"""The picture of a run as a file; what only this machine knows is not in it."""
 
 from __future__ import annotations
 

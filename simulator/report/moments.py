@@ -17,13 +17,13 @@ Tone = Literal["plain", "warn", "error", "hit", "miss", "stale"]
 Fields = tuple[tuple[str, str], ...]
 
 _OK = 200
-_INVOCATION_ID = "faas.invocation_id"  # told by the card already
+_INVOCATION_ID = "faas.invocation_id"  # on the card already
 _LONGEST_FIRST = 240  # characters; the list stays one, whatever a function prints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """Something that is marked on the axis and told in the list beside it.
+    """Something that is marked on the axis and described in the list beside it.
 
     `left` and `width` in percent of the axis; the list shows `first` and unfolds `rest`.
     """

@@ -135,12 +135,12 @@ def _segments(spans: Sequence[Span], *, axis: Axis) -> Iterator[Segment]:
         half, middle = (len(number) + 0.5) * _DIGIT_WIDTH / 2, bar.left + bar.width / 2
         shows_label = bool(number) and middle - half >= free_from
         free_from = middle + half if shows_label else free_from
-        told = f"{span.name}, {duration(span.end_ns - span.start_ns)}", failure_of(span)
+        parts = f"{span.name}, {duration(span.end_ns - span.start_ns)}", failure_of(span)
         yield Segment(
             bar=bar,
             kind=kind,
             failed=bool(failure_of(span)),
             trace_id=span.trace_id,
-            title=", ".join(filter(None, told)),
+            title=", ".join(filter(None, parts)),
             label=number if shows_label else "",
         )

@@ -1,6 +1,6 @@
 """The picture of a run: spans, log records and GETs → one self-contained HTML page.
 
-The rule of this room: values in, text out. The page needs no network and runs no script; the
+The rule of this module: values in, text out. The page needs no network and runs no script; the
 template engine escapes every text.
 """
 

@@ -35,8 +35,8 @@ def failure_of(span: Span) -> str:
     if span.status != "ERROR":
         return ""
     # A dictionary as an ordered set: a timeout's type and message are the same word.
-    told = dict.fromkeys((attribute(span, "error.type"), span.status_message))
-    return ": ".join(filter(None, told)) or "error"
+    parts = dict.fromkeys((attribute(span, "error.type"), span.status_message))
+    return ": ".join(filter(None, parts)) or "error"
 
 
 def verdict_of(span: Span) -> str:
@@ -46,8 +46,8 @@ def verdict_of(span: Span) -> str:
         return status or "success"
     # The runtime calls it a success to have reported what the handler has raised.
     ending = "error" if status in ("", "success") else status
-    told = dict.fromkeys((ending, attribute(span, "error.type")))
-    return " ".join(filter(None, told))
+    parts = dict.fromkeys((ending, attribute(span, "error.type")))
+    return " ".join(filter(None, parts))
 
 
 def facts_of(spans: Iterable[Span]) -> Iterator[str]:

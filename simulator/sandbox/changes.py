@@ -1,4 +1,4 @@
-"""Waiting for a condition over shared state: whoever changes the state says so."""
+"""Waiting for a condition over shared state: a change of the state is announced."""
 
 from __future__ import annotations
 

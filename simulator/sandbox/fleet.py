@@ -83,7 +83,7 @@ class Fleet:
             process.drain()
 
     def begin_count(self) -> None:
-        """Count anew what each process prints."""
+        """Reset the count of what each process prints."""
         for process in self.processes:
             process.printed_bytes = 0
 

@@ -44,7 +44,7 @@ class ManagedRuntime:
         self._changes.notify()
 
     def abandon(self, invocation: Invocation) -> None:
-        """Forget an invocation whose time is up; a late answer is told so."""
+        """Forget an invocation whose time is up; a late answer is refused."""
         self._timed_out.add(invocation.request_id)
         self._running.pop(invocation.request_id, None)
         if invocation in self._queue:

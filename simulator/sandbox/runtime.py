@@ -50,7 +50,7 @@ class Runtime:
 
     @property
     def waits_for_restore(self) -> bool:
-        """Whether it asked to be told when the snapshot has been restored."""
+        """Whether it asked to learn when the snapshot has been restored."""
         return self.state == "RestoreReady"
 
     def release(self, invocation: Invocation | None) -> None:

@@ -1,6 +1,6 @@
 """One sandbox: its processes, what the platform knows of them, and the work it does.
 
-How it begins and ends is told in `initialization` and `shutdown`.
+How it begins and ends is in `initialization` and `shutdown`.
 """
 
 from __future__ import annotations

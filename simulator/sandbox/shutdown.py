@@ -27,7 +27,7 @@ async def shut_down(sandbox: Sandbox, reason: Reason) -> None:
     sandbox.is_shutting_down = True
     sandbox.thaw()
     try:
-        if sandbox.registry.extensions:  # without extensions nobody gets any time
+        if sandbox.registry.extensions:  # without extensions there is no time for it
             await _end_in_order(sandbox, reason)
     finally:
         await asyncio.shield(_destroy(sandbox))

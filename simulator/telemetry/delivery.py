@@ -1,6 +1,6 @@
 """From an event to the listener of one subscriber: batched, sent, sent again, dropped.
 
-Rule of the room: nothing leaves while the sandbox is frozen.
+Rule of the module: nothing leaves while the sandbox is frozen.
 """
 
 from __future__ import annotations

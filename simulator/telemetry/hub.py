@@ -93,7 +93,7 @@ class TelemetryHub:
         )
 
     def close_subscriptions(self) -> None:
-        """Refuse new subscribers: the init is over, so nobody needs the past any more."""
+        """Refuse new subscribers: the init is over, so the past is not needed any more."""
         self._is_open = False
         self._history.clear()
 

@@ -1,6 +1,6 @@
 """Two ways to bring a batch of events to a listener: HTTP and TCP.
 
-Nobody looks up the name in a destination: listeners are on loopback.
+The name in a destination is not looked up: listeners are on loopback.
 """
 
 from __future__ import annotations

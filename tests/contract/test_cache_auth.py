@@ -164,7 +164,7 @@ async def test_container_endpoint_without_a_token(serve: Serve, token: object) -
 
 
 async def test_credentials_are_renewed_before_they_expire(serve: Serve) -> None:
-    """Nothing is fetched before the first call, then anew when five minutes are left."""
+    """Nothing is fetched before the first call, then again when five minutes are left."""
     soon = datetime.fromtimestamp(SystemClock().now().wall_ns / NS_PER_S + 300, UTC)
     async with CredentialsEndpoint(
         token="t", authorization="container-authorization", expires=soon.isoformat()

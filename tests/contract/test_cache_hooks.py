@@ -16,13 +16,13 @@ from tests.fake_aws import (
 from tests.running_cache import GET_BY_PATH, RunningCache
 
 
-async def test_values_are_told_to_the_redactor(aws: FakeAws, serve: Serve) -> None:
+async def test_values_are_reported_to_the_redactor(aws: FakeAws, serve: Serve) -> None:
     """Every value that arrives, and whether it is a secret."""
     cache = await serve(DISPATCH_CACHE_BATCH="on")
-    told: list[tuple[str, str | bytes, bool]] = []
+    reported: list[tuple[str, str | bytes, bool]] = []
 
     def note(name: str, value: str | bytes, *, secure: bool) -> None:
-        told.append((name, value, secure))
+        reported.append((name, value, secure))
 
     cache.parameters.hooks.on_value = note
     aws.put_secret("bin", "", SecretBinary=base64.b64encode(b"\x01").decode())
@@ -34,7 +34,7 @@ async def test_values_are_told_to_the_redactor(aws: FakeAws, serve: Serve) -> No
     await cache.secret("secretId=n")
     await cache.secret("secretId=bin")
     await cache.get(f"{GET_BY_PATH}?path=/a&withDecryption=true")
-    assert told == [
+    assert reported == [
         ("/a/b", "v", False),
         ("/a/secure", "Y2lwaGVydGV4dA==", False),
         ("/a/secure", "plaintext", True),
@@ -45,7 +45,7 @@ async def test_values_are_told_to_the_redactor(aws: FakeAws, serve: Serve) -> No
     ]
 
 
-async def test_upstream_calls_are_told(aws: FakeAws, cache: RunningCache) -> None:
+async def test_upstream_calls_are_reported(aws: FakeAws, cache: RunningCache) -> None:
     """One record a call: operation, name, times, attempts, throttles, outcome, traceparent."""
     calls: list[CompletedCall] = []
     cache.parameters.hooks.on_upstream_call = calls.append
@@ -73,7 +73,7 @@ async def test_upstream_calls_are_told(aws: FakeAws, cache: RunningCache) -> Non
     )
 
 
-async def test_answers_are_told(aws: FakeAws, cache: RunningCache) -> None:
+async def test_answers_are_reported(aws: FakeAws, cache: RunningCache) -> None:
     """How each GET was answered, with the age of what it got."""
     answers: list[tuple[Result, float]] = []
 
@@ -100,7 +100,7 @@ async def test_answers_are_told(aws: FakeAws, cache: RunningCache) -> None:
 
 
 async def test_hook_that_fails_harms_nobody(aws: FakeAws, cache: RunningCache) -> None:
-    """Another room's fault is one log line; the caller gets the value."""
+    """A fault of the callback is one log line; the caller gets the value."""
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret words")

@@ -17,7 +17,7 @@ HEAD = "Host: localhost\r\nConnection: close\r\n"
 
 @pytest.fixture
 async def attacked(aws: FakeAws, caplog: pytest.LogCaptureFixture) -> AsyncIterator[RunningCache]:
-    """A cache that must still answer when the attack is over, with no error or traceback told."""
+    """A cache that must still answer when the attack is over, with no error or traceback logged."""
     environ = aws.environment | {"PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL": "DEBUG"}
     async with RunningCache(environ) as cache:
         yield cache
@@ -151,7 +151,7 @@ async def test_half_sent_body_of_a_refused_request(attacked: RunningCache) -> No
 
 
 async def test_compressed_bodies_are_not_unpacked(attacked: RunningCache) -> None:
-    """A bomb in a body that nobody reads does nothing."""
+    """A bomb in a body that is not read does nothing."""
     more = "Content-Length: 20\r\nContent-Encoding: gzip\r\n"
     request = _get(GET_SECRET, attacked, more).replace(b"GET", b"POST", 1) + b"\x1f\x8b" + bytes(18)
     assert b" 4" in (await attacked.send_raw(request))[:10]
@@ -174,7 +174,7 @@ async def test_five_hundred_connections_at_once(attacked: RunningCache) -> None:
 
 
 async def test_a_thousand_idle_connections_make_room(attacked: RunningCache) -> None:
-    """Whoever stalls loses the connection when others need it; a request is always served."""
+    """A client that stalls loses its connection when others need it; a request is always served."""
     stalled = []
     for _ in range(700):
         reader, writer = await asyncio.open_connection(attacked.host, attacked.port)
@@ -200,7 +200,7 @@ async def test_connections_reset_in_the_middle(attacked: RunningCache) -> None:
 
 
 async def test_many_tokens_and_hosts_in_one_request(attacked: RunningCache) -> None:
-    """The first of a repeated header counts; a wrong one is not mended by a good one."""
+    """The first of a repeated header counts; a good one does not make up for a wrong one."""
     more = f"{TOKEN_HEADER}: second\r\nHost: evil.com\r\n"
     request = _get(f"{GET_SECRET}?secretId=n", attacked, more)
     assert (await attacked.send_raw(request))[9:12] in {b"200", b"400"}

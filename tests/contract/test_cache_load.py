@@ -1,4 +1,4 @@
-"""Load: callers are queued, not refused, and a hit needs nobody but the cache."""
+"""Load: callers are queued, not refused, and a hit needs nothing but the cache."""
 
 from __future__ import annotations
 

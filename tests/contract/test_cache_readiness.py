@@ -67,7 +67,7 @@ async def test_request_before_the_clients_exist_is_held(aws: FakeAws) -> None:
 
 
 async def test_first_get_opens_the_clients_by_itself(serve: Serve) -> None:
-    """Whoever came for telemetry alone pays for the clients at the first GET."""
+    """A telemetry-only function pays for the clients at the first GET."""
     cache = await serve(opened=False)
     assert (await cache.secret("secretId=n")).status == 200
 

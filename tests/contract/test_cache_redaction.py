@@ -110,23 +110,23 @@ async def test_a_reference_to_a_secret_hides_the_secret_alone(aws: FakeAws, serv
     cache = await serve()
     redactor = redactor_of(cache, most_loose=10)
     name = "/aws/reference/secretsmanager/prod/db"
-    told = {
+    upstream = {
         "ARN": "arn:aws:secretsmanager:eu-central-1:1:secret:prod/db-AbCdEf",
         "name": "prod/db/x",
         "versionId": "EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE",
         "createdDate": "Nov 27, 2026",
     }
     secret = json.dumps({"password": password(1), "name": "shop"})
-    raw = json.dumps({**told, "secretString": secret})
+    raw = json.dumps({**upstream, "secretString": secret})
     aws.put_parameter(name, secret, Type="SecureString", SourceResult=raw)
-    binary = json.dumps({**told, "secretBinary": "gIGCg4SFhoeIiYqLjI2Ojw=="})
+    binary = json.dumps({**upstream, "secretBinary": "gIGCg4SFhoeIiYqLjI2Ojw=="})
     aws.put_parameter(f"{name}/binary", None, Type="SecureString", SourceResult=binary)
     del aws.parameters[f"{name}/binary"]["Value"]
     for each in (name, f"{name}/binary"):
         await cache.parameter(f"name={each}&withDecryption=true")
     assert redactor.redact(password(1)).names == (name,)
     assert redactor.redact("gIGCg4SFhoeIiYqLjI2Ojw==").names == (f"{name}/binary",)
-    for text in told.values():
+    for text in upstream.values():
         assert redactor.redact(f"using {text}").text == f"using {text}"
 
 

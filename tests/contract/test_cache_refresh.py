@@ -47,7 +47,7 @@ async def test_failure_of_a_flight_goes_to_all(aws: FakeAws, cache: RunningCache
 
 
 async def test_first_caller_may_leave(aws: FakeAws, cache: RunningCache) -> None:
-    """A disconnect of the one that began the flight harms nobody, and the value is kept."""
+    """A disconnect of the one that began the flight harms no other, and the value is kept."""
     aws.hold()
     _, writer = await asyncio.open_connection(cache.host, cache.port)
     writer.write(

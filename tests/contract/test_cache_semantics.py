@@ -137,7 +137,7 @@ async def test_size_above_the_limit_is_limited(serve: Serve) -> None:
 
 
 async def test_recently_read_entry_survives(aws: FakeAws, serve: Serve) -> None:
-    """The one that was not *read* for longest makes room, not the one fetched first."""
+    """The one that was not *read* for longest is evicted, not the one fetched first."""
     cache = await serve(PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE="2")
     aws.put_secret("m", "m")
     await cache.parameter("name=/a/b")

@@ -39,7 +39,7 @@ async def test_stale_on_timeout(aws: FakeAws, serve: Serve) -> None:
 async def test_stale_when_nobody_answers_at_all(aws: FakeAws, cache: RunningCache) -> None:
     """A refused connection is trouble of the network, too."""
     await cache.secret("secretId=n")
-    await aws.__aexit__()  # nobody listens any more
+    await aws.__aexit__()  # connections are refused from here on
     cache.clock.advance(400)
     assert (await cache.secret("secretId=n")).cache == "STALE"
 

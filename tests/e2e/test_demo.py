@@ -156,7 +156,7 @@ async def test_help_explains() -> None:
 async def _demo(*arguments: str) -> AsyncIterator[Process]:
     """Run the demo in a process group of its own, as a shell does; it never outlives the test.
 
-    The cache's usual port is taken meanwhile, so that nobody else's extension is in the way.
+    The cache's usual port is taken meanwhile, so that no other extension is in the way.
     """
     with _taken(2773):
         process = await asyncio.create_subprocess_exec(
@@ -180,7 +180,7 @@ async def _demo(*arguments: str) -> AsyncIterator[Process]:
 
 @contextmanager
 def _taken(port: int) -> Iterator[None]:
-    """Listen on the port, unless somebody does so already."""
+    """Listen on the port, unless another process does so already."""
     with ExitStack() as stack:
         with suppress(OSError):
             stack.enter_context(socket.create_server(("127.0.0.1", port)))
@@ -188,7 +188,7 @@ def _taken(port: int) -> Iterator[None]:
 
 
 async def _read_until(demo: Process, word: str | None, started: set[tuple[int, int]]) -> str:
-    """Read up to the line that holds `word`, or all; note in `started` whom the demo starts."""
+    """Read up to the line that holds `word`, or all; note in `started` what the demo starts."""
     assert demo.stdout is not None
     text = ""
     while line := (await demo.stdout.readline()).decode():

@@ -121,9 +121,9 @@ async def test_a_reference_without_a_value(
     async with running(tmp_path / "fail", environment=environment, **python()) as stage:
         [answer] = await stage.invoke(PAYLOAD)
     assert answer.status == "error"
-    told = [json.loads(line.text) for line in stage.lines if "not resolved" in line.text]
-    assert {line["level"] for line in told} == {"ERROR"}
-    assert all(line["cause"].startswith("VALUE: ") and reason in line["cause"] for line in told)
+    lines = [json.loads(line.text) for line in stage.lines if "not resolved" in line.text]
+    assert {line["level"] for line in lines} == {"ERROR"}
+    assert all(line["cause"].startswith("VALUE: ") and reason in line["cause"] for line in lines)
     environment["DISPATCH_ENV_ON_ERROR"] = "keep"
     async with running(tmp_path / "keep", environment=environment, **python()) as stage:
         [answer] = await stage.invoke(PAYLOAD)

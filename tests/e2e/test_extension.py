@@ -58,7 +58,7 @@ async def test_a_cold_start_and_a_warm_invocation(tmp_path: Path, intake: Intake
 
 
 async def test_ids_are_x_rays(tmp_path: Path, intake: Intake) -> None:
-    """Trace id, span id and parent are those that the platform told in `platform.start`."""
+    """Trace id, span id and parent are those of `platform.start`."""
     async with running(tmp_path, environment={"DISPATCH_POST_URI": intake.url}) as stage:
         await stage.function.invoke({})
         [start] = [event for event in stage.function.events if event.type == "platform.start"]
@@ -149,7 +149,7 @@ async def test_without_an_endpoint_there_is_no_telemetry(tmp_path: Path) -> None
 
 
 async def test_an_endpoint_that_refuses_is_one_line(tmp_path: Path) -> None:
-    """A dead back end is told once a batch; every invocation is answered, and the exit is clean."""
+    """A dead back end is a line for each batch; every invocation is answered, the exit is clean."""
     environment = {"DISPATCH_POST_URI": "http://127.0.0.1:1"}
     async with running(tmp_path, environment=environment) as stage:
         answers = [await stage.function.invoke({}) for _ in range(3)]
@@ -159,7 +159,7 @@ async def test_an_endpoint_that_refuses_is_one_line(tmp_path: Path) -> None:
 
 
 async def test_disabled_answers_events_and_nothing_else(tmp_path: Path, intake: Intake) -> None:
-    """DISPATCH_ENABLED=false leaves a process that costs nothing and disturbs nobody."""
+    """DISPATCH_ENABLED=false leaves a process that costs nothing and disturbs nothing."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_ENABLED": "false"}
     async with running(tmp_path, environment=environment) as stage:
         answers = [await stage.function.invoke({}) for _ in range(2)]

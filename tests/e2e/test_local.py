@@ -51,7 +51,7 @@ async def test_the_cache_without_a_lambda(tmp_path: Path, number: signal.Signals
 
 @pytest.mark.parametrize("value", ["false", " OFF "])
 async def test_switched_off_without_a_lambda(tmp_path: Path, value: str) -> None:
-    """There is nothing to serve and nobody to answer: it says so, and ends with status 0."""
+    """There is nothing to serve and no platform to answer: it says so, and ends with status 0."""
     process = await asyncio.create_subprocess_exec(
         write_launcher(tmp_path),
         stdout=asyncio.subprocess.PIPE,

@@ -75,8 +75,8 @@ async def test_everything_leaves_with_the_invocation(
         assert {"a", "b"} < {span.name for span in intake.spans}
         assert "hello" in {str(record.body) for record in intake.logs}
         assert "count" in {metric.name for metric in intake.metrics}
-    told = stage.told
-    counts = {name: told[f"received.{name}"] for name in ("traces", "logs", "metrics")}
+    final_counts = stage.final_counts
+    counts = {name: final_counts[f"received.{name}"] for name in ("traces", "logs", "metrics")}
     assert counts == {"traces": 2, "logs": 1, "metrics": 1}
     assert not stage.lost
     exported = {metric.name for metric in intake.metrics}
@@ -100,7 +100,10 @@ async def test_a_secret_that_the_cache_served_does_not_leave(
     assert b"[REDACTED:s]" in sent
     assert SECRET.encode() not in sent
     assert encoded[8:-4].encode() not in sent
-    assert (stage.told["received.redacted.traces"], stage.told["secret_leaks"]) == (1, 1)
+    assert (stage.final_counts["received.redacted.traces"], stage.final_counts["secret_leaks"]) == (
+        1,
+        1,
+    )
 
 
 async def test_signals_that_are_not_exported_are_accepted(tmp_path: Path, intake: Intake) -> None:
@@ -109,8 +112,8 @@ async def test_signals_that_are_not_exported_are_accepted(tmp_path: Path, intake
         found = await statuses(stage, post("logs", records("x")), post("metrics", points("x")))
         assert found == [200, 200]
     assert {request.path for request in intake.requests} == {"/v1/traces"}
-    assert stage.told["received.not_forwarded.logs"] == 1
-    assert stage.told["received.not_forwarded.metrics"] == 1
+    assert stage.final_counts["received.not_forwarded.logs"] == 1
+    assert stage.final_counts["received.not_forwarded.metrics"] == 1
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ SCHEMES = {"dark": 0, "light": 1}
 # whether it is on top where it should be seen.
 PROBE = """
 <script>
-const told = element => {
+const measured = element => {
   element.scrollIntoView({block: "center"});
   const bar = element.getBoundingClientRect();
   const track = element.parentElement.getBoundingClientRect();
@@ -58,7 +58,7 @@ const told = element => {
   };
 };
 parent.document.body.textContent = JSON.stringify({
-  spans: [...document.querySelectorAll("[data-span]")].map(told),
+  spans: [...document.querySelectorAll("[data-span]")].map(measured),
   gets: [...document.querySelectorAll(".card .mark.get")].map(mark => mark.title),
   lines: document.querySelectorAll(".waterfall .mark.line").length,
   background: getComputedStyle(document.body).backgroundColor,
@@ -181,7 +181,7 @@ async def test_simulator_draws_any_function(tmp_path: Path) -> None:
         "✗ function",
     ]
     assert page["lines"] >= 2
-    _assert_told(path, '{"n": 0}', "ZeroDivisionError: division by zero", "<b>running</b>")
+    _assert_shows(path, '{"n": 0}', "ZeroDivisionError: division by zero", "<b>running</b>")
 
 
 async def test_simulator_draws_hits_and_misses(tmp_path: Path) -> None:
@@ -190,14 +190,14 @@ async def test_simulator_draws_hits_and_misses(tmp_path: Path) -> None:
     seeds = ("--parameter=/demo/greeting=hello", "--secret=demo/api-key=key")
     await _simulate("examples/function:handler.handler", path, "{}", "--times=2", *seeds)
     page = await _probe(path, width_px=1280, scheme="light")
-    told = [re.search(r"(MISS|HIT) ([^,]+)", title) for title in page["gets"]]
+    titles = [re.search(r"(MISS|HIT) ([^,]+)", title) for title in page["gets"]]
     names = ("/demo/greeting", "demo/api-key")
-    assert [found and found.groups() for found in told] == [
+    assert [found and found.groups() for found in titles] == [
         (result, name) for result in ("MISS", "HIT") for name in names
     ]
 
 
-def _assert_told(page: Path, *texts: str) -> None:
+def _assert_shows(page: Path, *texts: str) -> None:
     html = page.read_text()
     for text in texts:
         assert escape(text) in html.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
@@ -216,8 +216,8 @@ async def _probe(page: Path, *, width_px: int, scheme: str) -> dict[str, Any]:
     dom = await _chromium(frame, "--dump-dom", "--window-size=1400,1200", _preference(scheme))
     answer = re.search(r"<body>(\{.+\})", dom, re.S)
     assert answer, dom[-2000:]
-    told: dict[str, Any] = json.loads(unescape(answer[1]))
-    return told
+    found: dict[str, Any] = json.loads(unescape(answer[1]))
+    return found
 
 
 def _write_frame(frame: Path, *, around: Path, width_px: int) -> None:

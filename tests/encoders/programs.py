@@ -29,7 +29,7 @@ def encoded(language: str, secrets: Sequence[str], *, folder: Path) -> list[Enco
     is_hex = language == "rust"
     given = [each.encode() for each in secrets]
     lines = [each.hex() if is_hex else base64.b64encode(each).decode() for each in given]
-    told = subprocess.run(
+    output = subprocess.run(
         command,
         input="\n".join(lines) + "\n",
         capture_output=True,
@@ -39,7 +39,7 @@ def encoded(language: str, secrets: Sequence[str], *, folder: Path) -> list[Enco
         cwd=folder,
     ).stdout
     found = []
-    for number, encoder, form in (line.split("\t") for line in told.splitlines()):
+    for number, encoder, form in (line.split("\t") for line in output.splitlines()):
         raw = bytes.fromhex(form) if is_hex else base64.b64decode(form)
         found.append(Encoded(secrets[int(number)], encoder, raw.decode()))
     return found

@@ -39,7 +39,9 @@ _REFUSED = {
     ),
     "subscribe with an unknown protocol": wanted(destination={"protocol": "UDP", "port": 1}),
     "subscribe to TCP port 0": wanted(destination={"protocol": "TCP", "port": 0}),
-    "subscribe to a TCP port nobody listens to": wanted(destination={"protocol": "TCP", "port": 1}),
+    "subscribe to a TCP port without a listener": wanted(
+        destination={"protocol": "TCP", "port": 1}
+    ),
     "subscribe with maxItems 999": wanted(buffering={"maxItems": 999}),
     "subscribe with maxItems 10001": wanted(buffering={"maxItems": 10001}),
     "subscribe with maxBytes 262143": wanted(buffering={"maxBytes": 262143}),

@@ -18,7 +18,7 @@ _PROBLEM = why_not()
 
 @pytest.mark.skipif(bool(_PROBLEM), reason=f"AWS's client for Rust: {_PROBLEM}")
 async def test_awss_client_for_rust_understands_everything(tmp_path: Path) -> None:
-    """It registers, subscribes, decodes every event and is told of the shutdown."""
+    """It registers, subscribes, decodes every event and learns of the shutdown."""
     stage = Stage.build(tmp_path, source="def handler(event, context):\n    print('line')\n")
     shutil.copy(BINARY, stage.extensions / "published")
     settings = settings_for(stage, environment={"LISTENER_PORT": str(free_port())})

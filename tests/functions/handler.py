@@ -42,7 +42,7 @@ def fetch_at_once(paths: list[str]) -> list[tuple[int, str, str]]:
 
 
 def post(signal: str, body: str, content_type: str = "application/json") -> int:
-    """Return the status of an OTLP request, 0 if nobody answers; a body of protobuf is base64."""
+    """Return the status of an OTLP request, 0 without an answer; a body of protobuf is base64."""
     port = os.environ["DISPATCH_OTLP_PORT"]
     content = body.encode() if content_type == "application/json" else base64.b64decode(body)
     request = urllib.request.Request(
@@ -58,7 +58,7 @@ def post(signal: str, body: str, content_type: str = "application/json") -> int:
 
 
 def fetch(path: str) -> tuple[int, str, str]:
-    """Return status, X-Cache and body of a GET; status 0 and the reason if nobody answers."""
+    """Return status, X-Cache and body of a GET; status 0 and the reason without an answer."""
     token = os.environ["AWS_SESSION_TOKEN"]
     request = urllib.request.Request(
         f"http://localhost:{PORT}{path}", headers={"X-Aws-Parameters-Secrets-Token": token}

@@ -62,7 +62,7 @@ def build(
     secret: str | bytes = SECRET,
     clock: ManualClock | None = None,
 ) -> Telemetry:
-    """Put job 1 together as the app does, in front of an endpoint that takes everything."""
+    """Put telemetry together as the app does, in front of an endpoint that takes everything."""
     clock, ids, redactor = clock or ManualClock(), SequentialIds(), Redactor()
     redactor.learn("key", secret)
     log = Log(clock=clock, sink=LogLines())
@@ -99,7 +99,7 @@ def build(
 
 
 async def live(bodies: Sequence[bytes], *, as_json: bool) -> tuple[Health, list[bytes]]:
-    """Let job 1 live through deliveries, an invocation and SHUTDOWN."""
+    """Let telemetry live through deliveries, an invocation and SHUTDOWN."""
     post, health = Accepting(), Health()
     telemetry = build(post, health, as_json=as_json)
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
@@ -127,7 +127,7 @@ def test_any_delivery_is_read() -> None:
 
 
 def test_any_deliveries_leave_without_a_fault() -> None:
-    """No room of ours raises, nothing that was built is impossible to encode, no secret leaves."""
+    """No part of ours raises, nothing that was built is impossible to encode, no secret leaves."""
 
     def check(drawn: tuple[list[bytes], bool]) -> None:
         bodies, as_json = drawn

@@ -48,9 +48,9 @@ def test_libraries_and_glibc_are_those_that_binutils_finds() -> None:
     if objdump is None:
         pytest.skip("objdump is not installed")
     for path in compiled_modules():
-        told = subprocess.run([objdump, "-p", path], capture_output=True, text=True, check=True)
-        needed = re.findall(r"^\s+NEEDED\s+(\S+)", told.stdout, re.MULTILINE)
-        versions = re.findall(r"\sGLIBC_(\d+)\.(\d+)", told.stdout)
+        headers = subprocess.run([objdump, "-p", path], capture_output=True, text=True, check=True)
+        needed = re.findall(r"^\s+NEEDED\s+(\S+)", headers.stdout, re.MULTILINE)
+        versions = re.findall(r"\sGLIBC_(\d+)\.(\d+)", headers.stdout)
         highest = max(((int(major), int(minor)) for major, minor in versions), default=(0, 0))
         elf = described(path)
         assert (elf.machine, list(elf.needed), elf.glibc) == (MACHINE.elf, needed, highest), path

@@ -78,11 +78,11 @@ def test_it_carries_what_it_needs_of_python(standalone_tree: LayerTree) -> None:
 def test_tls_trusts_what_the_image_or_the_user_trusts(
     chosen: str, standalone_tree: LayerTree, tmp_path: Path
 ) -> None:
-    """The interpreter was built elsewhere, so it is told where certificates lie here."""
+    """The interpreter was built elsewhere, so it learns where certificates are here."""
     home = tmp_path / "lambda-dispatch"
     (home / "lib-1/extension").mkdir(parents=True)
-    told = "import os\ndef main():\n    print(os.environ['SSL_CERT_FILE'])\n"
-    (home / "lib-1/extension/__main__.py").write_text(told)
+    hook = "import os\ndef main():\n    print(os.environ['SSL_CERT_FILE'])\n"
+    (home / "lib-1/extension/__main__.py").write_text(hook)
     shutil.copy(standalone_tree.root / "lambda-dispatch/start.py", home)
     (home / "python").symlink_to(standalone_tree.root / "lambda-dispatch/python")
     done = subprocess.run(

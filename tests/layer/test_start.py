@@ -67,7 +67,7 @@ def start(home: Path, *, before: str = ":", **environment: str) -> Started:
 
 
 def test_in_an_image_without_authorities_the_layers_are_trusted(home: Path) -> None:
-    """Whoever's interpreter runs: botocore's bundle lies in every layer."""
+    """Whichever interpreter runs, botocore's bundle lies in every layer."""
     started = start(home, before=NO_AUTHORITIES)
     assert started == Started([], started.module, str(home / "lib-1/botocore/cacert.pem"))
 

@@ -50,14 +50,14 @@ def events(form: str) -> Iterator[given.JsonEvent]:
     spans = [{"name": form, "start": given.iso(1), "durationMs": 1}]
     odd = {"status": form, "errorType": form, "tenantId": form, "spans": spans}
     names = ("initializationType", "phase", "functionName", "functionVersion", "instanceId")
-    told = dict.fromkeys((*names, "runtimeVersion", "runtimeVersionArn"), form)
-    yield given.platform("initStart", 0, **told)
+    texts = dict.fromkeys((*names, "runtimeVersion", "runtimeVersionArn"), form)
+    yield given.platform("initStart", 0, **texts)
     yield given.platform("extension", 0, name=form, state=form, events=[form], errorType=form)
     yield given.platform("telemetrySubscription", 0, name=form, state=form, types=[form])
-    yield given.platform("initRuntimeDone", 0.5, **told, **odd)
-    yield given.platform("initReport", 0.5, **told, **odd, metrics={"durationMs": 500})
-    yield given.platform("restoreStart", 0.6, **told)
-    yield given.platform("restoreReport", 0.6, **told, **odd)
+    yield given.platform("initRuntimeDone", 0.5, **texts, **odd)
+    yield given.platform("initReport", 0.5, **texts, **odd, metrics={"durationMs": 500})
+    yield given.platform("restoreStart", 0.6, **texts)
+    yield given.platform("restoreReport", 0.6, **texts, **odd)
     yield given.platform("start", 1, requestId="a", version=form, functionArn=form, tenantId=form)
     for number, line in enumerate(lines(form)):
         yield given.line(line, 1 + number / 100)
@@ -81,7 +81,7 @@ async def sent(form: str, *, secret: str, as_json: bool) -> tuple[bytes, Health]
 
 
 async def posted(
-    *told: given.JsonEvent, secret: str, as_json: bool, call: CacheCall | None = None
+    *sent_events: given.JsonEvent, secret: str, as_json: bool, call: CacheCall | None = None
 ) -> tuple[bytes, Health]:
     """Return everything that is posted of some events."""
     post, health = Accepting(), Health()
@@ -89,7 +89,7 @@ async def posted(
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
     if call:
         telemetry.pipeline.cache_called(call)
-    await telemetry.reader.receive(given.delivery(*told))
+    await telemetry.reader.receive(given.delivery(*sent_events))
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))
     return b"\n".join(post.bodies), health
@@ -126,9 +126,9 @@ def test_no_form_of_a_language_on_this_machine_leaves(language: str, tmp_path: P
         pytest.skip(f"{language} is not installed")
     for secret, of_secret in itertools.groupby(forms, key=lambda each: each.secret):
         spelled = [each.form for each in of_secret]
-        told = [event for form in spelled for event in events(form)]
+        every_form = [event for form in spelled for event in events(form)]
         for as_json in (False, True):
-            body, health = asyncio.run(posted(*told, secret=secret, as_json=as_json))
+            body, health = asyncio.run(posted(*every_form, secret=secret, as_json=as_json))
             assert health.faults == {}
             assert b"[REDACTED:key]" in body
             for form in spelled:

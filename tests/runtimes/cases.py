@@ -116,8 +116,8 @@ def rust_json(**fields: str) -> dict[str, Any]:
 
 def wrapped(text: str) -> dict[str, Any]:
     """Return what the platform makes of a line of text where logs are JSON."""
-    told = {"timestamp": TIME, "level": "INFO", "message": text.rstrip(), "requestId": REQUEST}
-    return dict(told)
+    fields = {"timestamp": TIME, "level": "INFO", "message": text.rstrip(), "requestId": REQUEST}
+    return dict(fields)
 
 
 RUST_PANIC = ["\n", "thread 'main' (9) panicked at src/main.rs:3:2:\n", "index out of bounds\n",

@@ -32,8 +32,8 @@ stands only in a line that the runtime writes into the log, so it is read from t
 On Managed Instances the platform tells each handler's result, and no line overrules it; a line
 that the runtime writes tells the type, if it names its request, which Go's does not, and comes
 with the report or before it. An exception outside of the handler, an exit, a timeout and a death
-by memory are told by the platform everywhere. `error.type` is the exception's type where the
-runtime tells it, `timeout`, `Runtime.OutOfMemory`, or what the platform says.
+by memory are reported by the platform everywhere. `error.type` is the exception's type where the
+runtime reports it, `timeout`, `Runtime.OutOfMemory`, or what the platform says.
 
 Three things can hide a report: a function that replaces the runtime's log (`console.error`, Go's
 `log.SetOutput`), a runtime client that is older or newer than those whose forms are known, and in

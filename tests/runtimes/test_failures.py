@@ -33,50 +33,50 @@ def span(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> Readable
 
 def events(case: Case, *more: Any) -> list[JsonEvent]:
     """Return the invocation of a case, on demand."""
-    told = {"errorType": case.platform_error} if case.platform_error else {}
+    seen = {"errorType": case.platform_error} if case.platform_error else {}
     return [
         given.start(REQUEST, 1),
         *(given.line(line, 1.5) for line in (*case.lines, *more)),
-        given.done(REQUEST, 2, status=case.status, **told),
+        given.done(REQUEST, 2, status=case.status, **seen),
         given.report(REQUEST, 2.1, status=case.status),
     ]
 
 
 def exceptions(of: ReadableSpan) -> list[Any]:
-    """Return type and message of each exception that the span tells."""
-    told = [event.attributes or {} for event in of.events if event.name == "exception"]
-    return [(each["exception.type"], each.get("exception.message", "")) for each in told]
+    """Return type and message of each exception of the span."""
+    seen = [event.attributes or {} for event in of.events if event.name == "exception"]
+    return [(each["exception.type"], each.get("exception.message", "")) for each in seen]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_verdict(case: Case) -> None:
     """Status, type and message of the span, and the exception on it."""
-    told = span(events(case))
-    attributes = told.attributes or {}
+    seen = span(events(case))
+    attributes = seen.attributes or {}
     if case.seen in ("not seen", "no failure"):
-        assert told.status.status_code is StatusCode.UNSET
+        assert seen.status.status_code is StatusCode.UNSET
         assert "error.type" not in attributes
-        assert exceptions(told) == []
+        assert exceptions(seen) == []
         return
-    assert told.status.status_code is StatusCode.ERROR
+    assert seen.status.status_code is StatusCode.ERROR
     assert attributes["error.type"] == case.error_type
     if case.seen == "platform":
-        assert told.status.description == case.error_type
-        assert exceptions(told) == []
+        assert seen.status.description == case.error_type
+        assert exceptions(seen) == []
     else:
-        assert told.status.description == case.message
-        assert exceptions(told) == [(case.error_type, case.message)]
+        assert seen.status.description == case.message
+        assert exceptions(seen) == [(case.error_type, case.message)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_the_function_writes_afterwards(case: Case) -> None:
     """A report with a mark stays one; what has the shape alone does not."""
-    told = span(events(case, "one more line\n"))
+    seen = span(events(case, "one more line\n"))
     if case.seen in ("last line", "misread"):
-        assert told.status.status_code is StatusCode.UNSET
-        assert exceptions(told) == []
+        assert seen.status.status_code is StatusCode.UNSET
+        assert exceptions(seen) == []
     else:
-        assert told.status.status_code is span(events(case)).status.status_code
+        assert seen.status.status_code is span(events(case)).status.status_code
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -84,10 +84,10 @@ def test_cut_of_deliveries(case: Case) -> None:
     """However the events come, the verdict is the same."""
     if "line by line" in case.log_format:
         return  # joined within a delivery: see the page
-    told = events(case)
-    whole = span(told)
-    for cut in range(1, len(told)):
-        parts = span(told[:cut], told[cut:])
+    seen = events(case)
+    whole = span(seen)
+    for cut in range(1, len(seen)):
+        parts = span(seen[:cut], seen[cut:])
         assert parts.status.status_code is whole.status.status_code
         assert parts.status.description == whole.status.description
 
@@ -102,13 +102,13 @@ def test_managed_instances(case: Case, status: str) -> None:
              for each in case.lines]  # fmt: skip
     failed = {"errorType": "Runtime.Unknown"} if status == "error" else {}
     end = given.platform("report", 1.5, requestId=REQUEST, status=status, **failed)
-    told = span([given.start(REQUEST, 1), end, *lines], concurrent=True)
+    seen = span([given.start(REQUEST, 1), end, *lines], concurrent=True)
     expected = StatusCode.ERROR if status == "error" else StatusCode.UNSET
-    assert told.status.status_code is expected
+    assert seen.status.status_code is expected
     if status == "error" and case.seen in ("seen", "last line", "misread"):
-        assert (told.attributes or {})["error.type"] == case.error_type
+        assert (seen.attributes or {})["error.type"] == case.error_type
     if status == "success":
-        assert exceptions(told) == []
+        assert exceptions(seen) == []
 
 
 def test_the_documentation_has_this_table() -> None:

@@ -67,9 +67,9 @@ def finish(name: str, size: int) -> list[Finished]:
 
 def verdicts(name: str, size: int) -> list[str]:
     """Return the type of error of each invocation, empty for none."""
-    told = [judge(each) for each in finish(name, size) if isinstance(each, Invocation)]
-    assert all(bool(each.error_type) is each.failed for each in told)
-    return [each.error_type for each in told]
+    seen = [judge(each) for each in finish(name, size) if isinstance(each, Invocation)]
+    assert all(bool(each.error_type) is each.failed for each in seen)
+    return [each.error_type for each in seen]
 
 
 @pytest.mark.parametrize("name", VERDICTS)
@@ -81,10 +81,10 @@ def test_verdicts(name: str, size: int) -> None:
     """
     if not (RECORDINGS / f"{name}.ndjson").is_file():
         pytest.skip("no recordings here")
-    told = verdicts(name, size)
-    assert list(map(bool, told)) == list(map(bool, VERDICTS[name]))
+    seen = verdicts(name, size)
+    assert list(map(bool, seen)) == list(map(bool, VERDICTS[name]))
     if "managed" not in name or size == WHOLE:
-        assert told == VERDICTS[name]
+        assert seen == VERDICTS[name]
 
 
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="no recordings here")
@@ -94,6 +94,6 @@ def test_no_line_loses_its_text(path: Path) -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         [event] = parse(f"[{line}]".encode()).events
         if isinstance(event, LogLine):
-            told = event.record
-            text = told if isinstance(told, str) else told.get("message", json.dumps(told))
+            seen = event.record
+            text = seen if isinstance(seen, str) else seen.get("message", json.dumps(seen))
             assert bool(read_record(event).body.strip()) is bool(str(text).strip())

@@ -53,29 +53,29 @@ class Line:
 
 
 def init_events(time_ns: int, *, duration_ms: float) -> list[dict[str, Any]]:
-    """Return what is told of the cold start."""
-    told = {"initializationType": "on-demand", "phase": "init"}
+    """Return the events of the cold start."""
+    record = {"initializationType": "on-demand", "phase": "init"}
     end_ns = time_ns + round(duration_ms * NS_PER_MS)
     about = {"functionName": "soak", "functionVersion": "$LATEST", "instanceId": "soak"}
     return [
-        _event("platform.initStart", time_ns, told | about),
-        _event("platform.initRuntimeDone", end_ns, told | {"status": "success"}),
-        _event("platform.initReport", end_ns, told | {"metrics": {"durationMs": duration_ms}}),
+        _event("platform.initStart", time_ns, record | about),
+        _event("platform.initRuntimeDone", end_ns, record | {"status": "success"}),
+        _event("platform.initReport", end_ns, record | {"metrics": {"durationMs": duration_ms}}),
     ]
 
 
 def start_event(who: Identity, time_ns: int) -> dict[str, Any]:
     """Return the beginning of an invocation."""
     tracing = {"spanId": who.span_id, "type": "X-Amzn-Trace-Id", "value": who.tracing}
-    told = {"requestId": who.request_id, "version": "$LATEST", "tracing": tracing}
-    return _event("platform.start", time_ns, told)
+    record = {"requestId": who.request_id, "version": "$LATEST", "tracing": tracing}
+    return _event("platform.start", time_ns, record)
 
 
 def done_event(who: Identity, time_ns: int, *, duration_ms: float) -> dict[str, Any]:
     """Return the end of the function's part."""
     metrics = {"durationMs": duration_ms, "producedBytes": 2}
-    told = {"requestId": who.request_id, "status": "success", "metrics": metrics}
-    return _event("platform.runtimeDone", time_ns, told)
+    record = {"requestId": who.request_id, "status": "success", "metrics": metrics}
+    return _event("platform.runtimeDone", time_ns, record)
 
 
 def report_event(who: Identity, time_ns: int, *, duration_ms: float) -> dict[str, Any]:
@@ -86,18 +86,18 @@ def report_event(who: Identity, time_ns: int, *, duration_ms: float) -> dict[str
         "memorySizeMB": 128,
         "maxMemoryUsedMB": 64,
     }
-    told = {"requestId": who.request_id, "status": "success", "metrics": metrics}
-    return _event("platform.report", time_ns, told)
+    record = {"requestId": who.request_id, "status": "success", "metrics": metrics}
+    return _event("platform.report", time_ns, record)
 
 
 def dropped_event(time_ns: int) -> dict[str, Any]:
     """Return the platform's word that it lost a record."""
-    told = {
+    record = {
         "droppedRecords": 1,
         "droppedBytes": 200,
         "reason": "Consumer seems to have fallen behind",
     }
-    return _event("platform.logsDropped", time_ns, told)
+    return _event("platform.logsDropped", time_ns, record)
 
 
 def delivery(events: list[dict[str, Any]]) -> bytes:

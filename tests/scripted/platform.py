@@ -30,7 +30,7 @@ ANSWER_S = 60.0
 
 
 class Platform:
-    """One sandbox with the extension alone in it: whoever sends events is the function.
+    """One sandbox with the extension alone in it: the sender of events is the function.
 
     `setup` are statements that the process runs first, with the names of `tests.sabotage`.
     """

@@ -131,9 +131,11 @@ def test_a_request_with_traceparent(language: str) -> None:
         return
     assert tree(seen) == f"? {WORK}"
     assert (own.trace_id, own.parent_span_id) == (CALLER_TRACE, CALLER_SPAN)
-    told = {name: own.attributes.get(name) for name in ("faas.trigger", "http.method", "url.full")}
+    attributes = {
+        name: own.attributes.get(name) for name in ("faas.trigger", "http.method", "url.full")
+    }
     assert (
-        told
+        attributes
         == {
             "python": {"faas.trigger": "http", "http.method": "GET", "url.full": None},
             "node": {
@@ -214,11 +216,11 @@ def test_a_batch_of_messages(batch_language: str, tmp_path: Path) -> None:
     own = own_span(seen)
     xray, *senders = [(link.trace_id, link.span_id) for link in own.links]
     assert xray == (seen.header_trace, seen.header_parent)
-    told = tuple(own.attributes.get(name) for name in ("faas.trigger", "messaging.system"))
+    attributes = tuple(own.attributes.get(name) for name in ("faas.trigger", "messaging.system"))
     if batch_language == "go":  # its instrumentation does not look at the event
-        assert (senders, told) == ([], ("other", None))
+        assert (senders, attributes) == ([], ("other", None))
     else:
-        assert (senders, told) == ([LINKS[batch_language]], ("pubsub", "aws_sqs"))
+        assert (senders, attributes) == ([LINKS[batch_language]], ("pubsub", "aws_sqs"))
 
 
 def test_a_function_that_is_killed(language: str, tmp_path: Path) -> None:

@@ -49,9 +49,11 @@ def test_an_invocations_batch_leaves_with_it(language: str, tmp_path: Path) -> N
         assert len(price.span_id) == 16
         assert (price.kind, stock.kind) == ("INTERNAL", "CLIENT")
         assert {each.answer.status for each in found.each} == {"success"}
-    told = farewell(found)
-    assert told["received.traces"] >= 6
-    assert not [key for key in told if key.startswith(("dropped.", "faults.", "received.refused"))]
+    summary = farewell(found)
+    assert summary["received.traces"] >= 6
+    assert not [
+        key for key in summary if key.startswith(("dropped.", "faults.", "received.refused"))
+    ]
 
 
 def test_all_spans_of_a_large_batch_arrive(language: str, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class Believer:
 
 
 async def test_endpoint_refuses_no_more_than_it_got() -> None:
-    """Counts stay counts of ours: what is beyond 64 bits could not even be told."""
+    """Counts stay counts of ours: what is beyond 64 bits could not even be sent."""
     health, clock = Health(), ManualClock()
     buffer = Buffer(max_bytes=65_536, dropped=health.dropped)
     buffer.add(PendingItem(signal="traces", body=b"span"))
@@ -145,7 +145,7 @@ async def test_endpoint_refuses_no_more_than_it_got() -> None:
 
 
 @pytest.mark.parametrize("count", ["9" * 4000, 10**30, "9" * 5000, -1, True, 1e300])
-def test_platform_drops_a_number_that_can_be_told(count: object) -> None:
+def test_platform_drops_a_number_that_can_be_sent(count: object) -> None:
     """A forged event pushes no counter beyond what a metric can hold."""
     dropped = given.platform("logsDropped", 1, droppedRecords=count)
     for event in parse(json.dumps([dropped]).encode()).events:

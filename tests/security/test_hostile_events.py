@@ -68,7 +68,7 @@ def spans(intake: Intake) -> list[str]:
 
 
 def assert_nothing_is_lost(stage: Stage, intake: Intake, *, invocations: int) -> None:
-    """Every invocation arrived once, and no room of ours failed."""
+    """Every invocation arrived once, and no part of ours failed."""
     assert len(set(spans(intake))) == len(spans(intake)) == invocations
     assert stage.lost == {}
 

@@ -92,7 +92,7 @@ async def test_rubbish_leaves_it_running(listener: AttackedListener, sent: bytes
 async def test_a_sender_that_vanishes_is_no_fault_of_ours(
     listener: AttackedListener, end: str
 ) -> None:
-    """A fault that is told at SHUTDOWN is a bug; half a delivery is its sender's."""
+    """A fault that is reported at SHUTDOWN is a bug; half a delivery is its sender's."""
     _, writer = await listener.connect()
     writer.write(HEAD + b"Content-Length: 5\r\n\r\nab")
     await writer.drain()

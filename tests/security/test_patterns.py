@@ -97,8 +97,8 @@ def attacks() -> Iterator[str]:
 
 def test_there_are_expressions_to_attack() -> None:
     """The search finds those of both jobs, and of redaction."""
-    rooms = {name.split(".")[1] for name in patterns()}
-    assert rooms >= {"telemetry", "parameters", "redaction"}
+    packages = {name.split(".")[1] for name in patterns()}
+    assert packages >= {"telemetry", "parameters", "redaction"}
 
 
 @pytest.mark.parametrize("name", sorted(patterns()))
@@ -117,7 +117,7 @@ def test_expression_is_linear(name: str) -> None:
 def test_line_is_read_in_linear_time(level: str | None) -> None:
     """The whole way of a line, as text and as a JSON record of the level that is looked at."""
     for attack in attacks():
-        told = attack if level is None else {"level": level, "message": attack}
+        written = attack if level is None else {"level": level, "message": attack}
         with within(DEADLINE_S):
-            record = read_record(LogLine(time_ns=1, stream="function", record=told))
+            record = read_record(LogLine(time_ns=1, stream="function", record=written))
         assert record.body or not attack.strip()

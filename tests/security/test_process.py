@@ -77,11 +77,11 @@ async def test_no_file_but_the_mark_is_written(
     """Neither a temporary file nor a cache on disk; the mark holds the function's timeout alone."""
     aws.put_secret("shop", "open sesame")
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
-    told = tmp_path / "told"
-    launch = partial(write_watched, told=told)
+    report = tmp_path / "report"
+    launch = partial(write_watched, report=report)
     async with running(tmp_path, environment=environment, launch=launch) as stage:
         await stage.invoke({"get": ["/secretsmanager/get?secretId=shop"]})
-    begin, *written, end = told.read_text().splitlines()
+    begin, *written, end = report.read_text().splitlines()
     assert (begin, end) == ("watching", "the end")
     assert all(line.startswith("open /tmp/.lambda_dispatch-function-") for line in written)
 

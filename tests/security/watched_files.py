@@ -14,11 +14,11 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
 CHANGES = {"os.mkdir", "os.rename", "os.link", "os.symlink", "tempfile.mkstemp", "tempfile.mkdtemp"}
 
 
-def write_watched(folder: Path, *, told: Path) -> Path:
-    """Write the executable; what the process writes is told in the file `told`."""
+def write_watched(folder: Path, *, report: Path) -> Path:
+    """Write the executable; what the process writes is reported in the file `report`."""
     program = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.dont_write_bytecode = True; "
-        f"from tests.security.watched_files import watch; watch({str(told)!r}); "
+        f"from tests.security.watched_files import watch; watch({str(report)!r}); "
         "from extension.__main__ import main; main()"
     )
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,9 +28,9 @@ def write_watched(folder: Path, *, told: Path) -> Path:
     return launcher
 
 
-def watch(told: str) -> None:
+def watch(report: str) -> None:
     """Tell of each file from now on; the last line is written when the process ends by itself."""
-    descriptor = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    descriptor = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(descriptor, b"watching\n")
 
     def tell(event: str, arguments: tuple[Any, ...]) -> None:

@@ -70,7 +70,7 @@ async def test_a_runtime_that_is_no_program(tmp_path: Path) -> None:
 
 
 async def test_an_extension_without_run_bit(tmp_path: Path) -> None:
-    """The line says which file, and how to mend it."""
+    """The line says which file, and how to correct it."""
     stage = Stage.build(tmp_path)
     path = stage.add_program("one", "#!/bin/sh\n")
     path.chmod(0o644)
@@ -160,7 +160,7 @@ async def test_lambdas_own_answer_to_a_broken_set_up(tmp_path: Path) -> None:
 
 
 async def test_lambdas_own_answer_to_a_silent_extension(tmp_path: Path) -> None:
-    """The init times out for itself, and again within the invocation, which is told so."""
+    """The init times out for itself, and again within the invocation, which reports it."""
     stage = Stage.build(tmp_path)
     stage.add_program("mute", "#!/bin/sh\nexec sleep 60\n")
     settings = settings_for(stage, strict_setup=False, init_timeout_s=0.3, timeout_s=0.3)

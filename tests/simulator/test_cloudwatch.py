@@ -75,7 +75,7 @@ def extensions(tmp_path: Path) -> str:
 
 
 async def test_extension_reaches_aws_by_its_names(app: str, extensions: str) -> None:
-    """Proxy, certificates and keys are in its environment; what arrived is told."""
+    """Proxy, certificates and keys are in its environment; what arrived is reported."""
     result = await run("--function", app, "--cloudwatch", "--extensions", extensions)
 
     assert (result.code, result.errors) == (0, "")

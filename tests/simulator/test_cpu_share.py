@@ -1,6 +1,6 @@
 """A function of little memory has little CPU: all of its processes share it, after the first init.
 
-What is judged is that nobody gets more than the share, which holds on a slow machine, too.
+What is judged is that no process gets more than the share, which holds on a slow machine, too.
 """
 
 from __future__ import annotations

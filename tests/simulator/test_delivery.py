@@ -140,7 +140,7 @@ async def test_a_batch_nobody_takes_is_dropped_and_told() -> None:
 
 
 async def test_a_listener_that_hangs_costs_bounded_memory() -> None:
-    """What a slow listener does not take beyond the buffer is dropped and told."""
+    """What a slow listener does not take beyond the buffer is dropped and reported."""
     sender = RecordingSender()
     dropped: list[tuple[str, int, int]] = []
     sender.opens.clear()

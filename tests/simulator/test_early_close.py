@@ -61,7 +61,7 @@ def handler(event, context):
 async def test_connections_that_are_closed_early_disturb_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Half a request, a body that is missing, an answer nobody waits for: the function lives."""
+    """Half a request, a missing body, an answer that is not waited for: the function lives."""
     stage = Stage.build(tmp_path, extensions={"one": STAYING}, source=HANGS_UP)
     async with LocalLambda(settings_for(stage)) as function:
         answers = [await function.invoke(each) for each in ("hang up", "hang up", "go on")]

@@ -12,8 +12,8 @@ from simulator.telemetry.events import Event, log_record
 def event(line: str) -> dict[str, object]:
     """What a subscriber gets of a line."""
     record = log_record(line, log_format="JSON", time_ns=0, request_id="r1")
-    told = Event(time_ns=0, type="function", record=record, text=line).to_json("2025-01-29")
-    parsed: dict[str, object] = json.loads(told)
+    written = Event(time_ns=0, type="function", record=record, text=line).to_json("2025-01-29")
+    parsed: dict[str, object] = json.loads(written)
     return parsed
 
 
@@ -40,13 +40,13 @@ def test_an_object_that_can_just_be_read_comes_as_text() -> None:
     for _ in range(100_000):
         record = {"a": record}
     assert isinstance(record, dict)
-    told = Event(time_ns=0, type="function", record=record, text=line).to_json("2025-01-29")
-    assert json.loads(told)["record"] == line
+    written = Event(time_ns=0, type="function", record=record, text=line).to_json("2025-01-29")
+    assert json.loads(written)["record"] == line
 
 
 def test_half_a_surrogate_pair_stays_an_escape() -> None:
     """JSON allows it, UTF-8 does not: the event holds it as the line did."""
     line = r'{"a": "\ud83d"}'
     record = log_record(line, log_format="JSON", time_ns=0, request_id="")
-    told = Event(time_ns=0, type="function", record=record, text=line).to_json("2025-01-29")
-    assert rb'{"a":"\ud83d"}' in told
+    written = Event(time_ns=0, type="function", record=record, text=line).to_json("2025-01-29")
+    assert rb'{"a":"\ud83d"}' in written

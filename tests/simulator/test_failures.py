@@ -61,8 +61,8 @@ async def test_reports_can_be_made_to_tell_of_exceptions(tmp_path: Path) -> None
 
 
 async def test_a_timeout_resets_the_sandbox(tmp_path: Path) -> None:
-    """The caller is told, extensions get SHUTDOWN, and the next invocation starts all anew."""
-    one = [register("one", INVOKE_AND_SHUTDOWN), next_event("invoked"), next_event("told")]
+    """The caller learns of it, extensions get SHUTDOWN, the next invocation starts everything."""
+    one = [register("one", INVOKE_AND_SHUTDOWN), next_event("invoked"), next_event("shutdown")]
     stage = Stage.build(tmp_path, extensions={"one": [*one, {"exit": 0}]}, source=SLEEPS)
     async with LocalLambda(settings_for(stage, timeout_s=10)) as function:
         answer = await function.invoke(60)
@@ -73,7 +73,7 @@ async def test_a_timeout_resets_the_sandbox(tmp_path: Path) -> None:
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {answer.request_id} Error: Task timed out after 10.00 seconds",
     }
-    assert body_of(stage.seen("told"))["shutdownReason"] == "timeout"
+    assert body_of(stage.seen("shutdown"))["shutdownReason"] == "timeout"
     done, report = records_of(function, "runtimeDone")[0], records_of(function, "report")[0]
     assert (done["status"], report["status"]) == ("timeout", "timeout")
     assert "errorType" not in done
@@ -103,9 +103,9 @@ async def test_after_a_reset_everything_is_new(tmp_path: Path) -> None:
     ],
 )
 async def test_a_runtime_that_exits(tmp_path: Path, code: int, message: str) -> None:
-    """The invocation fails with Runtime.ExitError, and extensions are told `failure`."""
+    """The invocation fails with Runtime.ExitError, and extensions get `failure`."""
     runtime = [next_invocation(), {"exit": code}]
-    one = [register("one", INVOKE_AND_SHUTDOWN), next_event("invoked"), next_event("told")]
+    one = [register("one", INVOKE_AND_SHUTDOWN), next_event("invoked"), next_event("shutdown")]
     stage = Stage.build(tmp_path, extensions={"one": [*one, {"exit": 0}]}, runtime=runtime)
     async with LocalLambda(settings_for(stage)) as function:
         answer = await function.invoke()
@@ -116,7 +116,7 @@ async def test_a_runtime_that_exits(tmp_path: Path, code: int, message: str) -> 
     }
     [done] = records_of(function, "runtimeDone")
     assert (done["status"], done["errorType"]) == ("error", "Runtime.ExitError")
-    assert body_of(stage.seen("told"))["shutdownReason"] == "failure"
+    assert body_of(stage.seen("shutdown"))["shutdownReason"] == "failure"
 
 
 async def test_an_extension_that_exits_takes_the_sandbox_with_it(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ async def test_the_answer_counts_even_if_an_extension_overstays(tmp_path: Path) 
         register("one", INVOKE_AND_SHUTDOWN),
         next_event("invoked"),
         {"wait_for": "the time is up"},
-        next_event("told late"),
+        next_event("shutdown late"),
         {"exit": 0},
     ]
     stage = Stage.build(tmp_path, extensions={"one": one})
@@ -169,7 +169,7 @@ async def test_the_answer_counts_even_if_an_extension_overstays(tmp_path: Path) 
     assert (answer.status, answer.payload) == ("success", b"{}")
     assert records_of(function, "runtimeDone")[0]["status"] == "success"
     assert records_of(function, "report")[0]["status"] == "timeout"
-    assert body_of(stage.seen("told late"))["shutdownReason"] == "timeout"
+    assert body_of(stage.seen("shutdown late"))["shutdownReason"] == "timeout"
 
 
 async def test_an_init_that_takes_too_long_is_repeated_in_the_invocation(tmp_path: Path) -> None:
@@ -221,8 +221,12 @@ async def test_an_extension_sees_every_invocation_and_then_the_end(tmp_path: Pat
         first, second = await function.invoke(), await function.invoke()
 
     assert (first.status, second.status) == ("success", "error")
-    assert [body_of(seen)["eventType"] for seen in _told(stage)] == ["INVOKE", "INVOKE", "SHUTDOWN"]
+    assert [body_of(seen)["eventType"] for seen in _listed(stage)] == [
+        "INVOKE",
+        "INVOKE",
+        "SHUTDOWN",
+    ]
 
 
-def _told(stage: Stage) -> list[dict[str, object]]:
+def _listed(stage: Stage) -> list[dict[str, object]]:
     return [seen for seen in stage.observations() if "until" in seen["label"]]

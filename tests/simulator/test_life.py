@@ -92,7 +92,7 @@ async def test_invoke_reaches_all_who_registered_for_it(tmp_path: Path) -> None:
         extensions={
             "one": [register("one", INVOKE_AND_SHUTDOWN), next_event("one invoked"), *STAY],
             "two": [register("two", {"events": ["INVOKE"]}), next_event("two invoked"), *STAY],
-            "idle": [register("idle", SHUTDOWN_ONLY), next_event("idle told"), {"exit": 0}],
+            "idle": [register("idle", SHUTDOWN_ONLY), next_event("idle shutdown"), {"exit": 0}],
         },
     )
     async with LocalLambda(settings_for(stage, name="orders")) as function:
@@ -109,7 +109,7 @@ async def test_invoke_reaches_all_who_registered_for_it(tmp_path: Path) -> None:
     }
     assert (one["eventType"], one["requestId"]) == ("INVOKE", answer.request_id)
     assert one["invokedFunctionArn"].endswith(":function:orders")
-    assert body_of(stage.seen("idle told"))["eventType"] == "SHUTDOWN"
+    assert body_of(stage.seen("idle shutdown"))["eventType"] == "SHUTDOWN"
 
 
 async def test_an_invocation_ends_with_the_last_next(tmp_path: Path) -> None:
@@ -162,17 +162,17 @@ async def test_freezing_can_be_switched_off(tmp_path: Path) -> None:
 
 async def test_shutdown_is_told_and_waited_for(tmp_path: Path) -> None:
     """The runtime gets SIGTERM, an extension a SHUTDOWN event with 2 seconds to exit."""
-    last = [register("one", INVOKE_AND_SHUTDOWN), next_event("told"), {"exit": 3}]
+    last = [register("one", INVOKE_AND_SHUTDOWN), next_event("shutdown"), {"exit": 3}]
     stage = Stage.build(tmp_path, extensions={"one": last})
     function = LocalLambda(settings_for(stage))
     await function.start()
     await function.shutdown()
     await function.shutdown()
 
-    told = stage.seen("told")
-    assert told["headers"]["Content-Type"] == "text/plain; charset=utf-8"
-    assert set(body_of(told)) == {"eventType", "deadlineMs", "shutdownReason"}
-    assert body_of(told)["shutdownReason"] == "spindown"
+    shutdown = stage.seen("shutdown")
+    assert shutdown["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+    assert set(body_of(shutdown)) == {"eventType", "deadlineMs", "shutdownReason"}
+    assert body_of(shutdown)["shutdownReason"] == "spindown"
     ends = {ended.name: (ended.returncode, ended.killed) for ended in function.exits}
     assert ends == {"runtime": (-signal.SIGTERM, False), "one": (3, False)}
 
@@ -182,8 +182,8 @@ async def test_who_does_not_want_a_shutdown_is_killed_at_once(tmp_path: Path) ->
     stage = Stage.build(
         tmp_path,
         extensions={
-            "deaf": [register("deaf", {"events": ["INVOKE"]}), next_event("deaf told")],
-            "lazy": [register("lazy", SHUTDOWN_ONLY), next_event("lazy told"), {"sleep": 60}],
+            "deaf": [register("deaf", {"events": ["INVOKE"]}), next_event("deaf shutdown")],
+            "lazy": [register("lazy", SHUTDOWN_ONLY), next_event("lazy shutdown"), {"sleep": 60}],
         },
     )
     async with LocalLambda(settings_for(stage, shutdown_timeout_s=10)) as function:
@@ -195,7 +195,7 @@ async def test_who_does_not_want_a_shutdown_is_killed_at_once(tmp_path: Path) ->
         ("deaf", -signal.SIGKILL, True),
         ("lazy", -signal.SIGKILL, True),
     ]
-    assert "deaf told" not in stage.labels()
+    assert "deaf shutdown" not in stage.labels()
 
 
 async def test_without_extensions_the_runtime_gets_no_time(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ async def test_an_internal_extension_takes_part(tmp_path: Path) -> None:
 
 
 async def test_a_provisioned_sandbox_says_so(tmp_path: Path) -> None:
-    """Extensions and telemetry are told how the sandbox came to be."""
+    """Extensions and telemetry learn how the sandbox was started."""
     kind = "provisioned-concurrency"
     source = (
         "import os\n\ndef handler(*_):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"

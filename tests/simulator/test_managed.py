@@ -79,7 +79,7 @@ async def test_the_report_is_short_and_tells_of_errors(tmp_path: Path) -> None:
 
 
 async def test_a_timeout_costs_one_invocation_not_the_sandbox(tmp_path: Path) -> None:
-    """The environment goes on; a late answer is told that its time is up."""
+    """The environment goes on; a late answer learns that its time is up."""
     runtime = [
         next_invocation(),
         next_invocation("second next"),
@@ -115,14 +115,14 @@ async def test_a_late_answer_is_gone(tmp_path: Path) -> None:
 
 
 async def test_extensions_live_without_invoke_and_without_freeze(tmp_path: Path) -> None:
-    """INVOKE is refused at registration; nobody is ever stopped; SHUTDOWN comes as always."""
+    """INVOKE is refused at registration; no process is ever stopped; SHUTDOWN comes as always."""
     one = [
         register("one", {"events": ["INVOKE"]}, label="refused"),
         register("one", SHUTDOWN_ONLY),
         {"serve": "HTTP"},
         subscribe("old schema", wanted(schemaVersion="2022-12-13")),
         subscribe("subscribe", wanted()),
-        next_event("told"),
+        next_event("shutdown"),
         {"wait_for_event": "platform.report"},
         {"exit": 0},
     ]
@@ -134,12 +134,12 @@ async def test_extensions_live_without_invoke_and_without_freeze(tmp_path: Path)
 
     statuses = [stage.seen(label)["status"] for label in ("refused", "old schema", "subscribe")]
     assert statuses == [403, 400, 200]
-    assert json.loads(stage.seen("told")["body"])["shutdownReason"] == "spindown"
+    assert json.loads(stage.seen("shutdown")["body"])["shutdownReason"] == "spindown"
     assert stage.events("platform.report")
 
 
 async def test_a_crash_fails_all_invocations_that_run(tmp_path: Path) -> None:
-    """When an extension exits, every invocation under way is told, and the sandbox is renewed."""
+    """When an extension exits, every invocation under way fails, and the sandbox is renewed."""
     one = [
         register("one", SHUTDOWN_ONLY),
         next_event("pending", background=True),

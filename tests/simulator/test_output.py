@@ -73,7 +73,7 @@ def test_what_is_no_frame_comes_through_as_it_is() -> None:
 
 
 async def test_draining_takes_what_was_written_just_now() -> None:
-    """What a process printed before it answered is read before the answer is acted upon."""
+    """What a process printed before it answered is read before the answer has an effect."""
     texts: list[str] = []
     pipe = OutputPipe(LineDecoder(), lambda text, _time: texts.append(text))
     os.write(pipe.write_fd, b"printed\nhalf")

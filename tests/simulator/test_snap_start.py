@@ -94,7 +94,7 @@ async def test_a_restore_hook_that_fails_fails_the_invocation(tmp_path: Path) ->
 
 
 async def test_credentials_come_from_an_endpoint(tmp_path: Path) -> None:
-    """Whoever knows the token gets keys; a wrong one is not found."""
+    """A caller that knows the token gets keys; a wrong one is not found."""
     path = "/2021-04-23/credentials"
     runtime = [
         call("refused", "GET", path, headers={"Authorization": "wrong"}),

@@ -18,7 +18,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Answers with the length of each value, as the cache has it: the values are for nobody to see.
+# Answers with the length of each value, as the cache has it: the values must not be seen.
 READS = """
 import json, os, urllib.request
 
@@ -74,11 +74,11 @@ async def test_report_shows_the_gets_of_seeded_values(app: str, tmp_path: Path) 
         *("--report", str(page)),
     )
     assert (result.code, result.errors) == (0, "")
-    told = page.read_text()
-    assert "1 miss" in told
-    assert "1 hit" in told
-    assert "GetSecretValue" in told
-    assert VALUE not in told
+    text = page.read_text()
+    assert "1 miss" in text
+    assert "1 hit" in text
+    assert "GetSecretValue" in text
+    assert VALUE not in text
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_report_shows_the_gets_of_seeded_values(app: str, tmp_path: Path) 
 async def test_bad_seed_is_one_line_without_its_value(
     app: str, arguments: list[str], problem: str
 ) -> None:
-    """Whether it cannot be read or AWS refuses it, the value is not told."""
+    """Whether it cannot be read or AWS refuses it, the value is not shown."""
     result = await run("--function", app, *arguments)
 
     [line] = result.errors.splitlines()
@@ -165,7 +165,7 @@ async def test_empty_report_is_told(app: str, tmp_path: Path) -> None:
 
 
 async def test_report_that_cannot_be_written_is_one_line(app: str) -> None:
-    """The system's reason is told; there is no traceback."""
+    """The system's reason is shown; there is no traceback."""
     page = "/proc/out.html"
     result = await run(*AT_ITS_EASE, "--function", app, "--event", "[]", "--report", page)
 

@@ -221,7 +221,7 @@ async def test_after_the_init_nobody_can_subscribe(tmp_path: Path) -> None:
     one = [
         register("one", INVOKE_AND_SHUTDOWN),
         {"serve": "HTTP"},
-        subscribe("nobody", wanted(destination={"protocol": "TCP", "port": 1})),
+        subscribe("no listener", wanted(destination={"protocol": "TCP", "port": 1})),
         next_event("invoked"),
         subscribe("late", wanted()),
         *STAY,
@@ -230,8 +230,8 @@ async def test_after_the_init_nobody_can_subscribe(tmp_path: Path) -> None:
     async with LocalLambda(settings_for(stage)) as function:
         await function.invoke()
 
-    assert (stage.seen("nobody")["status"], stage.seen("late")["status"]) == (400, 403)
-    assert body_of(stage.seen("nobody"))["errorType"] == "ValidationError"
+    assert (stage.seen("no listener")["status"], stage.seen("late")["status"]) == (400, 403)
+    assert body_of(stage.seen("no listener"))["errorType"] == "ValidationError"
     assert body_of(stage.seen("late")) == {
         "errorMessage": "Telemetry API subscription is closed",
         "errorType": "Telemetry.SubscriptionClosed",
@@ -239,7 +239,7 @@ async def test_after_the_init_nobody_can_subscribe(tmp_path: Path) -> None:
 
 
 async def test_without_a_listener_events_are_dropped_and_told(tmp_path: Path) -> None:
-    """When nobody answers, the platform gives up and emits logsDropped."""
+    """When there is no answer, the platform gives up and emits logsDropped."""
     one = [
         register("one", SHUTDOWN_ONLY),
         subscribe(

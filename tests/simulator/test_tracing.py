@@ -53,7 +53,7 @@ def test_pass_through_hands_the_header_on() -> None:
 
 
 def test_tracing_off_says_nothing() -> None:
-    """Without tracing nobody gets a header, whatever the caller sent."""
+    """Without tracing there is no header, whatever the caller sent."""
     trace = begin_trace("off", incoming=CALLER, now_ns=NOW_NS)
 
     assert trace.runtime_header == ""

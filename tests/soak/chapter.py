@@ -86,7 +86,7 @@ async def live(chapter: Chapter, *, seed: int) -> Result:
                 ),
                 drawn=weather.drawn,
                 complaints=Counter(stage.complaints),
-                added_ms=stage.told["added_ms"],
+                added_ms=stage.final_counts["added_ms"],
                 rss_kib=run.rss_kib,
                 surprises=run.surprises + _early_ends(stage),
             )

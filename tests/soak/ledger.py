@@ -1,4 +1,4 @@
-"""What was begun against what arrived: every difference must have a reason that was told."""
+"""What was begun against what arrived: every difference must have a reason that was reported."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class SandboxAccount:
     """One sandbox: the trace and span id of each request begun in it, and its last words."""
 
     begun: dict[str, tuple[str, str]] = field(default_factory=dict)
-    told: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
 
     @property
     def lost(self) -> Counter[str]:
         """What it says it lost, by reason."""
         return Counter(
-            {name: count for name, count in self.told.items() if name.startswith("dropped.")}
-        ) + Counter({"unsent": self.told.get("unsent", 0)})
+            {name: count for name, count in self.summary.items() if name.startswith("dropped.")}
+        ) + Counter({"unsent": self.summary.get("unsent", 0)})
 
 
 @dataclass
@@ -76,21 +76,21 @@ class Ledger:
 
     def _losses(self) -> Iterable[str]:
         refused = {str(span.attributes.get("faas.invocation_id")) for span in self.refused}
-        told = self.lost["dropped.rejected"]
-        if told != len(self.refused):
-            yield f"{told} spans were told as rejected, but {len(self.refused)} were"
+        summary = self.lost["dropped.rejected"]
+        if summary != len(self.refused):
+            yield f"{summary} spans were reported as rejected, but {len(self.refused)} were"
         for number, account in enumerate(self.accounts, 1):
             missing = [each for each in self._missing(account) if each not in refused]
-            if not account.told:
+            if not account.summary:
                 yield f"sandbox {number}: no last words, {len(missing)} of its spans are missing"
             elif len(missing) > account.lost.total() - account.lost["dropped.rejected"]:
-                yield f"sandbox {number}: {missing} are missing, but it said {account.told}"
+                yield f"sandbox {number}: {missing} are missing, but it said {account.summary}"
 
     def _faults(self) -> Iterable[str]:
         for number, account in enumerate(self.accounts, 1):
-            for name in account.told:
+            for name in account.summary:
                 if name.startswith("faults."):
-                    yield f"sandbox {number}: a room of ours raised: {name}"
+                    yield f"sandbox {number}: a part of ours raised: {name}"
 
     def _duplicates(self) -> Iterable[str]:
         for span_id, copies in self.arrivals.items():
@@ -108,7 +108,7 @@ class Ledger:
             for request_id, (trace_id, span_id) in account.begun.items():
                 for got in arrived.get(request_id, ()):
                     span = self.arrivals[got][0][0]
-                    is_own = got != span_id and not _told_by_nobody(span)
+                    is_own = got != span_id and not _is_unreported(span)
                     if is_own or span.trace_id != trace_id:
                         yield f"request {request_id} has the ids {span.trace_id} {got}"
 
@@ -125,8 +125,8 @@ def balance(
             case "platform.start":
                 request_id, ids = _identity(event.record)
                 accounts[-1].begun[request_id] = ids
-            case "extension" if told := _last_words(event.text or ""):
-                accounts[-1].told = told
+            case "extension" if summary := _last_words(event.text or ""):
+                accounts[-1].summary = summary
     spans: dict[str, list[tuple[Span, bool]]] = {}
     for span, is_acknowledged in arrivals:
         spans.setdefault(span.span_id, []).append((span, is_acknowledged))
@@ -139,8 +139,8 @@ def _identity(record: Any) -> tuple[str, tuple[str, str]]:
     return record["requestId"], (trace_id, record["tracing"]["spanId"])
 
 
-def _told_by_nobody(span: Span) -> bool:
-    """Tell a span of which only INVOKE told: its id is our own, and SHUTDOWN ended it."""
+def _is_unreported(span: Span) -> bool:
+    """Whether only INVOKE announced it: its id is our own, and SHUTDOWN ended it."""
     return "lambda_dispatch.incomplete" in span.attributes or span.status == "ERROR"
 
 

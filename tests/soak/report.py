@@ -17,9 +17,9 @@ def print_report(result: Result, *, console: Console) -> None:
     rows = {
         "invocations": f"{ledger.begun} in {len(ledger.accounts)} sandboxes",
         "spans": f"{len(ledger.arrivals)} arrived, {ledger.repeated} of them more than once",
-        "missing": f"{ledger.missing} invocations; told as lost: {_told(ledger.lost)}",
-        "weather": _told(result.drawn),
-        "lines": _told(result.complaints),
+        "missing": f"{ledger.missing} invocations; reported as lost: {_listed(ledger.lost)}",
+        "weather": _listed(result.drawn),
+        "lines": _listed(result.complaints),
         "held": f"{result.added_ms / max(ledger.begun, 1):.1f} ms an invocation",
         "memory": _memory(result.rss_kib),
     }
@@ -28,7 +28,7 @@ def print_report(result: Result, *, console: Console) -> None:
         console.print(f"  {name:12} {row}")
 
 
-def _told(counts: Counter[str]) -> str:
+def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "nothing"
 
 

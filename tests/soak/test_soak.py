@@ -8,7 +8,7 @@ SEED = 7
 """`make soak` draws a new one each time."""
 
 
-async def test_everything_arrives_or_is_told_as_lost() -> None:
+async def test_everything_arrives_or_is_reported_as_lost() -> None:
     """Spans arrive with their ids, twice only where an acknowledgement was lost; memory stays."""
     results = await run_all(200, seed=SEED)
     assert sum(result.ledger.begun for result in results) == 200

@@ -41,7 +41,7 @@ ANSWERS: dict[str, tuple[float, Answer]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One invocation: what the function is asked to do, and what its caller must be told."""
+    """One invocation: what the function is asked to do, and what its caller must get."""
 
     payload: dict[str, Any]
     status: Status

@@ -1,4 +1,4 @@
-"""Rotel, an OpenTelemetry collector that nobody here wrote, as a judge of what is sent."""
+"""Rotel, an OpenTelemetry collector of another project, as a judge of what is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A collector that nobody here wrote decodes what the extension sends."""
+"""A collector of another project decodes what the extension sends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(bool(problem()), reason=problem() or "rotel")
 
 
 async def test_rotel_sees_the_ids_names_and_attributes(tmp_path: Path) -> None:
-    """A cold start as the platform told it is a trace as rotel decodes it."""
+    """A cold start as the platform reported it is a trace as rotel decodes it."""
     async with rotel() as collector:
         async with running(tmp_path, environment={"DISPATCH_POST_URI": collector.url}) as stage:
             answer = await stage.function.invoke({"print": ["hello"]})

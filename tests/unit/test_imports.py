@@ -1,4 +1,4 @@
-"""What each room imports, looked at in a fresh interpreter: cold start is paid per import."""
+"""What each module imports, looked at in a fresh interpreter: cold start is paid per import."""
 
 from __future__ import annotations
 

@@ -266,7 +266,7 @@ class Assembler:
         return in_flight.context
 
     def _join(self, in_flight: InFlightInvocation, ours: TraceContext) -> TraceContext:
-        """Follow what the SDK has told of this request, if anything."""
+        """Follow what the SDK has sent for this request, if anything."""
         sdk, orphan = in_flight.sdk, in_flight.orphan
         if sdk is None and orphan is None:
             return ours

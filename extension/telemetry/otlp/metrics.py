@@ -71,7 +71,7 @@ class Meter:
         self._begin_ns = now_ns
         self._counters: Counter[tuple[str, str]] = Counter()
         self._distributions: dict[str, Distribution] = {}
-        self._told: Counter[tuple[str, str]] = Counter()
+        self._collected: Counter[tuple[str, str]] = Counter()
 
     def record(self, finished: Finished) -> None:
         """Count one thing that is finished."""
@@ -152,8 +152,8 @@ class Meter:
         now["lambda_dispatch.secret_leaks", ""] = health.leaks
         if health.received:
             now.update(health.received.metrics())
-        self._counters.update(now - self._told)
-        self._told = now
+        self._counters.update(now - self._collected)
+        self._collected = now
 
     def _add(self, name: str, value: float) -> None:
         bounds = BYTES if UNITS[name] == "By" else SECONDS

@@ -143,8 +143,8 @@ def _request_id(span: Any) -> str:
     """Return the request whose invocation a span is, empty for any other."""
     if span.kind not in KINDS or not _is_identified(span):
         return ""
-    told = (each.value.string_value for each in span.attributes if each.key in REQUEST_ID_KEYS)
-    return next(told, "")
+    ids = (each.value.string_value for each in span.attributes if each.key in REQUEST_ID_KEYS)
+    return next(ids, "")
 
 
 def _is_identified(of: Any) -> bool:
@@ -191,15 +191,15 @@ def _error(span: Any) -> HandlerError | None:
     """Return of what a span failed, in the words of its last exception or its status."""
     if span.status.code != Status.STATUS_CODE_ERROR:
         return None
-    told = {
+    attributes = {
         each.key: each.value.string_value
         for event in span.events
         if event.name == "exception"
         for each in event.attributes
     }
     return HandlerError(
-        type=told.get("exception.type") or UNKNOWN_ERROR,
-        message=(span.status.message or told.get("exception.message", ""))[:MAX_TEXT],
+        type=attributes.get("exception.type") or UNKNOWN_ERROR,
+        message=(span.status.message or attributes.get("exception.message", ""))[:MAX_TEXT],
     )
 
 

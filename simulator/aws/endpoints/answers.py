@@ -54,13 +54,13 @@ class Answer:
 
 def otlp_error(error: AwsError, *, form: ErrorForm = "body") -> Answer:
     """Return the answer of an OTLP endpoint."""
-    told = {"message": error.message}
+    fields = {"message": error.message}
     headers = {"Content-Type": "application/json"}
     if form == "body":
-        told = {"__type": error.name, **told}
+        fields = {"__type": error.name, **fields}
     else:
         headers["x-amzn-ErrorType"] = error.name
-    return _answer(error, headers, json.dumps(told).encode())
+    return _answer(error, headers, json.dumps(fields).encode())
 
 
 def api_error(error: AwsError) -> Answer:

@@ -36,10 +36,10 @@ class Encryption:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of an answer that tell of it."""
-        told = {ALGORITHM: self.algorithm, KEY_ID: self.key_id}
-        told[BUCKET_KEY] = "true" if self.bucket_key else ""
-        return {name: value for name, value in told.items() if value}
+        """The headers of an answer that name it."""
+        headers = {ALGORITHM: self.algorithm, KEY_ID: self.key_id}
+        headers[BUCKET_KEY] = "true" if self.bucket_key else ""
+        return {name: value for name, value in headers.items() if value}
 
 
 def encryption_of(request: Received, *, wanted: str) -> Encryption:

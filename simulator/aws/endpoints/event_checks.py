@@ -75,7 +75,7 @@ def remove_events_out_of_time(
     return removed
 
 
-def told(removed: Counter[str]) -> str:
+def summary(removed: Counter[str]) -> str:
     """Return the error message of a partial success, which is JSON text."""
     return json.dumps({reason: removed[reason] for reason in _REASONS})
 

@@ -101,7 +101,7 @@ class Ingestion:
             return _success(request)
         partly = ExportLogsServiceResponse()
         partly.partial_success.rejected_log_records = removed.total()
-        partly.partial_success.error_message = event_checks.told(removed)
+        partly.partial_success.error_message = event_checks.summary(removed)
         return _success(request, partly)
 
     def _take_points(self, request: Received, now_ns: int) -> Answer:

@@ -76,20 +76,20 @@ def _folded(key: str, prefix: str, delimiter: str) -> str:
 
 
 def _head(bucket: str, prefix: str, delimiter: str, size: int, asked: dict[str, str]) -> str:
-    told = {"Name": bucket, "Prefix": prefix, "MaxKeys": str(size)}
+    fields = {"Name": bucket, "Prefix": prefix, "MaxKeys": str(size)}
     if delimiter:
-        told["Delimiter"] = delimiter
+        fields["Delimiter"] = delimiter
     if asked.get("encoding-type") == "url":
-        told["EncodingType"] = "url"
-    return "".join(f"<{name}>{escape(text)}</{name}>" for name, text in told.items())
+        fields["EncodingType"] = "url"
+    return "".join(f"<{name}>{escape(text)}</{name}>" for name, text in fields.items())
 
 
 def _entry(name: str, stored: StoredObject | None, *, is_quoted: bool) -> str:
-    told = quote(name) if is_quoted else escape(name)
+    fields = quote(name) if is_quoted else escape(name)
     if stored is None:
-        return f"<CommonPrefixes><Prefix>{told}</Prefix></CommonPrefixes>"
+        return f"<CommonPrefixes><Prefix>{fields}</Prefix></CommonPrefixes>"
     return (
-        f"<Contents><Key>{told}</Key>"
+        f"<Contents><Key>{fields}</Key>"
         f"<LastModified>{stored.modified:%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
         f"<ETag>{escape(stored.etag)}</ETag><Size>{len(stored.body)}</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"

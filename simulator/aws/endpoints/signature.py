@@ -139,14 +139,14 @@ def _check_headers(request: Received, claim: _Claim, place: Place) -> None:
 
 
 def _check_payload(request: Received, place: Place) -> None:
-    told = request.header("x-amz-content-sha256")
-    if place.service == "s3" and told == UNSIGNED_PAYLOAD:
+    claimed = request.header("x-amz-content-sha256")
+    if place.service == "s3" and claimed == UNSIGNED_PAYLOAD:
         return
     computed = hashlib.sha256(request.body).hexdigest()
-    if place.service == "s3" and not told:
+    if place.service == "s3" and not claimed:
         raise errors.payload_hash_missing()
-    if told not in ("", computed):
-        raise errors.payload_mismatch(place, told=told, computed=computed)
+    if claimed not in ("", computed):
+        raise errors.payload_mismatch(place, claimed=claimed, computed=computed)
 
 
 def _computed(

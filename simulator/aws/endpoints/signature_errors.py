@@ -120,8 +120,8 @@ def skewed(place: Place, *, sent: datetime, now: datetime, latitude: timedelta) 
             "Signature not yet current: {} is still later than {}",
             "+",
         )
-    told = order.format(f"{sent:{_STAMP}}", f"{edge:{_STAMP}}")
-    return _error(place, json=_INVALID, message=f"{told} ({now:{_STAMP}} {sign} {minutes} min.)")
+    claimed = order.format(f"{sent:{_STAMP}}", f"{edge:{_STAMP}}")
+    return _error(place, json=_INVALID, message=f"{claimed} ({now:{_STAMP}} {sign} {minutes} min.)")
 
 
 def not_signed(place: Place, names: Sequence[str]) -> AwsError:
@@ -137,11 +137,11 @@ def payload_hash_missing() -> AwsError:
     return AwsError("InvalidRequest", message, status=400)
 
 
-def payload_mismatch(place: Place, *, told: str, computed: str) -> AwsError:
+def payload_mismatch(place: Place, *, claimed: str, computed: str) -> AwsError:
     """The header says another hash than the body has."""
     if place.service == "s3":
         message = "The provided 'x-amz-content-sha256' header does not match what was computed."
-        details = {"ClientComputedContentSHA256": told, "S3ComputedContentSHA256": computed}
+        details = {"ClientComputedContentSHA256": claimed, "S3ComputedContentSHA256": computed}
         return AwsError("XAmzContentSHA256Mismatch", message, status=400, details=details)
     return _error(place, json=_INVALID, message=_MISMATCH)
 

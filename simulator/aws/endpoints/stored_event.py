@@ -53,17 +53,17 @@ def plain(value: AnyValue) -> object:
 
 def as_text(value: AnyValue) -> str:
     """Return a value as the text of a label."""
-    told = plain(value)
-    if isinstance(told, str):
-        return told
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    stored = plain(value)
+    if isinstance(stored, str):
+        return stored
+    return json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
 
 
 def _scope(scope: InstrumentationScope) -> dict[str, object]:
-    told: dict[str, object] = {"name": scope.name, "version": scope.version}
+    stored: dict[str, object] = {"name": scope.name, "version": scope.version}
     if scope.attributes:
-        told["attributes"] = _object(scope.attributes)
-    return {name: value for name, value in told.items() if value}
+        stored["attributes"] = _object(scope.attributes)
+    return {name: value for name, value in stored.items() if value}
 
 
 def _object(pairs: Iterable[KeyValue]) -> dict[str, object]:

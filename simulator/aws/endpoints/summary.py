@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def summary(account: Account) -> Iterator[str]:
     """Yield what was accepted, then each kind of refusal with its number."""
     points = sum(accepted.point_count for accepted in account.accepted)
-    told = [f"{len(account.spans)} spans", f"{len(account.logs)} log records", f"{points} points"]
-    yield ", ".join([*told, f"{len(account.bucket.objects)} objects in {account.bucket.name}"])
+    counts = [f"{len(account.spans)} spans", f"{len(account.logs)} log records", f"{points} points"]
+    yield ", ".join([*counts, f"{len(account.bucket.objects)} objects in {account.bucket.name}"])
     for why, count in Counter(map(_why, account.refused)).items():
         yield f"{count} × {why}"
 

@@ -82,9 +82,9 @@ class Trouble:
         if action not in self.denied:
             return
         why = f"because no identity-based policy allows the {action} action"
-        told = f"User: {caller()} is not authorized to perform: {action}"
+        refusal = f"User: {caller()} is not authorized to perform: {action}"
         name = "AccessDenied" if action.startswith(("s3:", "kms:")) else "AccessDeniedException"
-        raise AwsError(name, f"{told} on resource: {resource} {why}", status=403)
+        raise AwsError(name, f"{refusal} on resource: {resource} {why}", status=403)
 
     def _error(
         self, errors: dict[str, tuple[str, str, int]], service: Service, *, is_otlp: bool

@@ -18,7 +18,7 @@ GET = {"get": [SECRET_PATH], "print": ["one line"]}
 """What asks the test function to use both of the extension's jobs."""
 
 FOUND, REFUSED = b"[[200, ", b"[[0, "
-"""How its answer begins when the GET got its value, and when nobody listened."""
+"""How its answer begins when the GET got its value, and when connections were refused."""
 
 
 def assert_unharmed(stage: Stage, answers: Iterable[Answer]) -> None:
@@ -85,7 +85,7 @@ def started(stage: Stage) -> Sequence[str]:
 
 
 def records(stage: Stage, kind: str) -> list[dict[str, Any]]:
-    """Return the records of all platform events of one type, whoever got them."""
+    """Return the records of all platform events of one type, whichever subscriber got them."""
     return [
         event.record
         for event in stage.function.events

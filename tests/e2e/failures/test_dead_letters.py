@@ -94,7 +94,7 @@ async def test_down(run: Run, bucket: AwsEndpoints, intake: Intake) -> None:
         answers = await stage.invoke({}, {}, {})
     assert_unharmed(stage, answers)
     assert stored(bucket) == Counter(started(stage))
-    assert stage.told["dead_letters"] >= len(answers)
+    assert stage.final_counts["dead_letters"] >= len(answers)
     assert not stage.lost
     assert all(KEY.fullmatch(key) for key in bucket.bucket.objects)
     assert all(key.startswith("lost/spans/year=") for key in bucket.bucket.objects)

@@ -40,13 +40,13 @@ RESETS = {
 
 
 async def test_down(run: Run, intake: Intake) -> None:
-    """Nobody listens: it costs next to nothing, and what waits is counted at SHUTDOWN."""
+    """Connections are refused: it costs next to nothing, and what waits is counted at SHUTDOWN."""
     nowhere = {"DISPATCH_POST_URI": f"http://127.0.0.1:{free_port()}"}
     async with run(environment=nowhere) as stage:
         answers = await stage.invoke({}, {}, {})
     assert_unharmed(stage, answers)
     assert_accounted_for(stage, intake)
-    assert stage.told["unsent"] >= len(answers)
+    assert stage.final_counts["unsent"] >= len(answers)
     assert set(stage.complaints) == {"export failed"}
     assert set(stage.causes) == {"ClientConnectorError: Connection refused"}
 
@@ -81,8 +81,8 @@ async def test_hangs(run_broken: Run) -> None:
         hang.released.set()
     assert_unharmed(stage, answers)
     assert len(intake.requests) == 2  # the second one at SHUTDOWN, whatever the circuit says
-    assert stage.told["unsent"] >= len(answers)
-    assert stage.told["failed_exports"] == 2
+    assert stage.final_counts["unsent"] >= len(answers)
+    assert stage.final_counts["failed_exports"] == 2
 
 
 async def test_hangs_past_the_deadline(run_broken: Run) -> None:
@@ -94,8 +94,8 @@ async def test_hangs_past_the_deadline(run_broken: Run) -> None:
             answers = await stage.invoke({}, {})
         hang.released.set()
     assert_unharmed(stage, answers)
-    assert stage.told["added_ms"] < FAR_FROM_A_MINUTE_MS
-    assert stage.told["unsent"] >= len(answers)
+    assert stage.final_counts["added_ms"] < FAR_FROM_A_MINUTE_MS
+    assert stage.final_counts["unsent"] >= len(answers)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_shutdown_does_not_wait_for_retry_after(run: Run, intake: Intake) 
 
 
 async def test_refuses_the_key(run: Run) -> None:
-    """A wrong key loses nothing while there is hope, is told as what it is, and never shown."""
+    """A wrong key loses nothing while there is hope, is reported as what it is, and never shown."""
     async with Intake(respond=lambda _: Reply(status=401, body=b"bad key: s3cr3t")) as intake:
         environment = {
             "DISPATCH_POST_URI": intake.url,
@@ -174,7 +174,7 @@ async def test_refuses_the_key(run: Run) -> None:
 
 @pytest.mark.parametrize("status", [301, 400, 500])
 async def test_refuses_for_good(run: Run, status: int) -> None:
-    """What the specification forbids to send again is dropped, counted and told."""
+    """What the specification forbids to send again is dropped, counted and logged."""
     refusal = Reply(status=status, headers={"Location": "http://127.0.0.1:1/v1/traces"})
     async with (
         Intake(respond=[refusal]) as intake,
@@ -202,7 +202,7 @@ async def test_loses_an_acknowledgement(run: Run, intake: Intake) -> None:
 
 
 async def test_is_restarted_while_the_sandbox_is_frozen(run: Run) -> None:
-    """The kept connection is dead after the thaw; nobody has to wait for a later chance."""
+    """The kept connection is dead after the thaw; nothing has to wait for a later chance."""
     port = free_port()
     environment = {"DISPATCH_POST_URI": f"http://127.0.0.1:{port}"}
     async with run(environment=environment) as stage:

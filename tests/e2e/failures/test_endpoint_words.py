@@ -68,7 +68,7 @@ async def test_a_rejected_item_is_not_counted_as_accepted(run: Run) -> None:
     ):
         await stage.invoke({})
     assert stage.lost == {"dropped.partial_success": 1}
-    assert stage.told["traces_accepted"] == len(intake.spans) - 1
+    assert stage.final_counts["traces_accepted"] == len(intake.spans) - 1
 
 
 async def test_user_information_and_a_header_go_together(run: Run, intake: Intake) -> None:
@@ -85,7 +85,7 @@ async def test_user_information_and_a_header_go_together(run: Run, intake: Intak
     assert {request.headers["Authorization"] for request in intake.requests} == {"Bearer abc"}
     lengths = [(int(each.headers["Content-Length"]), len(each.raw)) for each in intake.requests]
     assert lengths
-    assert all(told == sent for told, sent in lengths)
+    assert all(final_counts == sent for final_counts, sent in lengths)
     assert stage.causes == [
         "DISPATCH_POST_HEADERS: content-length is not for users to set",
         "DISPATCH_POST_URI: its user information gives way to an authorization header",

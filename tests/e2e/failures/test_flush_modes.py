@@ -38,7 +38,7 @@ async def test_end(run: Run, intake: Intake) -> None:
             assert messages(invocations(intake)[-1]) == [f"in {number}"]
     assert_unharmed(stage, answers)
     assert_arrived(stage, intake)
-    assert stage.told["added_ms"] > 0
+    assert stage.final_counts["added_ms"] > 0
 
 
 async def test_periodic(run_broken: Run, clock: WallClock, intake: Intake) -> None:
@@ -59,7 +59,7 @@ async def test_periodic(run_broken: Run, clock: WallClock, intake: Intake) -> No
         assert answers[-1].request_id not in early
     assert_unharmed(stage, answers)
     assert_arrived(stage, intake)
-    assert stage.told["added_ms"] == 0
+    assert stage.final_counts["added_ms"] == 0
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -120,7 +120,7 @@ async def test_managed_instances(run_broken: Run, intake: Intake) -> None:
         answers += await stage.invoke({}, {})
     assert [answer.status for answer in answers] == ["success"] * 6
     assert_arrived(stage, intake)
-    assert stage.told["invocations"] == 6
+    assert stage.final_counts["invocations"] == 6
 
 
 async def test_a_fault_does_not_stop_the_timer(run_broken: Run, intake: Intake) -> None:
@@ -128,7 +128,7 @@ async def test_a_fault_does_not_stop_the_timer(run_broken: Run, intake: Intake) 
     launch = sabotaged(
         "be_patient()",
         "replace('extension.telemetry.telemetry:TIMER_S', 0.1)",
-        "break_room('extension.telemetry.export.delivery:Delivery.flush', times=1)",
+        "break_module('extension.telemetry.export.delivery:Delivery.flush', times=1)",
     )
     async with run_broken(
         environment={"DISPATCH_POST_URI": intake.url},
@@ -170,11 +170,11 @@ async def test_format_json(run: Run, intake: Intake) -> None:
     assert {(seen.method, seen.path) for seen in intake.requests} == {("POST", "/events?key=1")}
     assert {seen.headers["Content-Type"] for seen in intake.requests} == {"application/json"}
     events = [event for seen in intake.requests for event in seen.json()]
-    told = Counter(event["type"] for event in events)
+    delivered = Counter(event["type"] for event in events)
     emitted = Counter(event.type for event in stage.function.events if event.type != "extension")
-    # The last report may come too late: the platform waits for nobody.
-    assert emitted - told <= Counter({"platform.report": 1})
-    assert told - emitted == Counter()
+    # The last report may come too late: the platform does not wait.
+    assert emitted - delivered <= Counter({"platform.report": 1})
+    assert delivered - emitted == Counter()
     assert "hello\n" in [event["record"] for event in events]
     assert stage.lost == {}
 
@@ -224,5 +224,5 @@ async def test_events_of_the_function_alone(run_patient: Run, intake: Intake) ->
     assert_unharmed(stage, answers)
     assert [record.body for record in intake.logs] == ["one", "two"]
     assert (intake.spans, stage.lost) == ([], {})
-    assert stage.told["added_ms"] == 0
+    assert stage.final_counts["added_ms"] == 0
     assert len(started(stage)) == len(answers)

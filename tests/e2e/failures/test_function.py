@@ -129,7 +129,7 @@ async def test_prints_ten_thousand_lines_for_the_logs(run: Run, intake: Intake) 
         answers = await stage.invoke({"lines": 10_000}, {})
     assert_unharmed(stage, answers)
     dropped_before = sum(record["droppedRecords"] for record in records(stage, "logsDropped"))
-    assert stage.told["platform_dropped"] == dropped_before
+    assert stage.final_counts["platform_dropped"] == dropped_before
     assert len(intake.logs) + dropped_before == 10_000
     assert stage.lost == {}
     assert len({record.body for record in intake.logs}) == len(intake.logs)
@@ -158,8 +158,8 @@ async def test_prints_what_it_likes(run: Run, intake: Intake, signals: str) -> N
     assert_unharmed(stage, answers)
     assert_arrived(stage, intake)
     assert stage.complaints == []
-    told = [str(record.body) for record in intake.logs] + messages(invocations(intake)[0])
-    assert "last words" in told
+    texts = [str(record.body) for record in intake.logs] + messages(invocations(intake)[0])
+    assert "last words" in texts
 
 
 async def test_asks_two_hundred_times_at_once(run: Run, intake: Intake, aws: FakeAws) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.intake import Intake
 from simulator.intake.replies import Reply
-from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations
 from tests.waiting import until
 
@@ -24,13 +24,13 @@ async def test_data_leaves_when_the_period_is_over(intake: Intake, flush: str) -
         "DISPATCH_SIGNALS": "traces,logs",
     }
     async with sandbox(SHORT_PERIOD, **environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
+        announced = Announced(1)
+        platform.send(announced.invoke())
         for text in ("first", "second"):
-            deliver(platform, told.start, told.line(text))
+            deliver(platform, announced.start, announced.line(text))
             await until(lambda: text in [record.body for record in intake.logs])  # noqa: B023
         assert invocations(intake) == []
-        deliver(platform, told.done)
+        deliver(platform, announced.done)
         await next_is_asked(platform, 2)
     assert [record.body for record in intake.logs] == ["first", "second"]
     assert len(invocations(intake)) == 1
@@ -47,12 +47,14 @@ async def test_data_leaves_when_the_buffer_is_half_full(intake: Intake, flush: s
         "DISPATCH_BUFFER_MAX_BYTES": "65536",
     }
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, *(told.line(f"{n} {'x' * 400}") for n in range(100)))
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(
+            platform, announced.start, *(announced.line(f"{n} {'x' * 400}") for n in range(100))
+        )
         await until(lambda: intake.logs)
         assert invocations(intake) == []
-        deliver(platform, told.done)
+        deliver(platform, announced.done)
         await next_is_asked(platform, 2)
     assert len(intake.logs) == 100
     assert lost(platform) == {}
@@ -68,13 +70,13 @@ async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
     }
     padding = "x" * (10 if short else 80)
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start)
         for first in range(0, LINES, LINES_A_DELIVERY):
             numbers = range(first, first + LINES_A_DELIVERY)
-            deliver(platform, *(told.line(f"line {n} {padding}") for n in numbers))
-        deliver(platform, told.done)
+            deliver(platform, *(announced.line(f"line {n} {padding}") for n in numbers))
+        deliver(platform, announced.done)
         await platform.delivered()
         await until(lambda: platform.asked_next >= 2, deadline_s=240)
     expected = [f"line {n} {padding}" for n in range(LINES)]
@@ -92,10 +94,10 @@ async def test_an_endpoint_that_takes_little_at_once(intake: Intake) -> None:
     }
     intake.respond = [Reply(status=413), Reply(status=413)]
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        lines = [told.line(f"line {n} {'x' * 1000}") for n in range(400)]
-        deliver(platform, told.start, *lines, told.done)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        lines = [announced.line(f"line {n} {'x' * 1000}") for n in range(400)]
+        deliver(platform, announced.start, *lines, announced.done)
         await next_is_asked(platform, 2)
     assert len({record.body for record in intake.logs}) == 400
     assert lost(platform) == {}
@@ -111,10 +113,12 @@ async def test_events_as_they_came_leave_through_a_small_buffer() -> None:
             "DISPATCH_BUFFER_MAX_BYTES": "65536",
         }
         async with sandbox(**environment) as platform:
-            told = Told(1)
-            platform.send(told.invoke())
-            deliver(platform, told.start, *(told.line(f"{n} {'x' * 60}") for n in range(3000)))
-            deliver(platform, told.done)
+            announced = Announced(1)
+            platform.send(announced.invoke())
+            deliver(
+                platform, announced.start, *(announced.line(f"{n} {'x' * 60}") for n in range(3000))
+            )
+            deliver(platform, announced.done)
             await next_is_asked(platform, 2)
     assert platform.farewell["events_accepted"] == 3002
     assert lost(platform) == {}

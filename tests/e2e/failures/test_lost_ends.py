@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.intake import Intake
-from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox, shut_down
+from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox, shut_down
 from tests.e2e.failures.expectations import invocations
 from tests.scripted.deliveries import dropped_event, split_delivery
 from tests.waiting import until
@@ -21,9 +21,11 @@ async def test_a_record_is_cut_over_two_deliveries(intake: Intake, flush: str, a
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
     text = 'a "long" line of {braces}, [brackets] and \\ ' * 8_000
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        for part in split_delivery([told.start], told.line(text), [told.done], at=at):
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        for part in split_delivery(
+            [announced.start], announced.line(text), [announced.done], at=at
+        ):
             platform.deliver(part, after_s=0)
         await next_is_asked(platform, 2)
         [span] = invocations(intake)
@@ -37,10 +39,10 @@ async def test_a_record_is_cut_over_three_deliveries(intake: Intake, flush: str)
     """However often it is cut, it is joined."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        line = told.line("x" * 3000)
-        platform.send(told.invoke())
-        first, rest = split_delivery([told.start], line, [told.done], at=0.3)
+        announced = Announced(1)
+        line = announced.line("x" * 3000)
+        platform.send(announced.invoke())
+        first, rest = split_delivery([announced.start], line, [announced.done], at=0.3)
         envelope = rest[: rest.index(b'"record":') + len(b'"record":')]
         place = len(envelope) + 1000
         second, third = rest[:place] + b"}]", envelope + rest[place:]
@@ -56,13 +58,13 @@ async def test_the_second_part_never_comes(intake: Intake, flush: str) -> None:
     """The record is lost and counted; what came before it in its delivery is not."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        before = [told.start, told.line("whole")]
-        first, _ = split_delivery(before, told.line("x" * 3000), [], at=0.5)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        before = [announced.start, announced.line("whole")]
+        first, _ = split_delivery(before, announced.line("x" * 3000), [], at=0.5)
         platform.deliver(first, after_s=0)
         await next_is_asked(platform, 2)
-        again = Told(2)
+        again = Announced(2)
         platform.send(again.invoke())
         deliver(platform, again.start, again.done)
         await next_is_asked(platform, 3)
@@ -76,9 +78,9 @@ async def test_the_platform_dropped_the_end(intake: Intake, flush: str) -> None:
     """`platform.logsDropped` in its place: the end may have been among what was dropped."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, dropped_event(told.began_ns))
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, dropped_event(announced.began_ns))
         await next_is_asked(platform, 2)
     assert platform.farewell["platform_dropped"] == 1
 
@@ -88,9 +90,9 @@ async def test_the_end_cannot_be_read(intake: Intake, flush: str) -> None:
     """Bytes that are no event may have been the end."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start)
         platform.deliver(b'[{"time":', after_s=0)
         await next_is_asked(platform, 2)
     assert lost(platform) == {"dropped.bad_event": 1}
@@ -102,13 +104,13 @@ async def test_the_time_of_the_end_cannot_be_read(intake: Intake, flush: str, ti
     """An end without a time is an end: it was when it was received."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, {**told.done, "time": time})
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, {**announced.done, "time": time})
         await next_is_asked(platform, 2)
         [span] = invocations(intake)
         assert span.attributes["lambda_dispatch.status"] == "success"
-        assert span.end_ns >= told.began_ns
+        assert span.end_ns >= announced.began_ns
     assert lost(platform) == {}
 
 
@@ -117,21 +119,21 @@ async def test_the_end_is_lost_without_a_sign(intake: Intake, flush: str) -> Non
     """Silence is borne for some seconds, not for the quarter of an hour that the function has."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start)
         await next_is_asked(platform, 2)
     assert platform.farewell["added_ms"] > 1000
 
 
 @MODES
 async def test_an_invocation_times_out(intake: Intake, flush: str) -> None:
-    """SHUTDOWN says so, though no end is told: /next came before it, so nothing was added."""
+    """SHUTDOWN says so, though no end has come: /next came before it, so nothing was added."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke(timeout_s=1.5))
-        deliver(platform, told.start)
+        announced = Announced(1)
+        platform.send(announced.invoke(timeout_s=1.5))
+        deliver(platform, announced.start)
         await next_is_asked(platform, 2)
         shut_down(platform, reason="timeout")
         await platform.exited(within_s=60)
@@ -147,9 +149,9 @@ async def test_metrics_measure_a_hold_whose_end_is_lost(intake: Intake) -> None:
         "DISPATCH_SIGNALS": "metrics",
     }
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, dropped_event(told.began_ns))
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, dropped_event(announced.began_ns))
         await next_is_asked(platform, 2)
     assert platform.farewell["added_ms"] > 0
     names = {metric.name for metric in intake.metrics}
@@ -160,11 +162,11 @@ async def test_an_invocation_given_up_ends_later(intake: Intake) -> None:
     """It went on without being held; its end is exported when it comes, not at SHUTDOWN."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, dropped_event(told.began_ns))
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, dropped_event(announced.began_ns))
         await next_is_asked(platform, 2)
-        deliver(platform, told.done)
+        deliver(platform, announced.done)
         await platform.delivered()
         await until(lambda: invocations(intake))
         assert invocations(intake)[0].attributes["lambda_dispatch.status"] == "success"

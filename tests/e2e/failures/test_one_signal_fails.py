@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.intake import Intake, IntakeRequest
 from simulator.intake.replies import Reply
-from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations
 
 
@@ -23,9 +23,9 @@ async def test_logs_are_over_their_quota() -> None:
         }
         async with sandbox(**environment) as platform:
             for number in range(1, 5):
-                told = Told(number)
-                platform.send(told.invoke())
-                deliver(platform, told.start, told.line("a line"), told.done)
+                announced = Announced(number)
+                platform.send(announced.invoke())
+                deliver(platform, announced.start, announced.line("a line"), announced.done)
                 await next_is_asked(platform, number + 1)
                 assert len(invocations(intake)) == number
     assert lost(platform) == {"unsent": 4}

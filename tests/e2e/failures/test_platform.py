@@ -59,7 +59,7 @@ async def test_only_the_report_tells_the_end(run_patient: Run, intake: Intake) -
 
 
 async def test_nothing_is_told(run_broken: Run, intake: Intake) -> None:
-    """Some seconds of silence are enough to know; what INVOKE told is exported at the end."""
+    """Some seconds of silence are enough to know; what INVOKE announced is exported at the end."""
     launch = sabotaged("be_patient()", f"replace({PATIENCE!r}, {SILENCE_S})")
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
     async with run_broken(
@@ -120,7 +120,7 @@ async def test_next_fails_for_a_while(run_broken: Run, intake: Intake) -> None:
     """It is asked again, for nothing else would help; nothing is lost."""
     launch = sabotaged(
         "be_patient()",
-        "break_room('extension.platform.extensions_api:ExtensionsApi.next_event', times=3)",
+        "break_module('extension.platform.extensions_api:ExtensionsApi.next_event', times=3)",
     )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:
         answers = await stage.invoke({}, {})
@@ -133,7 +133,7 @@ async def test_registering_fails_at_first(run_broken: Run, intake: Intake) -> No
     """Without it there is no function, so it is tried again."""
     launch = sabotaged(
         "be_patient()",
-        "break_room('extension.platform.plain_http:exchange', times=1, "
+        "break_module('extension.platform.plain_http:exchange', times=1, "
         "error='ConnectionResetError')",
     )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:
@@ -145,7 +145,7 @@ async def test_registering_fails_at_first(run_broken: Run, intake: Intake) -> No
 
 
 async def test_a_failure_is_the_last_invocations_alone(run: Run, intake: Intake) -> None:
-    """What SHUTDOWN says of its reason is no verdict on earlier ones of which nothing was told."""
+    """What SHUTDOWN says of its reason is no verdict on earlier ones of which nothing came."""
     faults = Faults(missing=EVERYTHING)
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
     async with run(environment=environment, faults=faults) as stage:

@@ -34,7 +34,7 @@ async def test_shutdown_without_any_invocation(run_patient: Run, intake: Intake)
     assert_lived_until_shutdown(stage)
     [init] = intake.spans
     assert (init.name, init.parent_span_id) == ("init", "")
-    assert (stage.told["invocations"], stage.lost) == (0, {})
+    assert (stage.final_counts["invocations"], stage.lost) == (0, {})
 
 
 async def test_shutdown_before_the_function_was_ready(run: Run, intake: Intake) -> None:
@@ -49,7 +49,7 @@ async def test_shutdown_before_the_function_was_ready(run: Run, intake: Intake) 
 
 
 async def test_is_killed(run: Run, intake: Intake) -> None:
-    """The host is gone, without SHUTDOWN: whatever `end` has let go was out, and init is anew."""
+    """The host is gone, without SHUTDOWN: whatever `end` has let go was out; then a new init."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
     async with run(environment=environment) as stage:
         before = await stage.invoke({}, {})
@@ -129,7 +129,7 @@ async def test_platforms_clock_is_ahead_and_the_endpoint_hangs_at_the_end(
             answers = await stage.invoke({})
         hang.released.set()
     assert_unharmed(stage, answers)
-    assert stage.told["unsent"] >= 1
+    assert stage.final_counts["unsent"] >= 1
 
 
 async def test_wall_clock_is_set_within_an_invocation(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from simulator.intake import Intake
 from simulator.intake.replies import Reply
-from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations
 from tests.fake_aws import FakeAws
 
 HOURS = "replace('extension.parameters.lazy_clients:DEADLINE_S', 7200.0)"
-"""What a call to AWS may take in these tests: whoever waits for it waits longer than they do."""
+"""What a call to AWS may take in these tests: a caller waits longer than they do."""
 
 
 async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
@@ -23,9 +23,9 @@ async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
     aws.hold()
     async with sandbox(HOURS, **environment) as platform:
         for number in (1, 2, 3):
-            told = Told(number)
-            platform.send(told.invoke())
-            deliver(platform, told.start, told.done)
+            announced = Announced(number)
+            platform.send(announced.invoke())
+            deliver(platform, announced.start, announced.done)
             await next_is_asked(platform, number + 1)
         assert intake.requests == []
         assert "credentials not resolved" in [line["message"] for line in platform.lines]
@@ -51,9 +51,9 @@ async def test_the_endpoint_refuses_a_key_and_the_store_does_not_answer(
     async with sandbox(HOURS, **environment) as platform:
         aws.hold()
         for number in (1, 2):
-            told = Told(number)
-            platform.send(told.invoke())
-            deliver(platform, told.start, told.done)
+            announced = Announced(number)
+            platform.send(announced.invoke())
+            deliver(platform, announced.start, announced.done)
             await next_is_asked(platform, number + 1)
         assert invocations(intake) == []
         aws.put_secret("shop/key", "new")

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.intake import Intake
 from simulator.intake.replies import Hang, Reply
-from tests.e2e.failures.announced import Told, deliver, lost, next_is_asked, sandbox, shut_down
+from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox, shut_down
 from tests.e2e.failures.expectations import invocations
 from tests.scripted.platform import Platform
 from tests.waiting import until
@@ -21,10 +21,10 @@ async def test_periodic_never_waits_for_an_export(intake: Intake) -> None:
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
     async with sandbox(**environment) as platform:
         for number in range(1, 6):
-            told = Told(number)
-            platform.send(told.invoke())
+            announced = Announced(number)
+            platform.send(announced.invoke())
             await next_is_asked(platform, number + 1)
-            deliver(platform, told.start, told.done)
+            deliver(platform, announced.start, announced.done)
             await platform.delivered()
         await until(lambda: intake.requests)
         assert len(intake.requests) == 1
@@ -47,11 +47,11 @@ async def test_a_freeze_cuts_an_export(intake: Intake) -> None:
         "OTEL_EXPORTER_OTLP_TIMEOUT": "2500",
     }
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, told.done)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, announced.done)
         await platform.delivered()
-        again = Told(2)
+        again = Announced(2)
         platform.send(again.invoke())
         await until(lambda: intake.requests)
         platform.freeze()
@@ -72,11 +72,11 @@ async def test_a_held_export_takes_what_waited_when_it_began(intake: Intake) -> 
     intake.respond = [answer]
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, told.done)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, announced.done)
         await until(lambda: intake.requests)
-        deliver(platform, told.report)
+        deliver(platform, announced.report)
         await platform.delivered()
         answer.released.set()
         await next_is_asked(platform, 2)
@@ -92,9 +92,9 @@ async def test_what_a_slow_export_adds_is_told(intake: Intake, flush: str) -> No
     intake.respond = [answer]
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
     async with sandbox(**environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, told.done)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, announced.done)
         ended_at = asyncio.get_running_loop().time()
         await until(lambda: intake.requests)
         held_from = asyncio.get_running_loop().time()
@@ -112,11 +112,11 @@ async def test_shutdown_comes_during_an_export(intake: Intake) -> None:
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
     setup = "replace('extension.telemetry.telemetry:LAST_PATIENCE_S', 60.0)"
     async with sandbox(setup, **environment) as platform:
-        told = Told(1)
-        platform.send(told.invoke())
-        deliver(platform, told.start, told.done)
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start, announced.done)
         await platform.delivered()
-        platform.send(Told(2).invoke())
+        platform.send(Announced(2).invoke())
         await until(lambda: intake.requests)
         asyncio.get_running_loop().call_later(0.2, answer.released.set)
     ended = [span for span in invocations(intake) if "lambda_dispatch.status" in span.attributes]
@@ -131,14 +131,14 @@ async def test_the_endpoint_hangs_at_the_end(ahead_ms: int) -> None:
     async with Intake(respond=lambda _: hang) as intake:
         environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
         async with sandbox(**environment) as platform:
-            done, open_still = Told(1), Told(2)
+            done, open_still = Announced(1), Announced(2)
             platform.send(done.invoke())
             deliver(platform, done.start, done.done)
             await platform.delivered()
             platform.send(open_still.invoke())
             deliver(platform, open_still.start)
             await until(lambda: intake.requests)
-            shut_down(platform, ahead_ms=ahead_ms)
+            shut_down(platform, within_ms=2000, ahead_ms=ahead_ms)
             await platform.exited(within_s=60)
         hang.released.set()
     assert platform.farewell["unsent"] == 2
@@ -150,15 +150,15 @@ async def test_an_endpoint_in_the_sandbox_ends_with_it(intake: Intake) -> None:
     setup = "replace('extension.telemetry.telemetry:LAST_WAIT_S', dict.fromkeys(LAST, 1.0))"
     names = "LAST = ('nothing', 'report', 'end')"
     async with Platform(environment, setup=f"{names}; {setup}") as platform:
-        told = Told(1)
-        platform.send(told.invoke())
+        announced = Announced(1)
+        platform.send(announced.invoke())
         await next_is_asked(platform, 2)
-        deliver(platform, told.start, told.done)
+        deliver(platform, announced.start, announced.done)
         await platform.delivered()
         seen = len(intake.requests)
         shut_down(platform)
         await until(lambda: len(intake.requests) > seen)
-        deliver(platform, told.report)
+        deliver(platform, announced.report)
         await platform.exited(within_s=60)
     names_of_spans = [span.name for span in intake.spans]
     assert names_of_spans.count("extension overhead") == 1

@@ -328,5 +328,5 @@ async def test_the_port_of_a_cache_that_nobody_configured_is_taken(
         async with started(launch, tmp_path, variables, api=address(api)) as extension:
             api.shut_down()
             assert await extension.end() == 0
-    told = [line for line in extension.lines if "cache" in str(line.get("cause"))]
-    assert [line["level"] for line in told] == levels
+    complaints = [line for line in extension.lines if "cache" in str(line.get("cause"))]
+    assert [line["level"] for line in complaints] == levels

@@ -41,7 +41,7 @@ async def test_the_disk_is_full(run: Run, launch: Launch, intake: Intake, aws: F
 
 
 async def test_no_descriptor_is_left(run_broken: Run, intake: Intake) -> None:
-    """All used up by the first event: nothing can be opened nor exported, and that is told."""
+    """All used up by the first event: nothing can be opened nor exported, and a line says so."""
     launch = sabotaged("take_all_descriptors()")
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_broken(

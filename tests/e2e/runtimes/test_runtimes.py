@@ -90,7 +90,7 @@ async def run_all(language: str, settings: Settings, folder: Callable[[], Path])
     asleep = {**settings, "timeout_s": TIMEOUT_S}
     broken = {**settings, "environment": {"BROKEN": "1"}}
     runs = ((all_of(language), settings), (["sleep"], asleep), (["broken"], broken))
-    told: dict[tuple[str, str], Span] = {}
+    seen: dict[tuple[str, str], Span] = {}
     for some in await asyncio.gather(
         *(
             run(folder(), log_format, wishes, chosen)
@@ -98,8 +98,8 @@ async def run_all(language: str, settings: Settings, folder: Callable[[], Path])
             for wishes, chosen in runs
         )
     ):
-        told |= some
-    return told
+        seen |= some
+    return seen
 
 
 async def run(
@@ -120,13 +120,13 @@ async def run(
         found = sorted(intake.spans, key=lambda span: span.start_ns)
     invocations = [span for span in found if span.kind == "SERVER"]
     assert len(invocations) == len(wishes)
-    told = {(log_format, wish): span for wish, span in zip(wishes, invocations, strict=True)}
+    seen = {(log_format, wish): span for wish, span in zip(wishes, invocations, strict=True)}
     inits = [span for span in found if span.name == "init"]
-    return {**told, (log_format, f"init of {wishes[0]}"): inits[0]}
+    return {**seen, (log_format, f"init of {wishes[0]}"): inits[0]}
 
 
 def exceptions(span: Span) -> list[Event]:
-    """Return the exceptions that a span tells."""
+    """Return the exceptions of a span."""
     return [event for event in span.events if event.name == "exception"]
 
 
@@ -144,9 +144,9 @@ def test_an_exception_that_leaves_the_handler(
     assert (span.status, span.attributes["error.type"]) == ("ERROR", entry.error_type)
     [exception] = exceptions(span)
     assert exception.attributes["exception.type"] == entry.error_type
-    told = str(exception.attributes.get("exception.message", ""))
-    assert (told if entry.is_whole else told[: len(entry.message)]) == entry.message
-    assert span.status_message[:1000] == (told or entry.error_type)[:1000]
+    seen = str(exception.attributes.get("exception.message", ""))
+    assert (seen if entry.is_whole else seen[: len(entry.message)]) == entry.message
+    assert span.status_message[:1000] == (seen or entry.error_type)[:1000]
 
 
 @each(HANDLED)

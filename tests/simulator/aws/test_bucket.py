@@ -80,7 +80,7 @@ async def test_list_in_pages(aws: AwsEndpoints) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "expected"),
     [
         ({}, {_SSE: "AES256"}),
         ({_SSE: "AES256"}, {_SSE: "AES256"}),
@@ -99,7 +99,7 @@ async def test_list_in_pages(aws: AwsEndpoints) -> None:
     ],
 )
 async def test_encryption_is_noted(
-    aws: AwsEndpoints, headers: dict[str, str], told: dict[str, str]
+    aws: AwsEndpoints, headers: dict[str, str], expected: dict[str, str]
 ) -> None:
     """What the PUT asked for is with the object, and in the answers."""
     url = f"{PATH_STYLE}/key"
@@ -107,9 +107,11 @@ async def test_encryption_is_noted(
     got = await send(aws, "GET", url)
 
     for response in (put, got):
-        assert {it: text for it, text in response.headers.items() if it.startswith(_SSE)} == told
+        assert {
+            it: text for it, text in response.headers.items() if it.startswith(_SSE)
+        } == expected
     encryption = aws.bucket.objects["key"].encryption
-    assert (encryption.headers, encryption.was_asked) == (told, bool(headers))
+    assert (encryption.headers, encryption.was_asked) == (expected, bool(headers))
 
 
 @pytest.mark.parametrize(

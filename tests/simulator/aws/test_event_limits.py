@@ -145,9 +145,9 @@ async def test_wrong_times_are_rejected_alone(
 
     partly = ExportLogsServiceResponse.FromString(response.body).partial_success
     assert (response.status, partly.rejected_log_records) == (200, 1)
-    told = json.loads(partly.error_message)
-    assert told == dict.fromkeys(told, 0) | {reason: 1}
-    assert set(told) == {"tooOldLogEventCount", "tooNewLogEventCount", "expiredLogEventCount"}
+    reasons = json.loads(partly.error_message)
+    assert reasons == dict.fromkeys(reasons, 0) | {reason: 1}
+    assert set(reasons) == {"tooOldLogEventCount", "tooNewLogEventCount", "expiredLogEventCount"}
     assert [record.body for record in aws.logs] == ["in"]
 
 

@@ -177,8 +177,8 @@ async def test_host_must_be_signed(aws: AwsEndpoints) -> None:
 
 async def test_wrong_content_hash_is_refused(aws: AwsEndpoints) -> None:
     """A hash in a header must be that of the body, and no word stands for one."""
-    for told in ("UNSIGNED-PAYLOAD", "0" * 64):
-        headers = {**PROTOBUF, "X-Amz-Content-SHA256": told}
+    for sent in ("UNSIGNED-PAYLOAD", "0" * 64):
+        headers = {**PROTOBUF, "X-Amz-Content-SHA256": sent}
         response = await Signed(url=URL, body=BODY, headers=headers).send(aws.url)
         assert response.error == _INVALID
 

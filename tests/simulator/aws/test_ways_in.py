@@ -163,7 +163,7 @@ async def test_boto3_can_create_groups_and_streams(current: AwsEndpoints) -> Non
 
 
 async def test_waiting_for_an_arrival(aws: AwsEndpoints) -> None:
-    """A test waits for what must come, and is told what came instead."""
+    """A test waits for what must come, and its failure says what came instead."""
     signed = Signed(url=URL, body=BODY, at_s=NOW_S - 900, headers=PROTOBUF)
     await asyncio.gather(aws.wait_for(lambda aws: bool(aws.exchanges)), signed.send(aws.url))
 

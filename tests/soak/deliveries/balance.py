@@ -70,7 +70,7 @@ def judge(record: Record) -> Verdict:
 class _Balance:
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._told = record.farewell
+        self._summary = record.farewell
         self._spans = _group([(post, span) for post in record.posts for span in post.spans], _name)
         self._logs = _group([(post, log) for post in record.posts for log in post.logs], _text)
         self._trouble = {each.who.trace_id: each.step.trouble for each in record.invocations}
@@ -94,13 +94,15 @@ class _Balance:
             f" {sum(not post.acknowledged for post in self._record.posts)} not acknowledged",
             "held": f"median {median(held_ms):.0f} ms, worst {held_ms[-1]:.0f} ms,"
             f" together {sum(held_ms):.0f} ms",
-            "told": ", ".join(f"{key} {each}" for key, each in self._told.items() if _is(each)),
+            "summary": ", ".join(
+                f"{key} {each}" for key, each in self._summary.items() if _is(each)
+            ),
             "complaints": dict(self._record.complaints) or "none",
         }
 
     def missing(self) -> Iterator[str]:
         """Yield what did not arrive, by the trouble that it was in, where that is not counted."""
-        if not self._told:
+        if not self._summary:
             yield "no closing line"
         spans = [
             each.step.trouble
@@ -115,13 +117,13 @@ class _Balance:
         lines = [
             step.trouble for text, (step, _) in self._record.lines.items() if text not in self._logs
         ]
-        counted = sum(int(self._told.get(reason, 0)) for reason in COUNTED) - self._unheard
+        counted = sum(int(self._summary.get(reason, 0)) for reason in COUNTED) - self._unheard
         groups = (("span", spans), (f"{OVERHEAD} span", late), ("line", lines))
         missing = Counter(f"{what} ({trouble})" for what, group in groups for trouble in group)
         if missing.total() > counted:
             which = ", ".join(f"{count} {what}" for what, count in missing.items())
             yield f"{missing.total()} missing, {max(counted, 0)} counted: {which}"
-        for reason, count in self._told.items():
+        for reason, count in self._summary.items():
             if count and reason.startswith(("dropped.", "faults.")) and reason not in COUNTED:
                 yield f"the closing line says {reason} {count}, and nothing was to be dropped"
 
@@ -156,7 +158,7 @@ class _Balance:
         foreign: Counter[str] = Counter()
         for text, found in self._logs.items():
             if text not in self._record.lines:
-                foreign[f"lines arrived that nobody wrote, as {text[:60]!r}"] += 1
+                foreign[f"lines arrived that were never written, as {text[:60]!r}"] += 1
                 continue
             step, who = self._record.lines[text]
             ids = {(log.trace_id, log.span_id) for _, log in found}
@@ -169,17 +171,17 @@ class _Balance:
         spans = [len(copies) for copies in self._spans.values()]
         logs = [len(copies) for copies in self._logs.values()]
         for signal, copies in (("traces", spans), ("logs", logs)):
-            told, unsent = int(self._told.get(f"{signal}_accepted", 0)), self._unsent
-            if not len(copies) <= told + unsent <= sum(copies) + unsent:
-                yield f"{signal}_accepted is {told}, and {len(copies)} to {sum(copies)} arrived"
+            accepted, unsent = int(self._summary.get(f"{signal}_accepted", 0)), self._unsent
+            if not len(copies) <= accepted + unsent <= sum(copies) + unsent:
+                yield f"{signal}_accepted is {accepted}, and {len(copies)} to {sum(copies)} arrived"
 
     def added(self) -> Iterator[str]:
         """Yield a difference between what the closing line says and what the outside clock saw."""
         seen_ms = sum(each.held_s for each in self._record.invocations) * 1000
-        told_ms = float(self._told.get("added_ms", 0))
+        summary_ms = float(self._summary.get("added_ms", 0))
         allowed_ms = ACCURACY * seen_ms + PER_INVOCATION_MS * len(self._record.invocations)
-        if abs(seen_ms - told_ms) > allowed_ms:
-            yield f"added_ms is {told_ms:.0f}, and the outside clock saw {seen_ms:.0f}"
+        if abs(seen_ms - summary_ms) > allowed_ms:
+            yield f"added_ms is {summary_ms:.0f}, and the outside clock saw {seen_ms:.0f}"
 
     def holds(self) -> Iterator[str]:
         """Yield invocations that were held although they must not, or for too long."""
@@ -193,7 +195,7 @@ class _Balance:
 
     @property
     def _unsent(self) -> int:
-        return int(self._told.get("unsent", 0))
+        return int(self._summary.get("unsent", 0))
 
     @property
     def _unheard(self) -> int:

@@ -1,6 +1,6 @@
 """One sandbox in one flush mode: invoked again and again while deliveries go wrong and it freezes.
 
-What the function did and what the platform told is written down as it happens; `balance` judges.
+What the function did and the platform reported is written down as it happens; `balance` judges.
 """
 
 from __future__ import annotations
@@ -143,10 +143,10 @@ class _Course:
         timeout_s = TIMEOUT_S + {"long": LONG_S, "burst": BURST_S}.get(step.trouble, 0.0)
         platform.send(self._invoke_event(who, timeout_s))
         began_s, began_ns = _now(), self._wall_ns()
-        told = [*self._take_pending(), start_event(who, began_ns)]
-        await self._run_function(step, who, told, began_ns=began_ns)
+        events = [*self._take_pending(), start_event(who, began_ns)]
+        await self._run_function(step, who, events, began_ns=began_ns)
         done_s, done_ns = _now(), self._wall_ns()
-        self._tell_the_end(step, who, told, done_ns, duration_ms=(done_s - began_s) * 1000)
+        self._tell_the_end(step, who, events, done_ns, duration_ms=(done_s - began_s) * 1000)
         if step.number % 2:
             await self._stand_still(step.frozen_inside_s)
         await self._wait_for_next(asked, timeout_s + PATIENCE_S)
@@ -168,31 +168,31 @@ class _Course:
         return True
 
     async def _run_function(
-        self, step: Step, who: Identity, told: list[dict[str, Any]], *, began_ns: int
+        self, step: Step, who: Identity, events: list[dict[str, Any]], *, began_ns: int
     ) -> None:
-        """Let the function's time pass; what is delivered meanwhile is taken from `told`."""
+        """Let the function's time pass; what is delivered meanwhile is taken from `events`."""
         if step.trouble in ("burst", "long"):
-            await self._write_early(step, who, told)
+            await self._write_early(step, who, events)
             return
         lines = (self._line(step, who, f"{each}", began_ns + each) for each in range(step.lines))
-        told += [line.event for line in lines]
+        events += [line.event for line in lines]
         if step.trouble not in ("split", "oversized split"):
             # Some of the lines come at once, the others with the end.
-            first, told[:] = told[: -step.lines // 2], told[-step.lines // 2 :]
+            first, events[:] = events[: -step.lines // 2], events[-step.lines // 2 :]
             self._deliver(step, first, after_s=BUFFERED_S)
         await asyncio.sleep(step.duration_s / 2)
         if not step.number % 2:
             await self._stand_still(step.frozen_inside_s)
         await asyncio.sleep(step.duration_s / 2)
 
-    async def _write_early(self, step: Step, who: Identity, told: list[dict[str, Any]]) -> None:
+    async def _write_early(self, step: Step, who: Identity, events: list[dict[str, Any]]) -> None:
         """Write much, or little and then nothing for long; wait until some of it has left."""
         count, size = (BURST_LINES, BURST_BYTES) if step.trouble == "burst" else (1, 0)
         lines = [
             self._line(step, who, f"{each} {'x' * size}", self._wall_ns()) for each in range(count)
         ]
-        self._deliver(step, told, after_s=BUFFERED_S)
-        told.clear()
+        self._deliver(step, events, after_s=BUFFERED_S)
+        events.clear()
         for line in lines:
             self._deliver(step, [line.event], after_s=BUFFERED_S)
         texts = {line.text for line in lines}
@@ -207,7 +207,7 @@ class _Course:
         self,
         step: Step,
         who: Identity,
-        told: list[dict[str, Any]],
+        events: list[dict[str, Any]],
         done_ns: int,
         *,
         duration_ms: float,
@@ -216,19 +216,19 @@ class _Course:
         done = done_event(who, done_ns, duration_ms=duration_ms)
         match step.trouble:
             case "split" | "oversized split":
-                self._deliver_split(step, who, told, done)
+                self._deliver_split(step, who, events, done)
             case "delayed":
-                self._deliver(step, [*told, done], after_s=BUFFERED_S + step.delay_s)
+                self._deliver(step, [*events, done], after_s=BUFFERED_S + step.delay_s)
             case "late lines":
                 self._deliver(step, [done], after_s=BUFFERED_S)
-                self._pending += told
+                self._pending += events
             case "lost runtimeDone":
-                self._deliver(step, [*told, dropped_event(done_ns)], after_s=BUFFERED_S)
+                self._deliver(step, [*events, dropped_event(done_ns)], after_s=BUFFERED_S)
             case "silently lost runtimeDone":
-                if told:
-                    self._deliver(step, told, after_s=BUFFERED_S)
+                if events:
+                    self._deliver(step, events, after_s=BUFFERED_S)
             case _:
-                self._deliver(step, [*told, done], after_s=BUFFERED_S)
+                self._deliver(step, [*events, done], after_s=BUFFERED_S)
 
     def _deliver(self, step: Step, events: list[dict[str, Any]], *, after_s: float) -> None:
         body = delivery(events)
@@ -236,12 +236,12 @@ class _Course:
             self._platform.deliver(body, after_s=after_s)
 
     def _deliver_split(
-        self, step: Step, who: Identity, told: list[dict[str, Any]], done: dict[str, Any]
+        self, step: Step, who: Identity, events: list[dict[str, Any]], done: dict[str, Any]
     ) -> None:
         size = self._platform.max_bytes + 5_000 if step.trouble == "oversized split" else 2_000
         text = "split " + 'aé"\\\t☃' * (size // 10)
         line = self._line(step, who, text, self._wall_ns(), as_json=bool(step.number % 3))
-        for body in split_delivery(told, line.event, [done], at=step.cut_at):
+        for body in split_delivery(events, line.event, [done], at=step.cut_at):
             self._platform.deliver(body, after_s=BUFFERED_S)
 
     def _line(

@@ -71,7 +71,7 @@ def post(*items: Span | LogRecord, came_s: float = 0.0, heard: bool = True) -> P
 
 
 def course(
-    *posts: Post, flush: str = "end", held_s: float = 0.1, bad_event: int = 0, **told: int
+    *posts: Post, flush: str = "end", held_s: float = 0.1, bad_event: int = 0, **counts: int
 ) -> Record:
     """Return what was seen of one invocation with one line."""
     return Record(
@@ -80,7 +80,7 @@ def course(
         invocations=[Invocation(step=STEP, who=WHO, held_s=held_s, held_frozen_s=0.0)],
         lines={"line": (STEP, WHO)},
         posts=list(posts),
-        farewell=TOLD | told | {"dropped.bad_event": bad_event},
+        farewell=TOLD | counts | {"dropped.bad_event": bad_event},
     )
 
 
@@ -115,7 +115,7 @@ def test_each_fault_is_named(record: Record, problem: str) -> None:
 
 
 def test_counted_losses_are_no_problem() -> None:
-    """What still waited when the sandbox ended is told as unsent."""
+    """What still waited when the sandbox ended is reported as unsent."""
     assert judge(course(post(SPAN, LATE), logs_accepted=0, unsent=1)).problems == []
 
 

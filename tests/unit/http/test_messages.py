@@ -217,7 +217,7 @@ def test_a_chunk_is_read_once() -> None:
     ],
 )
 def test_broken_chunks_are_refused(data: bytes) -> None:
-    """Nobody knows where such a body ends."""
+    """It is unknown where such a body ends."""
     with pytest.raises(BadMessageError):
         body_in(data)
 

@@ -44,5 +44,5 @@ async def test_every_failure_is_told() -> None:
 
     keys = [ParameterKey("a"), ParameterKey("b")]
     await prefetch(keys, get=get, log=Log(clock=ManualClock(), sink=lines))
-    told = {line["name"]: line["code"] for line in lines.parsed}
-    assert told == {"a": "AccessDeniedException", "b": "KeyError"}
+    codes = {line["name"]: line["code"] for line in lines.parsed}
+    assert codes == {"a": "AccessDeniedException", "b": "KeyError"}

@@ -12,14 +12,14 @@ from extension.parameters.response import GENERIC, LONGEST_HEADER, NOT_READY, fa
 
 def test_failure_is_always_400_with_one_text() -> None:
     """Whatever AWS said; the code stands in a header."""
-    reply = failure(UpstreamError("AccessDeniedException", message="told", request_id="r-1"))
+    reply = failure(UpstreamError("AccessDeniedException", message="denied", request_id="r-1"))
     assert (reply.status, reply.body.decode()) == (400, GENERIC)
     assert reply.headers["x-amzn-errortype"] == "AccessDeniedException"
     assert reply.headers["x-amzn-requestid"] == "r-1"
 
 
 def test_headers_take_nothing_that_could_break_them() -> None:
-    """Code and request id come from whoever answered in AWS's place."""
+    """Code and request id come from what answered in AWS's place."""
     reply = failure(UpstreamError("a\r\nX-Evil: 1" + "x" * 500, request_id="\x00ü é"))
     assert reply.headers["x-amzn-errortype"].startswith("aX-Evil:1xxx")
     assert len(reply.headers["x-amzn-errortype"]) == LONGEST_HEADER

@@ -28,7 +28,7 @@ class Endpoint:
 
 
 async def test_tokens_of_the_environment() -> None:
-    """Both variables count; nobody is asked, whatever a stranger sends."""
+    """Both variables count; no endpoint is asked, whatever a stranger sends."""
     endpoint = Endpoint("never")
     environ = {"AWS_SESSION_TOKEN": "a", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "b"}
     tokens = Tokens(environ, renew=endpoint.renew, clock=ManualClock())
@@ -80,7 +80,7 @@ async def test_held_tokens_are_bounded() -> None:
 
 
 async def test_callers_after_a_rotation_wait_for_one_renewal() -> None:
-    """Fifty callers with the new token at once: one request, nobody is turned away."""
+    """Fifty callers with the new token at once: one request, and none is refused."""
     endpoint = Endpoint("new")
     endpoint.may_answer.clear()
     tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=ManualClock())

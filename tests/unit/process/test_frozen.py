@@ -111,5 +111,5 @@ def test_it_costs_no_code_generation() -> None:
         "import sys, extension.process.frozen\n"
         "print({'dataclasses', 'inspect'} & sys.modules.keys())"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "set()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -75,5 +75,5 @@ def test_strict_hides_every_header() -> None:
 
 @pytest.mark.parametrize("value", ["", ",", "=", "a", "authorization=Basic %%%", "a=Basic !"])
 def test_headers_that_are_none_raise_nothing(value: str) -> None:
-    """What they may be is for whoever sends them."""
+    """What they may be is decided where they are sent."""
     assert all(isinstance(each, str) for _, each in own_secrets({"DISPATCH_POST_HEADERS": value}))

@@ -112,7 +112,7 @@ def test_nothing_known_changes_nothing() -> None:
 
 
 def test_several_secrets_in_one_line() -> None:
-    """Each is replaced by its own name, neighbours too, and each name is told once."""
+    """Each is replaced by its own name, neighbours too, and each name is counted once."""
     knowing = redactor("first-secret-1", name="a")
     knowing.learn("b", "second-secret-2")
     redacted = knowing.redact("first-secret-1second-secret-2first-secret-1")
@@ -140,7 +140,7 @@ def test_of_secrets_that_overlap_nothing_is_left() -> None:
     "key", ['a"b', "a\nb", "a\r\x1b[2Jb", "a\\b", "a b", "a\u2028b", "a\u202eb", "\ud800", "[a]"]
 )
 def test_a_label_breaks_no_line(key: str) -> None:
-    """A key comes from whoever wrote the secret: what could forge or cut a line is left out."""
+    """A key is as the author of the secret wrote it: what could forge or cut a line is left out."""
     knowing = redactor(json.dumps({key: "hunter2-hunter2"}))
     text = knowing.redact("hunter2-hunter2").text
     assert re.fullmatch(r"\[REDACTED:shop/db#[a-zA-Z0-9_]+\]", text)

@@ -20,7 +20,7 @@ def hidden(value: str | bytes, *, strict: bool = False) -> list[str | bytes]:
 
 @pytest.mark.parametrize("outer", ["{}\n", " {}", "\r\n{}\t", "{}\u00a0"])
 def test_white_space_around_a_secret_is_no_part_of_it(outer: str) -> None:
-    """`echo key | aws …` ends in a line feed, which nobody sends on."""
+    """`echo key | aws …` ends in a line feed, which callers strip."""
     assert hidden(outer.format(PASSWORD)) == [PASSWORD]
     assert hidden(json.dumps({"key": outer.format(PASSWORD)})) == [PASSWORD]
 

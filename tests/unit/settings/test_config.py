@@ -65,6 +65,6 @@ def test_a_secret_in_the_wrong_variable_is_repeated_by_no_line(secret: str) -> N
     """Whichever variable it was put into: these lines are written before anything is redacted."""
     names = [row.name for section in USER_SECTIONS for row in variables(section)]
     read = [read_config({name: secret}) for name in names]
-    told = [str(each) for config, problems in read for each in (*problems, *config.notes)]
-    assert len(told) > len(names) / 2
-    assert [each for each in told if secret in each] == []
+    lines = [str(each) for config, problems in read for each in (*problems, *config.notes)]
+    assert len(lines) > len(names) / 2
+    assert [each for each in lines if secret in each] == []

@@ -102,7 +102,7 @@ def test_bad_values_fall_back_and_are_named(kind: Kind[Any], given: str) -> None
 )
 @pytest.mark.parametrize("kind", [whole(0, 10), choice("a"), choices("a", "b"), switch()])
 def test_a_bad_value_that_may_be_a_secret_is_not_repeated(kind: Kind[Any], given: str) -> None:
-    """A key was put into the wrong variable: what is told is its length."""
+    """A key was put into the wrong variable: only its length is shown."""
     _, [problem] = parse(kind, given)
     assert given not in problem
     assert problem.startswith(f"X = ({len(given)} characters, not shown) is ignored")

@@ -47,14 +47,14 @@ def test_trace_ids_come_from_the_platform() -> None:
     assert trace_ids([Event(time_ns=0, type="function", record="x"), START]) == {"r1": TRACE_ID}
 
 
-def test_gets_are_those_the_function_tells_of() -> None:
+def test_gets_are_those_that_the_function_reports() -> None:
     """Each GET comes with the AWS calls of the same name, a failed invocation has none."""
-    told = {"gets": [{"name": "/a", "cache": "MISS", "ms": 2.0}]}
+    answer = {"gets": [{"name": "/a", "cache": "MISS", "ms": 2.0}]}
     calls = [
         AwsCall(operation="GetParameter", name=name, status=200, duration_ms=1)
         for name in ("/a", "/b")
     ]
-    outcome = _outcome(_answer(payload=json.dumps(told).encode()), aws_calls=calls)
+    outcome = _outcome(_answer(payload=json.dumps(answer).encode()), aws_calls=calls)
     assert list(outcome.gets()) == [Get(invocation=1, name="/a", cache="MISS", ms=2.0, aws_calls=1)]
     failed = _outcome(_answer(status="timeout"), aws_calls=calls)
     assert list(failed.gets()) == []

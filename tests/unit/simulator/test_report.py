@@ -89,7 +89,7 @@ def test_log_lines_are_marked_on_their_span_and_listed_by_time() -> None:
     )
     card = _card(_span("greeter", events=events, kind="SERVER"))
     assert [mark.left for mark in card.rows[0].marks] == [30, 20, 40, 40, 41]
-    assert [_told(moment) for moment in card.moments] == [
+    assert [_fields(moment) for moment in card.moments] == [
         ("+20.0 ms", "LOG", "plain", "first", "", ()),
         ("+30.0 ms", "WARN", "warn", "second", "and more", (("n", "1"),)),
         ("+40.0 ms", "ERROR", "error", "[ERROR] ValueError: no", "", ()),
@@ -341,10 +341,10 @@ class _Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.counts[tag] += 1
-        told = dict(attrs)
-        self.links += [str(told[name]) for name in ("href", "src") if name in told]
-        self.ids.add(str(told.get("id")))
-        self.text += "".join(str(value) for value in told.values())
+        attributes = dict(attrs)
+        self.links += [str(attributes[name]) for name in ("href", "src") if name in attributes]
+        self.ids.add(str(attributes.get("id")))
+        self.text += "".join(str(value) for value in attributes.values())
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -395,7 +395,7 @@ def _totals(page: Page) -> dict[str, int]:
     return {total.label: total.count for total in page.totals}
 
 
-def _told(moment: Moment) -> tuple[object, ...]:
+def _fields(moment: Moment) -> tuple[object, ...]:
     return moment.at, moment.tag, moment.tone, moment.first, moment.rest, moment.fields
 
 

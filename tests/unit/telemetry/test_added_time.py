@@ -24,7 +24,7 @@ def ns(seconds: float) -> int:
 
 @pytest.mark.parametrize("end_first", [True, False])
 def test_the_difference_counts_whichever_is_known_first(*, end_first: bool) -> None:
-    """The end of an invocation that is not held is told after /next."""
+    """The end of an invocation that is not held arrives after /next."""
     time, holds = added()
     if end_first:
         time.ended("a", at_ns=ns(10))

@@ -35,7 +35,7 @@ def partial(rejected: int, message: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("status", "content_type", "content", "told"),
+    ("status", "content_type", "content", "message"),
     [
         (200, PROTOBUF, b"", EndpointMessage()),
         (200, PROTOBUF, partial(2, "too old"), EndpointMessage(rejected_items=2, text="too old")),
@@ -60,10 +60,10 @@ def partial(rejected: int, message: str) -> bytes:
     ],
     ids=range(19),
 )  # fmt: skip
-def test_answers(status: int, content_type: str, content: bytes, told: EndpointMessage) -> None:
+def test_answers(status: int, content_type: str, content: bytes, message: EndpointMessage) -> None:
     """Counts and messages are found; what is not understood is shown as text or not at all."""
     answer = Answer(status=status, content=content, content_type=content_type)
-    assert read_answer(answer) == told
+    assert read_answer(answer) == message
 
 
 def test_a_sign_in_page_is_no_acknowledgement() -> None:
@@ -100,5 +100,5 @@ def test_what_we_are_known_by_is_not_repeated(echo: str) -> None:
     headers = {"authorization": "Bearer s3cr3t", "x-other": f"Basic {BASIC}", "x-key": "key one"}
     hiding = credentials_in("https://h/x?token=t0k3n&v=1", headers)
     body = json.dumps({"message": f"bad key: {echo}, token t0k3n"}).encode()
-    told = read_text(Answer(status=401, content=body))
-    assert quoted(told.text, hiding=hiding) == "bad key: [hidden], token [hidden]"
+    message = read_text(Answer(status=401, content=body))
+    assert quoted(message.text, hiding=hiding) == "bad key: [hidden], token [hidden]"

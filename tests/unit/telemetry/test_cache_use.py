@@ -154,8 +154,10 @@ def test_gets_are_counted_on_their_invocation() -> None:
         into.count_answer(answer(result, waited_s=waited_s), now_ns=ns(1.5))
     [invocation] = assemble(into, [[given.done("r", 2)]])
     attributes = builder.build(invocation)[0].attributes or {}
-    told = {name.rpartition(".")[2]: attributes[name] for name in attributes if ".cache." in name}
-    assert told == {"hits": 2, "misses": 2, "stale": 1, "wait_ms": 1120.0}
+    figures = {
+        name.rpartition(".")[2]: attributes[name] for name in attributes if ".cache." in name
+    }
+    assert figures == {"hits": 2, "misses": 2, "stale": 1, "wait_ms": 1120.0}
 
 
 def test_a_get_sooner_than_its_invocation_is_known_counts_for_it() -> None:

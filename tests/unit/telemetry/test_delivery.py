@@ -111,7 +111,7 @@ async def test_a_large_buffer_goes_in_batches() -> None:
 
 
 async def test_what_was_not_acknowledged_comes_again() -> None:
-    """A failed batch stays, is told in one line, and goes out when the pause is over."""
+    """A failed batch stays, is logged in one line, and goes out when the pause is over."""
     stage = Stage([KEPT])
     stage.add("a")
     await stage.flush()

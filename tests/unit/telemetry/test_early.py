@@ -1,4 +1,4 @@
-"""Job 1 until it is open: what comes is kept, an invocation lends some time, nothing is held up."""
+"""Telemetry until it is open: events are kept, an invocation lends time, nothing is held up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.doubles import LogLines
 
 @dataclass
 class Opened:
-    """What job 1 becomes: writes down what it is told, in order."""
+    """What telemetry becomes: writes down its calls, in order."""
 
     entries: list[str] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
@@ -55,7 +55,7 @@ def lines() -> LogLines:
 
 @pytest.fixture
 def early(lines: LogLines) -> EarlyTelemetry:
-    """Job 1, not open yet."""
+    """Telemetry, not open yet."""
     clock = SystemClock()
     return EarlyTelemetry(clock=clock, log=Log(clock=clock, sink=lines))
 

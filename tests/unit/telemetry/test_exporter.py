@@ -124,7 +124,7 @@ async def test_an_accepted_batch_arrives_whole(intake: Intake) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_busy_endpoint_keeps_the_batch(intake: Intake, status: int) -> None:
-    """Overload is told with the endpoint's wish when to come again."""
+    """Overload comes with the endpoint's wish when to try again."""
     intake.respond = [Reply(status=status, headers={"Retry-After": "7"})]
     outcome = await export(intake.url)
     assert (outcome.kind, outcome.retry_after_s) == ("kept", 7.0)

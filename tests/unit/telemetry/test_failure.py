@@ -28,8 +28,8 @@ def left(
     failure = Failure()
     for record in records:
         failure.learn(read_record(LogLine(time_ns=ns(0), stream=stream, record=record)))
-    told = failure.left_handler(status=status, platform_decides=decides)
-    return told.error.type if told else ""
+    verdict = failure.left_handler(status=status, platform_decides=decides)
+    return verdict.error.type if verdict else ""
 
 
 def test_a_mark_counts_wherever_it_stands() -> None:
@@ -79,8 +79,12 @@ def test_go() -> None:
 
 def test_go_with_slog() -> None:
     """Slog writes what the package log is given as its message."""
-    told = {"time": "x", "level": "INFO", "msg": '{"errorMessage":"no","errorType":"OrderError"}'}
-    assert left(told) == "OrderError"
+    verdict = {
+        "time": "x",
+        "level": "INFO",
+        "msg": '{"errorMessage":"no","errorType":"OrderError"}',
+    }
+    assert left(verdict) == "OrderError"
 
 
 def rust(text: str) -> str:
@@ -119,10 +123,10 @@ def test_a_panic_of_rust_has_its_message(lines: list[Any]) -> None:
     failure = Failure()
     for record in [*lines, rust("user handler panicked error=Any { .. }"), "b"]:
         failure.learn(read_record(LogLine(time_ns=ns(0), stream="function", record=record)))
-    told = failure.left_handler(status="success", platform_decides=False)
-    assert told is not None
-    assert (told.error.type, told.error.message) == ("panic", "index out of bounds")
-    assert "src/main.rs:3:2" in told.error.stack
+    verdict = failure.left_handler(status="success", platform_decides=False)
+    assert verdict is not None
+    assert (verdict.error.type, verdict.error.message) == ("panic", "index out of bounds")
+    assert "src/main.rs:3:2" in verdict.error.stack
 
 
 def test_a_panic_that_was_caught_is_no_failure() -> None:
@@ -138,7 +142,7 @@ NODE = f"2026-01-01T12:00:00.250Z\t{REQUEST}\tERROR\t%s\t%s\n"
 
 
 @pytest.mark.parametrize(
-    ("mark", "told", "kind"),
+    ("mark", "verdict", "kind"),
     [
         ("Invoke Error ", '{"errorType":"OrderError","errorMessage":"no"}', "OrderError"),
         ("Invoke Error ", '{"message":"no","name":"AxiosError","stack":"a","c":1}', "AxiosError"),
@@ -149,9 +153,11 @@ NODE = f"2026-01-01T12:00:00.250Z\t{REQUEST}\tERROR\t%s\t%s\n"
         ("Unhandled Promise Rejection ", REJECTED, "OrderError"),
     ],
 )  # fmt: skip
-def test_nodes_mark_decides_not_the_shape_of_what_follows(mark: str, told: str, kind: str) -> None:
+def test_nodes_mark_decides_not_the_shape_of_what_follows(
+    mark: str, verdict: str, kind: str
+) -> None:
     """Errors of libraries turn themselves into JSON in their own way."""
-    assert left(NODE % (mark, told), "b") == kind
+    assert left(NODE % (mark, verdict), "b") == kind
 
 
 def test_node_as_json_with_an_error_of_a_library() -> None:

@@ -36,7 +36,7 @@ def invoked(policy: FlushPolicy, clock: ManualClock, *, times: int, gap_s: float
 
 @pytest.mark.parametrize(("mode", "holds"), [("end", True), ("periodic", False), ("auto", True)])
 def test_the_first_invocation(mode: FlushMode, *, holds: bool) -> None:
-    """`end` holds, `periodic` does not, and `auto` holds, for nobody knows when the next comes."""
+    """`end` holds, `periodic` does not, and `auto` holds, for it is unknown when the next comes."""
     policy, clock = FlushPolicy(mode), ManualClock()
     policy.invoked(clock.now())
     assert policy.holds is holds

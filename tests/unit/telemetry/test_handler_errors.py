@@ -30,16 +30,25 @@ def test_java() -> None:
     text = f"no stock: java.lang.IllegalStateException\n{stack}\n"
     expected = HandlerError(type="java.lang.IllegalStateException", message="no stock", stack=stack)
     assert error_in(text) == expected
-    told = {"timestamp": TIME, "level": "ERROR", "AWSRequestId": REQUEST, "message": text.rstrip()}
-    assert error_in(told) == expected
+    fields = {
+        "timestamp": TIME,
+        "level": "ERROR",
+        "AWSRequestId": REQUEST,
+        "message": text.rstrip(),
+    }
+    assert error_in(fields) == expected
 
 
 def test_ruby() -> None:
     """Ruby writes the error as indented JSON; its type is wrapped in the word Function."""
-    told = {"errorMessage": "no stock", "errorType": "Function<OutOfStock>", "stackTrace": ["a:1"]}
+    fields = {
+        "errorMessage": "no stock",
+        "errorType": "Function<OutOfStock>",
+        "stackTrace": ["a:1"],
+    }
     expected = HandlerError(type="OutOfStock", message="no stock", stack="a:1")
-    assert error_in(json.dumps(told, indent=2) + "\n") == expected
-    assert error_in(told) == expected
+    assert error_in(json.dumps(fields, indent=2) + "\n") == expected
+    assert error_in(fields) == expected
 
 
 def test_dotnet() -> None:
@@ -66,8 +75,8 @@ def test_dotnet_without_the_indent_of_its_stack() -> None:
 def test_node_json() -> None:
     """Node's JSON log format puts the error under the message."""
     error = {"errorType": "TypeError", "errorMessage": "x", "stackTrace": ["TypeError: x", " at f"]}
-    told = {"timestamp": TIME, "level": "ERROR", "requestId": REQUEST, "message": error}
-    assert error_in(told) == HandlerError(
+    fields = {"timestamp": TIME, "level": "ERROR", "requestId": REQUEST, "message": error}
+    assert error_in(fields) == HandlerError(
         type="TypeError", message="x", stack="TypeError: x\n at f"
     )
 
@@ -78,7 +87,7 @@ def test_node_json() -> None:
         f"{TIME}\t{REQUEST}\tinfo\tA.BException: x\n   at A.B()",
         {"level": "INFO", "message": "x: java.lang.E\njava.lang.E: x\n\tat a"},
         "no stock: java.lang.IllegalStateException",
-        {"errorType": "api", "errorMessage": "told by somebody else"},
+        {"errorType": "api", "errorMessage": "from another author"},
         {"message": {"errorType": "api"}, "logger": "app"},
         f"{TIME}\t{REQUEST}\tINFO\tInvoke Error \t{{}}",
         {"level": "INFO", "message": {"errorType": "E", "errorMessage": "x", "stackTrace": []}},

@@ -46,7 +46,7 @@ def test_a_cold_start_is_an_earlier_sibling_of_its_invocation() -> None:
 
 
 def test_more_lines_before_the_first_invocation_than_are_held() -> None:
-    """Those beyond travel alone, for nobody knows yet whose trace they belong to."""
+    """Those beyond travel alone, for it is not known yet whose trace they belong to."""
     held = 2 * FULL_SIZE.lines
     lines = [given.line(f"line {number}", 0.5) for number in range(held + 5)]
     *alone, loose, _ = feed(*lines, given.start("r", 1), given.done("r", 2))
@@ -75,7 +75,7 @@ def test_only_the_first_invocation_is_a_cold_start() -> None:
     ],
 )
 def test_init_ahead_of_time_has_a_trace_of_its_own(events: list[JsonEvent], why: str) -> None:
-    """Nobody waited for it: a trace of its own, linked, and the invocation is warm."""
+    """No invocation waited for it: a trace of its own, linked, and the invocation is warm."""
     initialization, invocation = first_two(feed(*events, given.start("r", 1), given.done("r", 2)))
     assert initialization.context.trace_id != invocation.context.trace_id, why
     assert initialization.context.link == SpanLink(
@@ -123,11 +123,11 @@ BROKEN = (
 def broken_init(begin: float, seconds: float, *, phase: str) -> list[JsonEvent]:
     """Return the events of an initialization in which the module cannot be imported."""
     start, _, _ = given.init(begin, seconds, phase=phase)
-    told = {"initializationType": "on-demand", "phase": phase}
+    record = {"initializationType": "on-demand", "phase": phase}
     end = given.platform(
         "initReport",
         begin + seconds,
-        **told,
+        **record,
         status="error",
         errorType="Runtime.ExitError",
         metrics={"durationMs": seconds * 1000},

@@ -308,8 +308,8 @@ def test_without_platform_events_a_request_ends_when_the_next_is_announced() -> 
     into = Assembler(ids=SequentialIds(), with_platform=False)
     for number in range(MAX_CLOSED * 2):
         out = into.invoke(f"r{number}", tracing="", invoked_arn="", now_ns=ns(number))
-        told = [each.request_id for each in out if isinstance(each, Invocation)]
-        assert told == ([f"r{number - 1}"] if number else [])
+        finished = [each.request_id for each in out if isinstance(each, Invocation)]
+        assert finished == ([f"r{number - 1}"] if number else [])
     assert len(list(into.requests)) <= MAX_CLOSED + 1
 
 
@@ -388,7 +388,7 @@ def test_report_that_came_early_and_again_makes_one_overhead() -> None:
 
 
 def test_what_is_awaited_at_the_end() -> None:
-    """An end that is not told is worth more waiting than a report; when all is told, none."""
+    """An end that has not come is worth more waiting than a report; when all has come, none."""
     into = assembler()
     seen = [into.requests.awaited]
     into.invoke("r", tracing="", invoked_arn="", now_ns=ns(0))

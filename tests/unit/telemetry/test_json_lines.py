@@ -60,24 +60,24 @@ LOGGERS: dict[str, tuple[dict[str, Any], int, str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def read(told: Any) -> Record:
+def read(fields: Any) -> Record:
     """Read a line taken at noon."""
-    return read_record(LogLine(time_ns=ns(0), stream="function", record=told))
+    return read_record(LogLine(time_ns=ns(0), stream="function", record=fields))
 
 
 @pytest.mark.parametrize("logger", LOGGERS)
 def test_text_level_and_time_of(logger: str) -> None:
     """Text and level are found; what was not used stays an attribute."""
-    told, severity, body, attributes = LOGGERS[logger]
-    record = read(json.dumps(told))
+    fields, severity, body, attributes = LOGGERS[logger]
+    record = read(json.dumps(fields))
     assert (record.severity, record.body, record.attributes) == (severity, body, attributes)
     has_time = any(AT in (value, str(value)) or "time" in key.lower() or key in ("ts", "@t")
-                   for key, value in told.items())  # fmt: skip
+                   for key, value in fields.items())  # fmt: skip
     assert record.time_ns == (ns(0.25) if has_time else ns(0))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"_aws": {"CloudWatchMetrics": []}, "Time": 5},  # EMF
         {"orderId": 7, "state": "paid"},
@@ -87,16 +87,16 @@ def test_text_level_and_time_of(logger: str) -> None:
         {"level": "INFO", "message": "", "order": 7},
     ],
 )
-def test_without_a_text_the_json_is_the_text(told: dict[str, Any]) -> None:
+def test_without_a_text_the_json_is_the_text(fields: dict[str, Any]) -> None:
     """A body is never empty when the line was not, and filters see what the user sees."""
-    assert read(json.dumps(told)).body == json.dumps(told)
-    assert read(told).body == json.dumps(told)
+    assert read(json.dumps(fields)).body == json.dumps(fields)
+    assert read(fields).body == json.dumps(fields)
 
 
 def test_an_empty_text_with_nothing_beside_it_is_an_empty_line() -> None:
     """As the platform wraps an empty print."""
-    told = {"timestamp": AT, "level": "INFO", "message": "", "requestId": REQUEST}
-    assert read(told).body == ""
+    fields = {"timestamp": AT, "level": "INFO", "message": "", "requestId": REQUEST}
+    assert read(fields).body == ""
 
 
 @pytest.mark.parametrize(
@@ -117,27 +117,27 @@ def test_json_behind_a_runtimes_prefix_is_read(line: str) -> None:
 
 def test_text_that_the_platform_wraps_in_json_is_read() -> None:
     """Where logs are JSON it gives each line of text the level INFO, whatever the line says."""
-    told = {"timestamp": AT, "level": "INFO", "requestId": REQUEST}
-    record = read({**told, "message": "ERROR Lambda runtime invoke{}: no stock"})
+    fields = {"timestamp": AT, "level": "INFO", "requestId": REQUEST}
+    record = read({**fields, "message": "ERROR Lambda runtime invoke{}: no stock"})
     assert (record.severity, record.body, record.request_id) == (17, "no stock", REQUEST)
-    assert read({**told, "message": "2026/01/01 12:00:00 paid"}).body == "paid"
-    assert read({**told, "message": "[WARN] low", "logger": "a"}).body == "[WARN] low"
+    assert read({**fields, "message": "2026/01/01 12:00:00 paid"}).body == "paid"
+    assert read({**fields, "message": "[WARN] low", "logger": "a"}).body == "[WARN] low"
 
 
 def test_json_inside_the_text_of_json_is_read() -> None:
     """Node's JSON log format wraps what a logger writes to the console."""
-    told = {
+    fields = {
         "timestamp": AT,
         "level": "INFO",
         "requestId": REQUEST,
         "message": '{"level":50,"msg":"x"}',
     }
-    record = read(told)
+    record = read(fields)
     assert (record.severity, record.body, record.request_id) == (17, "x", REQUEST)
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"),
+    ("fields", "kept"),
     [
         ({"message": "x", "requestId": "JKJaXmPLvHcESHA="}, "requestId"),
         ({"message": "x", "requestId": 12345}, "requestId"),
@@ -148,15 +148,15 @@ def test_json_inside_the_text_of_json_is_read() -> None:
         ({"message": "x", "trace_id": "0", "span_id": "0"}, "trace_id"),
     ],
 )
-def test_what_is_not_used_stays_an_attribute(told: dict[str, Any], kept: str) -> None:
+def test_what_is_not_used_stays_an_attribute(fields: dict[str, Any], kept: str) -> None:
     """A name may mean something else to the user than to us."""
-    record = read(told)
-    assert record.attributes[kept] == told[kept]
+    record = read(fields)
+    assert record.attributes[kept] == fields[kept]
     assert record.time_ns == ns(0)
 
 
 @pytest.mark.parametrize(
-    ("told", "sampled"),
+    ("fields", "sampled"),
     [
         ({"trace_id": TRACE, "span_id": SPAN, "trace_flags": "01"}, True),
         ({"traceId": TRACE, "spanId": SPAN}, True),
@@ -166,25 +166,25 @@ def test_what_is_not_used_stays_an_attribute(told: dict[str, Any], kept: str) ->
         ({"trace": {"id": TRACE}, "span": {"id": SPAN}}, True),
     ],
 )
-def test_trace_context(told: dict[str, Any], sampled: bool) -> None:
+def test_trace_context(fields: dict[str, Any], sampled: bool) -> None:
     """The span that the line names, by the names that SDKs give it."""
-    trace = read({"message": "x", **told}).trace
+    trace = read({"message": "x", **fields}).trace
     assert trace is not None
     assert (trace.trace_id, trace.span_id) == (int(TRACE, 16), int(SPAN, 16))
     assert trace.sampled is sampled
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"trace_id": TRACE}, {"trace_id": TRACE, "span_id": "0" * 16},
         {"trace_id": 1, "span_id": 2},
         {"trace_id": TRACE[:16], "span_id": SPAN}, {"trace_id": [TRACE], "span_id": SPAN},
     ],
 )  # fmt: skip
-def test_half_a_trace_context_is_none(told: dict[str, Any]) -> None:
+def test_half_a_trace_context_is_none(fields: dict[str, Any]) -> None:
     """Without both ids the record belongs to its invocation's span."""
-    assert read({"message": "x", **told}).trace is None
+    assert read({"message": "x", **fields}).trace is None
 
 
 STACK = "OrderError: no\n    at f (a.js:1)"
@@ -192,7 +192,7 @@ PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nOrder
 
 
 @pytest.mark.parametrize(
-    ("told", "stack"),
+    ("fields", "stack"),
     [
         ({"errorType": "OrderError", "errorMessage": "no", "stackTrace": ["a", "b"]}, "a\nb"),
         ({"exception": PYTHON, "exception_name": "OrderError"}, PYTHON),
@@ -208,9 +208,9 @@ PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nOrder
             {"class": "a.B", "method": "c", "file": "B.java", "line": 7}]}, "\tat a.B.c(B.java:7)"),
     ],
 )  # fmt: skip
-def test_handled_exceptions_are_told_conventionally(told: dict[str, Any], stack: str) -> None:
+def test_handled_exceptions_follow_the_conventions(fields: dict[str, Any], stack: str) -> None:
     """Type, message and stack, from wherever a logger puts them; they fail no invocation."""
-    record = read({"level": "ERROR", "message": "failed", "logger": "a", **told})
+    record = read({"level": "ERROR", "message": "failed", "logger": "a", **fields})
     assert record.error is not None
     assert (record.error.type, record.error.stack) == ("OrderError", stack)
     assert record.error.message in ("no", "")
@@ -219,14 +219,14 @@ def test_handled_exceptions_are_told_conventionally(told: dict[str, Any], stack:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [{"error": "boom"}, {"error": {"code": 5}}, {"errorType": "X"}, {"stack": "blue"}, {"err": 5}],
 )
-def test_what_only_sounds_like_an_exception_stays_an_attribute(told: dict[str, Any]) -> None:
+def test_what_only_sounds_like_an_exception_stays_an_attribute(fields: dict[str, Any]) -> None:
     """A text or a number is no exception."""
-    record = read({"level": "ERROR", "message": "failed", **told})
+    record = read({"level": "ERROR", "message": "failed", **fields})
     assert record.error is None
-    assert record.attributes == told
+    assert record.attributes == fields
 
 
 def test_what_an_error_object_tells_besides_stays() -> None:

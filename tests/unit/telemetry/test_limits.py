@@ -17,7 +17,7 @@ def test_what_is_within_the_limits_stays_as_it_is() -> None:
 
 
 def test_a_long_text_loses_its_middle() -> None:
-    """The end of a stack trace says as much as its beginning; how much is missing is told."""
+    """The end of a stack trace says as much as its beginning; it says how much is missing."""
     cut: Counter[str] = Counter()
     text = "a" * 500 + "b" * 500
     short = Limits(length=100, cut=cut).apply({"stack": text})["stack"]
@@ -31,10 +31,10 @@ def test_a_long_text_loses_its_middle() -> None:
 def test_texts_inside_values_are_cut_too() -> None:
     """In lists and maps, as log records have them."""
     given: dict[str, Any] = {"a": ["x" * 200], "b": {"c": "x" * 200, "d": 1}}
-    told = Limits(length=80).apply(given)
-    assert len(told["a"][0]) <= 80
-    assert len(told["b"]["c"]) <= 80
-    assert told["b"]["d"] == 1
+    limited = Limits(length=80).apply(given)
+    assert len(limited["a"][0]) <= 80
+    assert len(limited["b"]["c"]) <= 80
+    assert limited["b"]["d"] == 1
 
 
 def test_a_limit_without_room_for_a_mark_just_cuts() -> None:
@@ -45,6 +45,6 @@ def test_a_limit_without_room_for_a_mark_just_cuts() -> None:
 def test_attributes_beyond_the_number_are_left_out() -> None:
     """The last ones: ours come first."""
     cut: Counter[str] = Counter()
-    told = Limits(count=2, cut=cut).apply({"faas.invocation_id": "r", "a": 1, "b": 2, "c": 3})
-    assert told == {"faas.invocation_id": "r", "a": 1}
+    limited = Limits(count=2, cut=cut).apply({"faas.invocation_id": "r", "a": 1, "b": 2, "c": 3})
+    assert limited == {"faas.invocation_id": "r", "a": 1}
     assert cut == {"attributes": 2}

@@ -30,8 +30,8 @@ def logs(*events: given.JsonEvent) -> list[dict[str, Any]]:
 
 def test_a_line_has_the_ids_of_its_invocation() -> None:
     """Body, severity, time and structured fields, with trace and span to jump to."""
-    told = {"level": "WARN", "message": "low", "timestamp": given.iso(1.25), "stock": {"a": 1}}
-    assert logs(given.start("r", 1), given.line(told, 1.5)) == [
+    fields = {"level": "WARN", "message": "low", "timestamp": given.iso(1.25), "stock": {"a": 1}}
+    assert logs(given.start("r", 1), given.line(fields, 1.5)) == [
         {
             "at": given.ns(1.25),
             "body": "low",
@@ -66,8 +66,8 @@ def test_what_left_the_handler_is_on_its_line() -> None:
 def test_a_lines_own_trace_context_is_the_records() -> None:
     """An SDK in the function names its span; the invocation is found by its id."""
     trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    told = {"message": "x", "trace_id": trace, "span_id": span, "trace_flags": "01", "n": 1}
-    [line] = logs(given.start("r", 1), given.line(told, 1.5))
+    fields = {"message": "x", "trace_id": trace, "span_id": span, "trace_flags": "01", "n": 1}
+    [line] = logs(given.start("r", 1), given.line(fields, 1.5))
     assert (line["trace"], line["span"]) == (int(trace, 16), int(span, 16))
     assert line["attributes"] == {"n": 1, "faas.invocation_id": "r"}
 
@@ -86,9 +86,9 @@ def test_a_request_id_is_told_once() -> None:
 
 def test_a_handled_exception_has_the_conventional_attributes() -> None:
     """Back ends show an exception, and the invocation has not failed."""
-    told = {"level": "ERROR", "message": "retried", "logger": "a", "errorType": "ValueError",
+    fields = {"level": "ERROR", "message": "retried", "logger": "a", "errorType": "ValueError",
             "errorMessage": "no", "stackTrace": ["a"]}  # fmt: skip
-    [line] = logs(given.start("r", 1), given.line(told, 1.5))
+    [line] = logs(given.start("r", 1), given.line(fields, 1.5))
     assert line["attributes"] == {
         "logger": "a",
         "faas.invocation_id": "r",
@@ -100,8 +100,8 @@ def test_a_handled_exception_has_the_conventional_attributes() -> None:
 
 def test_a_field_without_a_name_does_not_leave() -> None:
     """OTLP wants names that are not empty, at any depth."""
-    told = {"message": "x", "": 1, "a": {"": 2, "b": [None, {"c": 2**70}]}, "d": None}
-    [line] = logs(given.start("r", 1), given.line(told, 1.5))
+    fields = {"message": "x", "": 1, "a": {"": 2, "b": [None, {"c": 2**70}]}, "d": None}
+    [line] = logs(given.start("r", 1), given.line(fields, 1.5))
     nested = {"b": [None, {"c": str(2**70)}]}
     assert line["attributes"] == {"faas.invocation_id": "r", "a": nested}
 

@@ -117,7 +117,7 @@ def test_a_handler_that_raised_is_an_error() -> None:
 
 
 def test_delta_begins_anew_with_each_collection() -> None:
-    """What was collected once is not told again."""
+    """What was collected once is not exported again."""
     into = meter()
     record(into, *COLD)
     collect(into)

@@ -47,8 +47,8 @@ aaaa handler INTERNAL under shop
 """
     )
     ours = next(span for span in stage.spans if span.name == "shop")
-    told = {each.key: each.value.string_value for each in ours.attributes}
-    assert told["aws.xray.trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
+    attributes = {each.key: each.value.string_value for each in ours.attributes}
+    assert attributes["aws.xray.trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
 
 
 def test_a_root_of_its_own() -> None:
@@ -66,7 +66,7 @@ aaaa handler INTERNAL under shop
 
 
 def test_without_xray() -> None:
-    """Where nobody sends X-Ray's ids there is nothing to link to."""
+    """Where X-Ray's ids are not sent there is nothing to link to."""
     stage = Stage().platform(given.start("r", 1, traced=False)).sdk(SENT).platform(DONE)
     assert (
         as_text(stage.spans)
@@ -168,7 +168,7 @@ def test_requests_that_nobody_knows_are_bounded() -> None:
 
 
 def test_a_span_that_is_too_large_to_wait() -> None:
-    """It decides our ids and leaves at once; of a request that nobody knows, as it came."""
+    """It decides our ids and leaves at once; of an unknown request, as it came."""
     large = request(invocation_span("r", parent=CALLER, http__route="/" * 70_000))
     stage = Stage().platform(START).sdk(large)
     assert [span.name for span in stage.spans] == ["handler"]
@@ -251,8 +251,8 @@ aaaa shop SERVER -> 2793 24cd7d670fa455f0 -> 4bf9 f067
 aaaa handler INTERNAL under shop
 """
     )
-    told = {each.key: each.value.string_value for each in stage.spans[1].attributes}
-    assert (told["faas.trigger"], told["messaging.system"]) == ("pubsub", "aws_sqs")
+    attributes = {each.key: each.value.string_value for each in stage.spans[1].attributes}
+    assert (attributes["faas.trigger"], attributes["messaging.system"]) == ("pubsub", "aws_sqs")
 
 
 def test_an_error_of_the_sdk() -> None:
@@ -265,14 +265,14 @@ def test_an_error_of_the_sdk() -> None:
     stage = Stage().platform(START).sdk(request(failed)).platform(DONE)
     ours = stage.spans[0]
     assert (ours.status.code, ours.status.message) == (2, "OutOfStock")
-    told = {each.key: each.value.string_value for each in ours.attributes}
-    assert told["error.type"] == "OutOfStock"
-    assert "lambda_dispatch.error.inferred_from_log" not in told
+    attributes = {each.key: each.value.string_value for each in ours.attributes}
+    assert attributes["error.type"] == "OutOfStock"
+    assert "lambda_dispatch.error.inferred_from_log" not in attributes
 
 
 def test_what_ours_takes_over() -> None:
     """HTTP and messaging attributes without query strings and headers; the trigger by them."""
-    told = shared_attributes(
+    attributes = shared_attributes(
         {
             "url.full": "https://shop/x?token=1",
             "http.request.header.authorization": "Bearer x",
@@ -281,7 +281,7 @@ def test_what_ours_takes_over() -> None:
             "http.request.method": "GET",
         }.items()
     )
-    assert told == {
+    assert attributes == {
         "url.full": "https://shop/x",
         "http.request.method": "GET",
         "faas.trigger": "http",

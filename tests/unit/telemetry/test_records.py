@@ -51,22 +51,22 @@ def test_node_text() -> None:
 @pytest.mark.parametrize("as_text", [True, False])
 def test_json(*, as_text: bool) -> None:
     """A JSON line, as text or as the object of the JSON log format; the rest are attributes."""
-    told = {"timestamp": "2026-01-01T12:00:00.250Z", "level": "INFO", "requestId": REQUEST,
+    fields = {"timestamp": "2026-01-01T12:00:00.250Z", "level": "INFO", "requestId": REQUEST,
             "message": "paid", "order": 42, "items": ["a"]}  # fmt: skip
-    record = read(json.dumps(told) + "\n" if as_text else told)
+    record = read(json.dumps(fields) + "\n" if as_text else fields)
     assert (record.severity, record.request_id, record.body) == (9, REQUEST, "paid")
     assert record.time_ns == ns(0.25)
     assert record.attributes == {"requestId": REQUEST, "order": 42, "items": ["a"]}
 
 
 def test_the_id_of_a_request_that_is_known_is_no_attribute() -> None:
-    """It is told of the record by another name."""
+    """The record has it under another name."""
     line = LogLine(time_ns=ns(0), stream="function", record={"message": "x", "requestId": REQUEST})
     assert read_record(line, knows=REQUEST.__eq__).attributes == {}
 
 
 @pytest.mark.parametrize(
-    ("told", "body", "severity"),
+    ("fields", "body", "severity"),
     [
         ({"msg": "hello", "severity": "debug"}, "hello", 5),
         ({"message": "hello", "log_level": "CRITICAL"}, "hello", 21),
@@ -75,9 +75,9 @@ def test_the_id_of_a_request_that_is_known_is_no_attribute() -> None:
         ({"order": 42}, '{"order": 42}', 0),
     ],
 )
-def test_json_of_other_loggers(told: dict[str, Any], body: str, severity: int) -> None:
+def test_json_of_other_loggers(fields: dict[str, Any], body: str, severity: int) -> None:
     """The usual names of message and level are known; without a message the JSON is the body."""
-    record = read(told)
+    record = read(fields)
     assert (record.body, record.severity) == (body, severity)
 
 
@@ -141,9 +141,9 @@ def test_python_exception_in_the_json_log_format() -> None:
 
 def test_node_exception_that_left_the_handler() -> None:
     """Node reports an `Invoke Error` with the error as JSON."""
-    told = {"errorType": "TypeError", "errorMessage": "x", "stack": ["TypeError: x", "    at f"]}
+    fields = {"errorType": "TypeError", "errorMessage": "x", "stack": ["TypeError: x", "    at f"]}
     record = read(
-        f"2026-01-01T12:00:00.250Z\t{REQUEST}\tERROR\tInvoke Error \t{json.dumps(told)}\n"
+        f"2026-01-01T12:00:00.250Z\t{REQUEST}\tERROR\tInvoke Error \t{json.dumps(fields)}\n"
     )
     assert record.error == HandlerError(
         type="TypeError", message="x", stack="TypeError: x\n    at f"

@@ -30,12 +30,12 @@ def redactor() -> Redactor:
 
 def test_every_part_of_a_record_is_cleaned() -> None:
     """Body, nested attributes, their keys, and the exception's message and stack."""
-    told = {
+    event = {
         "message": f"key is {SECRET}",
         "nested": {"list": [SECRET], SECRET: 1},
         "count": 3,
     }
-    line = LogLine(time_ns=0, stream="function", record=told)
+    line = LogLine(time_ns=0, stream="function", record=event)
     record = redact_record(read_record(line), redactor().redact)
     assert record.body == "key is [REDACTED:shop/key]"
     assert record.attributes == {
@@ -94,8 +94,8 @@ def test_events_as_they_are_lose_their_secrets_too() -> None:
 
 def test_numbers_that_are_not_finite_become_texts() -> None:
     """JSON cannot write them, and one would make a whole POST unreadable."""
-    told = {"record": {"x": float("inf"), "y": [float("-inf"), float("nan"), 1.5]}}
-    clean = redact_json(told, redactor().redact)
+    event = {"record": {"x": float("inf"), "y": [float("-inf"), float("nan"), 1.5]}}
+    clean = redact_json(event, redactor().redact)
     assert clean == {"record": {"x": "inf", "y": ["-inf", "nan", 1.5]}}
     assert json.dumps(clean, allow_nan=False)
 
@@ -112,7 +112,7 @@ def test_words_of_the_platform_stay() -> None:
 
 
 def test_the_end_of_an_init_is_announced() -> None:
-    """Whoever must forget something before a snapshot hears of it."""
+    """What must be forgotten before a snapshot is reported."""
     telemetry = build(Accepting(), Health(), as_json=False)
     ends: list[int] = []
     telemetry.pipeline.on_init_end = lambda: ends.append(1)

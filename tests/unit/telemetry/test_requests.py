@@ -50,8 +50,8 @@ def test_each_request_names_the_sandbox() -> None:
     )
     [outgoing] = made.logs(log_records("x"))
     [each] = ExportLogsServiceRequest.FromString(outgoing.body).resource_logs
-    told = {each.key: each.value.string_value for each in each.resource.attributes}
-    assert told["faas.instance"] == "2026/01/01/[$LATEST]a"
+    attributes = {each.key: each.value.string_value for each in each.resource.attributes}
+    assert attributes["faas.instance"] == "2026/01/01/[$LATEST]a"
 
 
 def test_many_records_become_small_requests() -> None:

@@ -329,7 +329,7 @@ def test_malformed_headers_are_named_and_not_printed() -> None:
 
 @pytest.mark.parametrize("variable", ["CERTIFICATE", "CLIENT_CERTIFICATE"])
 def test_an_unusable_certificate_is_named(variable: str, tmp_path: Path) -> None:
-    """A missing file and one that is no certificate are told by their variable."""
+    """A missing file and one that is no certificate are reported with their variable."""
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("nonsense")
     for path in (tmp_path / "missing.pem", nonsense):
@@ -354,7 +354,7 @@ def test_https_verifies() -> None:
 def test_an_unusable_file_of_authorities_is_not_used(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL would trust nobody then; the system's authorities are trusted as if it were unset."""
+    """OpenSSL would trust no authority; the system's are trusted as if it were unset."""
     monkeypatch.setenv("SSL_CERT_FILE", value)
     given = {"DISPATCH_POST_URI": "https://collector", "SSL_CERT_FILE": value}
     config, _ = read_config(given)

@@ -225,8 +225,8 @@ def test_a_handled_error_on_a_managed_instance() -> None:
     error = {"errorType": "OrderError", "errorMessage": "no", "stackTrace": ["a"]}
     line = given.line({"level": "ERROR", "requestId": request_id, "message": error}, 1.5)
     for status, expected in (("success", "UNSET"), ("error", "ERROR 'no'")):
-        told = {"errorType": "Runtime.Unknown"} if status == "error" else {}
-        end = given.platform("report", 2, requestId=request_id, status=status, **told)
+        fields = {"errorType": "Runtime.Unknown"} if status == "error" else {}
+        end = given.platform("report", 2, requestId=request_id, status=status, **fields)
         text = exported([given.start(request_id, 1, traced=False), line, end], concurrent=True)
         assert f"SERVER {expected}" in text
         assert ("error.type = 'OrderError'" in text) is (status == "error")
@@ -248,13 +248,19 @@ def test_an_exit_is_explained_by_the_runtimes_report() -> None:
 
 def test_a_handled_exception_is_no_event_of_its_own() -> None:
     """Its type, message and stack are on the event of its line."""
-    told = {"level": "ERROR", "message": "x", "logger": "a", "errorType": "E", "errorMessage": "m"}
-    text = exported([given.start("r", 1), given.line(told, 1.5), given.done("r", 2)])
+    fields = {
+        "level": "ERROR",
+        "message": "x",
+        "logger": "a",
+        "errorType": "E",
+        "errorMessage": "m",
+    }
+    text = exported([given.start("r", 1), given.line(fields, 1.5), given.done("r", 2)])
     assert "* 1.5 exception" not in text
     assert "exception.type='E' exception.message='m'" in text
 
 
-def told_exceptions(*, repeat: bool, keep: bool = True) -> int:
+def exported_exceptions(*, repeat: bool, keep: bool = True) -> int:
     """Return how many exceptions the span tells where lines are log records."""
     builder = SpanBuilder(
         ids=SequentialIds(), identity=ResourceIdentity(function_name="shop", account_id=""),
@@ -288,9 +294,9 @@ def test_a_long_message_is_cut_in_the_status_as_in_attributes() -> None:
 
 def test_an_exception_is_told_once() -> None:
     """By its log record, where there is one; the user may ask for both."""
-    assert told_exceptions(repeat=False) == 0
-    assert told_exceptions(repeat=True) == 1
-    assert told_exceptions(repeat=False, keep=False) == 1
+    assert exported_exceptions(repeat=False) == 0
+    assert exported_exceptions(repeat=True) == 1
+    assert exported_exceptions(repeat=False, keep=False) == 1
 
 
 def test_a_restore_from_a_snapshot() -> None:

@@ -1,4 +1,4 @@
-"""The pure rooms hold for every input."""
+"""The pure modules hold for every input."""
 
 from __future__ import annotations
 

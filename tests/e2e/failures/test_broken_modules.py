@@ -1,4 +1,4 @@
-"""A bug in one of our own rooms, or a library that is not there, costs that room alone."""
+"""A bug in one of our own modules, or a library that is not there, costs that module alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.sabotage import SECRET
 LITTLE_PATIENCE = "replace('extension.telemetry.assembly.hold:START_PATIENCE_S', 0.3)"
 """So that a test need not sit out the two seconds of a hold that nothing will end."""
 
-TELEMETRY_ROOMS = [
+TELEMETRY = [
     "extension.telemetry.listener:Listener.start",
     "extension.telemetry.opening:open_telemetry",
     "extension.telemetry.reader:DeliveryReader.receive",
@@ -46,13 +46,13 @@ TELEMETRY_ROOMS = [
 ]
 
 
-@pytest.mark.parametrize("room", TELEMETRY_ROOMS, ids=lambda room: room.rpartition(":")[2])
-async def test_a_room_of_telemetry_raises(
-    run_broken: Run, intake: Intake, aws: FakeAws, room: str
+@pytest.mark.parametrize("place", TELEMETRY, ids=lambda place: place.rpartition(":")[2])
+async def test_a_module_of_telemetry_raises(
+    run_broken: Run, intake: Intake, aws: FakeAws, place: str
 ) -> None:
     """The function and the cache do not notice; the lines name the fault, not what it said."""
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
-    launch = sabotaged(f"break_room({room!r})", LITTLE_PATIENCE)
+    launch = sabotaged(f"break_module({place!r})", LITTLE_PATIENCE)
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, GET, GET)
     assert_unharmed(stage, answers)
@@ -61,10 +61,12 @@ async def test_a_room_of_telemetry_raises(
     assert_no_line_says(stage, SECRET)
 
 
-@pytest.mark.parametrize("room", TELEMETRY_ROOMS[2:], ids=lambda room: room.rpartition(":")[2])
-async def test_a_room_of_telemetry_raises_once(run_broken: Run, intake: Intake, room: str) -> None:
+@pytest.mark.parametrize("place", TELEMETRY[2:], ids=lambda place: place.rpartition(":")[2])
+async def test_a_module_of_telemetry_raises_once(
+    run_broken: Run, intake: Intake, place: str
+) -> None:
     """A fault costs what it hit, which is counted; the next invocations arrive as ever."""
-    launch = sabotaged(f"break_room({room!r}, times=1)")
+    launch = sabotaged(f"break_module({place!r}, times=1)")
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke({}, {}, {})
@@ -75,7 +77,7 @@ async def test_a_room_of_telemetry_raises_once(run_broken: Run, intake: Intake, 
 
 
 @pytest.mark.parametrize(
-    "room",
+    "place",
     [
         "extension.parameters.parameters:Parameters.start",
         "extension.parameters.parameters:Parameters.open",
@@ -84,10 +86,10 @@ async def test_a_room_of_telemetry_raises_once(run_broken: Run, intake: Intake, 
         "extension.parameters.lookup:Lookup.get",
         "extension.parameters.lazy_clients:open_source",
     ],
-    ids=lambda room: room.rpartition(":")[2],
+    ids=lambda place: place.rpartition(":")[2],
 )
-async def test_a_room_of_the_cache_raises(
-    run_broken: Run, intake: Intake, aws: FakeAws, room: str
+async def test_a_module_of_the_cache_raises(
+    run_broken: Run, intake: Intake, aws: FakeAws, place: str
 ) -> None:
     """A GET gets an answer, at worst a refusal, at once; telemetry does not notice."""
     environment = {
@@ -95,7 +97,7 @@ async def test_a_room_of_the_cache_raises(
         "DISPATCH_POST_URI": intake.url,
         "SSM_PARAMETER_STORE_TTL": "9",
     }
-    launch = sabotaged("be_patient()", f"break_room({room!r})")
+    launch = sabotaged("be_patient()", f"break_module({place!r})")
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, GET)
     assert_unharmed(stage, answers)
@@ -107,12 +109,12 @@ async def test_a_room_of_the_cache_raises(
 @pytest.mark.parametrize(
     "call",
     [
-        "break_room('extension.app:read_config')",
-        "break_room('extension.process.log:Log._write')",
-        "break_room('extension.lifecycle:_handle')",
-        "break_room('extension.lifecycle:_next')",
-        "break_room('extension.app:App.run')",
-        "break_room('extension.telemetry.telemetry:Telemetry.invoked', error='SystemExit')",
+        "break_module('extension.app:read_config')",
+        "break_module('extension.process.log:Log._write')",
+        "break_module('extension.lifecycle:_handle')",
+        "break_module('extension.lifecycle:_next')",
+        "break_module('extension.app:App.run')",
+        "break_module('extension.telemetry.telemetry:Telemetry.invoked', error='SystemExit')",
         "forbid_import('extension.http.server')",
         "forbid_import('asyncio')",
         "forbid_import('json')",
