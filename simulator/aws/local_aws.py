@@ -10,26 +10,27 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
 from simulator.aws.proxy import AwsCall, counting_proxy
 from simulator.errors import SimulatorError
+from simulator.serving import Opened
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Sequence
-    from types import TracebackType
+    from contextlib import AsyncExitStack
 
 # -I: neither the current folder nor the caller's PYTHON* variables change what moto imports.
 _MOTO = (sys.executable, "-I", str(Path(__file__).with_name("moto_server.py")))
 
 
-class LocalAws:
+class LocalAws(Opened):
     """`async with LocalAws() as aws`: `aws.environment` points an SDK here, `aws.calls` counts.
 
     Entering takes about one and a half seconds, and raises SimulatorError with the server's last
@@ -43,13 +44,13 @@ class LocalAws:
         deadline_s: float = 60.0,
         server: Sequence[str] = _MOTO,
     ) -> None:
+        super().__init__()
         self.url = ""
         self.calls: list[AwsCall] = []
         self._region = region
         self._deadline_s = deadline_s
         self._server = server
         self._direct_url = ""
-        self._open = AsyncExitStack()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,22 +64,11 @@ class LocalAws:
             "AWS_SESSION_TOKEN": "local-session-token",
         }
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            server = _running(self._server, deadline_s=self._deadline_s)
-            self._direct_url = await stack.enter_async_context(server)
-            proxy = counting_proxy(self._direct_url, calls=self.calls)
-            self.url = await stack.enter_async_context(proxy)
-            self._open = stack.pop_all()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._open.aclose()
+    async def _open(self, stack: AsyncExitStack) -> None:
+        server = _running(self._server, deadline_s=self._deadline_s)
+        self._direct_url = await stack.enter_async_context(server)
+        proxy = counting_proxy(self._direct_url, calls=self.calls)
+        self.url = await stack.enter_async_context(proxy)
 
     async def put_parameter(self, name: str, *, value: str, kind: str = "String") -> None:
         """Create or overwrite a parameter; `kind` is String, StringList or SecureString."""

@@ -16,6 +16,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from simulator.serving import serving
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 # Of one connection, not of the message (RFC 9110, 7.6.1); aiohttp sets the length itself.
 _HOP_BY_HOP = ("Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length")
-# How long the end waits for unfinished answers; aiohttp reads 0 as for ever.
-_FAREWELL_S = 0.05
 # What aiohttp would add when the caller sent none.
 _NOTHING_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _NAME_FIELDS = ("Name", "Names", "Path", "SecretId", "SecretIdList")
@@ -50,15 +50,8 @@ async def counting_proxy(upstream_url: str, *, calls: list[AwsCall]) -> AsyncIte
 
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", forward)
-        runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, shutdown_timeout=_FAREWELL_S
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with serving(app) as port:
+            yield f"http://127.0.0.1:{port}"
 
 
 async def _forward(

@@ -6,11 +6,10 @@ refused. Posts to any other path (raw JSON, say) are kept in `requests` undecode
 
 from __future__ import annotations
 
-import asyncio
 import json
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from google.protobuf.message import DecodeError
@@ -18,17 +17,16 @@ from google.protobuf.message import DecodeError
 from simulator.intake.decoder import REQUESTS, decode_logs, decode_metrics, decode_traces
 from simulator.intake.json_form import to_protobuf
 from simulator.intake.replies import Answer, Reply
+from simulator.serving import Arrivals, Opened, serving
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
+    from contextlib import AsyncExitStack
 
     from simulator.intake.otlp import LogRecord, Metric, Span
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024
-# How long the end waits for unfinished answers; aiohttp reads 0 as for ever.
-_FAREWELL_S = 0.05
 _JSON = "application/json"
 # The response has the content type of the request: an empty message of no bytes, or of two.
 _SUCCESS = {
@@ -56,7 +54,7 @@ class IntakeRequest:
         return json.loads(self.body)
 
 
-class Intake:
+class Intake(Opened):
     """The intake: `async with Intake() as intake`, then give `intake.url` to the sender.
 
     `respond` is a list of answers, used up one per request (then everything succeeds), or a
@@ -71,6 +69,7 @@ class Intake:
         tls: ssl.SSLContext | None = None,
         respond: Iterable[Answer] | Callable[[IntakeRequest], Answer] = (),
     ) -> None:
+        super().__init__()
         self.respond = respond if callable(respond) else list(respond)
         self.requests: list[IntakeRequest] = []
         self.spans: list[Span] = []
@@ -79,45 +78,27 @@ class Intake:
         self.url = ""
         self._port = port
         self._tls = tls
-        self._arrival = asyncio.Condition()
+        self._arrivals = Arrivals()
         self._signals: dict[str, tuple[Callable[[bytes], list[Any]], list[Any]]] = {
             "/v1/traces": (decode_traces, self.spans),
             "/v1/logs": (decode_logs, self.logs),
             "/v1/metrics": (decode_metrics, self.metrics),
         }
+
+    async def _open(self, stack: AsyncExitStack) -> None:
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._receive)
-        # Compressed bodies come through as sent, and a hanging answer does not hold up the end.
-        self._runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, shutdown_timeout=_FAREWELL_S
-        )
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls).start()
+        server = serving(app, port=self._port, tls=self._tls)
         scheme = "https" if self._tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._runner.cleanup()
+        self.url = f"{scheme}://127.0.0.1:{await stack.enter_async_context(server)}"
 
     async def wait_for(
         self, condition: Callable[[Intake], bool], *, deadline_s: float = 10.0
     ) -> None:
         """Return when the condition holds; raises TimeoutError with what did arrive."""
-        try:
-            async with asyncio.timeout(deadline_s), self._arrival:
-                await self._arrival.wait_for(lambda: condition(self))
-        except TimeoutError:
-            raise TimeoutError(
-                f"not at the intake within {deadline_s:g} s; arrived: {self._summary()}"
-            ) from None
+        await self._arrivals.wait_for(
+            lambda: condition(self), deadline_s=deadline_s, summary=self._summary
+        )
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
@@ -134,9 +115,8 @@ class Intake:
             body=body,
         )
         answer = Reply(status=400, body=problem.encode()) if problem else self._answer(seen)
-        async with self._arrival:
-            self.requests.append(seen)
-            self._arrival.notify_all()
+        self.requests.append(seen)
+        await self._arrivals.notify()
         return await answer.send(request)
 
     def _answer(self, request: IntakeRequest) -> Answer:

@@ -7,16 +7,14 @@ proxy and a certificate authority of its own; `url` takes plain HTTP with AWS's 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import struct
 import tempfile
 import time
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -25,23 +23,22 @@ from simulator.aws.endpoints.limits import MAX_DECOMPRESSED_BYTES
 from simulator.aws.endpoints.request import Received, split_target
 from simulator.aws.endpoints.tunnel import tunnel
 from simulator.errors import SimulatorError
+from simulator.serving import Arrivals, Opened, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
+    from contextlib import AsyncExitStack
 
     from simulator.aws.endpoints.authority import Authority
     from simulator.aws.endpoints.keys import AccessKey
     from simulator.aws.endpoints.trouble import Trouble
 
-# How long the end waits for unfinished answers; aiohttp reads 0 as for ever.
-_FAREWELL_S = 0.05
 # With this linger, closing a socket resets the connection instead of ending it politely.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 
-class AwsEndpoints(Account):
+class AwsEndpoints(Account, Opened):
     """An account that can be reached: `async with AwsEndpoints() as aws`.
 
     `now_ns` is the machine's clock; what AWS has more or less is `trouble.clock_skew_s`.
@@ -57,15 +54,15 @@ class AwsEndpoints(Account):
         port: int = 0,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        super().__init__(region=region, bucket=bucket, key=key, trouble=trouble)
+        Account.__init__(self, region=region, bucket=bucket, key=key, trouble=trouble)
+        Opened.__init__(self)
         self.url = ""
         self.secure_url = ""
         self.proxy_url = ""
         self.bundle = Path()
         self._port = port
         self._machine_ns = now_ns
-        self._arrival = asyncio.Condition()
-        self._open = AsyncExitStack()
+        self._arrivals = Arrivals()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -79,46 +76,30 @@ class AwsEndpoints(Account):
             **self.key.environment,
         }
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="local-aws-"))
-            authority = _authority(Path(folder))
-            self.bundle = authority.bundle
-            runner = web.ServerRunner(
-                web.Server(self._handle, access_log=None, auto_decompress=False),
-                shutdown_timeout=_FAREWELL_S,
-            )
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, "127.0.0.1", self._port).start()
-            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.context).start()
-            (_, plain), (_, secure) = (address[:2] for address in runner.addresses)
-            self.url = f"http://127.0.0.1:{plain}"
-            self.secure_url = f"https://localhost:{secure}"
-            self.proxy_url = await stack.enter_async_context(tunnel(secure))
-            self._open = stack.pop_all()
-        return self
+    async def _open(self, stack: AsyncExitStack) -> None:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="local-aws-"))
+        authority = _authority(Path(folder))
+        self.bundle = authority.bundle
+        plain = await stack.enter_async_context(serving(self._server(), port=self._port))
+        secure = await stack.enter_async_context(serving(self._server(), tls=authority.context))
+        self.url = f"http://127.0.0.1:{plain}"
+        self.secure_url = f"https://localhost:{secure}"
+        self.proxy_url = await stack.enter_async_context(tunnel(secure))
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._open.aclose()
+    def _server(self) -> web.Server:
+        return web.Server(self._handle, access_log=None, auto_decompress=False)
 
     async def wait_for(
         self, condition: Callable[[AwsEndpoints], bool], *, deadline_s: float = 10.0
     ) -> None:
         """Return when the condition holds; raises TimeoutError with what did arrive."""
-        try:
-            async with asyncio.timeout(deadline_s), self._arrival:
-                await self._arrival.wait_for(lambda: condition(self))
-        except TimeoutError:
-            arrived = ", ".join(f"{it.operation} {it.status} {it.error}" for it in self.exchanges)
-            raise TimeoutError(
-                f"not at AWS within {deadline_s:g} s; arrived: [{arrived}]"
-            ) from None
+        await self._arrivals.wait_for(
+            lambda: condition(self), deadline_s=deadline_s, summary=self._arrived
+        )
+
+    def _arrived(self) -> str:
+        arrived = ", ".join(f"{it.operation} {it.status} {it.error}" for it in self.exchanges)
+        return f"[{arrived}]"
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await _read(request)
@@ -126,8 +107,7 @@ class AwsEndpoints(Account):
             return web.Response(status=413)
         now_ns = self.now_ns(self._machine_ns())
         answer = self.decide(_received(request, body), now_ns=now_ns)
-        async with self._arrival:
-            self._arrival.notify_all()
+        await self._arrivals.notify()
         if answer is None:
             _cut(request)
             return web.Response()
