@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from extension import lifecycle
 from extension.platform import early_calls
-from extension.platform.bootstrap import SNAP_START, Start
+from extension.platform.bootstrap import Start
 from extension.platform.events import Job
 from extension.process.clock import Clock
 from extension.process.ids import RandomIds
@@ -266,7 +266,7 @@ class Opening:
             undo.push_async_callback(telemetry.close)
             if self._parameters:
                 bridge.show_the_cache(self._parameters, pipeline=telemetry.pipeline)
-            if self._is_snapshot:
+            if self._config.sandbox.is_snapshot:
                 telemetry.pipeline.on_init_end = partial(
                     bridge.forget_for_snapshot, self._redactor, self._environ, self._parameters
                 )
@@ -280,7 +280,9 @@ class Opening:
             await early.opened(telemetry, telemetry.reader)
             undo.pop_all()
         self.jobs[self.jobs.index(early)] = telemetry
-        if not self._is_snapshot:  # otherwise the first export does it, after the restore
+        if (
+            not self._config.sandbox.is_snapshot
+        ):  # otherwise the first export does it, after the restore
             await telemetry.prepare()
         if not self._start.receives_invoke:
             start_task(
@@ -320,11 +322,6 @@ class Opening:
             clock=self._clock,
             log=self._log,
         )
-
-    @property
-    def _is_snapshot(self) -> bool:
-        """Whether the memory at the end of this init is written to a snapshot."""
-        return self._config.sandbox.initialization_type == SNAP_START
 
 
 def telemetry_modules(config: TelemetryConfig) -> list[str]:

@@ -25,7 +25,6 @@ from extension.parameters.references import (
 )
 from extension.parameters.request import Key
 from extension.parameters.server import Exchange, Server
-from extension.platform.bootstrap import MANAGED_INSTANCES
 from extension.platform.events import Invoke, Job
 from extension.process.clock import Clock
 from extension.process.frozen import as_dict
@@ -39,8 +38,6 @@ WAIT_SHARE = 0.75
 
 HOLD_S = 1.0
 """Longest that /next waits for calls to AWS; a call that a freeze cuts is repeated."""
-
-SNAP_START = "snap-start"
 
 
 class Parameters(Job):
@@ -59,7 +56,7 @@ class Parameters(Job):
     ) -> None:
         self.hooks = hooks = Hooks(log=log)
         self._config = config
-        self._initialization_type = sandbox.initialization_type
+        self._sandbox = sandbox
         self._log = log
         self._invoked = False
         self._deadline_ms = 0
@@ -116,7 +113,7 @@ class Parameters(Job):
         if self._invoked:
             return
         self._invoked = True
-        if self._initialization_type == SNAP_START:
+        if self._sandbox.is_snapshot:
             self._prefetching = asyncio.create_task(self._prefetch())
 
     async def settled(self, *, within_s: float) -> None:
@@ -128,7 +125,7 @@ class Parameters(Job):
 
         Wait at most HOLD_S, and for each call only once; return the seconds that it took.
         """
-        if self._initialization_type == MANAGED_INSTANCES:  # never frozen
+        if self._sandbox.is_managed:  # never frozen
             return 0.0
         return await self._clients.under_way.settle(within_s=min(within_s, HOLD_S))
 
@@ -158,7 +155,7 @@ class Parameters(Job):
         """Whether GETs are served; Managed Instances have no INVOKE to wait for."""
         if self._config.ready == "init" or self._invoked:
             return True
-        return self._initialization_type == MANAGED_INSTANCES
+        return self._sandbox.is_managed
 
     def _note_uncached(self, key: Key) -> None:
         if not self.keeps and len(self._uncached) < self._policy.size:
@@ -167,7 +164,7 @@ class Parameters(Job):
     @property
     def keeps(self) -> bool:
         """Whether values are cached: not before a snapshot, which AWS keeps on disk for days."""
-        return self._invoked or self._initialization_type != SNAP_START
+        return self._invoked or not self._sandbox.is_snapshot
 
     async def _prefetch(self) -> None:
         keys, unusable = read_list(self._config.prefetch)

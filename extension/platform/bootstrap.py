@@ -68,9 +68,6 @@ OFF = frozenset({"false", "0", "off", "no"})
 MANAGED_INSTANCES = "lambda-managed-instances"
 """Initialization type: several requests run at once, and registering for INVOKE is refused."""
 
-SNAP_START = "snap-start"
-"""Initialization type: init ends in a snapshot of the memory, from which sandboxes are restored."""
-
 
 class Start:
     """One start of the process: what it has bound, how it is registered, and what failed."""

@@ -70,3 +70,13 @@ class LambdaConfig(Frozen):
         default="on-demand",
         meaning="on-demand, provisioned-concurrency, snap-start, lambda-managed-instances",
     )
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether init ends in a snapshot of the memory, from which sandboxes are restored."""
+        return self.initialization_type == "snap-start"
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether several requests run at once, without INVOKE, and nothing is frozen."""
+        return self.initialization_type == "lambda-managed-instances"
