@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from layer.archive import tree_bytes, write_zip
+from layer.authorities import hash_authorities
 from layer.bytecode import compile_with
 from layer.compiled import load_compiled
 from layer.errors import LayerError
@@ -100,6 +101,8 @@ class _Build:
         texts = [*(file.read_text("utf-8") for file in own), gather_licences(folders)]
         (self._home / "LICENSES.txt").write_text("\n".join(texts), "utf-8")
         merge_pruned(folders, library=self._library)
+        bundle = self._library / "botocore/cacert.pem"
+        hash_authorities(bundle, folder=self._library / "authorities")
         self._check(self._library)
 
     def _add_own_files(self) -> None:

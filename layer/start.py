@@ -4,7 +4,7 @@ Arguments: the launcher's path and this interpreter's, by which the launcher kno
 Understood by every Python 3, because the one that is found may be older than the extension's.
 """
 # An old Python does not know the __future__ import, and importing pathlib takes 10 ms.
-# ruff: noqa: I002, PTH100, PTH110, PTH112, PTH120, PTH123, PTH208
+# ruff: noqa: I002, PTH100, PTH120, PTH123, PTH208
 
 import os
 import sys
@@ -12,18 +12,6 @@ import sys
 HOME = os.path.dirname(os.path.abspath(__file__))
 LAUNCHER = sys.argv[1] if len(sys.argv) > 1 else HOME + "/../extensions/lambda-dispatch"
 PYTHON = sys.argv[2] if len(sys.argv) > 2 else sys.executable
-
-AUTHORITIES = (
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-    "/etc/ssl/ca-bundle.pem",
-)
-"""Where the images of this world keep the certificate authorities that they trust."""
-
-AUTHORITY_FOLDERS = ("/etc/ssl/certs", "/etc/pki/tls/certs")
-"""The same as single files."""
 
 
 def plain(text: str) -> str:
@@ -55,29 +43,6 @@ def find_library() -> str:
     return HOME + "/" + chosen
 
 
-def find_authorities(library: str) -> None:
-    """Tell OpenSSL whom to trust where it would not know.
-
-    The layer's own interpreter was built elsewhere, so it is told where this image has its
-    authorities. An image without any gets those that botocore brings, whoever's Python runs.
-    """
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        if os.environ.get(name):
-            return
-        os.environ.pop(name, None)  # an empty variable is an unset one
-    own = sys.prefix.startswith(HOME)
-    found = [path for path in AUTHORITIES if os.path.exists(path)]
-    if not own and (found or any(os.path.isdir(it) and os.listdir(it) for it in AUTHORITY_FOLDERS)):
-        return
-    bundle = library + "/botocore/cacert.pem"
-    chosen = found[0] if found else bundle
-    if os.path.exists(chosen):
-        os.environ["SSL_CERT_FILE"] = chosen
-    else:
-        looked = ", ".join(AUTHORITIES + (bundle,))  # noqa: RUF005  # Python 3.4 and older
-        say("WARN", "no certificate authorities found", "https will fail; looked for " + looked)
-
-
 def step_aside(error: BaseException) -> None:
     """Have the launcher try the next interpreter, or else stand in; its line says why."""
     cause = "Python {}.{}: {}".format(*sys.version_info[:2], error)
@@ -89,7 +54,6 @@ def load():  # type: ignore[no-untyped-def]  # the types to name are not importe
     if sys.version_info < (3, 11):  # noqa: UP036  # any Python may have been found
         raise ImportError("the extension needs 3.11 or newer")
     library = find_library()
-    find_authorities(library)
     sys.path.insert(0, library)
     from extension.__main__ import main  # noqa: PLC0415  # not with an older Python
 

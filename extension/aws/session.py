@@ -23,12 +23,14 @@ from botocore.configprovider import (
     ConfigValueStore,
     ConstantProvider,
 )
+from botocore.httpsession import get_cert_path
 from botocore.loaders import Loader
 from botocore.utils import create_nested_client
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
 from extension.aws.connecting import Connector
+from extension.process.authorities import OWN, is_hashed
 
 FROM_FILES = frozenset({"profile", "config_file", "credentials_file", "data_path"})
 """Settings that name a file, or a profile in one: a sandbox has none."""
@@ -89,6 +91,7 @@ class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is
 
 def _pools(connector: Connector) -> dict[str, type]:
     """Return botocore's pools by scheme, with connections opened by `connector`."""
+    own_bundle = get_cert_path(True) if is_hashed(OWN) else ""  # noqa: FBT003  # botocore's API
 
     class _Connected:
         """Replaces the step in which urllib3 resolves a name and opens a socket."""
@@ -120,7 +123,11 @@ def _pools(connector: Connector) -> dict[str, type]:
         pass
 
     class _Secure(_Connected, AWSHTTPSConnection):  # type: ignore[misc]  # likewise
-        pass
+        def connect(self: Any) -> None:
+            """Connect; botocore's own authorities are looked up, where the layer has a folder."""
+            if own_bundle and self.ca_certs == own_bundle:
+                self.ca_certs, self.ca_cert_dir = None, OWN
+            super().connect()
 
     class _PlainPool(AWSHTTPConnectionPool):  # type: ignore[misc]  # likewise
         ConnectionCls = _Plain

@@ -74,31 +74,22 @@ def test_it_carries_what_it_needs_of_python(standalone_tree: LayerTree) -> None:
     assert not (python / "include").exists()
 
 
-@pytest.mark.parametrize("chosen", ["", "/etc/my-own.pem"])
-def test_tls_trusts_what_the_image_or_the_user_trusts(
-    chosen: str, standalone_tree: LayerTree, tmp_path: Path
-) -> None:
-    """The interpreter was built elsewhere, so it learns where certificates are here."""
-    home = tmp_path / "lambda-dispatch"
-    (home / "lib-1/extension").mkdir(parents=True)
-    hook = "import os\ndef main():\n    print(os.environ['SSL_CERT_FILE'])\n"
-    (home / "lib-1/extension/__main__.py").write_text(hook)
-    shutil.copy(standalone_tree.root / "lambda-dispatch/start.py", home)
-    (home / "python").symlink_to(standalone_tree.root / "lambda-dispatch/python")
+def test_tls_trusts_what_the_image_trusts(standalone_tree: LayerTree) -> None:
+    """The interpreter was built elsewhere, so OpenSSL in it does not know where authorities lie."""
+    python = standalone_tree.root / "lambda-dispatch/python"
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from extension.process.authorities import Places\n"
+        "print(Places().find_folder() or Places().find_bundle())"
+    )
     done = subprocess.run(
-        [home / "python/bin/python3", "-I", "-S", home / "start.py"],
-        env={
-            "LD_LIBRARY_PATH": str(home / "python/lib"),
-            **({"SSL_CERT_FILE": chosen} if chosen else {}),
-        },
+        [python / "bin/python3", "-I", "-S", "-c", program, standalone_tree.library],
+        env={"LD_LIBRARY_PATH": str(python / "lib")},
         capture_output=True,
         text=True,
         check=True,
     )
-    certificates = done.stdout.strip()
-    assert (
-        certificates == chosen if chosen else "BEGIN CERTIFICATE" in Path(certificates).read_text()
-    )
+    assert Path(done.stdout.strip()).exists()
 
 
 def test_it_is_small_enough(standalone_tree: LayerTree) -> None:

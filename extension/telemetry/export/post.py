@@ -32,6 +32,7 @@ from extension.telemetry.export.answers import (
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
 from extension.telemetry.export.target import Target
+from extension.telemetry.export.tls import trust_bundle
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer is not read: it holds a count and a message."""
@@ -174,7 +175,13 @@ class Post:
             compressed = await asyncio.to_thread(compress, body)
         else:
             compressed = compress(body)
-        return await _try_twice(partial(self._post, target, compressed, headers, read))
+        post = partial(self._post, target, compressed, headers, read)
+        try:
+            return await _try_twice(post)
+        except aiohttp.ClientConnectorCertificateError:
+            if target.tls is None or not trust_bundle(target.tls):
+                raise
+            return await _try_twice(post)
 
     async def _post(
         self,

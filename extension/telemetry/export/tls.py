@@ -1,5 +1,8 @@
 """The TLS context of the endpoint: whom to trust, and who we are.
 
+A setting decides whom to trust; else a folder of the image or of the layer does, which costs a
+start nothing, and after the first unknown authority the image's bundle, too.
+
 Every https POST needs one of these: aiohttp's own contexts trust no authority (`process.imports`).
 """
 
@@ -9,11 +12,18 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
+from extension.process.authorities import Places
 from extension.settings.otlp import OtlpConfig
 
 PEM = "-----BEGIN "
 """How the text of a certificate or key begins, where a setting holds that instead of a path."""
+
+IMAGE = Places()
+
+_BUNDLES: WeakKeyDictionary[ssl.SSLContext, str] = WeakKeyDictionary()
+"""Of each context that trusts a folder: the bundle to fall back on."""
 
 
 class SettingError(Exception):
@@ -24,14 +34,16 @@ class TlsError(SettingError):
     """A certificate or key that cannot be used; names the setting and the kind of trouble."""
 
 
-def build_tls(config: OtlpConfig, environ: Mapping[str, str]) -> ssl.SSLContext:
+def build_tls(
+    config: OtlpConfig, environ: Mapping[str, str], *, places: Places = IMAGE
+) -> ssl.SSLContext:
     """Return a context for https.
 
     Raises:
         TlsError: a file is missing, unreadable, or not what it should be.
     """
     try:
-        context = _trusting(config.certificate, environ)
+        context = _trusting(config.certificate, environ, places)
     except (OSError, ValueError) as error:
         raise TlsError(_told("OTEL_EXPORTER_OTLP_CERTIFICATE", error)) from error
     if not config.client_certificate:
@@ -47,21 +59,37 @@ def build_tls(config: OtlpConfig, environ: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
-def _trusting(certificate: str, environ: Mapping[str, str]) -> ssl.SSLContext:
+def trust_bundle(context: ssl.SSLContext) -> bool:
+    """Trust the image's bundle, too, after a folder lacked an authority.
+
+    Return whether that may help: it does once, and only where no setting says whom to trust.
+    """
+    bundle = _BUNDLES.pop(context, "")
+    if bundle:
+        context.load_verify_locations(bundle)
+    return bool(bundle)
+
+
+def _trusting(certificate: str, environ: Mapping[str, str], places: Places) -> ssl.SSLContext:
     if certificate.lstrip().startswith(PEM):
         return ssl.create_default_context(cadata=certificate)
-    context = ssl.create_default_context(cafile=certificate or None)
-    if not certificate and not _leads_somewhere(environ.get("SSL_CERT_FILE")):
-        # OpenSSL takes an empty variable for a file without a name, and trusts no authority.
-        usual = ssl.get_default_verify_paths()
-        if os.path.exists(usual.openssl_cafile):  # noqa: PTH110  # pathlib is not needed here
-            context.load_verify_locations(usual.openssl_cafile)
+    if certificate or _is_chosen(environ):
+        return ssl.create_default_context(cafile=certificate or None)
+    folder, bundle = places.find_folder(), places.find_bundle()
+    if not folder:
+        return ssl.create_default_context(cafile=bundle or None)
+    context = ssl.create_default_context(capath=folder)
+    _BUNDLES[context] = bundle
     return context
 
 
-def _leads_somewhere(path: str | None) -> bool:
-    """Tell whether a variable is unset, or names a file that can be read."""
-    return path is None or os.access(path, os.R_OK)
+def _is_chosen(environ: Mapping[str, str]) -> bool:
+    """Return whether a variable of OpenSSL's names whom to trust.
+
+    OpenSSL takes an empty one for a file without a name, and then trusts no authority.
+    """
+    file, folder = (environ.get(name, "").strip() for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    return bool(folder) or os.access(file, os.R_OK)
 
 
 @contextmanager

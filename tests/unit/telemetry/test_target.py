@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.target import Target, build_targets
 from extension.telemetry.export.tls import SettingError, TlsError
 from tests.doubles import LogLines, ManualClock
-
-USUAL = ssl.get_default_verify_paths().openssl_cafile
 
 
 def targets(
@@ -347,21 +344,6 @@ def test_https_verifies() -> None:
     tls = targets({"DISPATCH_POST_URI": "https://collector"})["traces"].tls
     assert tls is not None
     assert tls.check_hostname
-
-
-@pytest.mark.skipif(not Path(USUAL).exists(), reason="no authorities where OpenSSL looks")
-@pytest.mark.parametrize("value", ["", " ", "/nonexistent.pem"])
-def test_an_unusable_file_of_authorities_is_not_used(
-    value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """OpenSSL would trust no authority; the system's are trusted as if it were unset."""
-    monkeypatch.setenv("SSL_CERT_FILE", value)
-    given = {"DISPATCH_POST_URI": "https://collector", "SSL_CERT_FILE": value}
-    config, _ = read_config(given)
-    log = Log(clock=ManualClock(), sink=LogLines())
-    tls = build_targets(config.telemetry, config.otlp, environ=given, log=log)["traces"].tls
-    assert tls is not None
-    assert tls.get_ca_certs()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""Whom an https endpoint has to be certified by."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from extension.process.authorities import Places
+from extension.process.clock import SystemClock
+from extension.process.waits import Budget
+from extension.settings.otlp import OtlpConfig
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.post import Post
+from extension.telemetry.export.target import Target
+from extension.telemetry.export.tls import build_tls, trust_bundle
+from simulator.intake import Intake
+from tests.certificates import shake_hands, write_certificate, write_hashed
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> ssl.SSLContext:
+    """An endpoint whose certificate is in `tmp_path/certificate.pem`."""
+    _, context = write_certificate(tmp_path)
+    return context
+
+
+def trusts(client: ssl.SSLContext, server: ssl.SSLContext) -> bool:
+    """Tell whether the client accepts the server's certificate."""
+    try:
+        shake_hands(client, server)
+    except ssl.SSLCertVerificationError:
+        return False
+    return True
+
+
+def hashed(tmp_path: Path) -> Places:
+    """Return places of which a folder has the server's certificate."""
+    folder = write_hashed(tmp_path / "certificate.pem", tmp_path / "hashed")
+    return Places(folders=(str(folder),), bundles=())
+
+
+def other_and_bundle(tmp_path: Path) -> Places:
+    """Return places with a folder of other authorities; the server's is in the bundle alone."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "0a1b2c3d.0").write_text("")
+    return Places(folders=(str(other),), bundles=(str(tmp_path / "certificate.pem"),))
+
+
+def test_an_authority_is_found_in_a_hashed_folder(server: ssl.SSLContext, tmp_path: Path) -> None:
+    """And nothing was read of it until it was needed."""
+    client = build_tls(OtlpConfig(), {}, places=hashed(tmp_path))
+    assert client.get_ca_certs() == []
+    assert trusts(client, server)
+    assert len(client.get_ca_certs()) == 1
+
+
+def test_without_such_a_folder_the_bundle_is_read(server: ssl.SSLContext, tmp_path: Path) -> None:
+    """As a whole, and at once."""
+    places = Places(folders=(), bundles=(str(tmp_path / "certificate.pem"),))
+    client = build_tls(OtlpConfig(), {}, places=places)
+    assert len(client.get_ca_certs()) == 1
+    assert trusts(client, server)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_a_users_choice_is_the_only_one(
+    variable: str, server: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of the image that knows the server is not asked."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    other, _ = write_certificate(elsewhere)
+    value = str(other if variable == "SSL_CERT_FILE" else elsewhere)
+    monkeypatch.setenv(variable, value)  # OpenSSL reads the process's own
+    client = build_tls(OtlpConfig(), {variable: value}, places=hashed(tmp_path))
+    assert not trusts(client, server)
+    assert not trust_bundle(client)
+
+
+def test_a_setting_of_the_endpoint_is_the_only_one(server: ssl.SSLContext, tmp_path: Path) -> None:
+    """Likewise with OTEL_EXPORTER_OTLP_CERTIFICATE, as a path and as the text itself."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    other, _ = write_certificate(elsewhere)
+    for certificate in (str(other), other.read_text()):
+        client = build_tls(OtlpConfig(certificate=certificate), {}, places=hashed(tmp_path))
+        assert not trusts(client, server)
+        assert not trust_bundle(client)
+
+
+@pytest.mark.parametrize("environ", [{"SSL_CERT_FILE": ""}, {"SSL_CERT_FILE": "/nonexistent.pem"}])
+def test_an_unusable_file_of_authorities_is_not_used(
+    environ: Mapping[str, str],
+    server: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """OpenSSL would trust nobody then; the image's authorities are trusted as if it were unset."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert trusts(build_tls(OtlpConfig(), environ, places=hashed(tmp_path)), server)
+
+
+async def test_an_authority_of_the_bundle_alone_is_trusted_with_the_first_post(
+    server: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """Images get authorities of their own that way; the bundle is read once it is needed."""
+    client = build_tls(OtlpConfig(), {}, places=other_and_bundle(tmp_path))
+    async with Intake(tls=server) as intake:
+        outcome = await post(intake.url, client)
+    assert outcome.kind == "accepted"
+    assert len(intake.requests) == 1
+
+
+async def post(url: str, tls: ssl.SSLContext) -> Outcome:
+    """Post one byte."""
+    target = Target(url=url, headers={}, compression="none", timeout_s=10, tls=tls)
+    post = Post({"traces": target})
+    try:
+        budget = Budget(10, clock=SystemClock())
+        return await post.send("traces", b"x", content_type="text/plain", budget=budget)
+    finally:
+        await post.close()
