@@ -7,11 +7,12 @@ every setting has botocore's default, and what `AwsConfig` names is passed to a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import botocore.session
+from botocore import handlers
 from botocore.awsrequest import (
     AWSHTTPConnection,
     AWSHTTPConnectionPool,
@@ -60,7 +61,9 @@ class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is
     def __init__(
         self, credentials: object, *, services: Sequence[str], connector: Connector
     ) -> None:
-        super().__init__()
+        super().__init__(include_builtin_handlers=False)
+        for event, handler, *_ in handlers_for(services):
+            self.register(event, handler)
         self._pools = _pools(connector)
         self.register_component("credential_provider", credentials)
         self.register_component("data_loader", _Loader(services))
@@ -87,6 +90,22 @@ class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is
             http = client._endpoint.http_session  # noqa: SLF001
             http._pool_classes_by_scheme.update(self._pools)  # noqa: SLF001
         return client
+
+
+def handlers_for(services: Iterable[str]) -> list[tuple[Any, ...]]:
+    """Return those of botocore's handlers that concern clients of these services.
+
+    Of its hundred and fifty, a start would otherwise examine the signature of each, though all but
+    ten write documentation or are for one other service. They keep their order.
+    """
+    return [row for row in handlers.BUILTIN_HANDLERS if _concerns(row[0], services)]
+
+
+def _concerns(event: str, services: Iterable[str]) -> bool:
+    """Return whether a handler is for all services or one of these: `kind.secrets-manager.more`."""
+    kind, _, rest = event.partition(".")
+    service = rest.partition(".")[0].replace("-", "")
+    return kind != "docs" and service in ("", "*", *services)
 
 
 def _pools(connector: Connector) -> dict[str, type]:

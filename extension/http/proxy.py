@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 
 class BadProxyError(ValueError):
@@ -29,12 +28,19 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     names = ("https_proxy", "HTTPS_PROXY") if parts.scheme == "https" else ("http_proxy",)
     variable, proxy = _first(environ, *names, "all_proxy", "ALL_PROXY")
     _, excluded = _first(environ, "no_proxy", "NO_PROXY")
-    if not proxy or proxy_bypass_environment(parts.netloc, {"no": excluded}):
+    if not proxy or _is_excluded(parts.netloc, excluded):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     if not _is_usable(proxy):
         raise BadProxyError(f"{variable} is not an http:// or https:// URL of a proxy")
     return proxy
+
+
+def _is_excluded(host: str, excluded: str) -> bool:
+    # It brings http.client, email and more: only to sandboxes with a proxy.
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    return bool(proxy_bypass_environment(host, {"no": excluded}))
 
 
 def _first(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
