@@ -11,7 +11,7 @@ from pathlib import Path
 
 from layer.archive import tree_bytes, write_zip
 from layer.authorities import hash_authorities
-from layer.bytecode import compile_with
+from layer.bytecode import compile_with, record_patterns
 from layer.compiled import load_compiled
 from layer.errors import LayerError
 from layer.interpreters import find_interpreter
@@ -109,6 +109,8 @@ class _Build:
         own = [path.relative_to(ROOT) for path in (ROOT / "extension").rglob("*.py")]
         for path in own:
             _copy_text(ROOT / path, self._library / path)
+        for name in ("code_file.py", "kept_patterns.py"):
+            _copy_text(ROOT / "layer" / name, self._library / name)
         for name in ("start.py", "environment.py"):
             _copy_text(ROOT / "layer" / name, self._home / name)
         launcher = self._tree / "extensions/lambda-dispatch"
@@ -141,9 +143,11 @@ class _Build:
             list(pool.map(self._compile_for, filter(None, self._interpreters.values())))
 
     def _compile_for(self, interpreter: Path) -> None:
-        for folder in (self._library.name, "python/lib"):
-            if (self._home / folder).exists():
-                compile_with(interpreter, folder=self._home / folder, home=f"{_OPT}/{folder}")
+        name, standard = self._library.name, self._home / "python/lib"
+        compile_with(interpreter, folder=self._library, home=f"{_OPT}/{name}", kind="library")
+        record_patterns(interpreter, library=self._library)
+        if standard.exists():
+            compile_with(interpreter, folder=standard, home=f"{_OPT}/python/lib", kind="tree")
 
     def _try_out(self) -> None:
         """Run it; for the other architecture without the compiled modules, if at all."""

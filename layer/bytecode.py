@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 from layer.errors import LayerError
 
-_PROGRAM = Path(__file__).with_name("compile_tree.py")
+_COMPILE = Path(__file__).with_name("compile_tree.py")
+_RECORD = Path(__file__).with_name("record_patterns.py")
 
 
-def compile_with(interpreter: Path, *, folder: Path, home: str) -> None:
+def compile_with(
+    interpreter: Path, *, folder: Path, home: str, kind: Literal["library", "tree"]
+) -> None:
     """Compile what lies in `folder` and will be unpacked at `home`.
+
+    A library gets one file of code objects, a tree the usual .pyc beside each source.
 
     Raises:
         LayerError: a module cannot be compiled.
     """
+    # Without column numbers: a tenth less to ship and to load; tracebacks keep their lines.
+    _run(interpreter, "-S", "-X", "no_debug_ranges", _COMPILE, kind, folder, home)
+
+
+def record_patterns(interpreter: Path, *, library: Path) -> None:
+    """Keep the regular expressions that the extension in a compiled `library` compiles.
+
+    Raises:
+        LayerError: a module cannot be imported.
+    """
+    _run(interpreter, "-I", "-S", "-B", _RECORD, library)
+
+
+def _run(interpreter: Path, *arguments: str | Path) -> None:
     done = subprocess.run(
-        # Without column numbers: a tenth less to ship and to load; tracebacks keep their lines.
-        [interpreter, "-S", "-W", "ignore", "-X", "no_debug_ranges", _PROGRAM, folder, home],
+        [interpreter, "-W", "ignore", *arguments],
         # A fixed seed for the order of sets, and nothing else from the environment.
         env={"PYTHONHASHSEED": "0"},
         capture_output=True,

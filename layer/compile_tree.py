@@ -1,35 +1,92 @@
 """Compiles a tree of modules; runs in the interpreter that the bytecode is for.
 
 One process, sorted files: what marshal writes depends on what the process has seen before, so a
-pool of workers would give other bytes each time.
+pool of workers would give other bytes each time. The names in the code are those that the sources
+will have where they are unpacked, or each import would have to correct them.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import marshal
 import py_compile
 import sys
 from pathlib import Path
 
+from leaner import make_leaner  # type: ignore[import-not-found]  # beside this program
+
+FINDER = "code_file.py"
+"""What imports from the file is itself imported from its .pyc."""
+
+
+def compile_library(folder: Path, *, home: str) -> None:
+    """Write the code of every module below `folder`, to be unpacked at `home`, into one file.
+
+    `layer/code_file.py` describes it.
+    """
+    sources = {
+        _name(path.relative_to(folder)): path
+        for path in folder.rglob("*.py")
+        if path != folder / FINDER
+    }
+    entries: dict[str, tuple[bool, int, int]] = {}
+    codes: list[bytes] = []
+    for name, source in sorted(sources.items()):
+        shown = f"{home}/{source.relative_to(folder).as_posix()}"
+        tree = make_leaner(source.read_bytes(), shown)
+        codes.append(marshal.dumps(compile(tree, shown, "exec", dont_inherit=True)))
+        entries[name] = (source.name == "__init__.py", sum(map(len, codes[:-1])), len(codes[-1]))
+    for package in sorted({each for name in sources for each in _parents(name)} - sources.keys()):
+        entries[package] = (True, 0, 0)
+    _write(folder / f"code.{sys.implementation.cache_tag}.bin", entries, codes)
+    _write_pyc(folder / FINDER, home=home, folder=folder)
+
 
 def compile_tree(folder: Path, *, home: str) -> None:
-    """Write the .pyc of every module below `folder`, which will be unpacked at `home`.
-
-    Unchecked: the interpreter then loads the bytecode without a look at the source or its time.
-    The names in the code are those it will have, or each import would have to correct them.
-    """
+    """Write the .pyc of every module below `folder`, which will be unpacked at `home`."""
     for source in sorted(folder.rglob("*.py")):
-        py_compile.compile(
-            str(source),
-            cfile=importlib.util.cache_from_source(source),
-            dfile=f"{home}/{source.relative_to(folder).as_posix()}",
-            doraise=True,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
+        _write_pyc(source, home=home, folder=folder)
+
+
+def _write_pyc(source: Path, *, home: str, folder: Path) -> None:
+    """Write it unchecked: Python then loads it without a look at the source or its time."""
+    py_compile.compile(
+        str(source),
+        cfile=importlib.util.cache_from_source(source),
+        dfile=f"{home}/{source.relative_to(folder).as_posix()}",
+        doraise=True,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+
+
+def _write(path: Path, entries: dict[str, tuple[bool, int, int]], codes: list[bytes]) -> None:
+    """Write the file; offsets in it count from its beginning, so their size has to be known."""
+    size = -1
+    shifted = entries
+    while size != len(index := marshal.dumps(shifted, 2)):
+        size = len(index)
+        begin = 8 + size
+        shifted = {name: (kind, begin + at, n) for name, (kind, at, n) in entries.items()}
+    head = importlib.util.MAGIC_NUMBER + size.to_bytes(4, "little")
+    path.write_bytes(b"".join((head, index, *codes)))
+
+
+def _name(path: Path) -> str:
+    """Return the name of the module in a source."""
+    parts = path.parent.parts if path.name == "__init__.py" else (*path.parent.parts, path.stem)
+    return ".".join(parts)
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 if __name__ == "__main__":
+    kinds = {"library": compile_library, "tree": compile_tree}
     try:
-        compile_tree(Path(sys.argv[1]), home=sys.argv[2])
+        kinds[sys.argv[1]](Path(sys.argv[2]), home=sys.argv[3])
     except py_compile.PyCompileError as error:
         sys.exit(f"{error.file}: {error.exc_value}")
+    except SyntaxError as error:
+        sys.exit(f"{error.filename}: {error}")

@@ -54,7 +54,10 @@ def load():  # type: ignore[no-untyped-def]  # the types to name are not importe
     if sys.version_info < (3, 11):  # noqa: UP036  # any Python may have been found
         raise ImportError("the extension needs 3.11 or newer")
     library = find_library()
-    sys.path.insert(0, library)
+    sys.path.append(library)  # behind the standard library, which is asked for more
+    import code_file  # type: ignore[import-not-found]  # noqa: PLC0415  # of the library
+
+    code_file.install(library)
     from extension.__main__ import main  # noqa: PLC0415  # not with an older Python
 
     return main

@@ -46,7 +46,7 @@ class Layer:
     @property
     def versions(self) -> list[str]:
         """The versions of Python that there is bytecode for, as "3.13"."""
-        pattern = re.compile(r"lambda-dispatch/lib-.*\.cpython-3(\d+)\.pyc$")
+        pattern = re.compile(r"lambda-dispatch/lib-[^/]*/code\.cpython-3(\d+)\.bin$")
         minors = {int(found[1]) for found in map(pattern.match, self.files) if found}
         return [f"3.{minor}" for minor in sorted(minors)]
 

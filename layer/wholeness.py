@@ -10,6 +10,7 @@ from layer.verdict import Layer, Verdict, error, warning
 
 _LAUNCHER = "extensions/lambda-dispatch"
 _PROGRAMS = ("lambda-dispatch/python/bin/", "lambda-dispatch-env")
+_BYTECODE = (".pyc", ".bin")
 
 
 def check_wholeness(layer: Layer) -> Iterator[Verdict]:
@@ -38,8 +39,8 @@ def _compare(layer: Layer) -> Iterator[Verdict]:
         known[layer.launcher] = known.pop(_LAUNCHER)
     known.pop(_LAUNCHER if not layer.launcher else "", None)  # said already
     missing = [name for name in known if name not in layer.files]
-    slow = [name for name in missing if name.endswith(".pyc")]
-    lost = [name for name in missing if not name.endswith(".pyc")]
+    slow = [name for name in missing if name.endswith(_BYTECODE)]
+    lost = [name for name in missing if not name.endswith(_BYTECODE)]
     if lost:
         yield error(f"{_several(lost)} missing: {_folders(lost)}")
     if slow and not lost:
@@ -58,9 +59,11 @@ def _compare(layer: Layer) -> Iterator[Verdict]:
 def _judge_change(name: str, layer: Layer) -> Iterator[Verdict]:
     """A source is not looked at where its bytecode is, which is not checked against it."""
     path = PurePosixPath(name)
-    cached = f"{path.parent}/__pycache__/{path.stem}."
-    if path.suffix == ".py" and any(other.startswith(cached) for other in layer.files):
-        yield error(f"{name} was changed, without effect: delete {cached}*.pyc, too")
+    library = next((each for each in layer.libraries if name.startswith(f"{each}/")), "")
+    places = (f"{path.parent}/__pycache__/{path.stem}.", f"{library}/code.")
+    used = [other for other in sorted(layer.files) if other.startswith(places)]
+    if path.suffix == ".py" and used:
+        yield error(f"{name} was changed, without effect: delete {', '.join(used)}, too")
     elif path.suffix != ".py":
         yield warning(f"{name} was changed")
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,15 @@ OWN = {"aiohttp": "3.13.5", "boto3": "1.40.0"}
 """Versions that the function brings; the layer's are newer."""
 
 HEAVY = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import extension.app, "
-    "extension.parameters.parameters, extension.aws.clients, "
+    "import sys; sys.path.append(sys.argv[1]); import code_file; code_file.install(sys.argv[1]); "
+    "import extension.app, extension.parameters.parameters, extension.aws.clients, "
     "extension.telemetry.listener, extension.telemetry.otlp.exporter, "
-    "extension.telemetry.otlp.spans, extension.telemetry.otlp.logs"
+    "extension.telemetry.otlp.spans, extension.telemetry.otlp.logs\n"
+    "for name, each in sorted(sys.modules.items()):\n"
+    "    if (getattr(each, '__file__', None) or '').startswith(sys.argv[1]):\n"
+    "        print(type(each.__spec__.loader).__name__, name)\n"
 )
-"""Imports what a sandbox with both jobs imports."""
+"""Imports what a sandbox with both jobs imports, and prints what loaded each of our modules."""
 
 MEBI = 1_000_000
 
@@ -68,7 +72,8 @@ def test_two_releases_in_one_tree_run_one_of_them(layer_tree: LayerTree, tmp_pat
     home = tree / "lambda-dispatch"
     shutil.copytree(layer_tree.library, home / "lib-of-another-release")
     broken = home / "lib-of-another-release/extension"
-    shutil.rmtree(broken / "__pycache__")
+    [code] = (home / "lib-of-another-release").glob("code.*.bin")
+    code.unlink()
     (broken / "__main__.py").write_text("raise SystemExit(9)")
     smoke_test(tree, interpreter=INTERPRETER / "python3")
     (home / "build").write_text("of-another-release")
@@ -97,27 +102,26 @@ def test_it_carries_the_licences_of_what_it_carries(layer_tree: LayerTree) -> No
 
 
 def test_no_module_is_compiled_at_the_start(layer_tree: LayerTree) -> None:
-    """Every one of ours comes from bytecode that is taken as it is."""
+    """Every one of ours comes from the file of code objects, or is a compiled module."""
     done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-v", "-c", HEAVY, layer_tree.library],
+        [INTERPRETER / "python3", "-I", "-S", "-c", HEAVY, layer_tree.library],
         capture_output=True,
         text=True,
         check=True,
     )
-    ours = re.escape(str(layer_tree.library))
-    cached = re.findall(rf"# code object from '({ours}/\S+)'", done.stderr)
-    compiled = re.findall(rf"# code object from ({ours}/\S+)", done.stderr)
-    assert len(cached) > 300
-    assert all(name.endswith(".pyc") for name in cached)
-    assert compiled == []
-    assert "# wrote" not in done.stderr
+    loaders = Counter(line.split()[0] for line in done.stdout.splitlines())
+    assert loaders.pop("CodeLoader") > 300
+    assert loaders.pop("ExtensionFileLoader") >= 5
+    assert loaders == {"SourceFileLoader": 1}  # the finder itself
+    assert "SourceFileLoader code_file" in done.stdout
 
 
-def test_the_bytecode_is_unchecked(layer_tree: LayerTree) -> None:
-    """Its flags say: by hash, and do not look (PEP 552)."""
-    files = list(layer_tree.library.rglob("*.pyc"))
-    assert len(files) > 500
-    assert {file.read_bytes()[4:8] for file in files} == {b"\1\0\0\0"}
+def test_bytecode_is_taken_without_a_look_at_sources(layer_tree: LayerTree) -> None:
+    """One file for all modules; the finder's own flags say: by hash, and do not look (PEP 552)."""
+    [finder] = layer_tree.library.rglob("*.pyc")
+    assert finder.name.startswith("code_file.")
+    assert finder.read_bytes()[4:8] == b"\1\0\0\0"
+    assert [file.suffix for file in layer_tree.library.glob("code.*")] == [".bin"]
 
 
 def test_protocol_buffers_are_encoded_in_c(layer_tree: LayerTree) -> None:
@@ -135,17 +139,17 @@ def test_protocol_buffers_are_encoded_in_c(layer_tree: LayerTree) -> None:
     assert done.stdout == "upb\n"
 
 
-@pytest.mark.parametrize("lost", ["botocore/data/secretsmanager", "opentelemetry/exporter"])
+@pytest.mark.parametrize("lost", ["botocore/data/secretsmanager", "extension/settings"])
 def test_a_tree_that_lacks_something_is_not_shipped(
     lost: str, layer_tree: LayerTree, tmp_path: Path
 ) -> None:
     """The trial at the end of the build finds out, and says what the extension said."""
     tree = tmp_path / "opt"
     shutil.copytree(layer_tree.root, tree)
-    victim = tree / layer_tree.library.relative_to(layer_tree.root) / lost
-    shutil.rmtree(victim) if victim.is_dir() else victim.unlink()
-    for cached in (victim.parent / "__pycache__").glob(f"{victim.stem}.*"):
-        cached.unlink()
+    library = tree / layer_tree.library.relative_to(layer_tree.root)
+    [code] = library.glob("code.*.bin")
+    code.unlink()
+    shutil.rmtree(library / lost)
     with pytest.raises(LayerError, match=r"the finished layer fails: .*; it said: "):
         smoke_test(tree, interpreter=INTERPRETER / "python3")
 
@@ -206,6 +210,6 @@ def test_another_version_of_python_still_runs_it(layer_tree: LayerTree, tmp_path
     tree = tmp_path / "opt"
     shutil.copytree(layer_tree.root, tree)
     tag = f"cpython-{VERSION.replace('.', '')}"
-    for file in [*tree.rglob(f"*.{tag}.pyc"), *tree.rglob(f"*.{tag}-*.so")]:
+    for file in [*tree.rglob(f"*.{tag}.*"), *tree.rglob(f"*.{tag}-*.so")]:
         file.rename(file.with_name(file.name.replace(tag, "cpython-399")))
     smoke_test(tree, interpreter=INTERPRETER / "python3")

@@ -39,7 +39,7 @@ def make_layer(folder: Path) -> Path:
         "lambda-dispatch/start.py": "",
         f"{LIBRARY}/botocore/docs/method.py": "",
         f"{LIBRARY}/extension/app.py": "",
-        f"{LIBRARY}/extension/__pycache__/app.cpython-313.pyc": "",
+        f"{LIBRARY}/code.cpython-313.bin": "",
     }
     for name, text in files.items():
         write(folder / name, text.encode())
@@ -133,7 +133,7 @@ def two_releases(opt: Path) -> None:
 
 def no_bytecode(opt: Path) -> None:
     """Delete what looks like a cache."""
-    shutil.rmtree(opt / LIBRARY / "extension/__pycache__")
+    (opt / LIBRARY / "code.cpython-313.bin").unlink()
 
 
 def two_machines(opt: Path) -> None:

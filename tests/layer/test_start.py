@@ -39,6 +39,7 @@ def add_library(home: Path, name: str) -> None:
     """Add the library of one release."""
     (home / name / "extension").mkdir(parents=True)
     (home / name / "extension/__main__.py").write_text(TELLS)
+    shutil.copy(ROOT / "layer/code_file.py", home / name)
 
 
 def start(home: Path) -> Started:

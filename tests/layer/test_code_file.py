@@ -1,0 +1,109 @@
+"""One file of code objects in place of a .pyc for each module."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.layer.built import INTERPRETER, LayerTree
+
+FROM_FILE = (
+    "import sys; sys.path.append(sys.argv[1]); import code_file\n"
+    "installed = code_file.install(sys.argv[1])\n"
+)
+FROM_SOURCE = "import sys; sys.path.append(sys.argv[1])\n"
+
+IMPORT_ALL = """
+import importlib, json, pathlib, warnings
+warnings.simplefilter("ignore")
+library, failures = pathlib.Path(sys.argv[1]), {}
+for path in sorted(library.rglob("*.py")):
+    parts = path.relative_to(library).with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    if name == "extension.__main__":
+        continue
+    try:
+        module = importlib.import_module(name)
+        assert module.__file__ == str(path), module.__file__
+    except BaseException as error:
+        failures[name] = type(error).__name__
+print(json.dumps(failures))
+"""
+
+FAILS = """
+def fail():
+    # a comment
+    raise ValueError("on line four")
+"""
+
+
+def python(program: str, library: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that gets the library as its argument."""
+    return subprocess.run(
+        [INTERPRETER / "python3", "-I", "-S", *options, "-c", program, library],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def library(layer_tree: LayerTree, tmp_path: Path) -> Path:
+    """A copy of the layer's library, in another place than it was compiled for."""
+    return Path(shutil.copytree(layer_tree.library, tmp_path / "lib-1"))
+
+
+def test_every_module_is_imported_from_it(library: Path) -> None:
+    """What fails to import, for want of a package that is not shipped, fails from source, too."""
+    from_file = json.loads(python(FROM_FILE + IMPORT_ALL, library).stdout)
+    from_source = json.loads(python(FROM_SOURCE + IMPORT_ALL, library, "-B").stdout)
+    assert from_file == from_source
+
+
+def test_tracebacks_name_file_and_line_and_show_the_source(library: Path) -> None:
+    """Where the layer lies, whatever place it was compiled for."""
+    program = f"{FROM_FILE}from extension.settings.config import read_config; read_config(1)"
+    report = python(program, library).stderr
+    line = next(each for each in report.splitlines() if f'"{library}/extension/settings/' in each)
+    number, source = int(line.split("line ")[1].split(",")[0]), line.split('"')[1]
+    assert Path(source).read_text().splitlines()[number - 1].strip() in report
+
+
+def test_data_and_sources_are_found_beside_it(library: Path) -> None:
+    """By `importlib.resources`, `pkgutil` and `inspect`, as with a module from its folder."""
+    program = (
+        f"{FROM_FILE}import importlib.resources, inspect, pkgutil, botocore.session, extension\n"
+        "found = importlib.resources.files('botocore') / 'cacert.pem'\n"
+        "assert found.read_bytes() == pkgutil.get_data('botocore', 'cacert.pem')\n"
+        "assert 'class Session' in inspect.getsource(botocore.session)\n"
+        "assert not extension.__spec__.cached\n"
+        "print(installed)"
+    )
+    assert python(program, library).stdout == "True\n"
+
+
+@pytest.mark.parametrize("damage", ["missing", "of another Python", "cut"])
+def test_without_a_usable_file_modules_come_from_their_sources(damage: str, library: Path) -> None:
+    """Slowly, and all the same."""
+    [code] = library.glob("code.*.bin")
+    content = code.read_bytes()
+    if damage == "missing":
+        code.unlink()
+    else:
+        code.write_bytes(content[:100] if damage == "cut" else b"????" + content[4:])
+    program = f"{FROM_FILE}import extension.__main__ as main\nprint(installed, main.__file__)"
+    assert python(program, library, "-B").stdout == f"False {library}/extension/__main__.py\n"
+
+
+def test_no_descriptor_is_held(library: Path) -> None:
+    """Where few are left, an import needs one for a moment, as one from a .pyc does."""
+    program = (
+        f"{FROM_FILE}import os, extension.app\n"
+        "print([name for name in map(os.readlink, (f'/proc/self/fd/{n}' for n in range(3, 9)\n"
+        "       if os.path.exists(f'/proc/self/fd/{n}')))])"
+    )
+    assert "code." not in python(program, library).stdout
