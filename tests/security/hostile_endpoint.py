@@ -74,3 +74,25 @@ def for_ever(first: bytes, again: bytes) -> Answer:
             await writer.drain()
 
     return answer
+
+
+def silent() -> Answer:
+    """Take a request and never answer."""
+
+    async def answer(_: asyncio.StreamWriter) -> None:
+        await asyncio.Future()
+
+    return answer
+
+
+def dripping(first: bytes, again: bytes, *, every_s: float = 0.02) -> Answer:
+    """Begin an answer and go on byte by byte, without an end."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        while True:
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(every_s)
+
+    return answer

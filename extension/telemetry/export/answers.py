@@ -35,6 +35,8 @@ class Answer(Frozen):
     status: int
     content: bytes = b""
     content_type: str = ""
+    date: str = ""
+    """By the clock of the one that answers."""
 
     @property
     def is_success(self) -> bool:

@@ -1,7 +1,8 @@
 """The S3 bucket of the dead letters: signed requests over the connection of the exports.
 
-The signature is made for each attempt. An answer that says that the credentials or the signature
-are outdated is followed by one more attempt.
+The signature is made for each attempt. An answer that says that the credentials have expired, or
+that the time of the signature is wrong, is followed by one more attempt, with other credentials or
+with the time of S3.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Mapping
+from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Protocol
 
 from extension.process.frozen import Frozen
@@ -22,20 +25,32 @@ from extension.telemetry.export.s3_location import Location
 TIMEOUT_S = 2.0
 """For one request; a bucket is milliseconds away."""
 
-AGAIN = frozenset({"ExpiredToken", "RequestTimeTooSkewed", "RequestExpired"})
-WAIT = frozenset({"SlowDown", "RequestTimeout", "OperationAborted"}) | AGAIN
+CREDENTIALS = frozenset(
+    {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"}
+)
+CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+"""Codes of S3 that other credentials, or another time in the signature, may cure."""
+
+WAIT = frozenset({"SlowDown", "RequestTimeout", "OperationAborted"}) | CREDENTIALS | CLOCK
 """Codes of S3 after which the same request may be taken later."""
 
+OTHER_REGION = "the bucket is in another region than the function"
 ADVICE = {
-    "AccessDenied": "the role needs s3:PutObject, and for SSE-KMS kms:GenerateDataKey",
-    "PermanentRedirect": "the bucket is in another region than the function",
-    "AuthorizationHeaderMalformed": "the bucket is in another region than the function",
+    "PermanentRedirect": OTHER_REGION,
+    "TemporaryRedirect": OTHER_REGION,
+    "AuthorizationHeaderMalformed": OTHER_REGION,
     "NoSuchBucket": "the bucket does not exist",
 }
+KEY_ACTIONS = {"s3:PutObject": "kms:GenerateDataKey", "s3:GetObject": "kms:Decrypt"}
+"""What SSE-KMS needs beside an action."""
 
 
 class Signer(Protocol):
     """Signs requests with the credentials of the sandbox; blocks."""
+
+    @property
+    def renewals(self) -> int:
+        """How often the credentials were renewed so far."""
 
     def sign(
         self,
@@ -49,8 +64,11 @@ class Signer(Protocol):
     ) -> dict[str, str]:
         """Return the headers with the signature."""
 
-    def renew(self) -> None:
-        """Take other credentials for the next signature."""
+    def renew_since(self, renewals: int) -> bool:
+        """Take other credentials than those of so many renewals; False if there are none."""
+
+    def set_time(self, aws_s: float) -> None:
+        """Sign by the clock of S3 from now on."""
 
 
 class Route(Frozen):
@@ -73,9 +91,8 @@ class Bucket:
 
     async def put(self, key: str, body: bytes, budget: Budget) -> Outcome:
         """Store one request, compressed; whatever S3 does is an outcome."""
-        compressed = await asyncio.to_thread(COMPRESSORS["gzip"], body)
         headers = {"Content-Type": "application/octet-stream", **self._route.put_headers}
-        return await self.within(budget, self._put(key, compressed, headers))
+        return await self.within(budget, self._put(key, body, headers))
 
     async def within(self, budget: Budget, request: Awaitable[Outcome]) -> Outcome:
         """Return the outcome of a request; one that does not end in time is kept."""
@@ -89,7 +106,8 @@ class Bucket:
             return Outcome(kind="kept", cause=f"not signed: {type(error).__name__}")
 
     async def _put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        return judge(await self.ask("PUT", self.location.url(key), body, headers))
+        compressed = await asyncio.to_thread(COMPRESSORS["gzip"], body)
+        return judge(await self.ask("PUT", self.location.url(key), compressed, headers))
 
     async def ask(
         self,
@@ -101,11 +119,22 @@ class Bucket:
         max_bytes: int = 65_536,
     ) -> Answer:
         """Return S3's answer to a request, which is signed and sent a second time if need be."""
+        renewals = self._signer.renewals
         answer = await self._ask(method, url, body, headers or {}, max_bytes)
-        if code_of(answer) in AGAIN:
-            self._signer.renew()
+        if self._may_cure(answer, renewals):
             answer = await self._ask(method, url, body, headers or {}, max_bytes)
         return answer
+
+    def _may_cure(self, answer: Answer, renewals: int) -> bool:
+        """Take what the next signature needs; return whether it differs from the last one."""
+        code = code_of(answer)
+        if code in CREDENTIALS:
+            return self._signer.renew_since(renewals)
+        if code not in CLOCK:
+            return False
+        if answer.date:  # without it the signature may be old because of a freeze
+            self._signer.set_time(parsedate_to_datetime(answer.date).timestamp())
+        return True
 
     async def _ask(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int
@@ -136,19 +165,28 @@ def sign_s3(
 
 def code_of(answer: Answer) -> str:
     """Return S3's name of an error, empty if there is none."""
-    found = None if answer.is_success else re.search(rb"<Code>(\w+)</Code>", answer.content)
+    found = None if answer.is_success else re.search(rb"<Code>([\w.]+)</Code>", answer.content)
     return found[1].decode() if found else ""
 
 
-def judge(answer: Answer) -> Outcome:
-    """Return what S3's answer means, with what to do about it."""
+def judge(answer: Answer, *, action: str = "s3:PutObject") -> Outcome:
+    """Return what S3's answer to an action means, with what to do about it."""
+    if answer.is_success and action == "s3:PutObject" and answer.is_page:
+        return Outcome(kind="rejected", cause="answers HTML, not S3: a sign-in page or a proxy?")
     if answer.is_success:
         return Outcome(kind="accepted")
     code = code_of(answer)
     cause = f"status {answer.status} {code}".rstrip()
-    if code in ADVICE:
-        cause += f": {ADVICE[code]}"
+    if advice := _advice(code, action):
+        cause += f": {advice}"
     message = re.search(rb"<Message>([^<]*)</Message>", answer.content)
-    said = quoted(message[1].decode("utf-8", "replace"), hiding=()) if message else ""
+    said = quoted(unescape(message[1].decode("utf-8", "replace")), hiding=()) if message else ""
     waits = code in WAIT or answer.status == 429 or answer.status >= 500
     return Outcome(kind="kept" if waits else "rejected", cause=cause, said=said)
+
+
+def _advice(code: str, action: str) -> str:
+    if code != "AccessDenied":
+        return ADVICE.get(code, "")
+    key_action = KEY_ACTIONS.get(action)
+    return f"the role needs {action}" + (f", and for SSE-KMS {key_action}" if key_action else "")

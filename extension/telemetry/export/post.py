@@ -64,14 +64,19 @@ POST_ERRORS = (aiohttp.ClientError, OSError)
 """What a request that gets no answer raises."""
 
 
-async def _read(answer: aiohttp.ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> bytes:
+async def _read_bytes(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     """Read an answer to its end, which shows whether it has one, or to the bound."""
-    content = b""
+    content = bytearray()
     while len(content) < max_bytes:
         chunk = await answer.content.read(max_bytes - len(content))
         if not chunk:
             break
         content += chunk
+    return bytes(content)
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    content = await _read_bytes(answer, MAX_ANSWER_BYTES)
     if answer.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip"):
         return _gunzip(content)
     return content
@@ -212,7 +217,10 @@ class Post:
         proxy: str | None,
         max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
-        """Send a request whose URL and headers are signed; the body of the answer is not judged."""
+        """Send a request whose URL and headers are signed.
+
+        The body of the answer is not judged, and stays encoded as an object was stored.
+        """
         async with self._session.request(
             method,
             URL(url, encoded=True),  # as it was signed
@@ -222,8 +230,9 @@ class Post:
             proxy=proxy,
             allow_redirects=False,
         ) as answer:
-            content = await _read(answer, max_bytes)
-        return Answer(status=answer.status, content=content)
+            content = await _read_bytes(answer, max_bytes)
+        date = answer.headers.get("Date", "")
+        return Answer(status=answer.status, content=content, date=date)
 
     @staticmethod
     async def try_twice(post: Callable[[], Awaitable[T]]) -> T:

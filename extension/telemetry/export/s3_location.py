@@ -19,7 +19,10 @@ SUFFIXES = (("cn-", "amazonaws.com.cn"), ("eusc-", "amazonaws.eu"), ("", "amazon
 """The domain of S3 by the beginning of the region's name."""
 
 SSE = "x-amz-server-side-encryption"
-KEY = re.compile(r"(?:.*/)?(traces|logs|metrics)_[^/]+\.binpb(\.gz)?")
+KEY = re.compile(
+    r"(?:.*/)?year=\d+/month=\d+/day=\d+/hour=\d+/(?:minute=\d+/)?"
+    r"(traces|logs|metrics)_[^/]+\.binpb(\.gz)?"
+)
 """The keys of files that hold a request; the first group is the signal."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -24,7 +25,9 @@ from tests.e2e.failures.expectations import (
     invocations,
     started,
 )
+from tests.posted_requests import as_json, points, records, spans
 from tests.sandbox import free_port
+from tests.security.hostile_endpoint import answering, silent
 
 INVOCATIONS = int(os.environ.get("DEAD_LETTER_INVOCATIONS", "100"))
 
@@ -72,9 +75,11 @@ def arrived(intake: Intake) -> Counter[str]:
     return Counter(invocation_id(span) for span in invocations(intake))
 
 
-async def replay(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
-    """Run the command; return its exit code and all that it wrote."""
-    process = await asyncio.create_subprocess_exec(
+async def start_replay(
+    environment: Mapping[str, str], *arguments: str
+) -> asyncio.subprocess.Process:
+    """Start the command; its outputs are one."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "extension.replay",
@@ -83,6 +88,11 @@ async def replay(environment: Mapping[str, str], *arguments: str) -> tuple[int, 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def replay(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    """Run the command; return its exit code and all that it wrote."""
+    process = await start_replay(environment, *arguments)
     written, _ = await process.communicate()
     return process.returncode or 0, written.decode()
 
@@ -188,11 +198,110 @@ async def test_encryption(run: Run, bucket: AwsEndpoints) -> None:
     assert {each.encryption.key_id for each in bucket.bucket.objects.values()} == {"alias/letters"}
 
 
-async def test_not_set_up(bucket: AwsEndpoints) -> None:
-    """The replay says what is missing: the bucket, the endpoint, or a permission."""
-    assert await replay({}) == (1, "replay: no bucket: name it as s3://BUCKET/PREFIX\n")
-    code, written = await replay({}, "s3://bucket")
-    assert (code, written.startswith("replay: no endpoint: name it with --to")) == (1, True)
+async def test_interrupted(run: Run, bucket: AwsEndpoints, intake: Intake) -> None:
+    """Ctrl-C ends a replay at once and loses nothing; the next one goes on."""
+    environment = settings(bucket, f"http://127.0.0.1:{free_port()}")
+    async with run(environment=environment) as stage:
+        await stage.invoke({}, {})
+    hang = Hang()
+    intake.respond = [hang]
+    replaying = await start_replay(environment, "--to", intake.url)
+    await intake.wait_for(lambda intake: len(intake.requests) == 1)
+    replaying.send_signal(signal.SIGINT)
+    written, _ = await replaying.communicate()
+    assert (replaying.returncode, written) == (130, b"replay: interrupted: run it again to go on\n")
+    hang.released.set()
+    assert stored(bucket) == Counter(started(stage))
+    intake.spans.clear()
+    assert (await replay(environment, "--to", intake.url))[0] == 0
+    assert arrived(intake) == Counter(started(stage))
+
+
+async def test_what_the_functions_sdk_posted(
+    run: Run, bucket: AwsEndpoints, intake: Intake
+) -> None:
+    """Requests that came in through the receiver are stored and replayed like our own."""
+    environment = {
+        **settings(bucket, f"http://127.0.0.1:{free_port()}"),
+        "DISPATCH_OTLP_PORT": str(free_port()),
+        "DISPATCH_SIGNALS": "traces,logs,metrics",
+    }
+    requests = {"traces": spans("a", "b"), "logs": records("c"), "metrics": points("d")}
+    posts = [{"signal": name, "body": as_json(each).decode()} for name, each in requests.items()]
+    async with run(environment=environment) as stage:
+        answers = await stage.invoke({"post": posts})
+    assert_unharmed(stage, answers)
+    assert not stage.lost
+    assert [key.rpartition("/")[2].partition("_")[0] for key in sorted(bucket.bucket.objects)] == [
+        "logs", "metrics", "traces",
+    ]  # fmt: skip
+    assert (await replay(environment, "--to", intake.url))[0] == 0
+    assert {"a", "b"} < {span.name for span in intake.spans}
+    assert "c" in {str(record.body) for record in intake.logs}
+    assert "d" in {metric.name for metric in intake.metrics}
+
+
+async def test_bucket_hangs_at_the_end(run: Run, bucket: AwsEndpoints) -> None:
+    """A bucket that never answers costs no more of SHUTDOWN's two seconds than one that does."""
+    environment = settings(bucket, f"http://127.0.0.1:{free_port()}")
+    async with answering(silent()) as hostile:
+        environment["AWS_ENDPOINT_URL_S3"] = f"http://127.0.0.1:{hostile.port}"
+        async with run(environment=environment, shutdown_timeout_s=2.0) as stage:
+            answers = await stage.invoke({}, {})
+    assert_unharmed(stage, answers)
+    assert stage.lost["dropped.unsent"] >= len(answers)
+    assert "dead letters wait" in stage.complaints
+
+
+async def test_clock_is_wrong(run: Run, bucket: AwsEndpoints) -> None:
+    """A sandbox whose clock is hours behind learns the time from S3's first refusal."""
+    bucket.trouble.clock_skew_s = 7200.0
+    async with run(environment=settings(bucket, f"http://127.0.0.1:{free_port()}")) as stage:
+        await stage.invoke({}, {})
+    assert stored(bucket) == Counter(started(stage))
+    assert [each.error for each in bucket.refused] == ["RequestTimeTooSkewed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "no bucket: name it as s3://BUCKET/PREFIX"),
+        (("s3://bucket",), "no endpoint: name it with --to, or set DISPATCH_POST_URI"),
+        (("http://bucket",), "allowed: s3://BUCKET or s3://BUCKET/PREFIX"),
+        (("s3://bucket", "--to", "endpoint"), "allowed: an http:// or https:// URL"),
+        (("s3://bucket", "--to", "http://127.0.0.1:9"), "no region: set AWS_REGION"),
+    ],
+)
+async def test_not_set_up(arguments: tuple[str, ...], said: str) -> None:
+    """The replay says in one line what is missing, or what is allowed."""
+    code, written = await replay({}, *arguments)
+    assert code == 2
+    assert written.startswith("replay: ")
+    assert said in written
+    assert written.count("\n") == 1
+
+
+async def test_without_credentials() -> None:
+    """The replay says how to get them."""
+    arguments = ("s3://bucket", "--to", "http://127.0.0.1:9")
+    code, written = await replay({"AWS_REGION": "eu-central-1"}, *arguments)
+    assert (code, "aws configure export-credentials" in written) == (2, True)
+
+
+async def test_references_are_not_resolved(bucket: AwsEndpoints, intake: Intake) -> None:
+    """A header that refers to a secret is not sent as it stands: the replay asks for its value."""
+    environment = {
+        **settings(bucket, intake.url),
+        "DISPATCH_POST_HEADERS": "api-key=${secretsmanager:shop/key}",
+    }
+    code, written = await replay(environment)
+    assert (code, "secretsmanager:shop/key" in written) == (2, True)
+    assert not intake.requests
+
+
+async def test_may_not_list(bucket: AwsEndpoints) -> None:
+    """The replay names the permission that is missing."""
     bucket.trouble.denied.add("s3:ListBucket")
     code, written = await replay(settings(bucket, "http://127.0.0.1:9"))
-    assert (code, "the bucket cannot be listed: status 403 AccessDenied" in written) == (1, True)
+    assert code == 1
+    assert "the bucket cannot be listed: status 403 AccessDenied: the role needs s3:List" in written

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -16,6 +18,9 @@ from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import location_of
 from simulator.aws.endpoints import AccessKey, AwsEndpoints
+from tests.credentials_endpoint import CredentialsEndpoint
+from tests.security.hostile_endpoint import Answer as Answering
+from tests.security.hostile_endpoint import answering, dripping, once, silent
 
 NEW = AccessKey(key_id="AKIDNEW", secret="new", token="new")
 
@@ -27,16 +32,32 @@ async def aws() -> AsyncIterator[AwsEndpoints]:
         yield answering
 
 
-async def put(aws: AwsEndpoints, environ: dict[str, str], key: str = "a/b=1") -> Outcome:
-    """Store one file."""
+@asynccontextmanager
+async def opened(
+    aws: AwsEndpoints, environ: dict[str, str], *, endpoint: str = ""
+) -> AsyncIterator[Bucket]:
+    """The bucket, as the credentials in these variables reach it."""
     post = Post({})
-    location = location_of(f"s3://{aws.bucket.name}", region=aws.region, endpoint=aws.url)
+    url = endpoint or aws.url
+    location = location_of(f"s3://{aws.bucket.name}", region=aws.region, endpoint=url)
     signer = Signer(SandboxCredentials(environ))
-    bucket = Bucket(Route(location=location, put_headers={}), post=post, signer=signer)
     try:
-        return await bucket.put(key, b"body", Budget(10.0, clock=SystemClock()))
+        yield Bucket(Route(location=location, put_headers={}), post=post, signer=signer)
     finally:
         await post.close()
+
+
+async def put(
+    aws: AwsEndpoints,
+    environ: dict[str, str],
+    key: str = "a/b=1",
+    *,
+    seconds: float = 10.0,
+    endpoint: str = "",
+) -> Outcome:
+    """Store one file."""
+    async with opened(aws, environ, endpoint=endpoint) as bucket:
+        return await bucket.put(key, b"body", Budget(seconds, clock=SystemClock()))
 
 
 @pytest.mark.parametrize("key", ["a/b=1", "a b/ü+~", "a"])
@@ -46,11 +67,37 @@ async def test_signature_is_right(aws: AwsEndpoints, key: str) -> None:
     assert set(aws.bucket.objects) == {key}
 
 
-async def test_outdated_is_tried_again(aws: AwsEndpoints) -> None:
-    """Expired credentials are tried a second time; if they are the only ones, the file waits."""
+async def test_expired_without_others(aws: AwsEndpoints) -> None:
+    """Expired credentials that are the only ones are not tried again, and the file waits."""
     aws.keys.rotate(NEW)
     outcome = await put(aws, aws.key.environment)
-    assert (outcome.kind, [it.error for it in aws.exchanges]) == ("kept", ["ExpiredToken"] * 2)
+    assert (outcome.kind, [it.error for it in aws.exchanges]) == ("kept", ["ExpiredToken"])
+
+
+async def test_expired_are_renewed_once(aws: AwsEndpoints) -> None:
+    """Several requests that were refused at the same time cause one renewal together."""
+    container = CredentialsEndpoint(token="", authorization="a")
+    container.hand_out(aws.key, NEW)
+    async with container, opened(aws, container.environment) as s3:
+        budget = Budget(10.0, clock=SystemClock())
+        await s3.put("first", b"body", budget)
+        aws.keys.rotate(NEW)
+        keys = [f"key-{number}" for number in range(4)]
+        outcomes = await asyncio.gather(*(s3.put(key, b"body", budget) for key in keys))
+    assert {outcome.kind for outcome in outcomes} == {"accepted"}
+    assert set(aws.bucket.objects) == {"first", *keys}
+    assert container.requests == 2
+
+
+@pytest.mark.parametrize("skew_s", [-7200.0, 7200.0])
+async def test_time_is_taken_from_s3(aws: AwsEndpoints, skew_s: float) -> None:
+    """A clock that is wrong costs one refusal: from then on the time of S3 is used."""
+    aws.trouble.clock_skew_s = skew_s
+    async with opened(aws, aws.key.environment) as s3:
+        for key in ("a", "b"):
+            outcome = await s3.put(key, b"body", Budget(10.0, clock=SystemClock()))
+            assert outcome.kind == "accepted"
+    assert [it.error for it in aws.exchanges] == ["RequestTimeTooSkewed", "", ""]
 
 
 async def test_without_credentials(aws: AwsEndpoints) -> None:
@@ -60,6 +107,39 @@ async def test_without_credentials(aws: AwsEndpoints) -> None:
     assert not aws.exchanges
 
 
+SLOWLY = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x")
+
+
+@pytest.mark.parametrize("answer", [silent(), SLOWLY], ids=["silent", "dripping"])
+async def test_slow(aws: AwsEndpoints, answer: Answering) -> None:
+    """A bucket that does not answer, or without an end, costs the budget, and the file waits."""
+    async with answering(answer) as hostile:
+        endpoint = f"http://127.0.0.1:{hostile.port}"
+        outcome = await put(aws, aws.key.environment, seconds=0.3, endpoint=endpoint)
+    assert (outcome.kind, outcome.timed_out) == ("kept", True)
+
+
+async def test_garbage(aws: AwsEndpoints) -> None:
+    """What is not HTTP is no success."""
+    async with answering(once(b"\x16\x03\x01 no HTTP\r\n\r\n")) as hostile:
+        endpoint = f"http://127.0.0.1:{hostile.port}"
+        outcome = await put(aws, aws.key.environment, endpoint=endpoint)
+    assert outcome.kind == "kept"
+
+
+async def test_other_region(aws: AwsEndpoints) -> None:
+    """A bucket in another region refuses the signature; the cause says so, and S3 which one."""
+    post = Post({})
+    location = location_of(f"s3://{aws.bucket.name}", region="eu-west-3", endpoint=aws.url)
+    signer = Signer(SandboxCredentials(aws.key.environment))
+    bucket = Bucket(Route(location=location, put_headers={}), post=post, signer=signer)
+    outcome = await bucket.put("a", b"body", Budget(10.0, clock=SystemClock()))
+    await post.close()
+    assert outcome.kind == "rejected"
+    assert "in another region than the function" in outcome.cause
+    assert aws.region in outcome.said
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
@@ -67,8 +147,11 @@ async def test_without_credentials(aws: AwsEndpoints) -> None:
         (403, "AccessDenied", "rejected"),
         (404, "NoSuchBucket", "rejected"),
         (301, "PermanentRedirect", "rejected"),
+        (307, "TemporaryRedirect", "rejected"),
+        (400, "KMS.DisabledException", "rejected"),
         (503, "SlowDown", "kept"),
         (400, "RequestTimeout", "kept"),
+        (403, "RequestTimeTooSkewed", "kept"),
         (500, "InternalError", "kept"),
     ],
 )
@@ -77,3 +160,24 @@ def test_answers(status: int, code: str, kind: str) -> None:
     content = f"<Error><Code>{code}</Code><Message>why</Message></Error>".encode() if code else b""
     outcome = judge(Answer(status=status, content=content))
     assert (outcome.kind, code in outcome.cause) == (kind, True)
+
+
+def test_a_page_is_no_success() -> None:
+    """A captive portal or a proxy that answers everything with a page has stored nothing."""
+    outcome = judge(Answer(status=200, content=b"<!DOCTYPE html><html></html>"))
+    assert outcome.kind == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("action", "needed"),
+    [
+        ("s3:PutObject", "s3:PutObject, and for SSE-KMS kms:GenerateDataKey"),
+        ("s3:GetObject", "s3:GetObject, and for SSE-KMS kms:Decrypt"),
+        ("s3:ListBucket", "s3:ListBucket"),
+    ],
+)
+def test_missing_permission(action: str, needed: str) -> None:
+    """The cause names what the role needs for what was tried."""
+    content = b"<Error><Code>AccessDenied</Code></Error>"
+    outcome = judge(Answer(status=403, content=content), action=action)
+    assert outcome.cause == f"status 403 AccessDenied: the role needs {needed}"

@@ -1,0 +1,1 @@
+"""Sends dead letters to an endpoint: a command for people, which the extension never imports."""
