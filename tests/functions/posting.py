@@ -44,8 +44,13 @@ threading.Thread(target=post_late, daemon=True).start()
 
 
 def handler(event: dict[str, Any], _context: object) -> object:
-    """Post five spans and leave a record to the thread; at the end, wait for the thread."""
+    """Post five spans and leave a record to the thread; at the end, wait for the thread.
+
+    With `print` it writes a line, too.
+    """
     number = event["number"]
+    if event.get("print"):
+        print(f"line {number}")
     made = [
         {
             "traceId": f"{number:032x}",

@@ -147,6 +147,7 @@ class Meter:
         now = Counter(
             {("lambda_dispatch.dropped", reason): count for reason, count in health.dropped.items()}
         )
+        now["lambda_dispatch.dead_letters", ""] = health.dead_letters
         now["lambda_dispatch.failed_exports", ""] = health.failed_exports
         now["lambda_dispatch.platform_dropped", ""] = health.platform_dropped
         now["lambda_dispatch.secret_leaks", ""] = health.leaks
@@ -215,6 +216,7 @@ UNITS = {
     "faas.errors": "{error}",
     "faas.timeouts": "{timeout}",
     "lambda_dispatch.dropped": "{item}",
+    "lambda_dispatch.dead_letters": "{item}",
     "lambda_dispatch.failed_exports": "{export}",
     "lambda_dispatch.platform_dropped": "{record}",
     "lambda_dispatch.added_after_response": "s",

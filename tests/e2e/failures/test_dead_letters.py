@@ -29,7 +29,7 @@ from tests.posted_requests import as_json, points, records, spans
 from tests.sandbox import free_port
 from tests.security.hostile_endpoint import answering, silent
 
-INVOCATIONS = int(os.environ.get("DEAD_LETTER_INVOCATIONS", "100"))
+INVOCATIONS = 60
 
 BAD_REQUEST, UNAVAILABLE = Reply(status=400), Reply(status=503)
 

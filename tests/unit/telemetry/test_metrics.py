@@ -152,14 +152,16 @@ def test_buckets() -> None:
 
 
 def test_own_health_is_told_as_what_came_since() -> None:
-    """Drops by reason, failed exports, and the time added after responses."""
+    """Drops by reason, dead letters, failed exports, and the time added after responses."""
     into, health = meter(), Health()
+    health.dead_letters = 5
     health.dropped.update({"buffer_full": 3, "rejected": 1})
     health.failed_exports = 2
     health.on_added = into.record_added
     health.add_after_response(0.03)
     assert collect(into, health=health) == {
         "lambda_dispatch.dropped": {"buffer_full": 3, "rejected": 1},
+        "lambda_dispatch.dead_letters": 5,
         "lambda_dispatch.failed_exports": 2,
         "lambda_dispatch.added_after_response": 0.03,
     }
