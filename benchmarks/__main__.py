@@ -28,6 +28,7 @@ MODULES = (
     "shutdown",
     "redaction",
     "receiver",
+    "letters",
     "miss",
     "parameters",
     "ramp",
