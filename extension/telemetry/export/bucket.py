@@ -25,6 +25,9 @@ from extension.telemetry.export.s3_location import Location
 TIMEOUT_S = 2.0
 """For one request; a bucket is milliseconds away."""
 
+MOST_COMPRESSED = 8
+"""Files that are kept compressed until S3 has them; each has a MiB before that, at most."""
+
 CREDENTIALS = frozenset(
     {"ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"}
 )
@@ -88,6 +91,7 @@ class Bucket:
         self._route = route
         self._post = post
         self._signer = signer
+        self._compressed: dict[str, bytes] = {}
 
     async def put(self, key: str, body: bytes, budget: Budget) -> Outcome:
         """Store one request, compressed; whatever S3 does is an outcome."""
@@ -106,8 +110,20 @@ class Bucket:
             return Outcome(kind="kept", cause=f"not signed: {type(error).__name__}")
 
     async def _put(self, key: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        compressed = await asyncio.to_thread(COMPRESSORS["gzip"], body)
-        return judge(await self.ask("PUT", self.location.url(key), compressed, headers))
+        compressed = await asyncio.to_thread(self._compress, key, body)
+        outcome = judge(await self.ask("PUT", self.location.url(key), compressed, headers))
+        if outcome.kind != "kept":
+            self._compressed.pop(key, None)
+        return outcome
+
+    def _compress(self, key: str, body: bytes) -> bytes:
+        """Compress a file once, however many attempts it takes, and though one is cut off here."""
+        compressed = self._compressed.get(key)
+        if compressed is None:
+            compressed = self._compressed[key] = COMPRESSORS["gzip"](body)
+            while len(self._compressed) > MOST_COMPRESSED:
+                self._compressed.pop(next(iter(self._compressed)), None)
+        return compressed
 
     async def ask(
         self,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from extension.process.clock import Clock
 from extension.process.frozen import Frozen
-from extension.process.ids import Ids
+from extension.process.ids import Ids, draw
 from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.telemetry.export.buffer import PendingItem, Signal
@@ -81,7 +81,7 @@ class DeadLetters:
         self._health = health
         self._clock = clock
         self._log = log
-        self._circuit = Circuit()
+        self._circuit = Circuit(draw)
         self._lost: deque[Lost] = deque()
         self._letters: deque[DeadLetter] = deque()
         self._size = 0
