@@ -217,7 +217,7 @@ def _reader(known: int) -> PostedReader:
     for number in range(known):
         redactor.learn(f"secret-{number}", secrets.token_urlsafe(24))
     return PostedReader(
-        take=lambda *_: None,
+        take=lambda *_, **__: None,
         signals=("traces",),
         redaction=redactor,
         counts=ReceiverCounts(),

@@ -1,6 +1,6 @@
 """One line of the table: a figure, what it is held against, and their ratio.
 
-Rule of the room: contenders take turns (a, b, a, b …), so that whatever else the machine does
+Contenders take turns (a, b, a, b …), so that whatever else the machine does
 hits all of them, and a ratio is the median over the turns, each turn compared with itself.
 """
 

@@ -93,21 +93,31 @@ class Pipeline:
         self._encoder.count_call(call)
         self._encode(self._assembler.feed_call(call))
 
-    def take_sdk(self, signal: Signal, body: bytes, count: int) -> None:
-        """Take an OTLP request of the function's own SDK: `count` spans, records or points."""
+    def take_sdk(self, signal: Signal, body: bytes, count: int, *, is_whole: bool = True) -> None:
+        """Take an OTLP request of the function's own SDK: `count` spans, records or points.
+
+        Where it is not the whole of what was sent together, a span's parent may be in another part.
+        """
         if signal == "logs" and self._logs_from == "lines":
             self._health.filtered["sdk_logs"] += count
             return
         if signal == "traces" and self._joins_sdk:
             finished: list[Finished] = []
-            if self.guarded(self._join_sdk, body, count, finished):
+            if self.guarded(self._join_sdk, body, count, finished, is_whole):
                 self._encode(finished)
                 return
         self._keep_sdk(signal, body, count)
 
-    def _join_sdk(self, body: bytes, count: int, finished: list[Finished]) -> None:
+    def _join_sdk(
+        self,
+        body: bytes,
+        count: int,
+        finished: list[Finished],
+        is_whole: bool,  # noqa: FBT001
+    ) -> None:
         """Put the spans of invocations where they belong, and everything else into the buffer."""
-        request = self._encoder.read_sdk(body, count, finds_orphan=self._assembler.may_stand_in)
+        finds_orphan = is_whole and self._assembler.may_stand_in
+        request = self._encoder.read_sdk(body, count, finds_orphan=finds_orphan)
         for span in request.spans:
             finished += self._assembler.feed_sdk(span)
         if request.orphan:
@@ -120,7 +130,8 @@ class Pipeline:
             self._buffer.add(PendingItem(signal=signal, body=body, count=count))
             return
         for part, number in split(signal, body, max_bytes=REQUEST_BYTES):
-            self._buffer.add(PendingItem(signal=signal, body=part, count=number))
+            if part:
+                self._buffer.add(PendingItem(signal=signal, body=part, count=number))
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take events in their order; what they finish goes into the buffer together."""

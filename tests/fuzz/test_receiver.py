@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,7 @@ from extension.telemetry.export.envelopes import count
 from extension.telemetry.health import Health
 from extension.telemetry.receiver.content import Posted, RefusedError, check, decompress
 from extension.telemetry.receiver.counts import ReceiverCounts
+from extension.telemetry.receiver.from_json import JsonConverter, NotOtlpError
 from extension.telemetry.receiver.posted_reader import PostedReader
 from tests.fuzz.budget import fuzz
 from tests.fuzz.posted import SECRET, posts
@@ -23,7 +25,7 @@ def read(post: tuple[Any, Any, bytes]) -> None:
     redactor.learn("key", SECRET)
     taken: list[tuple[str, bytes, int]] = []
     reader = PostedReader(
-        take=lambda *each: taken.append(each),
+        take=lambda *each, **_: taken.append(each),
         signals=("traces", "logs", "metrics"),
         redaction=redactor,
         counts=counts,
@@ -35,6 +37,7 @@ def read(post: tuple[Any, Any, bytes]) -> None:
         return
     for _ in reader.read(Posted(signal=signal, encoding=encoding, body=body)):
         pass
+    _read_in_steps(post)
     for of, left, number in taken:
         assert of == signal
         assert count(of, left) == number  # type: ignore[arg-type]
@@ -44,6 +47,26 @@ def read(post: tuple[Any, Any, bytes]) -> None:
     assert counts.items[signal] == sum(number for _, _, number in taken)
     assert not health.faults
     assert set(health.dropped) <= {"bad_request", "bad_item", "secret"}
+
+
+def _read_in_steps(post: tuple[Any, Any, bytes]) -> None:
+    """Convert JSON as that of a large request is: it is the same, or one of both is refused."""
+    signal, encoding, body = post
+    if encoding != "json":
+        return
+    found = []
+    for converter in (JsonConverter(), JsonConverter(window=30)):
+        with suppress(NotOtlpError):
+            found.append(parse(signal, _all_steps(converter.convert(signal, body))))
+    assert found in ([], found[:1], found[:1] * 2)
+
+
+def _all_steps(steps: Generator[None, None, bytes]) -> bytes:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return bytes(end.value)
 
 
 def test_posts() -> None:

@@ -68,7 +68,7 @@ def test_until_next_only_built_in_modules_are_imported() -> None:
         ("import extension.telemetry.otlp.exporter", {"boto3", "botocore", "requests"}),
     ],
 )
-def test_a_room_does_not_load_what_another_one_needs(statement: str, light_of: set[str]) -> None:
+def test_a_module_does_not_load_what_another_one_needs(statement: str, light_of: set[str]) -> None:
     """Who came for one job does not pay for the other."""
     loaded = modules_after(statement)
     assert not light_of & loaded
@@ -84,7 +84,7 @@ def test_a_room_does_not_load_what_another_one_needs(statement: str, light_of: s
         ("import extension.telemetry.export.post", {"aiohttp"}),
     ],
 )
-def test_the_heavy_rooms_are_heavy(statement: str, heavy_with: set[str]) -> None:
+def test_the_heavy_modules_are_heavy(statement: str, heavy_with: set[str]) -> None:
     """The test above can fail: where the weight belongs, it is seen."""
     assert heavy_with <= modules_after(statement)
 

@@ -11,7 +11,7 @@ https://protobuf.dev/programming-guides/encoding/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import islice
 
 from extension.telemetry.export.buffer import Signal
@@ -27,7 +27,10 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 FIXED = {FIXED64: 8, FIXED32: 4}
 LONGEST_VARINT = 10
 MOST_LOOKED_AT = 256
-"""Envelopes that are checked while somebody waits; an SDK sends one, or a few."""
+"""Fields that are looked at in one go while others wait; an SDK sends one envelope, or a few."""
+
+MOST_TOGETHER = 256
+"""Items in one part of a request: small ones take time, too."""
 
 HEADS_BYTES = 12
 """Tags and lengths of the two envelopes around items."""
@@ -36,6 +39,11 @@ HEADS_BYTES = 12
 class NotProtobufError(ValueError):
     """The bytes are not fields one after the other."""
 
+
+Piece = tuple[bytes, int]
+"""A request, and the number of its items."""
+
+NOTHING: Piece = (b"", 0)
 
 Field = tuple[int, int, int, int, int]
 """A number, a kind, where the field begins, and where its value begins and ends."""
@@ -63,15 +71,22 @@ def count(signal: Signal, body: bytes) -> int:
     return sum(
         _weight(signal, body, item)
         for envelope in _nested(body, ENVELOPES, 0, len(body))
+        if envelope
         for scope in _nested(body, ITEMS, *envelope[1:])
+        if scope
         for item in _nested(body, ITEMS, *scope[1:])
+        if item
     )
 
 
-def split(signal: Signal, body: bytes, *, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+def split(
+    signal: Signal, body: bytes, *, max_bytes: int, max_items: int = MOST_TOGETHER
+) -> Iterator[Piece]:
     """Yield requests of `max_bytes`, at most, and how many items each has; a larger item is alone.
 
     Together they are the request, but that envelopes are there several times, and empty ones gone.
+    With a large envelope there is as much of items as of itself. `NOTHING` is yielded for an empty
+    envelope, and where nothing was found for a while, so that the caller may do something else.
 
     Raises:
         NotProtobufError: an envelope is broken.
@@ -80,22 +95,51 @@ def split(signal: Signal, body: bytes, *, max_bytes: int) -> Iterator[tuple[byte
         yield body, count(signal, body)
         return
     for envelope in _nested(body, ENVELOPES, 0, len(body)):
-        resource = _without_items(body, envelope)
-        for scope in _nested(body, ITEMS, *envelope[1:]):
-            around = _without_items(body, scope)
-            room = max_bytes - len(resource) - len(around) - HEADS_BYTES
-            for items, number in _groups(signal, body, scope, room=room):
-                inner = _length_field(ITEMS, around + items)
-                yield _length_field(ENVELOPES, resource + inner), number
+        if envelope is None:
+            yield NOTHING
+            continue
+        resource = yield from _without_items(body, envelope)
+        found = 0
+        for inner, number in _scopes(
+            signal, body, envelope, around=len(resource), max_bytes=max_bytes, max_items=max_items
+        ):
+            found += len(inner)
+            yield (_length_field(ENVELOPES, resource + inner), number) if inner else NOTHING
+        if not found:
+            yield NOTHING
 
 
-def _groups(signal: Signal, body: bytes, scope: Value, *, room: int) -> Iterator[tuple[bytes, int]]:
+def _scopes(
+    signal: Signal, body: bytes, envelope: Value, *, around: int, max_bytes: int, max_items: int
+) -> Iterator[Piece]:
+    """Yield parts of the scopes of a resource, of which `around` bytes go with each part."""
+    for scope in _nested(body, ITEMS, *envelope[1:]):
+        if scope is None:
+            yield NOTHING
+            continue
+        without = yield from _without_items(body, scope)
+        heads = around + len(without) + HEADS_BYTES
+        room = max(max_bytes - heads, heads if max_bytes else 0)
+        found = 0
+        for items, number in _groups(signal, body, scope, room=room, max_items=max_items):
+            found += len(items)
+            yield (_length_field(ITEMS, without + items), number) if items else NOTHING
+        if not found:
+            yield NOTHING
+
+
+def _groups(
+    signal: Signal, body: bytes, scope: Value, *, room: int, max_items: int
+) -> Iterator[Piece]:
     """Yield the items of a scope, as many together as there is room for, and their number."""
     parts: list[bytes] = []
     size = number = 0
     for item in _nested(body, ITEMS, *scope[1:]):
+        if item is None:
+            yield NOTHING
+            continue
         at, _, end = item
-        if parts and size + end - at > room:
+        if parts and (size + end - at > room or len(parts) >= max_items):
             yield b"".join(parts), number
             parts, size, number = [], 0, 0
         parts.append(body[at:end])
@@ -113,21 +157,32 @@ def _weight(signal: Signal, body: bytes, item: Value) -> int:
         1
         for number, kind, _, begin, end in _fields(body, *item[1:])
         if number in DATA_OF_A_METRIC and kind == LENGTH
-        for _ in _nested(body, DATA_POINTS, begin, end)
+        for point in _nested(body, DATA_POINTS, begin, end)
+        if point
     )
 
 
-def _nested(body: bytes, number: int, begin: int, end: int) -> Iterator[Value]:
+def _nested(body: bytes, number: int, begin: int, end: int) -> Iterator[Value | None]:
+    """Yield the fields of a number; None where others were looked at for a while."""
+    others = 0
     for of, kind, at, value, after in _fields(body, begin, end):
         if of == number and kind == LENGTH:
             yield at, value, after
+        else:
+            others += 1
+            if others % MOST_LOOKED_AT == 0:
+                yield None
 
 
-def _without_items(body: bytes, envelope: Value) -> bytes:
+def _without_items(body: bytes, envelope: Value) -> Generator[Piece, None, bytes]:
     """Return what an envelope says of all that is in it."""
-    return b"".join(
-        body[at:end] for number, _, at, _, end in _fields(body, *envelope[1:]) if number != ITEMS
-    )
+    parts = []
+    for looked_at, (number, _, at, _, end) in enumerate(_fields(body, *envelope[1:]), 1):
+        if number != ITEMS:
+            parts.append(body[at:end])
+        if looked_at % MOST_LOOKED_AT == 0:
+            yield NOTHING
+    return b"".join(parts)
 
 
 def _fields(body: bytes, begin: int, end: int) -> Iterator[Field]:

@@ -6,7 +6,9 @@ platform's facts while everything else goes on. Unknown fields of a newer SDK st
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -40,6 +42,12 @@ IS_REMOTE = SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 UNKNOWN_ERROR = "_OTHER"
 """What the conventions call an error without a type."""
 
+MAX_INVOCATIONS = 1024
+"""Spans of invocations that are looked for in one request; SDKs send 512 spans together."""
+
+MAX_BATCHES = 32
+"""CONSUMER spans beneath an invocation's that are looked at; instrumentations make one."""
+
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 SCALARS = ("string_value", "bool_value", "int_value", "double_value")
 
@@ -57,6 +65,7 @@ def take_out(body: bytes, count: int) -> SdkRequest:
     What cannot be read is all rest: an endpoint may know better.
     """
     request = _read(body)
+    around = Around(request)
     found = [
         SdkSpan(
             request_id=request_id,
@@ -65,9 +74,9 @@ def take_out(body: bytes, count: int) -> SdkRequest:
             body=_alone(span, of, scope),
             parent_span_id=_span_id(span.parent_span_id),
             error=_error(span),
-            **_shared(span, request),
+            **_shared(span, around),
         )
-        for of, scope, span, request_id in _invocations(request)
+        for of, scope, span, request_id in islice(_invocations(request), MAX_INVOCATIONS)
     ]
     if not found:
         return SdkRequest(rest=body, count=count)
@@ -170,20 +179,27 @@ def _alone(span: Any, of: Any, scope: Any) -> bytes:
     return body
 
 
-def _shared(span: Any, request: Any) -> dict[str, Any]:
+class Around:
+    """What else is in a request: spans of each trace, and the CONSUMER spans beneath each span."""
+
+    def __init__(self, request: Any) -> None:
+        self.in_trace: Counter[bytes] = Counter()
+        self.batches: dict[tuple[bytes, bytes], list[Any]] = {}
+        for span in _spans(request):
+            self.in_trace[span.trace_id] += 1
+            if span.kind == Span.SPAN_KIND_CONSUMER:
+                self.batches.setdefault((span.trace_id, span.parent_span_id), []).append(span)
+
+
+def _shared(span: Any, around: Around) -> dict[str, Any]:
     """Return what ours takes over, and whether the span is the only one of its trace."""
-    others = [each for each in _spans(request) if each.trace_id == span.trace_id]
-    batch = [
-        each
-        for each in others
-        if each.kind == Span.SPAN_KIND_CONSUMER and each.parent_span_id == span.span_id
-    ]
-    sources = [span, *batch]
+    batch = around.batches.get((span.trace_id, span.span_id), [])
+    sources = [span, *batch[:MAX_BATCHES]]
     links = [link for each in sources for link in each.links if _is_identified(link)]
     return {
         "links": tuple(_link(link) for link in links[:MAX_LINKS]),
         "attributes": shared_attributes(_scalars(sources)),
-        "is_alone": len(others) == 1,
+        "is_alone": around.in_trace[span.trace_id] == 1,
     }
 
 

@@ -11,7 +11,7 @@ spans in it; so such an item is left out, and what is around it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from extension.redaction.redactor import Redacted
 from extension.redaction.undo import may_have_layers
 from extension.redaction.unpack import may_be_packed
-from extension.telemetry.export.buffer import Signal
+from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
 from extension.telemetry.receiver.messages import (
     ID_BYTES,
     ITEMS,
@@ -34,11 +34,25 @@ ANY_VALUE = f"{COMMON}.AnyValue"
 KEY_VALUE = f"{COMMON}.KeyValue"
 KEY_VALUE_LIST = f"{COMMON}.KeyValueList"
 
+MAX_ITEM_BYTES = 1_048_576
+"""Of a span, record or metric with its resource and scope: no back end takes a larger one."""
+
+MAX_VALUES = 32_768
+"""Attributes, events, points and so on of one item: all of an item are looked at in one go."""
+
+SMALL_BYTES = 2 * REQUEST_BYTES
+"""So little has not too many values."""
+
+Fields = Mapping[str, tuple[TextField, ...]]
 Walk = Callable[[Any], None]
 
 
 class BadItemError(ValueError):
     """An endpoint would refuse this item, and all that is sent with it."""
+
+
+class TooLargeError(ValueError):
+    """Reading this item would keep everything else waiting."""
 
 
 class HiddenError(ValueError):
@@ -68,6 +82,7 @@ class Cleaner:
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
+        self._fields: dict[Signal, Fields] = {}
         self._walks: dict[tuple[Signal, bool], Walk] = {}
 
         # Per request
@@ -84,10 +99,15 @@ class Cleaner:
         """Return a request without secrets.
 
         Raises:
+            TooLargeError: it has too many bytes or values to be read in one go.
             BadItemError: it cannot be parsed, or an id in it has an impossible length.
             HiddenError: a secret would be left in it.
         """
+        if len(body) > MAX_ITEM_BYTES:
+            raise TooLargeError
         message = _parse(signal, body)
+        if len(body) > SMALL_BYTES and self._has_too_many_values(signal, message):
+            raise TooLargeError
         self._hidden = self.items_redacted = 0
         redacts = not self._redaction.is_idle
         is_found = redacts and self._redaction.may_stand_in(body)
@@ -98,6 +118,23 @@ class Cleaner:
             return body
         self.items_redacted = max(self.items_redacted, 1)
         return self._written(message, is_found=is_found)
+
+    def _has_too_many_values(self, signal: Signal, message: Any) -> bool:
+        number = 0
+        waiting = [message]
+        while waiting and number <= MAX_VALUES:
+            each = waiting.pop()
+            for field in self._fields_of(signal)[each.DESCRIPTOR.full_name]:
+                match field.content:
+                    case "messages":
+                        values = getattr(each, field.name)
+                        number += len(values)
+                        waiting += values[:MAX_VALUES]
+                    case "texts":
+                        number += len(getattr(each, field.name))
+                    case "message" if each.HasField(field.name):
+                        waiting.append(getattr(each, field.name))
+        return number > MAX_VALUES
 
     def _written(self, message: Any, *, is_found: bool) -> bytes:
         written: bytes = message.SerializePartialToString()
@@ -134,12 +171,19 @@ class Cleaner:
         """Return what looks at the ids of a request, and at its texts if there are secrets."""
         walk = self._walks.get((signal, redacts))
         if walk is None:
-            fields = text_fields(signal) if redacts else id_fields(text_fields(signal))
+            known = self._fields_of(signal)
+            fields = known if redacts else id_fields(known)
             walks: dict[str, Walk] = {}
             for name, its in fields.items():
                 walks[name] = self._build(name, its, walks)
             walk = self._walks[signal, redacts] = walks[request_type(signal).DESCRIPTOR.full_name]
         return walk
+
+    def _fields_of(self, signal: Signal) -> Fields:
+        fields = self._fields.get(signal)
+        if fields is None:
+            fields = self._fields[signal] = text_fields(signal)
+        return fields
 
     def _build(self, name: str, fields: tuple[TextField, ...], walks: dict[str, Walk]) -> Walk:
         if name == ANY_VALUE:

@@ -16,6 +16,9 @@ from extension.telemetry.export.envelopes import is_request
 MAX_BODY_BYTES = 8 * 1_048_576
 """Of a request, as it comes and decompressed: an SDK sends 512 spans at once, usually 200 KiB."""
 
+MAX_MEMBERS = 16
+"""Parts of a body that were compressed one by one: SDKs send one, and each costs a copy."""
+
 Encoding = Literal["protobuf", "json"]
 
 MEDIA_TYPES: Mapping[str, Encoding] = {
@@ -83,6 +86,8 @@ def _members(body: bytes, window_bits: int) -> list[bytes]:
     parts: list[bytes] = []
     room = MAX_BODY_BYTES
     while body:
+        if len(parts) == MAX_MEMBERS:
+            raise RefusedError(413, f"the body has more than {MAX_MEMBERS} compressed parts")
         unpacker = zlib.decompressobj(wbits=window_bits)
         parts.append(unpacker.decompress(body, room + 1))
         room -= len(parts[-1])

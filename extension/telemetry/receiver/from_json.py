@@ -11,16 +11,24 @@ from __future__ import annotations
 import json
 import struct
 from base64 import b64decode
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.receiver.large_json import LARGE, MAX_DEPTH, WINDOW, LargeJson
 from extension.telemetry.receiver.messages import ID_BYTES, is_repeated, request_type
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 UNSIGNED = (1 << 64) - 1
+
+STEP_VALUES = 512
+STEP_CHARACTERS = 65_536
+"""What of a larger one is converted in a step, at most; a large text is one value."""
+
+MOST_VALUES = 524_288
+"""Read one by one of a request: those of a span are not, unless it is a large one."""
 
 Encode = Callable[[Any], bytes]
 """From a value of a field to the field, tag included."""
@@ -32,25 +40,56 @@ class NotOtlpError(ValueError):
     """The JSON is not what the protocol says."""
 
 
+class Coder(NamedTuple):
+    """How a field is written.
+
+    Attributes:
+        encode: Writes all of it.
+        tag: Of the field.
+        message: The fields of what is in it, None for anything but a message.
+        element: How one of a list is written, None for what is no list.
+        is_packed: The list stands in one field.
+    """
+
+    encode: Encode
+    tag: bytes = b""
+    message: Table | None = None
+    element: Coder | None = None
+    is_packed: bool = False
+
+
+Table = Mapping[str, Coder]
+
+UNKNOWN = Coder(encode=lambda _: b"")
+"""Of a field that is not known, and of all that is in it."""
+
+
 class JsonConverter:
-    """Converts requests; the tables of a signal are made when the first one comes."""
+    """Converts requests; the tables of a signal are made when the first one comes.
 
-    def __init__(self) -> None:
-        self._tables: dict[str, dict[str, Encode]] = {}
+    `window`: characters that are decoded at once; a request that is larger is converted in steps.
+    """
 
-    def convert(self, signal: Signal, body: bytes) -> bytes:
-        """Return a request as protobuf; raises NotOtlpError."""
+    def __init__(self, *, window: int = WINDOW) -> None:
+        self._window = window
+        self._tables: dict[str, dict[str, Coder]] = {}
+
+    def convert(self, signal: Signal, body: bytes) -> Generator[None, None, bytes]:
+        """Return a request as protobuf, a large one in steps; raises NotOtlpError."""
         try:
+            table = self._table(request_type(signal).DESCRIPTOR)
+            if len(body) > self._window:
+                return (yield from _LargeRequest(body, window=self._window).convert(table))
             request = json.loads(body)
             if not isinstance(request, dict):
                 raise NotOtlpError("not an object")
-            return _fields(request, self._table(request_type(signal).DESCRIPTOR))
+            return _fields(request, table)
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise NotOtlpError(type(error).__name__) from None
         except struct.error:
             raise NotOtlpError("a number is too large") from None
 
-    def _table(self, message: Descriptor) -> Mapping[str, Encode]:
+    def _table(self, message: Descriptor) -> Table:
         table = self._tables.get(message.full_name)
         if table is None:
             table = self._tables[message.full_name] = {}  # first, for messages that hold themselves
@@ -58,14 +97,16 @@ class JsonConverter:
                 table[field.name] = table[field.json_name] = self._field(field)
         return table
 
-    def _field(self, field: FieldDescriptor) -> Encode:
-        encode = self._single(field)
+    def _field(self, field: FieldDescriptor) -> Coder:
+        encode, tag = self._single(field), _varint(field.number << 3 | LENGTH)
+        message = self._table(field.message_type) if field.message_type else None
+        one = Coder(encode, tag=tag, message=message)
         if not is_repeated(field):
-            return encode
+            return one
         packed = _packed(field)
         if packed is not None:
-            return packed
-        return lambda values: b"".join(map(encode, values))
+            return Coder(packed, tag=tag, element=Coder(_scalar(field)[0]), is_packed=True)
+        return Coder(lambda values: b"".join(map(encode, values)), element=one)
 
     def _single(self, field: FieldDescriptor) -> Encode:
         number, kind = field.number, FieldDescriptor
@@ -86,13 +127,83 @@ class JsonConverter:
                 return lambda value: tag + scalar(value)
 
 
-def _fields(value: dict[str, Any], table: Mapping[str, Encode]) -> bytes:
+def _fields(value: dict[str, Any], table: Table) -> bytes:
     parts = []
     for name, each in value.items():
-        encode = table.get(name)
-        if encode is not None and each is not None:
-            parts.append(encode(each))
+        coder = table.get(name)
+        if coder is not None and each is not None:
+            parts.append(coder.encode(each))
     return b"".join(parts)
+
+
+class _LargeRequest:
+    """Converts a request in steps, and never has more of it decoded than of one step."""
+
+    def __init__(self, body: bytes, *, window: int) -> None:
+        self._json = LargeJson(body.decode("utf-8", "surrogatepass"), window=window)
+        self._values = 0
+        self._step_values = 0
+        self._step_at = 0
+
+    def convert(self, table: Table) -> Generator[None, None, bytes]:
+        """Return all of it."""
+        written = yield from self._object(table, depth=0)
+        if self._json.next:
+            raise NotOtlpError("something follows it")
+        return written
+
+    def _object(self, table: Table, *, depth: int) -> Generator[None, None, bytes]:
+        written = bytearray()
+        self._json.take("{")
+        more = self._json.next != "}"
+        while more:
+            coder = table.get(self._json.key(), UNKNOWN)
+            written += yield from self._value(coder, depth=depth)
+            more = self._json.took(",")
+        self._json.take("}")
+        return bytes(written)
+
+    def _list(self, element: Coder, *, depth: int) -> Generator[None, None, bytes]:
+        written = bytearray()
+        self._json.take("[")
+        more = self._json.next != "]"
+        while more:
+            written += yield from self._value(element, depth=depth)
+            more = self._json.took(",")
+        self._json.take("]")
+        return bytes(written)
+
+    def _value(self, coder: Coder, *, depth: int) -> Generator[None, None, bytes]:
+        value = self._json.small()
+        if value is not LARGE:
+            if self._is_step():
+                yield
+            return coder.encode(value) if value is not None else b""
+        if depth == MAX_DEPTH:
+            raise NotOtlpError("nested too deep")
+        if self._json.next == "[":
+            element = UNKNOWN if coder is UNKNOWN else coder.element
+            if element is None:
+                raise NotOtlpError("not a list")
+            listed = yield from self._list(element, depth=depth + 1)
+            return _sized(coder.tag, listed) if coder.is_packed else listed
+        if coder is UNKNOWN:
+            return (yield from self._object({}, depth=depth + 1))
+        if coder.message is None:
+            raise NotOtlpError("not an object")
+        inner = yield from self._object(coder.message, depth=depth + 1)
+        return _sized(coder.tag, inner)
+
+    def _is_step(self) -> bool:
+        """Count a value; tell whether enough was done at once."""
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise NotOtlpError("too many values")
+        values, characters = self._values - self._step_values, self._json.at - self._step_at
+        if values < STEP_VALUES and characters < STEP_CHARACTERS:
+            return False
+        self._step_values, self._step_at = self._values, self._json.at
+        return True
 
 
 def _scalar(field: FieldDescriptor) -> tuple[Encode, int]:

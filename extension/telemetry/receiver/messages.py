@@ -6,7 +6,7 @@ of the protocol adds is converted and redacted without a change here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
@@ -73,7 +73,7 @@ def text_fields(signal: Signal) -> dict[str, tuple[TextField, ...]]:
     return found
 
 
-def id_fields(fields: dict[str, tuple[TextField, ...]]) -> dict[str, tuple[TextField, ...]]:
+def id_fields(fields: Mapping[str, tuple[TextField, ...]]) -> dict[str, tuple[TextField, ...]]:
     """Return those that are, or lead to, ids."""
     lead: set[str] = set()
     while True:

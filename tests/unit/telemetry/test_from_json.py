@@ -11,11 +11,38 @@ from extension.telemetry.export.buffer import Signal
 from extension.telemetry.receiver.from_json import JsonConverter, NotOtlpError
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
+WINDOWS = (20, 50, 300)
+"""Characters that are decoded at once, for requests as small as those here."""
+
+
+def in_steps(signal: Signal, body: bytes, **window: int) -> bytes:
+    """Return what the converter makes of JSON in all its steps."""
+    steps = JsonConverter(**window).convert(signal, body)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return bytes(end.value)
+
+
+def converted(signal: Signal, body: bytes) -> bytes:
+    """Return what the converter makes of JSON: the same at once and value by value."""
+    try:
+        at_once = in_steps(signal, body)
+    except NotOtlpError:
+        for window in WINDOWS:
+            with pytest.raises(NotOtlpError):
+                in_steps(signal, body, window=window)
+        raise
+    for window in WINDOWS:
+        assert parse(signal, in_steps(signal, body, window=window)) == parse(signal, at_once)
+    return at_once
+
 
 def convert(signal: Signal, request: object) -> Any:
     """Return what the converter makes of JSON, parsed."""
     body = request if isinstance(request, bytes) else json.dumps(request).encode()
-    return parse(signal, JsonConverter().convert(signal, body))
+    return parse(signal, converted(signal, body))
 
 
 def of_span(**fields: object) -> Any:
@@ -103,7 +130,7 @@ def test_what_senders_in_the_field_write() -> None:
 def test_what_is_not_otlp(body: bytes) -> None:
     """It is one kind of error, whatever is wrong."""
     with pytest.raises(NotOtlpError):
-        JsonConverter().convert("traces", body)
+        converted("traces", body)
 
 
 def test_values_within_values_have_an_end() -> None:
@@ -111,6 +138,32 @@ def test_values_within_values_have_an_end() -> None:
     deep = b'{"arrayValue":{"values":[' * 300 + b"{}" + b"]}}" * 300
     body = b'{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":%b}]}}]}' % deep
     try:
-        JsonConverter().convert("traces", body)
+        in_steps("traces", body)
     except NotOtlpError:
         return
+
+
+@pytest.mark.parametrize("number", ["1234567", "-7", "1.5e+10", "1E-7", "0.25", "12e3"])
+def test_a_number_at_the_end_of_a_window(number: str) -> None:
+    """It is read whole, wherever a window happens to end."""
+    body = b'{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"gauge":{"dataPoints":[%b]}}]}]}]}'
+    points = ", ".join(f'{{"asDouble": {number}}}' for _ in range(9)).encode()
+    for window in range(20, 60):
+        request = parse("metrics", in_steps("metrics", body % points, window=window))
+        (metric,) = request.resource_metrics[0].scope_metrics[0].metrics
+        assert [each.as_double for each in metric.gauge.data_points] == [float(number)] * 9
+
+
+def test_large_values_within_values_have_an_end() -> None:
+    """One that is deeper than any SDK writes is an error."""
+    deep = b'{"arrayValue":{"values":[' * 30 + b"{}" + b"]}}" * 30
+    body = b'{"resourceSpans":[{"resource":{"attributes":[{"value":%b}]}}]}' % deep
+    with pytest.raises(NotOtlpError):
+        in_steps("traces", body, window=20)
+
+
+def test_a_large_value_that_is_not_known() -> None:
+    """It is passed over, whatever it is."""
+    unknown = {"a": [[[1, "x" * 50], {}], {"b": None}], "c": "y" * 50, "d": {}}
+    span = of_span(name="n", new=unknown, events=[{"name": "e", "new": [unknown]}])
+    assert (span.name, [event.name for event in span.events]) == ("n", ["e"])

@@ -31,7 +31,7 @@ class Scene:
         self.counts = ReceiverCounts()
         self.taken: list[tuple[Signal, bytes, int]] = []
         self.reader = PostedReader(
-            take=lambda *taken: self.taken.append(taken),
+            take=lambda *taken, **_: self.taken.append(taken),
             signals=signals.split(),
             redaction=self.redactor,
             counts=self.counts,

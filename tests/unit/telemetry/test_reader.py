@@ -72,8 +72,13 @@ def reading(health: Health, taken: list[str]) -> DeliveryReader:
     telemetry = build(Accepting(), health, as_json=False)
     reader = telemetry.reader
     telemetry.pipeline.on_end = lambda done: taken.append(f"end of {done.request_id}")
+
+    def take(signal: str, body: bytes, count: int, *, is_whole: bool) -> None:
+        assert body
+        taken.append(f"{count} {signal}{'' if is_whole else ', in part'}")
+
     reader.posted = PostedReader(
-        take=lambda signal, _, count: taken.append(f"{count} {signal}"),
+        take=take,
         signals=("traces",),
         redaction=Redactor(),
         counts=ReceiverCounts(),
@@ -135,7 +140,9 @@ async def test_a_fault_of_ours_costs_one_request() -> None:
     reader = reading(health, taken)
     telling = iter([ValueError()])
 
-    def take(signal: str, _: bytes, count: int) -> None:
+    def take(signal: str, body: bytes, count: int, *, is_whole: bool) -> None:
+        assert body
+        assert is_whole
         for error in telling:
             raise error
         taken.append(f"{count} {signal}")
