@@ -34,6 +34,7 @@ from extension.settings.variable import variables
 
 if TYPE_CHECKING:
     from extension.aws.call import Source
+    from extension.aws.signing import Signer
     from extension.parameters.parameters import Parameters
     from extension.telemetry.early import EarlyTelemetry
     from extension.telemetry.export.dead_letters import DeadLetters
@@ -71,6 +72,7 @@ class Opening:
         self._parameters: Parameters | None = None
         self._early: EarlyTelemetry | None = None
         self._receiver: Receiver | None = None
+        self._signer: Signer | None = None
         self._redactor = Redactor(
             extra=config.redaction.redact_extra, strict=config.redaction.redact_strict
         )
@@ -256,6 +258,7 @@ class Opening:
             redact=self._redactor.redact,
             resolve=bridge.resolver(self._parameters),
             open_letters=self._open_letters if self._wants_letters() else None,
+            open_signer=self._open_signer,
             concurrent=not self._start.receives_invoke,
             environ=self._environ,
             ids=RandomIds(),
@@ -280,9 +283,7 @@ class Opening:
             await early.opened(telemetry, telemetry.reader)
             undo.pop_all()
         self.jobs[self.jobs.index(early)] = telemetry
-        if (
-            not self._config.sandbox.is_snapshot
-        ):  # otherwise the first export does it, after the restore
+        if not self._config.sandbox.is_snapshot:  # else the first export does it, once restored
             await telemetry.prepare()
         if not self._start.receives_invoke:
             start_task(
@@ -305,23 +306,31 @@ class Opening:
             return None
 
     def _bucket(self, post: Post, health: Health) -> DeadLetters:
-        from extension.aws.credentials import SandboxCredentials  # noqa: PLC0415  # heavy
-        from extension.aws.signing import Signer  # noqa: PLC0415  # heavy
-        from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
         from extension.telemetry.export.open_letters import open_letters  # noqa: PLC0415  # heavy
 
-        keep_memory_private()
-        self._loop = asyncio.get_running_loop()
         return open_letters(
             self._config.telemetry,
             self._config.aws,
-            signer=Signer(SandboxCredentials(self._environ, on_secret=self._learn_own)),
+            signer=self._open_signer(),
             post=post,
             health=health,
             environ=self._environ,
             clock=self._clock,
             log=self._log,
         )
+
+    def _open_signer(self) -> Signer:
+        """Return the one signer of exports and dead letters, which know AWS's time together."""
+        if self._signer is None:
+            from extension.aws.credentials import SandboxCredentials  # noqa: PLC0415  # heavy
+            from extension.aws.signing import Signer  # noqa: PLC0415  # heavy
+            from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
+
+            keep_memory_private()
+            self._loop = asyncio.get_running_loop()
+            credentials = SandboxCredentials(self._environ, on_secret=self._learn_own)
+            self._signer = Signer(credentials, clock=self._clock)
+        return self._signer
 
 
 def telemetry_modules(config: TelemetryConfig) -> list[str]:
@@ -331,8 +340,13 @@ def telemetry_modules(config: TelemetryConfig) -> list[str]:
         otlp = ["encoder", "exporter", *(["metrics"] if "metrics" in config.posted else [])]
         modules += [f"extension.telemetry.otlp.{each}" for each in otlp]
         modules += ["extension.telemetry.receiver.posted_reader"] if config.otlp_port else []
-    if config.dead_letters and config.format == "otlp":
-        modules += ["extension.aws.signing", "extension.telemetry.export.open_letters"]
+    has_letters = bool(config.dead_letters and config.format == "otlp")
+    if any(map(config.aws_service_of, config.posted)):
+        modules += ["extension.telemetry.export.aws_requests"]
+    if has_letters or config.is_any_signed:
+        modules += ["extension.aws.signing"]
+    if has_letters:
+        modules += ["extension.telemetry.export.open_letters"]
     return modules
 
 

@@ -113,7 +113,8 @@ def without_effect(telemetry: TelemetryConfig) -> Iterator[str]:
         if telemetry.own_uri_of(signal) and signal not in telemetry.posted:
             yield f"{variable} is not used: {signal} are not in DISPATCH_SIGNALS"
         if telemetry.posted and signal in telemetry.signals and not telemetry.uri_of(signal):
-            yield f"DISPATCH_SIGNALS: {signal} go nowhere without {variable} or DISPATCH_POST_URI"
+            general = "" if telemetry.post_uri else " or DISPATCH_POST_URI"
+            yield f"DISPATCH_SIGNALS: {signal} go nowhere without {variable}{general}"
         elsewhere = signal in telemetry.posted and not telemetry.gets_post_headers(signal)
         if telemetry.post_headers and elsewhere:
             yield f"DISPATCH_POST_HEADERS are not used for {signal}: their URI is of another origin"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from extension.process.frozen import Frozen
 from extension.settings.sdk_variables import SIGNALS, same_origin
 from extension.settings.variable import (
@@ -12,11 +14,20 @@ from extension.settings.variable import (
     http_url,
     pattern,
     s3_uri,
+    sigv4,
     switch,
     text,
     variable,
     whole,
 )
+
+if TYPE_CHECKING:  # only with an endpoint of AWS
+    from extension.settings.aws_hosts import SignedFor
+
+
+def may_be_aws(uri: str) -> bool:
+    """Tell whether it is worth looking at a URI closely; this costs no import."""
+    return any(label in uri.lower() for label in ("xray", "logs.", "logs-", "monitoring"))
 
 
 class TelemetryConfig(Frozen):
@@ -51,6 +62,13 @@ class TelemetryConfig(Frozen):
         credential("key=value pairs, comma-separated, URL-encoded"),
         default="",
         meaning="headers of every export to the origin of `DISPATCH_POST_URI`",
+    )
+    sigv4: str = variable(
+        "DISPATCH_SIGV4",
+        sigv4(),
+        default="",
+        meaning="what exports are signed for, where the host is none of AWS's own; off: nothing is "
+        "signed; unset: exports to AWS's own hosts are",
     )
     format: str = variable(
         "DISPATCH_FORMAT",
@@ -236,8 +254,30 @@ class TelemetryConfig(Frozen):
         return uri
 
     def uri_of(self, signal: str) -> str:
-        """Return a signal's own URL, else the one for all."""
-        return self.own_uri_of(signal) or self.post_uri
+        """Return a signal's own URL, else the one for all; on AWS each signal has its own host."""
+        own = self.own_uri_of(signal)
+        if not (self.post_uri and may_be_aws(self.post_uri)) or own:
+            return own or self.post_uri
+        from extension.settings import aws_hosts  # noqa: PLC0415  # only with an endpoint of AWS
+
+        return aws_hosts.uri_of(self.post_uri, signal)
+
+    def aws_service_of(self, signal: str) -> SignedFor | None:
+        """Return the AWS service and Region that a signal is sent to; None if it is not AWS."""
+        if not (may_be_aws(self.uri_of(signal)) or "/" in self.sigv4):
+            return None
+        from extension.settings import aws_hosts  # noqa: PLC0415  # only with an endpoint of AWS
+
+        return aws_hosts.service_of(self.uri_of(signal), signal, sigv4=self.sigv4)
+
+    def is_signed(self, signal: str) -> bool:
+        """Tell whether the exports of a signal are signed."""
+        return self.sigv4 != "off" and self.aws_service_of(signal) is not None
+
+    @property
+    def is_any_signed(self) -> bool:
+        """Whether AWS credentials are needed for exports."""
+        return any(map(self.is_signed, self.posted))
 
     def gets_post_headers(self, signal: str) -> bool:
         """Tell whether `post_headers` are meant for a signal's URL: they may hold a key.

@@ -258,6 +258,30 @@ def encryption() -> Kind[str]:
     return Kind(parse=parse, allowed="AES256, aws:kms or aws:kms:KEY")
 
 
+def sigv4() -> Kind[str]:
+    """What requests are signed for, or that they are not."""
+
+    def parse(given: str) -> str:
+        if given.lower() == "off":
+            return "off"
+        if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", given):
+            raise BadValueError(given)
+        return given
+
+    return Kind(parse=parse, allowed="SERVICE/REGION or off")
+
+
+def log_group() -> Kind[str]:
+    """The name of a CloudWatch log group; AWS keeps the names that begin with aws/."""
+
+    def parse(given: str) -> str:
+        if not re.fullmatch(r"(?!aws/)[.\-_/#A-Za-z0-9]{1,512}", given):
+            raise BadValueError(given)
+        return given
+
+    return Kind(parse=parse, allowed="the name of a log group")
+
+
 def aws_endpoint() -> Kind[str]:
     """A URL in place of AWS's own. A bad one is kept: AWS must not be asked in its place."""
 

@@ -34,6 +34,7 @@ from extension.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.redaction.redactor import Redactor
+    from extension.telemetry.export.aws_requests import AwsRequests, Signer
     from extension.telemetry.export.dead_letters import DeadLetters
     from extension.telemetry.receiver.receiver import Receiver
 
@@ -44,6 +45,9 @@ SPANS_IN_BUFFER = 4
 OpenLetters = Callable[[Post, Health], "DeadLetters | None"]
 """Opens the store for what would be dropped, None if it cannot; it shares the connection."""
 
+OpenSigner = Callable[[], "Signer"]
+"""Gives what signs requests with the credentials of the sandbox."""
+
 
 async def open_telemetry(
     settings: EndpointSettings,
@@ -52,6 +56,7 @@ async def open_telemetry(
     redact: Redact,
     resolve: Resolve,
     open_letters: OpenLetters | None = None,
+    open_signer: OpenSigner | None = None,
     concurrent: bool,
     environ: Mapping[str, str],
     ids: Ids,
@@ -63,7 +68,8 @@ async def open_telemetry(
     Raises:
         SettingError: a URL or a certificate that is set cannot be used.
     """
-    config, health, post = settings.telemetry, Health(), Post({})
+    config, health = settings.telemetry, Health()
+    post = Post({}, aws=_open_aws(config, open_signer))
 
     def use(settings: EndpointSettings) -> None:
         post.use(build_targets(settings.telemetry, settings.otlp, environ=environ, log=log))
@@ -126,6 +132,14 @@ async def open_telemetry(
         await post.close()
         raise
     return telemetry
+
+
+def _open_aws(config: TelemetryConfig, open_signer: OpenSigner | None) -> AwsRequests | None:
+    if not any(map(config.aws_service_of, config.posted)):
+        return None
+    from extension.telemetry.export.aws_requests import AwsRequests  # noqa: PLC0415  # only with AWS
+
+    return AwsRequests(open_signer() if open_signer and config.is_any_signed else None)
 
 
 def connect_receiver(

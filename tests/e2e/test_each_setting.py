@@ -46,6 +46,12 @@ def header(name: str) -> Callable[[Scene], object]:
     return lambda scene: {request.headers.get(name, "") for request in scene.requests}
 
 
+def signed_for(scene: Scene) -> set[str]:
+    """The region and the service of each signature."""
+    headers = (request.headers.get("Authorization", "") for request in scene.requests)
+    return {"/".join(each.split("/")[2:4]) for each in headers}
+
+
 def letters(scene: Scene) -> list[IntakeRequest]:
     """What was sent to be stored, where the endpoint stands for the bucket, too."""
     return [each for each in scene.requests if each.path.startswith("/letters/lost/year")]
@@ -136,6 +142,7 @@ CASES = [
     Case("PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "debug", writes('"DEBUG"'), True, False),
     Case("DISPATCH_TELEMETRY", "false", paths, set(), {"/v1/traces"}),
     Case("DISPATCH_POST_URI", "{intake}/x", paths, {"/x/v1/traces"}, set(), NO_URI),
+    Case("DISPATCH_SIGV4", "osis/eu-west-1", signed_for, {"eu-west-1/osis"}, {""}),
     Case("DISPATCH_TRACES_URI", "{intake}/t?x=1", paths, {"/t?x=1"}, set(), NO_URI),
     Case("DISPATCH_LOGS_URI", "{intake}/l", paths, {"/l"}, {"/v1/logs"}, LOGS),
     Case("DISPATCH_METRICS_URI", "{intake}/m", paths, {"/m"}, {"/v1/metrics"}, METRICS),

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from extension.opening import telemetry_modules
+from extension.settings.config import read_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +60,12 @@ def test_until_next_only_built_in_modules_are_imported() -> None:
         ("import extension.telemetry.telemetry", {"aiohttp", "opentelemetry", "google.protobuf"}),
         (
             "import extension.telemetry.opening, extension.telemetry.otlp.encoder",
-            {"botocore", "extension.telemetry.export.dead_letters"},
+            {
+                "botocore",
+                "extension.settings.aws_hosts",
+                "extension.telemetry.export.aws_requests",
+                "extension.telemetry.export.dead_letters",
+            },
         ),
         ("import extension.platform.extensions_api", AFTER_REGISTERING),
         ("import extension.telemetry.listener", AFTER_REGISTERING),
@@ -113,3 +122,21 @@ def test_without_a_receiver_nothing_of_the_sdks_spans_is_imported() -> None:
     )
     modules = ("assembly.one_trace", "otlp.sdk_requests", "reading.sdk_spans")
     assert loaded & {f"extension.telemetry.{each}" for each in modules} == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "is_heavy"),
+    [
+        ({"DISPATCH_POST_URI": "https://otlp.example.com"}, False),
+        ({"DISPATCH_POST_URI": "https://monitoring.example.com"}, False),
+        ({"DISPATCH_POST_URI": "https://xray.eu-central-1.amazonaws.com"}, True),
+        ({"DISPATCH_POST_URI": "https://example.com", "DISPATCH_SIGV4": "osis/eu-west-1"}, True),
+    ],
+)
+def test_only_signed_exports_import_botocore(given: Mapping[str, str], *, is_heavy: bool) -> None:
+    """Telemetry that goes elsewhere imports nothing of what signs."""
+    config, _ = read_config(given)
+    modules = telemetry_modules(config.telemetry)
+    loaded = modules_after("; ".join(f"import {each}" for each in modules))
+    assert ("botocore.auth" in loaded) == is_heavy
+    assert ("extension.telemetry.export.aws_requests" in loaded) == is_heavy

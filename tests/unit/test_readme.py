@@ -20,7 +20,7 @@ DOCUMENTS = [*GUIDES, ROOT / "layer/README.md", ROOT / "simulator/README.md"]
 LINES = 180
 """Longest README: the rest belongs to docs/."""
 PREFIXES = "DISPATCH|OTEL|PARAMETERS_SECRETS_EXTENSION|SECRETS_MANAGER|SSM_PARAMETER_STORE"
-OURS = rf"\b(?:{PREFIXES})_[A-Z_]*[A-Z](?![A-Z_])"
+OURS = rf"\b(?:{PREFIXES})_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_])"
 """Whole names of variables; `DISPATCH_` alone is none."""
 MAKE = r"`make ([a-z]+)"
 

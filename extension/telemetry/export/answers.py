@@ -37,6 +37,9 @@ class Answer(Frozen):
     content_type: str = ""
     date: str = ""
     """By the clock of the one that answers."""
+    retry_after: str = ""
+    error_type: str = ""
+    """AWS's name of an error, where it is in a header."""
 
     @property
     def is_success(self) -> bool:

@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -33,6 +33,9 @@ from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
 from extension.telemetry.export.target import Target
 from extension.telemetry.export.tls import trust_bundle
+
+if TYPE_CHECKING:  # only with AWS
+    from extension.telemetry.export.aws_requests import AwsRequests
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer is not read: it holds a count and a message."""
@@ -90,20 +93,26 @@ def _gunzip(content: bytes) -> bytes:
         return b""
 
 
-def _judged(
-    target: Target, response: aiohttp.ClientResponse, content: bytes, read: Read
-) -> Outcome:
+def _answer(response: aiohttp.ClientResponse, content: bytes) -> Answer:
     headers = response.headers
-    answer = Answer(
-        status=response.status, content=content, content_type=headers.get("Content-Type", "")
+    return Answer(
+        status=response.status,
+        content=content,
+        content_type=headers.get("Content-Type", ""),
+        date=headers.get("Date", ""),
+        retry_after=headers.get("Retry-After", ""),
+        error_type=headers.get("X-Amzn-ErrorType", ""),
     )
+
+
+def _judged(target: Target, answer: Answer, read: Read) -> Outcome:
     message = read(answer)
-    wish = retry_after_s(headers.get("Retry-After", ""), date=headers.get("Date", ""))
+    wish = retry_after_s(answer.retry_after, date=answer.date)
     said = quoted(message.text, hiding=credentials_in(target.url, target.headers))
     return judge(answer, message, said=said, retry_after_s=wish)
 
 
-async def _try_twice(post: Callable[[], Awaitable[T]]) -> T:
+async def try_twice(post: Callable[[], Awaitable[T]]) -> T:
     """Post once more at once when the connection was dead: it may have slept in a freeze."""
     try:
         return await post()
@@ -111,11 +120,19 @@ async def _try_twice(post: Callable[[], Awaitable[T]]) -> T:
         return await post()
 
 
-class Post:
-    """Posts to the targets of all signals; without any, as long as credentials are not resolved."""
+class NotSignedError(OSError):
+    """There are no credentials to sign a request with, at least for now."""
 
-    def __init__(self, targets: Mapping[Signal, Target]) -> None:
+
+class Post:
+    """Posts to the targets of all signals; without any, as long as credentials are not resolved.
+
+    `aws` sends to those targets that are services of AWS.
+    """
+
+    def __init__(self, targets: Mapping[Signal, Target], *, aws: AwsRequests | None = None) -> None:
         self._targets = dict(targets)
+        self._aws = aws
         self._session = aiohttp.ClientSession(
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -180,21 +197,21 @@ class Post:
             compressed = await asyncio.to_thread(compress, body)
         else:
             compressed = compress(body)
-        post = partial(self._post, target, compressed, headers, read)
+        send = partial(self._post, target, compressed)
+        if self._aws is None or target.aws is None:
+            return _judged(target, await try_twice(partial(send, headers)), read)
+        answer = await self._aws.send(target, compressed, headers, send=send)
+        return self._aws.refine(_judged(target, answer, read), answer)
+
+    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
-            return await _try_twice(post)
+            return await self._post_once(target, body, headers)
         except aiohttp.ClientConnectorCertificateError:
             if target.tls is None or not trust_bundle(target.tls):
                 raise
-            return await _try_twice(post)
+            return await self._post_once(target, body, headers)
 
-    async def _post(
-        self,
-        target: Target,
-        body: bytes,
-        headers: Mapping[str, str],
-        read: Read,
-    ) -> Outcome:
+    async def _post_once(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
         async with self._session.post(
             target.url,
             data=body,
@@ -204,7 +221,7 @@ class Post:
             allow_redirects=False,
         ) as answer:
             content = await _read(answer)
-        return _judged(target, answer, content, read)
+        return _answer(answer, content)
 
     async def exchange(
         self,
@@ -237,7 +254,7 @@ class Post:
     @staticmethod
     async def try_twice(post: Callable[[], Awaitable[T]]) -> T:
         """Send once more at once when the connection was dead."""
-        return await _try_twice(post)
+        return await try_twice(post)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -252,6 +269,8 @@ def describe_failure(error: Exception) -> str:
 
 def _detail(error: Exception) -> str:
     match error:
+        case NotSignedError():
+            return str(error)
         case aiohttp.ClientConnectorCertificateError():
             return f"{getattr(error.certificate_error, 'verify_message', '')}; {AUTHORITIES}"
         case aiohttp.ClientConnectorSSLError():

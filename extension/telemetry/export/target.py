@@ -10,6 +10,7 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urlsplit, urlunsplit
 
 from yarl import URL
@@ -18,9 +19,12 @@ from extension.http.proxy import BadProxyError, proxy_for
 from extension.process.frozen import Frozen
 from extension.process.log import Log
 from extension.settings.otlp import OtlpConfig
-from extension.settings.telemetry import TelemetryConfig
+from extension.settings.telemetry import TelemetryConfig, may_be_aws
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.tls import SettingError, build_tls
+
+if TYPE_CHECKING:  # only with AWS
+    from extension.settings.aws_hosts import SignedFor
 
 SIGNALS: Mapping[str, Signal] = {
     "traces": "traces",
@@ -65,6 +69,9 @@ class Target(Frozen):
     """The one that names it."""
     tls: ssl.SSLContext | None = None
     proxy: str | None = None
+    aws: SignedFor | None = None
+    """The AWS service that takes it, if one does."""
+    is_signed: bool = False
 
 
 def build_targets(
@@ -94,13 +101,21 @@ def _target(
     """Return one signal's target, and what of the settings is ignored."""
     own = config.own_uri_of(signal)
     variable = f"DISPATCH_{signal.upper()}_URI" if own else "DISPATCH_POST_URI"
-    url, authorization = split_user_info(signal_url(config.post_uri, signal, own=own))
+    if own and may_be_aws(own):
+        from extension.settings.aws_hosts import complete  # noqa: PLC0415  # only with AWS
+
+        own = complete(own, signal)
+    url, authorization = split_user_info(signal_url(config.uri_of(signal), signal, own=own))
     _check(url, variable)
     headers, ignored = _headers(config, otlp, signal)
     if authorization and "authorization" in headers:
         ignored.append(f"{variable}: its user information gives way to an authorization header")
     elif authorization:
         headers["authorization"] = authorization
+    is_signed = config.is_signed(signal)
+    if is_signed and "authorization" in headers:
+        is_signed = False
+        ignored.append(f"{variable}: not signed, for there is an authorization header")
     target = Target(
         url=url,
         headers=headers,
@@ -109,6 +124,8 @@ def _target(
         variable=variable,
         tls=build_tls(otlp, environ) if url.startswith("https:") else None,
         proxy=_proxy(url, environ),
+        aws=config.aws_service_of(signal),
+        is_signed=is_signed,
     )
     return target, ignored
 

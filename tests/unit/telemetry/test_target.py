@@ -412,3 +412,83 @@ def test_the_variable_of_each_url_is_known() -> None:
         "traces": "DISPATCH_POST_URI",
         "logs": "DISPATCH_LOGS_URI",
     }
+
+
+XRAY = "https://xray.eu-central-1.amazonaws.com"
+ALL = {"DISPATCH_SIGNALS": "traces,logs,metrics"}
+
+
+def signed(seen: Mapping[Signal, Target]) -> dict[str, tuple[str, str, bool]]:
+    """Return of each signal where it goes, what that is to AWS, and whether it is signed."""
+    return {
+        signal: (
+            each.url,
+            f"{each.aws.service}/{each.aws.region}" if each.aws else "",
+            each.is_signed,
+        )
+        for signal, each in seen.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        XRAY,
+        f"{XRAY}/",
+        f"{XRAY}/v1/traces",
+        "https://logs.eu-central-1.amazonaws.com",
+        "https://monitoring.eu-central-1.amazonaws.com/v1/metrics",
+    ],
+)
+def test_one_host_of_aws_leads_to_all_three(uri: str) -> None:
+    """Each signal has a host of its own there, and every request is signed for its service."""
+    host = "https://{}.eu-central-1.amazonaws.com/v1/{}"
+    assert signed(targets({"DISPATCH_POST_URI": uri, **ALL})) == {
+        "traces": (host.format("xray", "traces"), "xray/eu-central-1", True),
+        "logs": (host.format("logs", "logs"), "logs/eu-central-1", True),
+        "metrics": (host.format("monitoring", "metrics"), "monitoring/eu-central-1", True),
+    }
+
+
+def test_aws_beside_another_endpoint() -> None:
+    """One signal's own URI on AWS is signed, with or without its path, and no other is."""
+    seen = targets({"DISPATCH_LOGS_URI": "https://logs.us-east-1.amazonaws.com", **ALL})
+    assert signed(seen) == {
+        "traces": ("http://collector:4318/v1/traces", "", False),
+        "logs": ("https://logs.us-east-1.amazonaws.com/v1/logs", "logs/us-east-1", True),
+        "metrics": ("http://collector:4318/v1/metrics", "", False),
+    }
+
+
+def test_a_vpc_endpoint_takes_its_own_signal() -> None:
+    """Where the others would go it does not say, so they go nowhere, and a line says that."""
+    uri = "https://vpce-0a1b-2c3d.xray.eu-central-1.vpce.amazonaws.com"
+    given = {"DISPATCH_POST_URI": uri, **ALL}
+    assert signed(targets(given)) == {"traces": (f"{uri}/v1/traces", "xray/eu-central-1", True)}
+    config, _ = read_config(given)
+    assert "DISPATCH_SIGNALS: logs go nowhere without DISPATCH_LOGS_URI" in config.notes
+
+
+@pytest.mark.parametrize(
+    ("sigv4", "services"),
+    [
+        ("xray/eu-west-1", {"xray/eu-west-1", "logs/eu-west-1", "monitoring/eu-west-1"}),
+        ("osis/eu-west-1", {"osis/eu-west-1"}),
+    ],
+)
+def test_other_hosts_are_signed_for_on_demand(sigv4: str, services: set[str]) -> None:
+    """A proxy in front of one of AWS's endpoints leads to all three; any other service is one."""
+    seen = signed(targets({"DISPATCH_SIGV4": sigv4, **ALL}))
+    assert {service for _, service, _ in seen.values()} == services
+    assert all(is_signed for _, _, is_signed in seen.values())
+
+
+@pytest.mark.parametrize(
+    "given", [{"DISPATCH_SIGV4": "off"}, {"DISPATCH_POST_HEADERS": "authorization=Bearer%20ACWL"}]
+)
+def test_what_is_not_signed(given: Mapping[str, str]) -> None:
+    """Signing may be forbidden, and a token of the user's own is not replaced."""
+    lines = LogLines()
+    [seen] = signed(targets({"DISPATCH_POST_URI": XRAY, **given}, lines=lines)).values()
+    assert seen == (f"{XRAY}/v1/traces", "xray/eu-central-1", False)
+    assert len(lines.lines) == ("DISPATCH_SIGV4" not in given)

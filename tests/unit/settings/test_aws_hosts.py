@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.export.backends import SERVICES, aws_host
+from extension.settings.aws_hosts import SERVICES, aws_host
 from simulator.aws.endpoints.hosts import place_of
 
 HOSTS = [

@@ -1,5 +1,6 @@
-"""PURE: what an AWS host name says: service, Region, the hosts of all signals, and their limits.
+"""PURE: AWS's own OTLP endpoints: which hosts they are, and what a request is signed for.
 
+X-Ray takes traces, CloudWatch Logs logs and CloudWatch metrics, each under a host of its own.
 Sources: botocore's endpoint rule sets, the names of interface VPC endpoints, and
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html
 """
@@ -8,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from extension.process.frozen import Frozen
-from extension.telemetry.export.buffer import Signal
 
-SERVICES: Mapping[Signal, str] = {"traces": "xray", "logs": "logs", "metrics": "monitoring"}
+SERVICES: Mapping[str, str] = {"traces": "xray", "logs": "logs", "metrics": "monitoring"}
 """The host's first label, which is the name to sign for, too."""
 
 _HOST = re.compile(
@@ -45,7 +46,7 @@ class AwsHost(Frozen):
     fips: bool = False
     endpoint: bool = False
 
-    def host_of(self, signal: Signal) -> str | None:
+    def host_of(self, signal: str) -> str | None:
         """Return the host of a signal; None if this one does not say it."""
         service = SERVICES.get(signal)
         if service is None or self.endpoint:
@@ -54,20 +55,58 @@ class AwsHost(Frozen):
         return f"{service}{fips}.{self.region}.{self.suffix}"
 
 
-class Limits(Frozen):
-    """What one request may hold: bytes before compression, items, and bytes of one item."""
+class SignedFor(Frozen):
+    """The service and the Region that requests are signed for."""
 
-    request_bytes: int
-    items: int
-    item_bytes: int
+    service: str
+    region: str
+
+    @property
+    def is_cloudwatch(self) -> bool:
+        """Whether it is an OTLP endpoint of AWS's own, with its limits and headers."""
+        return self.service in SERVICES.values()
 
 
-LIMITS: Mapping[Signal, Limits] = {
-    "traces": Limits(request_bytes=5_000_000, items=10_000, item_bytes=200_000),
-    "logs": Limits(request_bytes=1_048_576, items=10_000, item_bytes=1_000_000),
-    "metrics": Limits(request_bytes=1_000_000, items=1_000, item_bytes=40_000),
-}
-"""Of each signal; where AWS writes KB or MB, the smaller reading."""
+def uri_of(uri: str, signal: str) -> str:
+    """Return a URI for a signal: on AWS with the signal's own host, empty if AWS has none."""
+    parts = urlsplit(uri)
+    found = aws_host(parts.hostname or "")
+    if found is None or signal not in SERVICES:
+        return uri
+    if found.service == SERVICES[signal]:
+        return uri
+    host = found.host_of(signal)
+    return urlunsplit(parts._replace(netloc=_with_host(parts, host))) if host else ""
+
+
+def complete(uri: str, signal: str) -> str:
+    """Return a signal's own URI, with the path that AWS's hosts have if it has none."""
+    parts = urlsplit(uri)
+    if parts.path.strip("/") or aws_host(parts.hostname or "") is None:
+        return uri
+    return urlunsplit(parts._replace(path=f"/v1/{signal}"))
+
+
+def service_of(uri: str, signal: str, *, sigv4: str) -> SignedFor | None:
+    """Return what is asked for at a URI: of AWS's own hosts, else by DISPATCH_SIGV4.
+
+    A proxy in front of one of AWS's OTLP endpoints is taken for one in front of all three.
+    """
+    found = aws_host(urlsplit(uri).hostname or "")
+    if found:
+        return SignedFor(service=found.service, region=found.region)
+    service, is_named, region = sigv4.partition("/")
+    if not is_named:
+        return None
+    if service in SERVICES.values():
+        service = SERVICES.get(signal, service)
+    return SignedFor(service=service, region=region)
+
+
+def _with_host(parts: SplitResult, host: str) -> str:
+    user_info, at, _ = parts.netloc.rpartition("@")
+    port = f":{parts.port}" if parts.port else ""
+    return f"{user_info}{at}{host}{port}"
 
 
 def aws_host(host: str) -> AwsHost | None:

@@ -1,0 +1,113 @@
+"""PURE: what an AWS endpoint's answer means: what to do about it, and who has to do it.
+
+AWS names its errors, in the body or in a header. The status alone says too little: an expired token
+is 403 with one service and 400 with another, and a 400 may be cured by a person, or by nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+from extension.process.frozen import replace
+from extension.telemetry.export.answers import Answer
+from extension.telemetry.export.outcome import Outcome
+
+Remedy = Literal["credentials", "clock", ""]
+"""What may make the same request good: other credentials, or AWS's time in its signature."""
+
+CREDENTIALS = (
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "MissingAuthenticationToken",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClient",
+)
+"""How the names begin of errors that other credentials may cure."""
+
+SKEWED = ("RequestTimeTooSkewed", "RequestExpired")
+SKEWED_WORDS = ("Signature expired", "Signature not yet current")
+
+MAY_REFUSE = (400, 401, 403)
+
+SEARCH_OFF = "Trace Segment Destination"
+"""In the message of X-Ray where Transaction Search is off."""
+
+SWITCH_ON = "aws xray update-trace-segment-destination --destination CloudWatchLogs"
+
+
+def error_of(answer: Answer) -> str:
+    """Return AWS's name of an error, empty if there is none.
+
+    It may come with a namespace and `#` before it, and with `:` and a URL behind it.
+    """
+    if answer.is_success:
+        return ""
+    name = answer.error_type or str(_body(answer).get("__type", ""))
+    return name.rpartition("#")[2].partition(":")[0]
+
+
+def remedy_of(answer: Answer) -> Remedy:
+    """Return what to try before the answer counts."""
+    name = error_of(answer)
+    if answer.status not in MAY_REFUSE or not name:
+        return ""
+    message = _message(answer)
+    if name.startswith(SKEWED) or any(words in message for words in SKEWED_WORDS):
+        return "clock"
+    return "credentials" if name.startswith(CREDENTIALS) else ""
+
+
+def time_of(answer: Answer) -> float | None:
+    """Return the answer's `Date` as Unix time; None if it is no date."""
+    try:
+        return parsedate_to_datetime(answer.date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def refine(outcome: Outcome, answer: Answer) -> Outcome:
+    """Return the outcome of an answer of AWS: what a person can cure is kept until then."""
+    name = error_of(answer)
+    if not name:
+        return outcome
+    cause = f"status {answer.status} {name}"
+    if remedy_of(answer):
+        # What follows of the message is our own request, with the session token in it.
+        said = outcome.said.partition("The Canonical String")[0].rstrip()
+        return replace(outcome, kind="unauthenticated", cause=cause, said=said)
+    advice = _advice(name, _message(answer))
+    if advice:
+        return replace(outcome, kind="kept", cause=f"{cause}: {advice}")
+    return replace(outcome, cause=cause)
+
+
+def _advice(name: str, message: str) -> str:
+    """Return what a person can do about an error, empty if there is nothing to do."""
+    if SEARCH_OFF in message:
+        return f"Transaction Search is off: {SWITCH_ON}"
+    if name.startswith("AccessDenied"):
+        action = re.search(r"perform: ([a-z0-9-]+:\w+)", message)
+        return f"the role needs {action[1]}" if action else "the role lacks a permission"
+    if name.startswith("ResourceNotFound"):
+        return "the log group or the log stream does not exist"
+    if name.startswith("Throttl"):
+        return "AWS throttles: send less often (DISPATCH_FLUSH=periodic), or ask for a higher quota"
+    return ""
+
+
+def _message(answer: Answer) -> str:
+    body = _body(answer)
+    return str(body.get("message") or body.get("Message") or "")
+
+
+def _body(answer: Answer) -> dict[str, object]:
+    try:
+        body = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}

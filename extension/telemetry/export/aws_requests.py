@@ -1,0 +1,116 @@
+"""Requests to AWS: signed as they leave, for each attempt, and once more where AWS says why.
+
+Signed are the bytes as they are sent, after compression. Headers that a proxy or the HTTP client
+may change are left out of the signature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from yarl import URL
+
+from extension.telemetry.export.answers import Answer
+from extension.telemetry.export.aws_answers import Remedy, refine, remedy_of, time_of
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.post import NotSignedError, try_twice
+from extension.telemetry.export.target import Target
+
+SIGNED = ("content-type", "content-encoding", "host", "x-amz-", "x-aws-")
+"""How the names begin of the headers that are signed."""
+
+Send = Callable[[Mapping[str, str]], Awaitable[Answer]]
+"""`await send(headers)` sends one request once."""
+
+
+class Signer(Protocol):
+    """Signs requests with the credentials of the sandbox; blocks."""
+
+    @property
+    def renewals(self) -> int:
+        """How often the credentials were renewed so far."""
+
+    def sign(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        service: str,
+        region: str,
+    ) -> dict[str, str]:
+        """Return the headers with the signature."""
+
+    def renew_since(self, renewals: int) -> bool:
+        """Take other credentials than those of so many renewals; False if there are none."""
+
+    def set_time(self, aws_s: float) -> None:
+        """Sign by the clock of AWS from now on."""
+
+
+class AwsRequests:
+    """Sends to AWS, signed by `signer` where the target says so."""
+
+    def __init__(self, signer: Signer | None) -> None:
+        self._signer = signer
+
+    async def send(
+        self, target: Target, body: bytes, headers: Mapping[str, str], *, send: Send
+    ) -> Answer:
+        """Return the answer to a request, or to its repetition if that was worth a try."""
+        left: set[Remedy] = {"credentials", "clock"}
+        while True:
+            renewals = self._signer.renewals if self._signer else 0
+            answer = await self._attempt(target, body, headers, send)
+            remedy = remedy_of(answer)
+            if remedy not in left or not self._apply(remedy, answer, renewals):
+                return answer
+            left.remove(remedy)
+
+    async def _attempt(
+        self, target: Target, body: bytes, headers: Mapping[str, str], send: Send
+    ) -> Answer:
+        async def attempt() -> Answer:
+            return await send(await self._signed(target, body, headers))
+
+        return await try_twice(attempt)
+
+    async def _signed(
+        self, target: Target, body: bytes, headers: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        if not (self._signer and target.is_signed and target.aws):
+            return headers
+        chosen = {name: value for name, value in headers.items() if name.lower().startswith(SIGNED)}
+        try:
+            # It may have to fetch credentials.
+            signed = await asyncio.to_thread(
+                self._signer.sign,
+                "POST",
+                str(URL(target.url)),  # as it is sent
+                chosen,
+                body,
+                service=target.aws.service,
+                region=target.aws.region,
+            )
+        except Exception as error:
+            raise NotSignedError(f"{type(error).__name__}: {error}") from error
+        return {**headers, **signed}
+
+    def _apply(self, remedy: Remedy, answer: Answer, renewals: int) -> bool:
+        """Prepare the next signature; return False if it would be like the last one."""
+        if self._signer is None:
+            return False
+        if remedy == "credentials":
+            return self._signer.renew_since(renewals)
+        now_s = time_of(answer)
+        if now_s is not None:
+            self._signer.set_time(now_s)
+        return True
+
+    @staticmethod
+    def refine(outcome: Outcome, answer: Answer) -> Outcome:
+        """Return the outcome of an answer of AWS."""
+        return refine(outcome, answer)

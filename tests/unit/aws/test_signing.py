@@ -1,0 +1,71 @@
+"""What is signed, with which credentials and at which time; the simulator's judge decides."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from extension.aws.credentials import SandboxCredentials
+from extension.aws.signing import Signer
+from extension.process.clock import NS_PER_S
+from simulator.aws.endpoints import AccessKey
+from simulator.aws.endpoints.hosts import Place
+from simulator.aws.endpoints.keys import Keyring
+from simulator.aws.endpoints.request import Received
+from simulator.aws.endpoints.signature import verify
+from tests.doubles import ManualClock
+
+URL = "https://xray.eu-central-1.amazonaws.com/v1/traces"
+HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+KEY = AccessKey()
+
+
+def signed(signer: Signer, body: bytes = b"spans") -> Received:
+    """Return a request as it arrives."""
+    headers = signer.sign("POST", URL, HEADERS, body, service="xray", region="eu-central-1")
+    return Received(
+        method="POST",
+        host="xray.eu-central-1.amazonaws.com",
+        path="/v1/traces",
+        query="",
+        headers=(("Host", "xray.eu-central-1.amazonaws.com"), *headers.items()),
+        body=body,
+    )
+
+
+def is_taken(request: Received, *, at_ns: int) -> bool:
+    """Have AWS check the signature; raises its error."""
+    now = datetime.fromtimestamp(at_ns / NS_PER_S, UTC)
+    place = Place(service="xray", region="eu-central-1")
+    return verify(request, place=place, keys=Keyring(KEY), now=now) == KEY
+
+
+def test_a_signature_is_what_botocore_computes() -> None:
+    """The body, the headers and the session token are those of the signature."""
+    clock = ManualClock()
+    signer = Signer(SandboxCredentials(KEY.environment), clock=clock)
+    assert is_taken(signed(signer), at_ns=clock.wall_ns)
+
+
+def test_it_is_made_at_the_time_of_aws() -> None:
+    """A clock that is wrong by an hour is corrected, and its correction ends with it."""
+    clock = ManualClock()
+    signer = Signer(SandboxCredentials(KEY.environment), clock=clock)
+    aws_ns = clock.wall_ns + 3600 * NS_PER_S
+    signer.set_time(aws_ns / NS_PER_S)
+    assert is_taken(signed(signer), at_ns=aws_ns)
+    clock.advance(3600)
+    signer.set_time(clock.wall_ns / NS_PER_S)
+    assert is_taken(signed(signer), at_ns=clock.wall_ns)
+
+
+def test_an_answer_that_was_under_way_is_no_skew() -> None:
+    """A difference of seconds is not taken for a wrong clock."""
+    clock = ManualClock()
+    signer = Signer(SandboxCredentials(KEY.environment), clock=clock)
+    signer.set_time(clock.wall_ns / NS_PER_S - 30)
+    assert signed(signer).header("x-amz-date") == "20260101T120000Z"
+
+
+def test_there_are_no_other_credentials_than_those_in_the_environment() -> None:
+    """Refused ones are not tried a second time."""
+    assert not Signer(SandboxCredentials(KEY.environment)).renew_since(0)
