@@ -197,21 +197,22 @@ class Post:
             compressed = await asyncio.to_thread(compress, body)
         else:
             compressed = compress(body)
-        send = partial(self._post, target, compressed)
-        if self._aws is None or target.aws is None:
-            return _judged(target, await try_twice(partial(send, headers)), read)
-        answer = await self._aws.send(target, compressed, headers, send=send)
-        return self._aws.refine(_judged(target, answer, read), answer)
-
-    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
-            return await self._post_once(target, body, headers)
+            answer = await self._ask(target, compressed, headers)
         except aiohttp.ClientConnectorCertificateError:
             if target.tls is None or not trust_bundle(target.tls):
                 raise
-            return await self._post_once(target, body, headers)
+            answer = await self._ask(target, compressed, headers)
+        outcome = _judged(target, answer, read)
+        return self._aws.refine(outcome, answer) if self._aws and target.aws else outcome
 
-    async def _post_once(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _ask(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a request, once more if the connection was dead; AWS gets it signed."""
+        if self._aws is None or target.aws is None:
+            return await try_twice(partial(self._post, target, body, headers))
+        return await self._aws.send(target, body, headers, send=partial(self._post, target, body))
+
+    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
         async with self._session.post(
             target.url,
             data=body,
