@@ -8,22 +8,29 @@ from contextlib import asynccontextmanager
 from extension.aws.credentials import SandboxCredentials
 from extension.aws.signing import Signer
 from extension.process.clock import Clock, SystemClock
+from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.settings.aws_hosts import SERVICES, SignedFor
 from extension.telemetry.export.aws_requests import AwsRequests
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.export.log_stream import LogStream
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import SIGNALS, Target
 from extension.telemetry.otlp.exporter import OtlpExporter
 from simulator.aws.endpoints import AwsEndpoints
+from tests.doubles import LogLines, SequentialIds
+
+GROUP = "/lambda-dispatch/f"
 
 
 class SignedExports:
     """Sends encoded requests to AWS."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, stream: LogStream, lines: LogLines) -> None:
         self._exporter = OtlpExporter(post)
+        self.stream = stream
+        self.lines = lines
 
     async def send(self, signal: Signal, *bodies: bytes, budget_s: float = 30.0) -> Outcome:
         """Export once."""
@@ -60,8 +67,11 @@ async def signed_exports(
     """Export with the credentials in `environ`, by default those that AWS knows."""
     credentials = SandboxCredentials(aws.key.environment if environ is None else environ)
     signer = Signer(credentials, clock=clock)
-    post = Post(targets(aws, headers or {}, compression), aws=AwsRequests(signer))
+    lines = LogLines()
+    stream = LogStream(GROUP, ids=SequentialIds(), log=Log(clock=SystemClock(), sink=lines))
+    requests = AwsRequests(signer, stream=stream)
+    post = Post(targets(aws, headers or {}, compression), aws=requests)
     try:
-        yield SignedExports(post)
+        yield SignedExports(post, stream, lines)
     finally:
         await post.close()

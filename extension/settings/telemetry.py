@@ -12,6 +12,7 @@ from extension.settings.variable import (
     credential,
     encryption,
     http_url,
+    log_group,
     pattern,
     s3_uri,
     sigv4,
@@ -69,6 +70,12 @@ class TelemetryConfig(Frozen):
         default="",
         meaning="what exports are signed for, where the host is none of AWS's own; off: nothing is "
         "signed; unset: exports to AWS's own hosts are",
+    )
+    log_group: str = variable(
+        "DISPATCH_LOG_GROUP",
+        log_group(),
+        default="",
+        meaning="log group of exports to CloudWatch Logs; unset: `/lambda-dispatch/FUNCTION`",
     )
     format: str = variable(
         "DISPATCH_FORMAT",

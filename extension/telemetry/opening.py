@@ -69,7 +69,8 @@ async def open_telemetry(
         SettingError: a URL or a certificate that is set cannot be used.
     """
     config, health = settings.telemetry, Health()
-    post = Post({}, aws=_open_aws(config, open_signer))
+    aws = _open_aws(config, open_signer, identity=identity, ids=ids, log=log)
+    post = Post({}, aws=aws)
 
     def use(settings: EndpointSettings) -> None:
         post.use(build_targets(settings.telemetry, settings.otlp, environ=environ, log=log))
@@ -98,6 +99,8 @@ async def open_telemetry(
         joins_sdk=joins_sdk(config),
         logs_from=config.logs_from if config.otlp_port and "logs" in config.posted else "both",
     )
+    if aws:
+        pipeline.on_instance = aws.stream.use
     reader = DeliveryReader(
         pipeline, buffer=buffer, health=health, clock=clock, concurrent=concurrent
     )
@@ -134,12 +137,24 @@ async def open_telemetry(
     return telemetry
 
 
-def _open_aws(config: TelemetryConfig, open_signer: OpenSigner | None) -> AwsRequests | None:
+def _open_aws(
+    config: TelemetryConfig,
+    open_signer: OpenSigner | None,
+    *,
+    identity: ResourceIdentity,
+    ids: Ids,
+    log: Log,
+) -> AwsRequests | None:
     if not any(map(config.aws_service_of, config.posted)):
         return None
     from extension.telemetry.export.aws_requests import AwsRequests  # noqa: PLC0415  # only with AWS
+    from extension.telemetry.export.log_stream import LogStream  # noqa: PLC0415  # only with AWS
 
-    return AwsRequests(open_signer() if open_signer and config.is_any_signed else None)
+    group = config.log_group or f"/lambda-dispatch/{identity.function_name or 'function'}"
+    return AwsRequests(
+        open_signer() if open_signer and config.is_any_signed else None,
+        stream=LogStream(group, ids=ids, log=log),
+    )
 
 
 def connect_receiver(

@@ -38,7 +38,8 @@ from extension.telemetry.reading.redact import Redact, redact_event, redact_reco
 class Pipeline:
     """What the reader, the cache and the life cycle see of the way from an event to the buffer.
 
-    `on_end` is called with each runtimeDone, `on_init_end` when the runtime is ready.
+    `on_end` is called with each runtimeDone, `on_init_end` when the runtime is ready,
+    `on_instance` with the sandbox's name when it is told.
     `joins_sdk`: spans that the function's own SDK sends join those of their invocations.
     `logs_from`: "lines" or "sdk" leaves the log records of the other out.
     """
@@ -68,6 +69,7 @@ class Pipeline:
         self._logs_from = logs_from
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
         self.on_init_end: Callable[[], None] = do_nothing
+        self.on_instance: Callable[[str], None] = do_nothing
         self.lost: Instant | None = None
         """When something that the platform sent was lost last."""
 
@@ -180,6 +182,7 @@ class Pipeline:
                 self.lost = self._clock.now()
             case InitStart() | RestoreStart() if event.instance_id:
                 self._encoder.learn_instance(event.instance_id)
+                self.on_instance(event.instance_id)
             case InitRuntimeDone():
                 self.on_init_end()
             case RuntimeDone():

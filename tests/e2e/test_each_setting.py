@@ -52,6 +52,11 @@ def signed_for(scene: Scene) -> set[str]:
     return {"/".join(each.split("/")[2:4]) for each in headers}
 
 
+def groups(scene: Scene) -> set[str]:
+    """The log groups that records were sent to."""
+    return {each.headers["x-aws-log-group"] for each in scene.requests if each.path == "/v1/logs"}
+
+
 def letters(scene: Scene) -> list[IntakeRequest]:
     """What was sent to be stored, where the endpoint stands for the bucket, too."""
     return [each for each in scene.requests if each.path.startswith("/letters/lost/year")]
@@ -131,6 +136,7 @@ class Case(NamedTuple):
 
 
 LOGS = {"DISPATCH_SIGNALS": "logs"}
+TO_LOGS = {**LOGS, "DISPATCH_SIGV4": "logs/eu-west-1"}
 ENCRYPTION = "x-amz-server-side-encryption"
 LETTERS = {"DISPATCH_DEAD_LETTERS": "s3://letters/lost"}
 TO_INTAKE = {"AWS_ENDPOINT_URL_S3": "{intake}"}
@@ -143,6 +149,7 @@ CASES = [
     Case("DISPATCH_TELEMETRY", "false", paths, set(), {"/v1/traces"}),
     Case("DISPATCH_POST_URI", "{intake}/x", paths, {"/x/v1/traces"}, set(), NO_URI),
     Case("DISPATCH_SIGV4", "osis/eu-west-1", signed_for, {"eu-west-1/osis"}, {""}),
+    Case("DISPATCH_LOG_GROUP", "/mine", groups, {"/mine"}, {"/lambda-dispatch/function"}, TO_LOGS),
     Case("DISPATCH_TRACES_URI", "{intake}/t?x=1", paths, {"/t?x=1"}, set(), NO_URI),
     Case("DISPATCH_LOGS_URI", "{intake}/l", paths, {"/l"}, {"/v1/logs"}, LOGS),
     Case("DISPATCH_METRICS_URI", "{intake}/m", paths, {"/m"}, {"/v1/metrics"}, METRICS),
@@ -289,6 +296,7 @@ def test_every_row_has_a_case() -> None:
 
 
 BAD = {
+    "DISPATCH_LOG_GROUP": "aws/spans",
     "DISPATCH_POST_URI": "collector:4318",
     "DISPATCH_SIGNALS": "traces,profiles",
     "DISPATCH_EVENTS": "everything",

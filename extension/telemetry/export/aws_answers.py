@@ -80,14 +80,14 @@ def refine(outcome: Outcome, answer: Answer) -> Outcome:
         # What follows of the message is our own request, with the session token in it.
         said = outcome.said.partition("The Canonical String")[0].rstrip()
         return replace(outcome, kind="unauthenticated", cause=cause, said=said)
-    advice = _advice(name, _message(answer))
-    if advice:
+    if advice := advice_of(answer):
         return replace(outcome, kind="kept", cause=f"{cause}: {advice}")
     return replace(outcome, cause=cause)
 
 
-def _advice(name: str, message: str) -> str:
+def advice_of(answer: Answer) -> str:
     """Return what a person can do about an error, empty if there is nothing to do."""
+    name, message = error_of(answer), _message(answer)
     if SEARCH_OFF in message:
         return f"Transaction Search is off: {SWITCH_ON}"
     if name.startswith("AccessDenied"):

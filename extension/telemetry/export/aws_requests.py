@@ -7,13 +7,23 @@ may change are left out of the signature.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from yarl import URL
 
+from extension.process.frozen import replace
+from extension.settings.aws_hosts import SERVICES
 from extension.telemetry.export.answers import Answer
-from extension.telemetry.export.aws_answers import Remedy, refine, remedy_of, time_of
+from extension.telemetry.export.aws_answers import (
+    Remedy,
+    error_of,
+    refine,
+    remedy_of,
+    time_of,
+)
+from extension.telemetry.export.log_stream import STREAM, TARGET_PREFIX, LogStream
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import NotSignedError, try_twice
 from extension.telemetry.export.target import Target
@@ -21,8 +31,10 @@ from extension.telemetry.export.target import Target
 SIGNED = ("content-type", "content-encoding", "host", "x-amz-", "x-aws-")
 """How the names begin of the headers that are signed."""
 
-Send = Callable[[Mapping[str, str]], Awaitable[Answer]]
-"""`await send(headers)` sends one request once."""
+Send = Callable[[Target, bytes, Mapping[str, str]], Awaitable[Answer]]
+"""`await send(target, body, headers)` sends one request once."""
+
+JSON = "application/x-amz-json-1.1"
 
 
 class Signer(Protocol):
@@ -52,15 +64,43 @@ class Signer(Protocol):
 
 
 class AwsRequests:
-    """Sends to AWS, signed by `signer` where the target says so."""
+    """Sends to AWS, signed by `signer` where the target says so; logs go to `stream`."""
 
-    def __init__(self, signer: Signer | None) -> None:
+    def __init__(self, signer: Signer | None, *, stream: LogStream) -> None:
         self._signer = signer
+        self.stream = stream
 
     async def send(
         self, target: Target, body: bytes, headers: Mapping[str, str], *, send: Send
     ) -> Answer:
-        """Return the answer to a request, or to its repetition if that was worth a try."""
+        """Return the answer to an export, or to its repetition if that was worth a try."""
+        if target.aws is None or target.aws.service != SERVICES["logs"]:
+            return await self._send(target, body, headers, send)
+        existed = self.stream.is_created
+        answer = await self._send_logs(target, body, headers, send)
+        if existed and error_of(answer).startswith("ResourceNotFound"):  # deleted meanwhile
+            self.stream.is_created = False
+            answer = await self._send_logs(target, body, headers, send)
+        return answer
+
+    async def _send_logs(
+        self, target: Target, body: bytes, headers: Mapping[str, str], send: Send
+    ) -> Answer:
+        named = self.stream.headers(headers)
+
+        async def ask(operation: str, arguments: Mapping[str, str]) -> Answer:
+            root = replace(target, url=str(URL(target.url).origin() / ""))
+            own = {"Content-Type": JSON, "X-Amz-Target": f"{TARGET_PREFIX}{operation}"}
+            body = json.dumps(arguments).encode()
+            return await self._send(root, body, {**target.headers, **own}, send)
+
+        if target.is_signed and STREAM not in headers:
+            await self.stream.create(named, ask)
+        return await self._send(target, body, named, send)
+
+    async def _send(
+        self, target: Target, body: bytes, headers: Mapping[str, str], send: Send
+    ) -> Answer:
         left: set[Remedy] = {"credentials", "clock"}
         while True:
             renewals = self._signer.renewals if self._signer else 0
@@ -74,7 +114,7 @@ class AwsRequests:
         self, target: Target, body: bytes, headers: Mapping[str, str], send: Send
     ) -> Answer:
         async def attempt() -> Answer:
-            return await send(await self._signed(target, body, headers))
+            return await send(target, body, await self._signed(target, body, headers))
 
         return await try_twice(attempt)
 

@@ -210,7 +210,7 @@ class Post:
         """Send a request, once more if the connection was dead; AWS gets it signed."""
         if self._aws is None or target.aws is None:
             return await try_twice(partial(self._post, target, body, headers))
-        return await self._aws.send(target, body, headers, send=partial(self._post, target, body))
+        return await self._aws.send(target, body, headers, send=self._post)
 
     async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
         async with self._session.post(
