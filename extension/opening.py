@@ -343,6 +343,7 @@ def telemetry_modules(config: TelemetryConfig) -> list[str]:
     has_letters = bool(config.dead_letters and config.format == "otlp")
     if any(map(config.aws_service_of, config.posted)):
         modules += ["extension.telemetry.export.aws_requests"]
+        modules += ["extension.telemetry.otlp.fitting"] if config.format == "otlp" else []
     if has_letters or config.is_any_signed:
         modules += ["extension.aws.signing"]
     if has_letters:

@@ -12,7 +12,7 @@ from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
-from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.buffer import Buffer, OnDropped, count_drops
 from extension.telemetry.export.credentials import (
     EndpointCredentials,
     EndpointSettings,
@@ -21,7 +21,7 @@ from extension.telemetry.export.credentials import (
 from extension.telemetry.export.delivery import Delivery, Exporter
 from extension.telemetry.export.flush import FlushPolicy
 from extension.telemetry.export.post import Post
-from extension.telemetry.export.target import build_targets, is_loopback
+from extension.telemetry.export.target import SIGNALS, build_targets, is_loopback
 from extension.telemetry.export.tls import SettingError
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
@@ -36,11 +36,14 @@ if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.redaction.redactor import Redactor
     from extension.telemetry.export.aws_requests import AwsRequests, Signer
     from extension.telemetry.export.dead_letters import DeadLetters
+    from extension.telemetry.otlp.fitting import Fitting
     from extension.telemetry.receiver.receiver import Receiver
 
 SPANS_IN_BUFFER = 4
 """Spans full of lines that the buffer holds, at least."""
 
+XRAY_PART_BYTES = 60_000
+"""Characters of lines in one span for X-Ray, which takes 200 KB: most have one byte, some three."""
 
 OpenLetters = Callable[[Post, Health], "DeadLetters | None"]
 """Opens the store for what would be dropped, None if it cannot; it shares the connection."""
@@ -81,10 +84,12 @@ async def open_telemetry(
     )
     assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
     letters = open_letters(post, health) if open_letters else None
+    on_dropped = letters.on_dropped if letters else count_drops(health.dropped)
     buffer = Buffer(
         max_bytes=config.buffer_max_bytes,
         dropped=health.dropped,
-        on_dropped=letters.on_dropped if letters else None,
+        on_dropped=on_dropped,
+        fitting=_open_fitting(config, health=health, on_dropped=on_dropped, clock=clock),
     )
     # Without platform events it is unknown when an invocation is over.
     policy = FlushPolicy(config.flush if "platform" in config.events else "periodic")  # type: ignore[arg-type]
@@ -157,6 +162,21 @@ def _open_aws(
     )
 
 
+def _open_fitting(
+    config: TelemetryConfig, *, health: Health, on_dropped: OnDropped, clock: Clock
+) -> Fitting | None:
+    signals = [
+        SIGNALS[each]
+        for each in config.posted
+        if config.format == "otlp" and (aws := config.aws_service_of(each)) and aws.is_cloudwatch
+    ]
+    if not signals:
+        return None
+    from extension.telemetry.otlp.fitting import Fitting  # noqa: PLC0415  # only with AWS
+
+    return Fitting(signals, health=health, on_dropped=on_dropped, clock=clock)
+
+
 def connect_receiver(
     receiver: Receiver, telemetry: Telemetry, *, config: TelemetryConfig, redactor: Redactor
 ) -> None:
@@ -200,9 +220,11 @@ def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> A
 
 def part_size(config: TelemetryConfig) -> PartSize:
     """Return what one span may carry; several must fit into the buffer, however small it is."""
+    aws = config.aws_service_of("traces")
+    most = XRAY_PART_BYTES if aws and aws.is_cloudwatch else FULL_SIZE.bytes
     return PartSize(
         lines=config.span_event_limit,
-        bytes=min(FULL_SIZE.bytes, config.buffer_max_bytes // SPANS_IN_BUFFER),
+        bytes=min(most, config.buffer_max_bytes // SPANS_IN_BUFFER),
     )
 
 

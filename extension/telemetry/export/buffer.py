@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from extension.process.frozen import Frozen
 
@@ -34,6 +34,27 @@ class PendingItem(Frozen):
     signal: Signal
     body: bytes
     count: int = 1
+    weight: int = 0
+    """What it counts for the bounds that some back ends have."""
+    times_ns: tuple[int, ...] = ()
+    """The earliest and the latest time in it, where that matters."""
+
+
+class Load(Protocol):
+    """What a request holds so far, for a back end with bounds of its own."""
+
+    def takes(self, item: PendingItem) -> bool:
+        """Add an item; return False, and leave it out, if it would be too much."""
+
+
+class Fitting(Protocol):
+    """Makes items fit what their back ends take."""
+
+    def fit(self, item: PendingItem) -> Iterable[PendingItem]:
+        """Return what an item becomes."""
+
+    def load(self, signal: Signal) -> Load | None:
+        """Return an empty request's load, None where the back end has no bounds of its own."""
 
 
 class Entry(NamedTuple):
@@ -58,12 +79,18 @@ def count_drops(dropped: Counter[str]) -> OnDropped:
 
 class Buffer:
     """First in, first out, within each signal; what it drops is counted in `dropped` by reason,
-    unless `on_dropped` takes it."""
+    unless `on_dropped` takes it. With a `fitting`, items fit when they come in."""
 
     def __init__(
-        self, *, max_bytes: int, dropped: Counter[str], on_dropped: OnDropped | None = None
+        self,
+        *,
+        max_bytes: int,
+        dropped: Counter[str],
+        on_dropped: OnDropped | None = None,
+        fitting: Fitting | None = None,
     ) -> None:
         self._max_bytes = max_bytes
+        self._fitting = fitting
         self._on_dropped = on_dropped or count_drops(dropped)
         self._waiting: dict[Signal, dict[int, Entry]] = {}
         self.next_number = 0
@@ -85,6 +112,10 @@ class Buffer:
 
     def add(self, item: PendingItem) -> None:
         """Keep one request; make room by dropping the oldest."""
+        for each in self._fitting.fit(item) if self._fitting else (item,):
+            self._add(each)
+
+    def _add(self, item: PendingItem) -> None:
         if _size(item) > self._max_bytes:
             self._on_dropped([item], "too_large")
             return
@@ -108,9 +139,12 @@ class Buffer:
         """
         chosen: list[Entry] = []
         room = max_bytes
+        load = self._fitting.load(signal) if self._fitting else None
         for entry in self._waiting.get(signal, {}).values():
             room -= len(entry.item.body) + 1  # the comma of the JSON format
             if (before is not None and entry.number >= before) or (chosen and room < 0):
+                break
+            if load and not load.takes(entry.item) and chosen:
                 break
             chosen.append(entry)
         return chosen

@@ -143,9 +143,9 @@ class Delivery:
             return
         try:
             for signal in self._buffer.signals:
-                rest = self._buffer.batch(signal, max_bytes=self._buffer.size)
-                self._buffer.forget(rest)
-                self._letters.on_dropped([entry.item for entry in rest], "unsent")
+                while rest := self._buffer.batch(signal, max_bytes=self._buffer.size):
+                    self._buffer.forget(rest)
+                    self._letters.on_dropped([entry.item for entry in rest], "unsent")
             await self._letters.store(budget, whatever_the_circuit=True)
         finally:
             self._letters.close()

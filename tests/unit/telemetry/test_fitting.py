@@ -1,0 +1,446 @@
+"""What is too much for AWS's endpoints, one byte below each limit and above it.
+
+The simulator's endpoints judge what comes out: they refuse what is beyond a limit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import (
+    AnyValue,
+    ArrayValue,
+    InstrumentationScope,
+    KeyValue,
+    KeyValueList,
+)
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from extension.telemetry.export.buffer import Buffer, PendingItem, Signal, count_drops
+from extension.telemetry.health import Health
+from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.fitting import (
+    MAX_AGE_NS,
+    MAX_AHEAD_NS,
+    MAX_EVENT_BYTES,
+    MAX_LABELS,
+    MAX_LABELS_BYTES,
+    MAX_POINT_AHEAD_NS,
+    MAX_RESOURCE_AND_SCOPE_BYTES,
+    MAX_SPAN_BYTES,
+    Fitting,
+)
+from extension.telemetry.otlp.stored_event import EVENT_BYTES, event_bytes, text_bound
+from simulator.aws.endpoints import AwsEndpoints
+from simulator.aws.endpoints.limits import EVENT_OVERHEAD_BYTES
+from simulator.aws.endpoints.stored_event import stored_event
+from tests.doubles import ManualClock
+from tests.signed_exports import signed_exports
+from tests.simulator.aws.messages import (
+    DAY_NS,
+    padded_to,
+    point,
+    points,
+    record,
+    records,
+    span,
+    spans,
+)
+from tests.simulator.aws.signed import NOW_NS
+
+PLENTY = 1 << 30
+
+
+class Scales:
+    """A buffer in front of AWS: what is put into it, and what AWS makes of that."""
+
+    def __init__(self, aws: AwsEndpoints) -> None:
+        self.aws = aws
+        self.health = Health()
+        self.stored: list[PendingItem] = []
+        self._count = count_drops(self.health.dropped)
+        self._buffer = Buffer(
+            max_bytes=PLENTY,
+            dropped=self.health.dropped,
+            fitting=Fitting(
+                ("traces", "logs", "metrics"),
+                health=self.health,
+                on_dropped=self._drop,
+                clock=ManualClock(wall_ns=NOW_NS),
+            ),
+        )
+
+    async def send(self, signal: Signal, *messages: Any) -> list[bytes]:
+        """Put requests in and send what comes out; return the bodies, each of which AWS took."""
+        for each in messages:
+            body = each if isinstance(each, bytes) else each.SerializeToString()
+            self._buffer.add(PendingItem(signal=signal, body=body, count=0))
+        bodies = []
+        async with signed_exports(self.aws, clock=ManualClock(wall_ns=NOW_NS)) as exports:
+            exports.stream.use("sandbox")
+            while batch := self._buffer.batch(signal, max_bytes=PLENTY):
+                self._buffer.forget(batch)
+                bodies.append(b"".join(entry.item.body for entry in batch))
+                outcome = await exports.send(signal, bodies[-1])
+                assert (outcome.kind, outcome.said) == ("accepted", ""), outcome
+        return bodies
+
+    def _drop(self, items: Sequence[PendingItem], reason: str) -> None:
+        self.stored += items
+        self._count(items, reason)
+
+
+@pytest.fixture
+async def aws() -> AsyncIterator[AwsEndpoints]:
+    """AWS in a Region without larger limits, whose clock stands still."""
+    async with AwsEndpoints(region="eu-north-1", now_ns=lambda: NOW_NS) as aws:
+        yield aws
+
+
+@pytest.fixture
+def scales(aws: AwsEndpoints) -> Scales:
+    """What fits requests for it."""
+    return Scales(aws)
+
+
+def marks(message: Any) -> list[int]:
+    """Return how large everything was that says that it was cut."""
+    found: list[int] = []
+
+    def look(at: Any) -> None:
+        for field, value in at.ListFields():
+            if field.name == "attributes":
+                found.extend(each.value.int_value for each in value if each.key == names.CUT_FROM)
+            if field.message_type is not None:
+                for each in [value] if hasattr(value, "ListFields") else value:
+                    look(each)
+
+    look(message)
+    return found
+
+
+def taken(aws: AwsEndpoints) -> list[Any]:
+    """Return the messages that AWS has accepted."""
+    return [each.message for each in aws.accepted]
+
+
+def event_size(message: Any) -> int:
+    """Return the size of the only record of a request as an event."""
+    [group] = message.resource_logs
+    [scoped] = group.scope_logs
+    [only] = scoped.log_records
+    return event_bytes(only, scope=scoped.scope, resource=group.resource)
+
+
+def label_size(message: Any) -> int:
+    """Return the bytes of the labels of the only point of a request."""
+    [group] = message.resource_metrics
+    pairs = [
+        *group.resource.attributes,
+        *group.scope_metrics[0].metrics[0].sum.data_points[0].attributes,
+    ]
+    return sum(len(each.key) + len(each.value.string_value) for each in pairs)
+
+
+def span_of(padding: int) -> Any:
+    """Return a span."""
+    return spans(span(padding=padding))
+
+
+def span_size(message: Any) -> int:
+    """Return the size of the only span."""
+    return int(message.resource_spans[0].scope_spans[0].spans[0].ByteSize())
+
+
+def record_of(padding: int) -> Any:
+    """Return a record."""
+    return records(record("x" * padding))
+
+
+def spans_below(padding: int) -> Any:
+    """Return a span below a resource."""
+    return spans(span(), resource={"a": "x" * padding}, scope="scope")
+
+
+def records_below(padding: int) -> Any:
+    """Return a record below a resource."""
+    return records(record(), resource={"a": "x" * padding})
+
+
+def pair_size(message: Any) -> int:
+    """Return the size of a resource with its scope."""
+    [group] = message.ListFields()[0][1]
+    scoped = group.ListFields()[1][1][0]
+    return int(group.resource.ByteSize() + scoped.scope.ByteSize())
+
+
+def point_of(padding: int) -> Any:
+    """Return a point with a label."""
+    return points([point({"a": "x" * padding})], resource={"service": "shop"})
+
+
+def point_below(padding: int) -> Any:
+    """Return a point with many labels below a resource."""
+    labels = {f"label{number}": "x" * 300 for number in range(90)}
+    return points([point(labels)], resource={"a": "x" * padding})
+
+
+CASES: list[tuple[Signal, Callable[[int], Any], Callable[[Any], int], int]] = [
+    ("traces", span_of, span_size, MAX_SPAN_BYTES),
+    ("logs", record_of, event_size, MAX_EVENT_BYTES),
+    ("traces", spans_below, pair_size, MAX_RESOURCE_AND_SCOPE_BYTES),
+    ("logs", records_below, pair_size, MAX_RESOURCE_AND_SCOPE_BYTES),
+    ("metrics", point_of, label_size, MAX_LABELS_BYTES),
+    ("metrics", point_below, label_size, MAX_LABELS_BYTES),
+]
+
+
+@pytest.mark.parametrize(("signal", "build", "size", "limit"), CASES)
+async def test_one_item(
+    scales: Scales,
+    signal: Signal,
+    build: Callable[[int], Any],
+    size: Callable[[Any], int],
+    limit: int,
+) -> None:
+    """At its limit it stays as it is; a byte more, and it is cut, says so and is counted."""
+    padding = padded_to(limit, build, of=size)
+    fits = build(padding)
+    assert await scales.send(signal, fits) == [fits.SerializeToString()]
+    assert scales.health.cut == Counter()
+
+    larger = build(padding + 1)
+    await scales.send(signal, larger)
+    _, cut = taken(scales.aws)
+    assert size(cut) <= limit
+    assert len(marks(cut)) == 1
+    assert scales.health.cut == {"oversize": 1}
+    assert scales.health.dropped == Counter()
+
+
+async def test_what_travels_with_it_stays_as_it_is(scales: Scales) -> None:
+    """Only the item that is too large changes; its text keeps both of its ends."""
+    large = span(name="large")
+    large.attributes.add(key="text").value.string_value = "begin" + "x" * 300_000 + "end"
+    await scales.send("traces", spans(span(name="first"), large, span(name="last")))
+    first, cut, last = scales.aws.spans
+    assert (first.name, cut.name, last.name) == ("first", "large", "last")
+    text = str(cut.attributes["text"])
+    assert text.startswith("begin")
+    assert text.endswith("end")
+    assert "characters cut" in text
+    assert len(text) > MAX_SPAN_BYTES * 0.7
+    assert int(str(cut.attributes[names.CUT_FROM])) > 300_000
+
+
+async def test_a_span_of_many_small_parts_loses_the_last(scales: Scales) -> None:
+    """Where no text is long, events go first, and OpenTelemetry's own counters tell."""
+    many = span()
+    for number in range(20_000):
+        many.events.add(name=f"e{number}", time_unix_nano=NOW_NS)
+    many.attributes.add(key="kept").value.bool_value = True
+    await scales.send("traces", spans(many))
+    [message] = taken(scales.aws)
+    [cut] = message.resource_spans[0].scope_spans[0].spans
+    assert cut.events[0].name == "e0"
+    assert len(cut.events) + cut.dropped_events_count == 20_000
+    assert cut.attributes[0].key == "kept"
+
+
+async def test_a_record_of_many_small_parts(scales: Scales) -> None:
+    """A body without a long text is left out before the record is lost."""
+    numbers = [AnyValue(int_value=-(2**63))] * 50_000
+    many = record()
+    many.body.array_value.CopyFrom(ArrayValue(values=numbers))
+    await scales.send("logs", records(many, record("beside")))
+    assert [str(each.body) for each in scales.aws.logs][1] == "beside"
+
+
+async def test_labels(scales: Scales) -> None:
+    """150 labels stay; of 151 the resource loses some: all points have these."""
+
+    def build(shared: int, own: int) -> Any:
+        return points(
+            [point({f"own{number}": "1" for number in range(own)})],
+            resource={f"shared{number}": "1" for number in range(shared)},
+        )
+
+    fits = build(MAX_LABELS - 2 - 10, 10)
+    assert await scales.send("metrics", fits) == [fits.SerializeToString()]
+    await scales.send("metrics", build(MAX_LABELS - 2 - 9, 10))
+    await scales.send("metrics", build(200, 200))
+    _, cut, both = taken(scales.aws)
+    own = [
+        len(each.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0].attributes)
+        for each in (cut, both)
+    ]
+    assert own == [10, (MAX_LABELS - 2) // 2]
+    assert [len(marks(each)) for each in (cut, both)] == [1, 2]
+
+
+def many(signal: Signal, number: int) -> Any:
+    """Return a request of so many items."""
+    match signal:
+        case "traces":
+            return spans(*[span()] * number)
+        case "logs":
+            return records(*[record("")] * number)
+    return points([point()] * number)
+
+
+@pytest.mark.parametrize(
+    ("signal", "most"), [("traces", 10_000), ("logs", 2_000), ("metrics", 1000)]
+)
+async def test_items_of_a_request(scales: Scales, signal: Signal, most: int) -> None:
+    """As many as AWS takes are one request, together or alone; one more begins another."""
+    assert len(await scales.send(signal, many(signal, most))) == 1
+    assert len(await scales.send(signal, many(signal, most), many(signal, 1))) <= 2
+    if signal != "logs":
+        assert len(await scales.send(signal, many(signal, most + 1))) == 2
+    assert scales.health.cut == scales.health.dropped == Counter()
+
+
+async def test_bytes_of_a_request_of_logs(scales: Scales) -> None:
+    """Each event counts its resource: records that are small on the wire are many requests."""
+    resource = {"large": "x" * 10_000}
+    bodies = await scales.send("logs", records(*[record()] * 1000, resource=resource))
+    assert len(bodies) >= 11
+    assert len(scales.aws.logs) == 1000
+
+
+async def test_bytes_of_a_request_of_points(scales: Scales) -> None:
+    """Points with long labels are split by their bytes, whatever their number."""
+    large = [point({"a": "x" * 30_000, "b": str(number)}) for number in range(100)]
+    await scales.send("metrics", points(large, description="y" * 2_000_000))
+    assert sum(each.point_count for each in scales.aws.accepted) == 100
+
+
+async def test_the_description_of_a_metric(scales: Scales) -> None:
+    """It is cut where it alone would be too much for a request."""
+    await scales.send("metrics", points([point()], description="y" * 2_000_000))
+    [message] = taken(scales.aws)
+    assert len(message.resource_metrics[0].scope_metrics[0].metrics[0].description) == 4096
+
+
+async def test_bytes_of_a_request_of_spans(scales: Scales) -> None:
+    """Spans beyond five megabytes go into further requests."""
+    bodies = await scales.send("traces", *[span_of(190_000)] * 30)
+    assert len(bodies) == 2
+    assert all(len(body) <= 5_000_000 for body in bodies)
+
+
+TIMES: list[tuple[Signal, Callable[..., Any], int]] = [
+    ("traces", lambda at_ns: spans(span(at_ns=at_ns)), MAX_AHEAD_NS),
+    ("logs", lambda at_ns: records(record(at_ns=at_ns)), MAX_AHEAD_NS),
+    ("metrics", lambda at_ns: points([point(at_ns=at_ns)]), MAX_POINT_AHEAD_NS),
+]
+
+
+@pytest.mark.parametrize(("signal", "build", "ahead_ns"), TIMES)
+async def test_age(
+    scales: Scales, signal: Signal, build: Callable[..., Any], ahead_ns: int
+) -> None:
+    """What is too old or too far ahead is dropped alone, counted, and left for the dead letters."""
+    for at_ns in (NOW_NS - MAX_AGE_NS, NOW_NS + ahead_ns):
+        assert len(await scales.send(signal, build(at_ns))) == 1
+    assert scales.health.dropped == Counter()
+    for at_ns in (NOW_NS - MAX_AGE_NS - 1, NOW_NS + ahead_ns + 1):
+        assert await scales.send(signal, build(at_ns)) == []
+    assert scales.health.dropped == {"out_of_time": 2}
+    assert [each.count for each in scales.stored] == [1, 1]
+
+
+@pytest.mark.parametrize(("signal", "build"), [each[:2] for each in TIMES[:2]])
+async def test_spread(scales: Scales, signal: Signal, build: Callable[..., Any]) -> None:
+    """Items a day apart are one request; a nanosecond more, and they are two."""
+    early, late = build(NOW_NS - DAY_NS), build(NOW_NS + 1)
+    assert len(await scales.send(signal, early, build(NOW_NS))) == 1
+    assert len(await scales.send(signal, early, late)) == 2
+    together = early.SerializeToString() + late.SerializeToString()
+    assert len(await scales.send(signal, together)) == 2
+
+
+async def test_a_span_of_more_than_a_day(scales: Scales) -> None:
+    """No request could hold it."""
+    longest = span(at_ns=NOW_NS - DAY_NS, end_ns=NOW_NS)
+    longer = span(at_ns=NOW_NS - DAY_NS - 1, end_ns=NOW_NS)
+    await scales.send("traces", spans(longest, longer))
+    assert len(scales.aws.spans) == 1
+    assert scales.health.dropped == {"out_of_time": 1}
+
+
+async def test_a_span_without_ids_is_dropped_alone(scales: Scales) -> None:
+    """X-Ray would refuse all that travels with it."""
+    broken, short = span(name="broken"), span(name="short")
+    broken.trace_id, short.span_id = bytes(16), b"1234"
+    await scales.send("traces", spans(broken, span(name="good"), short))
+    assert [each.name for each in scales.aws.spans] == ["good"]
+    assert scales.health.dropped == {"invalid_ids": 2}
+
+
+async def test_a_record_without_a_time_gets_that_of_its_observation(scales: Scales) -> None:
+    """Some SDKs set only that one, and the time of an event in 1970 would be refused."""
+    observed = record(at_ns=0)
+    observed.observed_time_unix_nano = NOW_NS
+    await scales.send("logs", records(observed))
+    [arrived] = scales.aws.logs
+    assert arrived.time_ns == NOW_NS
+
+
+def test_what_cannot_be_read_stays_as_it_is() -> None:
+    """The endpoint may know better."""
+    fitting = Fitting(("traces",), health=Health(), on_dropped=print, clock=ManualClock())
+    item = PendingItem(signal="traces", body=b"\xff")
+    assert list(fitting.fit(item)) == [item]
+
+
+def test_other_signals_stay_as_they_are() -> None:
+    """Those that go elsewhere have no limits of AWS's."""
+    fitting = Fitting(("logs",), health=Health(), on_dropped=print, clock=ManualClock())
+    item = PendingItem(signal="traces", body=span_of(300_000).SerializeToString())
+    assert list(fitting.fit(item)) == [item]
+    assert fitting.load("traces") is None
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(), st.binary()
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+)
+
+
+def any_value(value: Any) -> AnyValue:
+    """Return a value of OTLP."""
+    match value:
+        case None:
+            return AnyValue()
+        case bool():
+            return AnyValue(bool_value=value)
+        case int():
+            return AnyValue(int_value=value)
+        case float():
+            return AnyValue(double_value=value)
+        case str():
+            return AnyValue(string_value=value)
+        case bytes():
+            return AnyValue(bytes_value=value)
+        case list():
+            return AnyValue(array_value=ArrayValue(values=map(any_value, value)))
+    pairs = [KeyValue(key=key, value=any_value(each)) for key, each in value.items()]
+    return AnyValue(kvlist_value=KeyValueList(values=pairs))
+
+
+@settings(max_examples=30, deadline=None)
+@given(value=VALUES)
+def test_no_event_is_larger_than_it_is_taken_for(value: Any) -> None:
+    """The bound that looks at no field holds for everything that can be in one."""
+    body = any_value(value)
+    event = stored_event(LogRecord(body=body), scope=InstrumentationScope(), resource=Resource())
+    assert len(event) + EVENT_OVERHEAD_BYTES <= text_bound(body.SerializeToString()) + EVENT_BYTES
