@@ -226,8 +226,9 @@ class TelemetryConfig(Frozen):
     temporality: str = variable(
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
         choice("delta", "cumulative", "lowmemory"),
-        default="delta",
-        meaning="of sums and histograms; lowmemory is delta here",
+        default="",
+        meaning="of sums and histograms; lowmemory is delta here; unset: delta, but cumulative for "
+        "CloudWatch",
     )
     service_name: str = variable(
         "OTEL_SERVICE_NAME",
@@ -276,6 +277,11 @@ class TelemetryConfig(Frozen):
         from extension.settings import aws_hosts  # noqa: PLC0415  # only with an endpoint of AWS
 
         return aws_hosts.service_of(self.uri_of(signal), signal, sigv4=self.sigv4)
+
+    def goes_to_cloudwatch(self, signal: str) -> bool:
+        """Tell whether AWS itself takes the OTLP of a signal: X-Ray, Logs or CloudWatch."""
+        service = self.aws_service_of(signal) if self.format == "otlp" else None
+        return service is not None and service.is_cloudwatch
 
     def is_signed(self, signal: str) -> bool:
         """Tell whether the exports of a signal are signed."""

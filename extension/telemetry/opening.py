@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from extension.process.clock import Clock
-from extension.process.ids import Ids
+from extension.process.frozen import replace
+from extension.process.ids import EpochIds, Ids
 from extension.process.log import Log
 from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
@@ -72,6 +73,9 @@ async def open_telemetry(
         SettingError: a URL or a certificate that is set cannot be used.
     """
     config, health = settings.telemetry, Health()
+    if config.goes_to_cloudwatch("traces"):
+        ids = EpochIds(ids, clock)
+        identity = replace(identity, correlated_log_groups=correlated_log_groups(config, identity))
     aws = _open_aws(config, open_signer, identity=identity, ids=ids, log=log)
     post = Post({}, aws=aws)
 
@@ -155,21 +159,28 @@ def _open_aws(
     from extension.telemetry.export.aws_requests import AwsRequests  # noqa: PLC0415  # only with AWS
     from extension.telemetry.export.log_stream import LogStream  # noqa: PLC0415  # only with AWS
 
-    group = config.log_group or f"/lambda-dispatch/{identity.function_name or 'function'}"
     return AwsRequests(
         open_signer() if open_signer and config.is_any_signed else None,
-        stream=LogStream(group, ids=ids, log=log),
+        stream=LogStream(_own_log_group(config, identity), ids=ids, log=log),
     )
+
+
+def _own_log_group(config: TelemetryConfig, identity: ResourceIdentity) -> str:
+    return config.log_group or f"/lambda-dispatch/{identity.function_name or 'function'}"
+
+
+def correlated_log_groups(config: TelemetryConfig, identity: ResourceIdentity) -> str:
+    """Return the log groups with lines of the function's traces: Lambda's, and our own."""
+    groups = [identity.log_group or f"/aws/lambda/{identity.function_name}"]
+    if "logs" in config.posted and config.goes_to_cloudwatch("logs"):
+        groups.append(_own_log_group(config, identity))
+    return "&".join(dict.fromkeys(groups))
 
 
 def _open_fitting(
     config: TelemetryConfig, *, health: Health, on_dropped: OnDropped, clock: Clock
 ) -> Fitting | None:
-    signals = [
-        SIGNALS[each]
-        for each in config.posted
-        if config.format == "otlp" and (aws := config.aws_service_of(each)) and aws.is_cloudwatch
-    ]
+    signals = [SIGNALS[each] for each in config.posted if config.goes_to_cloudwatch(each)]
     if not signals:
         return None
     from extension.telemetry.otlp.fitting import Fitting  # noqa: PLC0415  # only with AWS
@@ -214,18 +225,28 @@ def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> A
         concurrent=concurrent,
         stream_records=("logs" in config.posted and not ids_may_change) or not with_platform,
         with_platform=with_platform,
+        below_segment=config.goes_to_cloudwatch("traces"),
         part=part_size(config),
     )
 
 
 def part_size(config: TelemetryConfig) -> PartSize:
     """Return what one span may carry; several must fit into the buffer, however small it is."""
-    aws = config.aws_service_of("traces")
-    most = XRAY_PART_BYTES if aws and aws.is_cloudwatch else FULL_SIZE.bytes
+    most = XRAY_PART_BYTES if config.goes_to_cloudwatch("traces") else FULL_SIZE.bytes
     return PartSize(
         lines=config.span_event_limit,
         bytes=min(most, config.buffer_max_bytes // SPANS_IN_BUFFER),
     )
+
+
+def temporality_of(config: TelemetryConfig) -> Literal["delta", "cumulative"]:
+    """Return what the user prefers, else what the back end can add up.
+
+    PromQL's `rate`, by which CloudWatch is asked, needs sums that only grow.
+    """
+    if config.temporality:
+        return "cumulative" if config.temporality == "cumulative" else "delta"
+    return "cumulative" if config.goes_to_cloudwatch("metrics") else "delta"
 
 
 def _open_filter(config: TelemetryConfig) -> RecordFilter:
@@ -256,9 +277,8 @@ def _open_format(
     if "metrics" in config.posted:
         from extension.telemetry.otlp.metrics import Meter  # noqa: PLC0415  # heavier still
 
-        temporality = "cumulative" if config.temporality == "cumulative" else "delta"
         meter = Meter(
-            temporality=temporality,  # type: ignore[arg-type]
+            temporality=temporality_of(config),
             now_ns=clock.now().wall_ns,
             trigger=identity.trigger,
         )
@@ -272,6 +292,7 @@ def _open_format(
         health=health,
         repeat_exceptions=config.exception_signal == "logs/dup",
         with_sdk=joins_sdk(config),
+        for_xray=config.goes_to_cloudwatch("traces"),
         span_limits=Limits(
             length=config.span_attribute_length_limit or config.attribute_length_limit,
             count=config.span_attribute_count_limit or config.attribute_count_limit,

@@ -25,6 +25,8 @@ class ResourceIdentity(Frozen):
     service_name: str = ""
     log_group: str = ""
     """Its name; only some platforms hand it to extensions."""
+    correlated_log_groups: str = ""
+    """Where X-Ray looks for the lines of a trace, joined with `&` as AWS's own SDKs write it."""
     trigger: str = "other"
     """What invokes the function, as the conventions call it."""
     resource_attributes: str = ""

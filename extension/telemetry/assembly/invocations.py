@@ -63,7 +63,10 @@ MAX_WAITING_BYTES = 65_536
 
 
 class Assembler:
-    """Takes events, gives what is finished; the ids of a span are drawn once, when it goes out."""
+    """Takes events, gives what is finished; the ids of a span are drawn once, when it goes out.
+
+    `below_segment`: X-Ray gets the spans, which are children of its own segments.
+    """
 
     def __init__(
         self,
@@ -73,9 +76,11 @@ class Assembler:
         concurrent: bool = False,
         stream_records: bool = False,
         with_platform: bool = True,
+        below_segment: bool = False,
         part: PartSize = FULL_SIZE,
     ) -> None:
         self._ids = ids
+        self._below_segment = below_segment
         self._part = part
         self._trace_parent = trace_parent
         self._stream_records = stream_records
@@ -286,6 +291,7 @@ class Assembler:
             invoke_header=in_flight.invoke_header,
             trace_parent=trace_parent,
             ids=self._ids,
+            below_segment=self._below_segment,
         )
 
     def _span(

@@ -46,6 +46,8 @@ def join(ours: TraceContext, sdk: SdkSpan, *, beside: TraceContext) -> TraceCont
 
 def stand_in(ours: TraceContext, orphan: Orphan, *, beside: TraceContext) -> TraceContext:
     """Return our ids in place of those of the orphan's parent, which is never coming."""
+    if orphan.missing_parent_id == ours.parent_span_id:
+        return ours  # it is X-Ray's segment, or the caller: beside ours, and not missing
     if orphan.trace_id == ours.trace_id:
         return replace(ours, span_id=orphan.missing_parent_id)
     return replace(beside, trace_id=orphan.trace_id, span_id=orphan.missing_parent_id)

@@ -37,6 +37,11 @@ TELEMETRY_DISTRO_VERSION = "telemetry.distro.version"
 CONVENTIONAL = tuple(value for name, value in list(globals().items()) if name.isupper())
 """Everything above, for the test."""
 
+AWS_LOCAL_OPERATION = "aws.local.operation"
+AWS_LOCAL_SERVICE = "aws.local.service"
+AWS_REMOTE_OPERATION = "aws.remote.operation"
+AWS_REMOTE_SERVICE = "aws.remote.service"
+AWS_SPAN_KIND = "aws.span.kind"
 AWS_XRAY_TRACE_ID = "aws.xray.trace_id"
 LOG_MESSAGE = "log.message"
 LOG_SEVERITY = "log.severity"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.resources import Resource
 
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
@@ -13,9 +15,11 @@ from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
+from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import build_resource
+from extension.telemetry.otlp.span_attributes import local_attributes
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
 
@@ -38,10 +42,12 @@ class OtlpEncoder(Encoder):
         health: Health,
         repeat_exceptions: bool = False,
         with_sdk: bool = False,
+        for_xray: bool = False,
         span_limits: Limits | None = None,
         log_limits: Limits | None = None,
     ) -> None:
         self._identity = identity
+        self._resource = build_resource(identity)
         self._health = health
         self._with_spans = "traces" in signals
         self._meter = meter
@@ -55,8 +61,8 @@ class OtlpEncoder(Encoder):
             with_records=self._logs is None,
             repeat_exceptions=repeat_exceptions,
             limits=span_limits,
+            local=_local(self._resource, identity) if for_xray else None,
         )
-        self._resource = build_resource(identity)
         self._requests = Requests(self._resource, health=health, with_logs=self._logs is not None)
 
     def learn_instance(self, instance_id: str) -> None:
@@ -106,6 +112,11 @@ class OtlpEncoder(Encoder):
         if self._meter is None:
             return []
         return self._meter.collect(health, resource=self._resource, now_ns=now_ns)
+
+
+def _local(resource: Resource, identity: ResourceIdentity) -> Mapping[str, Any]:
+    service = resource.attributes[names.SERVICE_NAME]
+    return local_attributes(str(service), identity)
 
 
 def _open_sdk_requests() -> ModuleType:

@@ -48,7 +48,8 @@ def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Reso
         names.FAAS_VERSION: identity.function_version,
         names.FAAS_INSTANCE: instance_id,
         names.FAAS_MAX_MEMORY: identity.memory_mb * BYTES_PER_MIB,
-        names.AWS_LOG_GROUP_NAMES: (identity.log_group,) if identity.log_group else (),
+        names.AWS_LOG_GROUP_NAMES: identity.correlated_log_groups
+        or ((identity.log_group,) if identity.log_group else ()),
         names.AWS_LOG_STREAM_NAMES: (instance_id,) if instance_id else (),
         # Not `telemetry.sdk`: no SDK's tracer made these, and its language would be taken for the
         # function's.

@@ -45,6 +45,24 @@ def invocation_attributes(
     }
 
 
+def local_attributes(service: str, identity: ResourceIdentity) -> Attributes:
+    """Return by what Application Signals knows the function, as AWS's own SDKs write it."""
+    return {
+        names.AWS_LOCAL_SERVICE: service,
+        names.AWS_LOCAL_OPERATION: f"{identity.function_name}/FunctionHandler",
+    }
+
+
+def remote_attributes(call: CacheCall | None) -> Attributes:
+    """Return the service that a call went to, as AWS's own SDKs write it."""
+    if call is None:
+        return {}
+    return {
+        names.AWS_REMOTE_SERVICE: f"AWS::{call.service.replace(' ', '')}",
+        names.AWS_REMOTE_OPERATION: call.operation,
+    }
+
+
 def overhead_attributes(overhead: Overhead) -> Attributes:
     """Return what the report tells: bills, memory, and durations that come with it alone."""
     report = overhead.report

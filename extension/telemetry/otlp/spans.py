@@ -40,6 +40,7 @@ from extension.telemetry.otlp.span_attributes import (
     initialization_attributes,
     invocation_attributes,
     overhead_attributes,
+    remote_attributes,
 )
 from extension.telemetry.otlp.span_contexts import below, links, own_context, parent_context
 from extension.telemetry.otlp.span_events import exception_event, log_event
@@ -52,7 +53,8 @@ from extension.telemetry.resource_identity import ResourceIdentity
 class SpanBuilder:
     """Builds the spans of one sandbox; `with_records`: the log lines become span events.
 
-    Lines beyond the `part` that a span carries go into further ones, its children.
+    Lines beyond the `part` that a span carries go into further ones, its children. `local`: what
+    Application Signals wants to know of each service.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class SpanBuilder:
         with_records: bool = True,
         repeat_exceptions: bool = False,
         limits: Limits | None = None,
+        local: Mapping[str, Any] | None = None,
     ) -> None:
+        self._local = local
         self._ids = ids
         self._identity = identity
         self._part = part
@@ -96,7 +100,10 @@ class SpanBuilder:
             kind=SpanKind.SERVER,
             start_ns=invocation.start_ns,
             end_ns=invocation.end_ns,
-            attributes=invocation_attributes(invocation, verdict, identity=self._identity),
+            attributes={
+                **invocation_attributes(invocation, verdict, identity=self._identity),
+                **self._signals("LOCAL_ROOT"),
+            },
             events=self._events(
                 invocation.records, dropped=invocation.dropped_records, error=invocation.error
             ),
@@ -208,11 +215,20 @@ class SpanBuilder:
             kind=SpanKind.CLIENT,
             start_ns=call.start_ns,
             end_ns=max(call.end_ns, call.start_ns),
-            attributes=call_attributes(call, region=self._identity.region),
+            attributes={
+                **call_attributes(call, region=self._identity.region),
+                **self._signals("CLIENT", call),
+            },
             verdict=verdict,
             # A caller's own span, where its GET has named one.
             has_remote_parent=under is not None and parse_traceparent(call.traceparent) == under,
         )
+
+    def _signals(self, kind: str, call: CacheCall | None = None) -> Mapping[str, Any]:
+        """Return the attributes for Application Signals, where they are wanted."""
+        if self._local is None:
+            return {}
+        return {**self._local, names.AWS_SPAN_KIND: kind, **remote_attributes(call)}
 
     def _children(self, parent: TraceContext, parts: Iterable[PhaseSpan]) -> list[ReadableSpan]:
         return [

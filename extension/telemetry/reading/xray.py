@@ -65,17 +65,27 @@ def parse_span_id(text: str) -> int:
 
 
 def identify(
-    tracing: Tracing | None, *, invoke_header: str, trace_parent: TraceParent, ids: Ids
+    tracing: Tracing | None,
+    *,
+    invoke_header: str,
+    trace_parent: TraceParent,
+    ids: Ids,
+    below_segment: bool = False,
 ) -> TraceContext:
     """Choose the ids of an invocation's span.
 
     `tracing` comes from the platform's events and only when X-Ray samples; `invoke_header` from
     the INVOKE event. The span id that Lambda reserved is taken where there is one, so that the
-    spans of the function's own SDK, whose parent it is, become our children.
+    spans of the function's own SDK, whose parent it is, become our children. `below_segment`: X-Ray
+    itself gets the spans, and has a segment of that id already, so it is the parent.
     """
     header = parse_header(tracing.header if tracing else invoke_header)
     reserved = parse_span_id(tracing.span_id) if tracing else 0
     if trace_parent in ("sdk", "xray"):
+        if below_segment and header.trace_id and reserved:
+            return TraceContext(
+                trace_id=header.trace_id, span_id=ids.span_id(), parent_span_id=reserved
+            )
         span_id = (header.trace_id and reserved) or ids.span_id()
         # The header that the runtime gets names the reserved id: no span is its own parent.
         parent_span_id = header.parent_span_id if header.parent_span_id != span_id else 0

@@ -9,7 +9,9 @@ import re
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from extension.telemetry.reading.sdk_spans import is_lambda_scope, shared_attributes
+from extension.telemetry.assembly.one_trace import stand_in
+from extension.telemetry.reading.sdk_spans import Orphan, is_lambda_scope, shared_attributes
+from extension.telemetry.reading.xray import TraceContext
 from tests import platform_events as given
 from tests.platform_events import RESERVED, TRACE_ID
 from tests.sdk_requests import (
@@ -372,6 +374,13 @@ def test_a_killed_function_in_the_trace_of_xray() -> None:
 2793 shop SERVER under 53995c3f42cd8ad8
 """
     )
+
+
+def test_a_parent_that_is_not_missing() -> None:
+    """X-Ray's segment, or the caller, is above ours; what is below it stays beside ours."""
+    ours = TraceContext(trace_id=1, span_id=2, parent_span_id=3)
+    orphan = Orphan(trace_id=1, missing_parent_id=3, start_ns=0)
+    assert stand_in(ours, orphan, beside=ours) == ours
 
 
 def test_a_span_that_comes_after_ours_took_its_place() -> None:

@@ -13,6 +13,7 @@ from extension.settings.config import read_config
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.target import Target, build_targets
 from extension.telemetry.export.tls import SettingError, TlsError
+from extension.telemetry.opening import temporality_of
 from tests.doubles import LogLines, ManualClock
 
 
@@ -492,3 +493,24 @@ def test_what_is_not_signed(given: Mapping[str, str]) -> None:
     [seen] = signed(targets({"DISPATCH_POST_URI": XRAY, **given}, lines=lines)).values()
     assert seen == (f"{XRAY}/v1/traces", "xray/eu-central-1", False)
     assert len(lines.lines) == ("DISPATCH_SIGV4" not in given)
+
+
+@pytest.mark.parametrize(
+    ("given", "temporality"),
+    [
+        ({}, "delta"),
+        ({"DISPATCH_POST_URI": XRAY}, "cumulative"),
+        ({"DISPATCH_METRICS_URI": "https://monitoring.eu-west-1.amazonaws.com"}, "cumulative"),
+        (
+            {
+                "DISPATCH_POST_URI": XRAY,
+                "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
+            },
+            "delta",
+        ),
+    ],
+)
+def test_temporality(given: Mapping[str, str], temporality: str) -> None:
+    """PromQL, by which CloudWatch is asked, needs sums that grow; the user has the last word."""
+    config, _ = read_config({"DISPATCH_POST_URI": "http://collector:4318", **given})
+    assert temporality_of(config.telemetry) == temporality

@@ -95,3 +95,27 @@ def test_none_only_names_the_trace() -> None:
     """`none` has neither parent nor link; X-Ray's trace id remains to search by."""
     context = identify(None, invoke_header=HEADER, trace_parent="none", ids=SequentialIds())
     assert context == TraceContext(trace_id=1, span_id=1, xray_trace_id=ROOT)
+
+
+def test_x_ray_has_a_segment_of_the_reserved_id_itself() -> None:
+    """Where the spans go to X-Ray, ours is a child of that segment and no second record of it."""
+    context = identify(
+        Tracing(header=HEADER, span_id=RESERVED),
+        invoke_header="",
+        trace_parent="xray",
+        ids=SequentialIds(),
+        below_segment=True,
+    )
+    assert context == TraceContext(trace_id=TRACE_ID, span_id=1, parent_span_id=int(RESERVED, 16))
+
+
+def test_without_a_segment_the_parent_is_the_callers() -> None:
+    """X-Ray does not sample, so it has no record that ours could be a child of."""
+    context = identify(
+        None,
+        invoke_header=HEADER,
+        trace_parent="xray",
+        ids=SequentialIds(),
+        below_segment=True,
+    )
+    assert context == TraceContext(trace_id=TRACE_ID, span_id=1, parent_span_id=int(PARENT, 16))
