@@ -21,8 +21,8 @@ $(READY): requirements/dev.txt
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
 	@touch $@
 
-demo: $(READY) ## Run the example function in a local Lambda, show its traces and cached secrets, draw them in demo.html (OTLP=http://host:4318 sends them there)
-	@$(RUN) -m simulator.demo $(if $(OTLP),--otlp $(OTLP))
+demo: $(READY) ## Run the example function in a local Lambda, show its traces and cached secrets, draw them in demo.html (OTLP=http://host:4318 sends them there, ARGS=--cloudwatch to a local CloudWatch)
+	@$(RUN) -m simulator.demo $(if $(OTLP),--otlp $(OTLP)) $(ARGS)
 
 test: $(READY) ## Run every test, on all cores (ARGS="-k name" chooses, ARGS="-n 0" runs one after the other)
 	@$(PYTEST) $(ARGS)

@@ -21,6 +21,7 @@ from simulator.arguments import report_file
 from simulator.demo.outcome import HEADING, Outcome
 from simulator.demo.printout import (
     section,
+    show_cloudwatch,
     show_gets,
     show_places,
     show_surprises,
@@ -55,8 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # the bars, whatever the locale
     console = Console(width=WIDTH, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    demo = _demo(
+        console,
+        otlp_url=options.otlp or "",
+        page=options.report,
+        to_cloudwatch=options.cloudwatch,
+    )
     try:
-        return asyncio.run(_demo(console, otlp_url=options.otlp or "", page=options.report))
+        return asyncio.run(demo)
     except (asyncio.CancelledError, KeyboardInterrupt):
         console.print("Interrupted: everything that the demo had started has been stopped.")
         return EXIT_INTERRUPTED
@@ -65,19 +72,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-async def _demo(console: Console, *, otlp_url: str, page: Path) -> int:
+async def _demo(console: Console, *, otlp_url: str, page: Path, to_cloudwatch: bool) -> int:
     started_s = time.monotonic()
     cancel_on_signals(lambda: console.print("\nStopping …"))
     console.print("lambda-dispatch beside a function in a local Lambda\n", style="bold")
-    async with open_stage(otlp_url) as stage:
+    async with open_stage(otlp_url, to_cloudwatch=to_cloudwatch) as stage:
         show_places(stage, console)
         outcomes = await _invoke_all(stage, console)
         # SHUTDOWN makes the platform report the last invocation, and the extension send the rest.
         await stage.function.shutdown()
         code = await show_traces(stage, console, outcomes)
+        show_cloudwatch(stage, console)
         show_gets(stage, console, outcomes)
         write_picture(stage, console, outcomes, path=page)
-    if not otlp_url:
+    if not (otlp_url or to_cloudwatch):
         console.print("To see the traces elsewhere: make demo OTLP=http://localhost:4318")
     console.print(f"Everything has been shut down; {time.monotonic() - started_s:.1f} s in all.")
     return max(code, show_surprises(console, outcomes))
@@ -112,7 +120,13 @@ def _parser() -> argparse.ArgumentParser:
         "came from the cache. Needs no AWS account and no network; ends every process it starts.",
         epilog="Exit codes: 0 all as expected, 1 not so (and what), 2 bad input, 130 Ctrl-C.",
     )
-    parser.add_argument(
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument(
+        "--cloudwatch",
+        action="store_true",
+        help="send traces, logs and metrics to a local X-Ray and CloudWatch",
+    )
+    places.add_argument(
         "--otlp",
         metavar="URL",
         type=_endpoint,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.rule import Rule
 from rich.text import Text
 
+from simulator.aws.endpoints.summary import summary
 from simulator.demo.outcome import trace_ids, undelivered
 from simulator.demo.waterfall import table_of_gets, waterfall
 from simulator.report.file import write_report
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from simulator.demo.outcome import Outcome
     from simulator.demo.stage import Stage
-    from simulator.intake import Intake
 
 ARRIVAL_S = 10.0
 
@@ -37,12 +37,12 @@ async def show_traces(
     """Print each invocation's trace, or its id when it went elsewhere; 1 when one is missing."""
     ids = trace_ids(stage.function.events)
     traces = {outcome.title: ids[outcome.answer.request_id] for outcome in outcomes}
-    if stage.intake is None:
+    if not stage.keeps_traces:
         return _show_sent(stage, console, traces)
-    missing = await _missing(stage.intake, expected=set(ids.values()), deadline_s=deadline_s)
-    section(console, f"Traces that arrived at {stage.intake.url}")
+    missing = await _missing(stage, expected=set(ids.values()), deadline_s=deadline_s)
+    section(console, f"Traces that arrived at {stage.traces_url}")
     for title, trace_id in traces.items():
-        spans = [span for span in stage.intake.spans if span.trace_id == trace_id]
+        spans = [span for span in stage.spans if span.trace_id == trace_id]
         console.print()
         console.print(waterfall(spans, title=title) if spans else f"none: {title}")
     if missing:
@@ -68,17 +68,26 @@ def _quote_extension(stage: Stage, console: Console, problem: str) -> None:
     console.print("\n".join(stage.extension_lines) or "nothing")
 
 
-async def _missing(intake: Intake, *, expected: set[str], deadline_s: float) -> set[str]:
+async def _missing(stage: Stage, *, expected: set[str], deadline_s: float) -> set[str]:
     """The trace ids of which no invocation's span has come by the deadline."""
 
-    def missing(intake: Intake) -> set[str]:
-        return expected - {span.trace_id for span in intake.spans if span.kind == "SERVER"}
+    def missing() -> set[str]:
+        return expected - {span.trace_id for span in stage.spans if span.kind == "SERVER"}
 
     try:
-        await intake.wait_for(lambda intake: not missing(intake), deadline_s=deadline_s)
+        await stage.wait_for(lambda: not missing(), deadline_s=deadline_s)
     except TimeoutError:
-        return missing(intake)
+        return missing()
     return set()
+
+
+def show_cloudwatch(stage: Stage, console: Console) -> None:
+    """Print what is at the local CloudWatch, and what it refused."""
+    if stage.cloudwatch is None:
+        return
+    section(console, "What X-Ray, CloudWatch Logs and CloudWatch have")
+    for line in summary(stage.cloudwatch):
+        console.print(f"  {line}")
 
 
 def show_gets(stage: Stage, console: Console, outcomes: Sequence[Outcome]) -> None:

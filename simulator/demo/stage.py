@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.aws import LocalAws
+from simulator.aws.endpoints import AwsEndpoints
 from simulator.dispatch import beside_dispatch
 from simulator.intake import Intake
 from simulator.local_lambda import LocalLambda
 from simulator.settings import FunctionSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
+    from simulator.intake.otlp import Span
     from simulator.report.cache_tap import CacheGet
     from simulator.sandbox.output import OutputLine
 
@@ -34,10 +36,11 @@ ENDPOINT_VARIABLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What runs; `intake` is None when the traces go to an endpoint of the user's own."""
+    """What runs; `intake` or `cloudwatch` has the traces, if they stay on this machine."""
 
     aws: LocalAws
     intake: Intake | None
+    cloudwatch: AwsEndpoints | None = None
     traces_url: str
     cache_port: int
     function: LocalLambda
@@ -57,16 +60,40 @@ class Stage:
             "AWS": (self.aws.url, f"holds parameter {PARAMETER} and secret {SECRET}"),
             "traces": (
                 self.traces_url,
-                "this demo's OTLP intake" if self.intake else "your endpoint",
+                self._what_takes_traces,
             ),
         }
 
+    @property
+    def keeps_traces(self) -> bool:
+        """Whether the traces stay here, to be shown."""
+        return self.intake is not None or self.cloudwatch is not None
+
+    @property
+    def spans(self) -> list[Span]:
+        """What has arrived."""
+        holder = self.intake or self.cloudwatch
+        return holder.spans if holder else []
+
+    async def wait_for(self, condition: Callable[[], bool], *, deadline_s: float) -> None:
+        """Return when it holds; raises TimeoutError."""
+        holder = self.intake or self.cloudwatch
+        assert holder is not None
+        await holder.wait_for(lambda _: condition(), deadline_s=deadline_s)
+
+    @property
+    def _what_takes_traces(self) -> str:
+        if self.cloudwatch:
+            return "a local X-Ray, which checks signatures and limits"
+        return "this demo's OTLP intake" if self.intake else "your endpoint"
+
 
 @asynccontextmanager
-async def open_stage(otlp_url: str = "") -> AsyncIterator[Stage]:
+async def open_stage(otlp_url: str = "", *, to_cloudwatch: bool = False) -> AsyncIterator[Stage]:
     """Start everything but the sandbox, which the first invocation starts: a cold start.
 
-    With `otlp_url` the traces go there, and there is no intake.
+    With `otlp_url` the traces go there, and there is no intake; nor with a local CloudWatch, which
+    gets logs and metrics, too.
     """
     lines: list[str] = []
 
@@ -74,34 +101,40 @@ async def open_stage(otlp_url: str = "") -> AsyncIterator[Stage]:
         if line.source == "extension":
             lines.append(line.text.rstrip())
 
-    intake_or_none = nullcontext() if otlp_url else Intake()
-    async with LocalAws() as aws, intake_or_none as intake:
+    async with AsyncExitStack() as stack:
+        aws = await stack.enter_async_context(LocalAws())
         await aws.put_parameter(PARAMETER, value=GREETING)
         await aws.put_secret(SECRET, value=API_KEY)
-        traces_url = intake.url if intake else otlp_url
+        intake = cloudwatch = None
+        traces_url, own = otlp_url, _endpoint_settings() if otlp_url else {}
+        if to_cloudwatch:
+            cloudwatch = await stack.enter_async_context(AwsEndpoints())
+            traces_url = f"https://xray.{cloudwatch.region}.amazonaws.com"
+            own = {**cloudwatch.environment, "DISPATCH_SIGNALS": "traces,logs,metrics"}
+        elif not otlp_url:
+            intake = await stack.enter_async_context(Intake())
+            traces_url = intake.url
         bare = FunctionSettings(
             name="greeter",
             code=FUNCTION,
             timeout_s=TIMEOUT_S,
-            environment={
-                **aws.environment,
-                **(_endpoint_settings() if otlp_url else {}),
-                "DISPATCH_POST_URI": traces_url,
-            },
+            environment={**aws.environment, "DISPATCH_POST_URI": traces_url},
         )
-        async with (
-            beside_dispatch(bare) as (settings, tap),
-            LocalLambda(settings, on_line=keep) as function,
-        ):
-            yield Stage(
-                aws=aws,
-                intake=intake,
-                traces_url=traces_url,
-                cache_port=tap.port,
-                function=function,
-                extension_lines=lines,
-                gets=tap.gets,
-            )
+        if cloudwatch:  # a file that a variable names is visible in the sandbox
+            environment = {**bare.environment, "LOCAL_AWS_CA_BUNDLE": str(cloudwatch.bundle)}
+            bare = replace(bare, environment=environment)
+        settings, tap = await stack.enter_async_context(beside_dispatch(bare, environment=own))
+        function = await stack.enter_async_context(LocalLambda(settings, on_line=keep))
+        yield Stage(
+            aws=aws,
+            intake=intake,
+            cloudwatch=cloudwatch,
+            traces_url=traces_url,
+            cache_port=tap.port,
+            function=function,
+            extension_lines=lines,
+            gets=tap.gets,
+        )
 
 
 def _endpoint_settings() -> dict[str, str]:

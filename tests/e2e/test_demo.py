@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_S = 300.0
+MISSING = (
+    "  1 × logs CreateLogStream: 400 ResourceNotFoundException: "
+    "The specified log group does not exist."
+)
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("demo")]
 
 
@@ -150,6 +154,20 @@ async def test_help_explains() -> None:
     assert "no AWS account" in words
     assert "--otlp URL" in words
     assert "Exit codes: 0" in words
+
+
+async def test_it_runs_against_a_local_cloudwatch() -> None:
+    """All three signals arrive; only the question whether the group exists is refused."""
+    async with _demo("--cloudwatch") as demo:
+        text, _ = await asyncio.wait_for(demo.communicate(), DEADLINE_S)
+    output = text.decode()
+    assert demo.returncode == 0, output
+    counts = re.search(r"^  (\d+) spans, (\d+) log records, (\d+) points", output, re.M)
+    assert counts is not None
+    assert all(int(count) > 0 for count in counts.groups())
+    assert re.findall(r"^  \d+ × .*", output, re.M) == [
+        MISSING,
+    ]
 
 
 @asynccontextmanager

@@ -116,15 +116,20 @@ def _target(
     if is_signed and "authorization" in headers:
         is_signed = False
         ignored.append(f"{variable}: not signed, for there is an authorization header")
+    aws = config.aws_service_of(signal)
+    compression = otlp.compression or ("none" if signal == "events" else "gzip")
+    if aws and aws.is_cloudwatch and compression == "deflate":
+        compression = "gzip"
+        ignored.append("OTEL_EXPORTER_OTLP_COMPRESSION: AWS takes gzip or none, using gzip")
     target = Target(
         url=url,
         headers=headers,
-        compression=otlp.compression or ("none" if signal == "events" else "gzip"),
+        compression=compression,
         timeout_s=otlp.timeout_ms / 1000,
         variable=variable,
         tls=build_tls(otlp, environ) if url.startswith("https:") else None,
         proxy=_proxy(url, environ),
-        aws=config.aws_service_of(signal),
+        aws=aws,
         is_signed=is_signed,
     )
     return target, ignored

@@ -495,6 +495,17 @@ def test_what_is_not_signed(given: Mapping[str, str]) -> None:
     assert len(lines.lines) == ("DISPATCH_SIGV4" not in given)
 
 
+def test_aws_takes_no_deflate() -> None:
+    """It is gzip there, and a line says so; other services get what was asked for."""
+    deflate = {"OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"}
+    lines = LogLines()
+    assert targets({"DISPATCH_POST_URI": XRAY, **deflate}, lines=lines)["traces"].compression == (
+        "gzip"
+    )
+    assert len(lines.lines) == 1
+    assert targets(deflate)["traces"].compression == "deflate"
+
+
 @pytest.mark.parametrize(
     ("given", "temporality"),
     [
