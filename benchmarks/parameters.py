@@ -41,6 +41,8 @@ ANSWER_BYTES = 1100
 class ConstantSource:
     """Answers every parameter at once with one kilobyte."""
 
+    region = "eu-central-1"
+
     def call(self, call: Call) -> Mapping[str, Any]:
         """Return a parameter of the name that was asked for."""
         name = str(call.arguments["Name"])

@@ -26,9 +26,9 @@ def table() -> str:
 def row(of: Variable) -> str:
     """Return one variable's row."""
     default = str(of.default).lower() if isinstance(of.default, bool) else of.default
-    shown = "" if default == "" else f"`{default}`"
     if isinstance(default, tuple):
-        shown = f"`{','.join(default)}`"
+        default = ",".join(default)
+    shown = "" if default == "" else f"`{default}`"
     allowed = f"{of.kind.allowed}, {of.unit}" if of.unit else of.kind.allowed
     meaning = of.meaning.replace("|", "\\|")
     return f"| `{of.name}` | {shown} | {allowed} | {meaning} |\n"

@@ -87,6 +87,7 @@ class DictSource:
     error: Exception | None = None
     calls: list[Call] = field(default_factory=list)
     tokens: tuple[str, ...] = ()
+    region: str = "eu-central-1"
     _free: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:

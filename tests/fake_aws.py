@@ -41,10 +41,11 @@ RESET = Fault(status=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsRequest:
-    """One attempt as it came in."""
+    """One attempt as it came in; `region` is the one that it was signed for."""
 
     operation: str
     arguments: dict[str, Any]
+    region: str = ""
 
 
 @dataclass
@@ -132,6 +133,7 @@ class FakeAws:
         asked = AwsRequest(
             operation=request.headers["X-Amz-Target"].rpartition(".")[2],
             arguments=json.loads(await request.read()),
+            region=(request.headers["Authorization"].split("/") + [""] * 3)[2],
         )
         self.requests.append(asked)
         self.waiting += 1

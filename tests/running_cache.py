@@ -57,12 +57,6 @@ async def stop_serving(listening: socket.socket, server: Server) -> None:
     await until(lambda: not any(server._server.connections.idle))
 
 
-def close_connections(clients: AwsClients) -> None:
-    """Close the idle connections of AWS clients, as the end of the process does."""
-    for client in clients._clients.values():
-        client.close()
-
-
 class RunningCache:
     """`async with RunningCache(environ) as cache`: started and, unless told otherwise, opened."""
 
@@ -104,7 +98,7 @@ class RunningCache:
     def _open_source(self) -> Source:
         source = self._source_of()
         if isinstance(source, AwsClients):
-            self._stack.callback(close_connections, source)
+            self._stack.callback(source.close)
         return source
 
     async def __aenter__(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from extension.process.frozen import Frozen
 
@@ -19,6 +19,17 @@ class Service(StrEnum):
     SECRETS_MANAGER = "Secrets Manager"
 
 
+class Place(NamedTuple):
+    """Where and as which role a service is asked: calls to one place share clients and threads.
+
+    Without a `region` it is that of the function, without a `role` the function's own.
+    """
+
+    service: Service
+    region: str = ""
+    role: str = ""
+
+
 class Call:
     """One call, shared between the event loop and a worker thread.
 
@@ -27,9 +38,17 @@ class Call:
     """
 
     def __init__(
-        self, *, service: Service, operation: str, name: str, arguments: Mapping[str, object]
+        self,
+        *,
+        service: Service,
+        operation: str,
+        name: str,
+        arguments: Mapping[str, object],
+        region: str = "",
+        role: str = "",
     ) -> None:
         self.service = service
+        self.place = Place(service, region, role)
         self.operation = operation
         self.name = name
         self.arguments = arguments
@@ -42,7 +61,12 @@ class Call:
 
 
 class Source(Protocol):
-    """AWS. Every method blocks and is called in a worker thread."""
+    """AWS. Every method blocks and is called in a worker thread.
+
+    `region` is the one that a place without a region stands for.
+    """
+
+    region: str
 
     def call(self, call: Call) -> Answer:
         """Return the parsed answer, or raise UpstreamError."""
@@ -59,6 +83,7 @@ class CompletedCall(Frozen):
 
     `name`: of the parameter, secret or path; several names of one call are joined by commas.
     `code`: empty for success, else AWS's error code or one of ours (`errors`).
+    `region`: the one that was asked; empty for the function's own.
     `traceparent`: that of the GET which caused the call; empty for a prefetch, and where the GET
     had none.
     """
@@ -72,4 +97,5 @@ class CompletedCall(Frozen):
     throttles: int = 0
     code: str = ""
     request_id: str = ""
+    region: str = ""
     traceparent: str = ""

@@ -1,18 +1,20 @@
-"""Runs calls to AWS in a few worker threads per service, and reports each of them.
+"""Runs calls to AWS in a few worker threads per place, and reports each of them.
 
-A thread cannot be cancelled. When its caller stops waiting the call is marked as abandoned, and
-the thread gives up before its next attempt. When a call finds out that its service cannot be
-reached, the calls that waited for a thread meanwhile need not find it out again.
+A place is a service in one region, asked as one role: where one does not answer, calls to others go
+on. A thread cannot be cancelled. When its caller stops waiting the call is marked as abandoned, and
+the thread gives up before its next attempt. When a call finds out that its place cannot be reached,
+the calls that waited for a thread meanwhile need not find it out again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from extension.aws.call import Answer, Call, CompletedCall, Service, Source
+from extension.aws.call import Answer, Call, CompletedCall, Place, Source
 from extension.aws.errors import TIMEOUT, UNREACHED, UpstreamError
 from extension.process.clock import Clock
 from extension.process.log import Log
@@ -20,9 +22,21 @@ from extension.process.log import Log
 LOGGED_NAME = 256
 """Characters of a name in a log line."""
 
+MOST_PLACES = 24
+"""Places whose threads are kept, of those that were asked last: more than `clients` has clients."""
+
+
+class _Lane:
+    """The threads for one place."""
+
+    def __init__(self, place: Place, *, threads: int) -> None:
+        self.threads = ThreadPoolExecutor(threads, thread_name_prefix=place.service.name)
+        self.unreached: tuple[int, UpstreamError] | None = None
+        """The last failure to reach the place, and the number of the next call when it failed."""
+
 
 class Calls:
-    """Runs at most `threads` calls to each service at once; the others wait their turn.
+    """Runs at most `threads` calls to each place at once; the others wait their turn.
 
     `report` is called on the event loop with each call that has ended, whatever its outcome; it
     must not raise. A call that failed is logged as well.
@@ -39,15 +53,12 @@ class Calls:
     ) -> None:
         self._source = source
         self.clock = clock
+        self.region = source.region
         self._report = report
         self._log = log
-        self._threads = {
-            service: ThreadPoolExecutor(threads, thread_name_prefix=service.name)
-            for service in Service
-        }
+        self._threads = threads
+        self._lanes: OrderedDict[Place, _Lane] = OrderedDict()
         self._numbers = count(1)
-        self._unreached: dict[Service, tuple[int, UpstreamError]] = {}
-        """The last failure to reach a service, and the number of the next call when it failed."""
 
     async def run(self, call: Call, *, traceparent: str | None) -> Answer:
         """Return the parsed answer of one call; raises UpstreamError."""
@@ -55,8 +66,10 @@ class Calls:
         call.number = next(self._numbers)
         code, reason = TIMEOUT, ""  # of a call that is cancelled: only its deadline does that
         try:
-            threads = self._threads[call.service]
-            running = asyncio.get_running_loop().run_in_executor(threads, self._ask, call)
+            lane = self._lane(call.place)
+            running = asyncio.get_running_loop().run_in_executor(
+                lane.threads, self._ask, call, lane
+            )
             answer = await running
             code = ""
             return answer
@@ -80,14 +93,25 @@ class Calls:
                     throttles=call.throttles,
                     code=code,
                     request_id=call.request_id,
+                    region=call.place.region,
                     traceparent=traceparent or "",
                 ),
+                role=call.place.role,
                 reason=reason,
             )
 
-    def _ask(self, call: Call) -> Answer:
+    def _lane(self, place: Place) -> _Lane:
+        """Return the threads for a place; those of the place that was asked longest ago end."""
+        lane = self._lanes.pop(place, None) or _Lane(place, threads=self._threads)
+        self._lanes[place] = lane
+        if len(self._lanes) > MOST_PLACES:
+            _, oldest = self._lanes.popitem(last=False)
+            oldest.threads.shutdown(wait=False)  # calls that wait for one of them are still made
+        return lane
+
+    def _ask(self, call: Call, lane: _Lane) -> Answer:
         """Ask the source, in a worker thread."""
-        number, failure = self._unreached.get(call.service, (0, None))
+        number, failure = lane.unreached or (0, None)
         if failure and call.number < number:
             raise UpstreamError(
                 failure.code, reason=failure.reason, service=call.service, transient=True
@@ -96,10 +120,10 @@ class Calls:
             return self._source.call(call)
         except UpstreamError as error:
             if error.code in UNREACHED:
-                self._unreached[call.service] = next(self._numbers), error
+                lane.unreached = next(self._numbers), error
             raise
 
-    def _complete(self, call: CompletedCall, *, reason: str) -> None:
+    def _complete(self, call: CompletedCall, *, role: str, reason: str) -> None:
         self._report(call)
         if call.code:
             self._log.error(
@@ -110,5 +134,7 @@ class Calls:
                 code=call.code,
                 request_id=call.request_id,
                 attempts=call.attempts,
+                **({"region": call.region} if call.region else {}),
+                **({"role": role} if role else {}),
                 **({"reason": reason} if reason else {}),
             )

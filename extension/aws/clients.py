@@ -1,34 +1,37 @@
-"""The botocore clients of Parameter Store and Secrets Manager, called in worker threads.
+"""The clients of Parameter Store and Secrets Manager, called in worker threads.
 
-HEAVY: imported after registering. boto3 itself would add resources and transfers, which are not
-used here, and a tenth to the time until the first /next. The clients get their settings from
-`AwsConfig`, and `session` keeps the rest of the environment out. An unusable endpoint of one
-service does not affect the other.
+HEAVY: imported after registering. Those of the function's region and role are built at once. Those
+of other regions and roles are built by the first call that needs them, in its thread, and closed
+when others were used since: so a caller can ask many places, and cannot fill the memory.
+An unusable endpoint of one service does not affect the other.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from urllib.parse import urlsplit
 
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004  # no connection at all; not an HTTPClientError
-    ConnectTimeoutError,
     CredentialRetrievalError,
-    EndpointConnectionError,
     HTTPClientError,
     InvalidRegionError,
-    ProxyConnectionError,
-    SSLError,
 )
 from botocore.parsers import ResponseParserError
 
-from extension.aws.call import Answer, Call, Service
+from extension.aws.call import Answer, Call, Place, Service
+from extension.aws.client_builder import (
+    ATTEMPTS,
+    CONNECT_S,
+    Client,
+    ClientBuilder,
+    Limits,
+    UnusableError,
+)
 from extension.aws.connecting import Connector
 from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import (
@@ -43,32 +46,21 @@ from extension.aws.errors import (
     is_transient,
 )
 from extension.aws.reasons import reason_of
+from extension.aws.recent import Recent
 from extension.aws.session import AwsSession
-from extension.http.proxy import BadProxyError, proxy_for
+from extension.process.clock import SystemClock
 from extension.settings.aws import AwsConfig
-from extension.settings.variable import is_http_url, read
-
-ATTEMPTS = 3
-"""In total, as AWS's extension does."""
-
-CONNECT_S = 0.6
-"""Longest until the name is resolved and one of its addresses connected, and longest TLS handshake;
-AWS's endpoints are milliseconds away."""
-
-RECONNECT_PAUSE_S = 0.05
-"""Between attempts to connect. botocore would wait for up to three seconds more; but three attempts
-that fail are reported within 2 s: Lambda's default timeout ends a function after 3 s."""
+from extension.settings.process import LambdaConfig
+from extension.settings.variable import read
 
 READ_S = 3.0
 """Longest wait for an answer: a second attempt still fits into the default deadline."""
 
-NEVER_CONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, SSLError)
+MOST_CLIENTS = 20
+"""Clients of other regions and roles that are kept: as many roles as AWS's agent allows."""
 
-_CLIENTS = {
-    Service.SSM: "ssm",
-    Service.SECRETS_MANAGER: "secretsmanager",
-}
-"""botocore's name of each service."""
+NETWORK = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
+"""Errors without an answer of AWS after which another attempt may succeed."""
 
 _METHODS = {
     "GetParameter": "get_parameter",
@@ -79,7 +71,7 @@ _METHODS = {
 
 
 class AwsClients:
-    """A client for each service; building them takes a tenth of a second of CPU.
+    """A client for each place; building one takes a twentieth of a second of CPU.
 
     `deadline_s` is how long a call to each service may take with all its attempts; `connections`
     is how many of each client are kept open.
@@ -100,23 +92,21 @@ class AwsClients:
         self._deadline_s = deadline_s
         self._connections = connections
         self._current = threading.local()
-        self._environ = environ
         self._aws, _ = read(AwsConfig, environ)
-        self._region = self._aws.region or self._aws.default_region
-        if not self._region:  # botocore would make a host name of an empty one
+        self._sandbox, _ = read(LambdaConfig, environ)
+        self.region = self._aws.region or self._aws.default_region
+        if not self.region:  # botocore would make a host name of an empty one
             raise SettingError("AWS_REGION is not set")
         self._credentials = credentials
-        self._session = AwsSession(
-            credentials, services=tuple(_CLIENTS.values()), connector=connector or Connector()
-        )
-        self._unusable: dict[Service, str] = {}
-        """The services without a client, and the reason."""
-        try:
-            clients = {service: self._client(service) for service in _CLIENTS}
-        except InvalidRegionError as error:
-            variable = "AWS_REGION" if self._aws.region else "AWS_DEFAULT_REGION"
-            raise SettingError(f"{variable} is not the name of a region") from error
-        self._clients = {service: client for service, client in clients.items() if client}
+        self._builder = ClientBuilder(self._aws, environ, connector=connector or Connector())
+        self._session = self._builder.session(credentials)
+        self._roles = Recent(self._role_session, most=MOST_CLIENTS)
+        self._others = Recent(self._build, most=MOST_CLIENTS, close=Client.close)
+        self._sts = Recent(self._build_sts, most=1, close=Client.close)
+        self._own: dict[Service, Client] = {}
+        """The clients of the function's region and role; a service without one is unusable."""
+        for service in Service:
+            self._build_own(service)
 
     def call(self, call: Call) -> Answer:
         """Return the parsed answer, or raise UpstreamError; blocks.
@@ -124,30 +114,15 @@ class AwsClients:
         A request that was signed before a freeze and rejected after it is signed and sent again,
         once.
         """
-        if reason := self._unusable.get(call.service):
-            raise UpstreamError(NOT_OPEN, reason=reason, service=call.service)
         self._current.call = call
-        renewals = self._credentials.renewals
+        method = _METHODS[call.operation]
         try:
-            return self._ask(call)
-        except UpstreamError as error:
-            if error.code in EXPIRED and self._credentials.are_renewable:
-                self._credentials.expire(since=renewals)
-            elif not is_outdated(error.code, message=error.message):
-                raise
-        return self._ask(call)
-
-    def _ask(self, call: Call) -> Answer:
-        try:
-            answer: Answer = getattr(self._clients[call.service], _METHODS[call.operation])(
-                **call.arguments
-            )
-        except ClientError as error:
-            raise self._refused(call, error) from error
-        except (BotoCoreError, HTTPClientError, ResponseParserError) as error:
-            raise self._failed(call, error) from error
-        call.request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
-        return answer
+            with self._client(call.place) as client:
+                return self._signed_in_time(
+                    client, lambda: self._ask(client, method, call.arguments)
+                )
+        except UnusableError as error:
+            raise UpstreamError(NOT_OPEN, reason=str(error), service=call.service) from error
 
     def session_tokens(self) -> tuple[str, ...]:
         """Return the session tokens of the container endpoint, newest last; blocks."""
@@ -156,74 +131,127 @@ class AwsClients:
         except (BotoCoreError, HTTPClientError) as error:
             raise UpstreamError(type(error).__name__, transient=True) from error
 
-    def _client(self, service: Service) -> Any:
-        """Build the client of a service; None if its endpoint or its proxy is not a URL."""
-        variable, endpoint = self._endpoint(service)
-        if endpoint and not is_http_url(endpoint):
-            self._unusable[service] = f"{variable} is not an http:// or https:// URL"
-            return None
-        arguments = {
-            "region_name": self._region,
-            "endpoint_url": endpoint or None,
-            "verify": self._authorities(),
-        }
-        name, limits = _CLIENTS[service], self._limits(service)
-        client = self._session.client(name, **arguments, config=Config(**limits, proxies={}))
+    def close(self) -> None:
+        """Close the idle connections of all clients."""
+        for client in self._own.values():
+            client.close()
+        self._others.close()
+        self._sts.close()
+
+    def _client(self, place: Place) -> AbstractContextManager[Client]:
+        is_own = not place.role and place.region in {"", self.region}
+        if is_own and (own := self._own.get(place.service)):
+            return nullcontext(own)
+        return self._others.use(place._replace(region=place.region or self.region))
+
+    def _build_own(self, service: Service) -> None:
         try:
-            proxy = proxy_for(client.meta.endpoint_url, self._environ)
-        except BadProxyError as error:
-            self._unusable[service] = str(error)
-            return None
-        if proxy:
-            # Only a client knows the host of its endpoint, which NO_PROXY may name.
-            proxies = Config(**limits, proxies={"http": proxy, "https": proxy})
-            client = self._session.client(name, **arguments, config=proxies)
-        client.meta.events.register("request-created", self._before_attempt)
-        client.meta.events.register("response-received", self._after_attempt)
-        retries = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}"
-        client.meta.events.register_first(retries, _reconnect)
+            self._own[service] = self._build(Place(service, self.region))
+        except UnusableError:
+            pass  # the calls to it try again, and are refused with the reason
+        except InvalidRegionError as error:
+            variable = "AWS_REGION" if self._aws.region else "AWS_DEFAULT_REGION"
+            raise SettingError(f"{variable} is not the name of a region") from error
+
+    def _build(self, place: Place) -> Client:
+        """Build the client of a place; raises UnusableError."""
+        deadline_s = self._deadline_s[place.service]
+        limits = Limits(
+            connect_s=min(CONNECT_S, deadline_s),
+            # Every attempt gets its share of the deadline.
+            read_s=min(deadline_s, max(READ_S, deadline_s / ATTEMPTS)),
+            attempts=ATTEMPTS,
+            connections=self._connections,
+        )
+        client = self._builder.build(
+            place.service,
+            region=place.region,
+            session=self._session_of(place.role),
+            limits=limits,
+            before_attempt=self._before_attempt,
+        )
+        client.botocore.meta.events.register("response-received", self._after_attempt)
         return client
 
-    def _endpoint(self, service: Service) -> tuple[str, str]:
-        """Return the variable for a service's endpoint, and its value; empty for AWS's default."""
-        own = {
-            Service.SSM: ("AWS_ENDPOINT_URL_SSM", self._aws.ssm_endpoint),
-            Service.SECRETS_MANAGER: (
-                "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-                self._aws.secrets_manager_endpoint,
-            ),
-        }
-        if self._aws.ignore_endpoints:
-            return "", ""
-        if own[service][1]:
-            return own[service]
-        return ("AWS_ENDPOINT_URL", self._aws.endpoint) if self._aws.endpoint else ("", "")
+    def _session_of(self, role: str) -> AwsSession:
+        if not role:
+            return self._session
+        with self._roles.use(role) as session:
+            return session
 
-    def _authorities(self) -> str | bool:
-        """Return the file of trusted certificate authorities; True for those of botocore."""
-        aws = self._aws
-        return aws.ca_bundle or aws.requests_ca_bundle or aws.ssl_cert_file or True
+    def _role_session(self, arn: str) -> AwsSession:
+        from extension.aws.roles import Role  # noqa: PLC0415  # only where a role is asked for
 
-    def _limits(self, service: Service) -> dict[str, Any]:
-        """Return a client's settings; every attempt gets its share of the deadline."""
-        deadline_s = self._deadline_s[service]
-        return {
-            "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
-            "connect_timeout": min(CONNECT_S, deadline_s),
-            "read_timeout": min(deadline_s, max(READ_S, deadline_s / ATTEMPTS)),
-            "max_pool_connections": self._connections,
-            # Go's SDK leaves validation to AWS, and callers rely on AWS's error codes.
-            "parameter_validation": False,
-            "ignore_configured_endpoint_urls": True,
-            "use_fips_endpoint": self._aws.use_fips,
-            "use_dualstack_endpoint": self._aws.use_dualstack,
-        }
+        role = Role(
+            arn, ask=self._assume, on_secret=self._credentials.on_secret, clock=SystemClock()
+        )
+        return self._builder.session(role)
 
-    def _before_attempt(self, **_: object) -> None:
+    def _build_sts(self, region: str) -> Client:
+        from extension.aws import roles  # noqa: PLC0415  # likewise
+
+        return self._builder.build(
+            roles.STS,
+            region=region,
+            session=self._session,
+            limits=roles.limits(min(self._deadline_s.values())),
+            before_attempt=self._check_abandoned,
+        )
+
+    def _assume(self, arn: str) -> Mapping[str, Any]:
+        """Return the credentials of a role, in the thread of the call that needs them."""
+        from extension.aws import roles  # noqa: PLC0415  # likewise
+
+        arguments = {"RoleArn": arn, "RoleSessionName": roles.session_name(self._sandbox)}
+        if external_id := self._aws.role_external_id:
+            arguments["ExternalId"] = external_id
+        try:
+            with self._sts.use(self.region) as sts:
+                answer = self._signed_in_time(sts, lambda: self._ask(sts, "assume_role", arguments))
+        except UpstreamError as error:
+            error.reason = error.reason or roles.reason_of_refusal(error.code, arn)
+            error.message = error.message or error.reason
+            raise
+        credentials: Mapping[str, Any] = answer.get("Credentials", {})
+        return credentials
+
+    def _signed_in_time(self, client: Client, ask: Callable[[], Answer]) -> Answer:
+        """Ask, and once more with a new signature if the first was refused for its time."""
+        renewals = client.identity.renewals
+        try:
+            return ask()
+        except UpstreamError as error:
+            # What STS refused were the credentials of the function, not those of a role.
+            if error.code in EXPIRED and error.service == client.service and _renews(client):
+                client.identity.expire(since=renewals)
+            elif not is_outdated(error.code, message=error.message):
+                raise
+        return ask()
+
+    def _ask(self, client: Client, method: str, arguments: Mapping[str, Any]) -> Answer:
+        call: Call = self._current.call
+        try:
+            answer: Answer = getattr(client.botocore, method)(**arguments)
+        except ClientError as error:
+            raise self._refused(client, error) from error
+        except (BotoCoreError, HTTPClientError, ResponseParserError) as error:
+            raise UpstreamError(
+                type(error).__name__,
+                reason=reason_of(error, host=client.host, named_by=client.named_by),
+                service=client.service,
+                transient=isinstance(error, NETWORK),
+            ) from error
+        call.request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
+        return answer
+
+    def _check_abandoned(self, **_: object) -> None:
         call: Call = self._current.call
         if call.abandoned:
             raise UpstreamError(TIMEOUT, service=call.service, transient=True)
-        call.attempts += 1
+
+    def _before_attempt(self, **_: object) -> None:
+        self._check_abandoned()
+        self._current.call.attempts += 1
 
     def _after_attempt(self, parsed_response: Answer | None = None, **_: object) -> None:
         code = (parsed_response or {}).get("Error", {}).get("Code", "")
@@ -231,37 +259,24 @@ class AwsClients:
             call: Call = self._current.call
             call.throttles += 1
 
-    def _refused(self, call: Call, error: ClientError) -> UpstreamError:
+    def _refused(self, client: Client, error: ClientError) -> UpstreamError:
         """Convert an error that AWS answered."""
+        call: Call = self._current.call
         fields = error.response.get("Error", {})
         metadata = error.response.get("ResponseMetadata", {})
         call.request_id = metadata.get("RequestId", "")
         code, message = str(fields.get("Code", "")) or UNUSABLE, str(fields.get("Message", ""))
-        can_renew = code in EXPIRED and self._credentials.are_renewable
+        can_renew = code in EXPIRED and _renews(client)
         return UpstreamError(
             code,
             message=message,
-            service=call.service,
+            service=client.service,
             request_id=call.request_id,
             transient=can_renew
             or is_transient(code, message=message, status=metadata.get("HTTPStatusCode", 0)),
         )
 
-    def _failed(self, call: Call, error: Exception) -> UpstreamError:
-        """Convert an error without an answer of AWS; only one of the network is transient."""
-        network = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
-        host = urlsplit(self._clients[call.service].meta.endpoint_url).hostname or ""
-        return UpstreamError(
-            type(error).__name__,
-            reason=reason_of(error, host=host, named_by=self._endpoint(call.service)[0]),
-            service=call.service,
-            transient=isinstance(error, network),
-        )
 
-
-def _reconnect(
-    attempts: int, caught_exception: Exception | None = None, **_: object
-) -> float | None:
-    """Return the pause before the next attempt to connect; None leaves the decision to botocore."""
-    never_connected = isinstance(caught_exception, NEVER_CONNECTED)
-    return RECONNECT_PAUSE_S if never_connected and attempts < ATTEMPTS else None
+def _renews(client: Client) -> bool:
+    """Whether a client's credentials can be fetched again."""
+    return client.identity.are_renewable

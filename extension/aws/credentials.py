@@ -65,7 +65,7 @@ class SandboxCredentials:
         self, environ: Mapping[str, str], *, on_secret: Callable[[str, str], None] = lambda *_: None
     ) -> None:
         self._environ = environ
-        self._on_secret = on_secret
+        self.on_secret = on_secret
         self._lock = threading.Lock()
         self._never = threading.Event()
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
@@ -142,7 +142,7 @@ class SandboxCredentials:
             raise CredentialRetrievalError(provider=METHOD, error_msg="no answer") from error
         for field, name in SECRETS.items():
             if isinstance(fetched[field], str):
-                self._on_secret(name, fetched[field])
+                self.on_secret(name, fetched[field])
         if isinstance(fetched["token"], str) and fetched["token"]:
             self._keep_token(fetched["token"])
         return fetched

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import botocore.session
 from botocore import handlers
@@ -37,36 +37,54 @@ FROM_FILES = frozenset({"profile", "config_file", "credentials_file", "data_path
 """Settings that name a file, or a profile in one: a sandbox has none."""
 
 
-class _Loader(Loader):  # type: ignore[misc]  # botocore is without types
-    """Loads the models that come with botocore, without listing the folder of every service."""
+class Models(Loader):  # type: ignore[misc]  # botocore is without types
+    """The models that come with botocore, loaded once for all sessions.
+
+    `services` are botocore's names of the services that clients may be built for: the folder of
+    every service is not listed.
+    """
 
     def __init__(self, services: Sequence[str]) -> None:
         super().__init__([self.BUILTIN_DATA_PATH], include_default_search_paths=False)
-        self._services = list(services)
+        self.services = list(services)
 
     def list_available_services(self, type_name: str) -> list[str]:
         """Return the services that clients are built for: botocore checks names against them."""
         del type_name
-        return self._services
+        return self.services
+
+
+class Identity(Protocol):
+    """Whom AWS sees: credentials, which are renewed once AWS reports them as expired."""
+
+    renewals: int
+
+    @property
+    def are_renewable(self) -> bool:
+        """Whether there is a source to fetch them from again."""
+
+    def load_credentials(self) -> Any:
+        """Return botocore's object for them; nothing is fetched before a request is signed."""
+
+    def expire(self, *, since: int) -> None:
+        """Renew them before the next request, unless `renewals` has passed `since`."""
 
 
 class AwsSession(botocore.session.Session):  # type: ignore[misc]  # botocore is without types
     """Builds clients from arguments alone.
 
-    `credentials` has the shape of botocore's credential resolver; `services` are botocore's names
-    of the services that clients may be built for. The clients connect with `connector`, within
-    their connect timeout in total.
+    `identity` has the shape of botocore's credential resolver. The clients connect with
+    `connector`, within their connect timeout in total.
     """
 
-    def __init__(
-        self, credentials: object, *, services: Sequence[str], connector: Connector
-    ) -> None:
+    def __init__(self, identity: Identity, *, models: Models, connector: Connector) -> None:
         super().__init__(include_builtin_handlers=False)
-        for event, handler, *_ in handlers_for(services):
+        self.identity = identity
+        for event, handler, *_ in handlers_for(models.services):
             self.register(event, handler)
         self._pools = _pools(connector)
-        self.register_component("credential_provider", credentials)
-        self.register_component("data_loader", _Loader(services))
+        self.register_component("credential_provider", identity)
+        self.register_component("data_loader", models)
         self.register_component("config_store", ConfigValueStore(mapping=_defaults()))
 
     @property

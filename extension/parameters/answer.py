@@ -24,6 +24,11 @@ MS_PER_S = 1000
 _ESCAPES = str.maketrans(
     {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026", "\u2028": r"\u2028", "\u2029": r"\u2029"}
 )
+_REGION = re.compile(
+    rb'\{(?:"Parameter":\{|"NextToken":null,"Parameters":\[\{)?"ARN":"arn:[a-z-]+:[a-z]+:([a-z0-9-]+):'
+)
+"""The region in a body's first ARN."""
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -93,6 +98,12 @@ def _parameter(parameter: Answer) -> dict[str, Any]:
         "Value": parameter.get("Value"),
         "Version": parameter.get("Version", 0),
     }
+
+
+def region_header(body: bytes) -> dict[str, str]:
+    """Return the region that a body came from, as AWS names it there, as a header."""
+    found = _REGION.match(body)
+    return {"X-Cache-Region": found[1].decode()} if found else {}
 
 
 def bare(body: bytes) -> str | bytes | None:

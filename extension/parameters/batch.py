@@ -45,7 +45,8 @@ class Batch:
     async def fetch(self, key: ParameterKey, *, traceparent: str | None) -> bytes:
         """Return the body for one key, fetched alone or in a batch."""
         gathering = self._gathering.setdefault(key.decrypt, {})
-        if not self._allowed or goes_alone(key.name) or key in gathering:
+        alone = goes_alone(key.name) or not self._upstream.is_at_home(key)
+        if not self._allowed or alone or key in gathering:
             return await self._upstream.fetch(key, traceparent=traceparent)
         loop = asyncio.get_running_loop()
         if not gathering:

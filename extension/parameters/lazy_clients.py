@@ -117,7 +117,12 @@ class LazyClients:
             report=self._hooks.upstream_call,
             log=self._log,
         )
-        upstream = Upstream(calls, deadline_s=deadlines_s(self._config), hooks=self._hooks)
+        upstream = Upstream(
+            calls,
+            deadline_s=deadlines_s(self._config),
+            hooks=self._hooks,
+            regions=self._config.secrets_regions,
+        )
         batch = Batch(upstream, log=self._log)
         self._opened = _Opened(source=source, upstream=upstream, batch=batch)
         return self._opened

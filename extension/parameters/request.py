@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from extension.aws.arns import is_role
 from extension.aws.call import Service
 from extension.process.frozen import Frozen
 
@@ -37,8 +38,8 @@ ARN_PIECES = 7
 ECS_PARTS = ("jsonKey", "versionStage", "versionId")
 """The fields that ECS appends to the ARN of a secret, in its order."""
 
-OTHER_ROLE = "roleArn"
-"""Selects another role in AWS's Secrets Manager agent, and with it the account of the secret."""
+ROLE = "roleArn"
+"""The role to ask as, under the name that AWS's agent has for it."""
 
 
 class ParameterKey(NamedTuple):
@@ -46,6 +47,7 @@ class ParameterKey(NamedTuple):
 
     name: str
     decrypt: bool = False
+    role: str = ""
 
     @property
     def service(self) -> Service:
@@ -59,6 +61,7 @@ class SecretKey(NamedTuple):
     name: str
     version_id: str | None = None
     version_stage: str | None = None
+    role: str = ""
 
     @property
     def service(self) -> Service:
@@ -72,6 +75,7 @@ class PathKey(NamedTuple):
     name: str
     recursive: bool = False
     decrypt: bool = False
+    role: str = ""
 
     @property
     def service(self) -> Service:
@@ -80,9 +84,10 @@ class PathKey(NamedTuple):
 
 
 Key = ParameterKey | SecretKey | PathKey
-"""Holds everything that changes AWS's answer and nothing else: two GETs share a cache entry exactly
-if AWS would be asked the same question. Keys are tuples because every hit hashes and compares them;
-the kinds differ in the number or types of their fields, so keys of two kinds are never equal."""
+"""Holds everything that changes AWS's answer, the role that asks included, and nothing else: two
+GETs share a cache entry exactly if AWS would be asked the same question. Keys are tuples because
+every hit hashes and compares them; the kinds differ in the number or types of their fields, so keys
+of two kinds are never equal."""
 
 
 class Query(NamedTuple):
@@ -144,15 +149,24 @@ def _fields(query: str) -> dict[str, str]:
     if _BROKEN_ESCAPE.search(query):
         raise _RefusedError("the query has a broken percent-encoding")
     try:
-        pairs = parse_qsl(query, errors="strict")
+        pairs = parse_qsl(query, errors="strict", keep_blank_values=True)
     except ValueError:
         raise _RefusedError("the query is not UTF-8") from None
     fields: dict[str, str] = {}
     for name, value in pairs:
-        fields.setdefault(name, value)
-    if OTHER_ROLE in fields:
-        raise _RefusedError(f"{OTHER_ROLE} is not supported: the function's own role is used")
+        if value:
+            fields.setdefault(name, value)
+    if roles := {value for name, value in pairs if name == ROLE}:
+        fields[ROLE] = _role(roles)
     return fields
+
+
+def _role(given: set[str]) -> str:
+    """Return the role; an empty one must not mean the function's own, nor one of two be chosen."""
+    roles = {_as_name(each) for each in given}
+    if len(roles) != 1 or not is_role(*roles):
+        raise _RefusedError(f"{ROLE} must be one arn:PARTITION:iam::ACCOUNT:role/NAME")
+    return roles.pop()
 
 
 def _parameter(fields: Mapping[str, str]) -> Query:
@@ -160,13 +174,15 @@ def _parameter(fields: Mapping[str, str]) -> Query:
     selector = next((fields[each] for each in fields if each in {"version", "label"}), None)
     if selector is not None:
         name = f"{name}:{selector}"
-    return _query(ParameterKey(name, _switch(fields, "withDecryption")), fields)
+    key = ParameterKey(name, _switch(fields, "withDecryption"), fields.get(ROLE, ""))
+    return _query(key, fields)
 
 
 def _secret(fields: Mapping[str, str]) -> Query:
     name, parts = _parts_of_arn(_required(fields, "secretId"))
     fields = {**parts, **fields}
-    return _query(SecretKey(name, fields.get("versionId"), fields.get("versionStage")), fields)
+    version = fields.get("versionId"), fields.get("versionStage")
+    return _query(SecretKey(name, *version, fields.get(ROLE, "")), fields)
 
 
 def _parts_of_arn(secret_id: str) -> tuple[str, dict[str, str]]:
@@ -189,7 +205,8 @@ def _path(fields: Mapping[str, str]) -> Query:
         if each in fields:
             raise _RefusedError(f"{each} is not for getByPath")
     recursive, decrypt = _switch(fields, "recursive"), _switch(fields, "withDecryption")
-    return _query(PathKey(_required(fields, "path"), recursive, decrypt), fields)
+    key = PathKey(_required(fields, "path"), recursive, decrypt, fields.get(ROLE, ""))
+    return _query(key, fields)
 
 
 def _query(key: Key, fields: Mapping[str, str]) -> Query:

@@ -61,6 +61,7 @@ def _reply(served: Served, content_type: str, body: bytes) -> Reply:
         "Content-Type": content_type,
         "X-Cache": served.result.value,
         "Age": str(int(served.age_s)),
+        **answer.region_header(served.body),
         # A caching client would keep a secret, perhaps on disk.
         "Cache-Control": "no-store",
     }

@@ -1,19 +1,29 @@
-"""Fetches a key from AWS: one or more operations within one deadline, and the body for callers."""
+"""Fetches a key from AWS: one or more operations within one deadline, and the body for callers.
+
+Where a secret has replicas, a region gets its share of the time that is left, and the next one is
+asked after a failure that passes: throttling, a fault, no answer, no connection. A refusal by AWS
+is final.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from extension.aws.arns import in_region
 from extension.aws.call import Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import TIMEOUT, UNUSABLE, UpstreamError
 from extension.parameters.answer import parameter_body, parameters_of, path_body, secret_body
 from extension.parameters.hooks import Hooks, parameter_values, secret_values
+from extension.parameters.replicas import Replicas
 from extension.parameters.request import Key, ParameterKey, PathKey, SecretKey
 from extension.process.waits import TimeLimit
 
 T = TypeVar("T")
+
+Ask = Callable[[TimeLimit], Awaitable[T]]
+"""Makes calls within a limit."""
 
 MAX_PAGES = 100
 """Pages of 10 parameters that one getByPath reads: together as many as the cache has entries."""
@@ -23,7 +33,7 @@ class Upstream:
     """Fetches keys; every fetch ends by the deadline of its service.
 
     A fetch that fails after a freeze is repeated once with a new deadline: its connections may be
-    dead, and its attempts used up.
+    dead, and its attempts used up. `regions` have replicas of the secrets.
     """
 
     def __init__(
@@ -32,31 +42,66 @@ class Upstream:
         *,
         deadline_s: Mapping[Service, float],
         hooks: Hooks,
+        regions: Sequence[str] = (),
     ) -> None:
         self._calls = calls
+        self._replicas = Replicas(regions, own=calls.region)
         self._deadline_s = deadline_s
         self._hooks = hooks
 
     async def fetch(self, key: Key, *, traceparent: str | None = None) -> bytes:
         """Return the body for one key; raises UpstreamError."""
-        return await self._in_time(key.service, lambda: self._body(key, traceparent))
+        return await self._in_time(key.service, lambda limit: self._tried(key, limit, traceparent))
 
     async def fetch_parameters(
         self, names: list[str], *, decrypt: bool, traceparent: str | None = None
     ) -> Answer:
         """Return the GetParameters answer for up to ten names; raises UpstreamError."""
         return await self._in_time(
-            Service.SSM, lambda: self._parameters(names, decrypt=decrypt, traceparent=traceparent)
+            Service.SSM, lambda _: self._parameters(names, decrypt=decrypt, traceparent=traceparent)
         )
 
-    async def _body(self, key: Key, traceparent: str | None) -> bytes:
+    def is_at_home(self, key: Key) -> bool:
+        """Whether the function's own region is asked, and as its own role."""
+        return not key.role and self._regions(key) == [self._replicas.own]
+
+    def _regions(self, key: Key) -> list[str]:
+        return self._replicas.order(key, now=self._calls.clock.now())
+
+    async def _tried(self, key: Key, limit: TimeLimit, traceparent: str | None) -> bytes:
+        """Ask one region after the other; the failure of the first is that of all."""
+        failures: list[UpstreamError] = []
+        regions = self._regions(key)
+        for left, region in zip(range(len(regions), 0, -1), regions, strict=True):
+            ask = self._body(key, region, traceparent)
+            try:
+                body = await (ask if left == 1 else self._shared(ask, limit, left))
+            except UpstreamError as error:
+                failures.append(error)
+                if not error.transient:
+                    break
+                self._replicas.note_failure(region, now=self._calls.clock.now())
+            else:
+                self._replicas.note_answer(region)
+                return body
+        raise failures[0]
+
+    async def _shared(self, ask: Awaitable[T], limit: TimeLimit, left: int) -> T:
+        """Wait for one of the regions that are left, for its share of the time that is left."""
+        try:
+            async with TimeLimit(limit.left_s / left, clock=self._calls.clock):
+                return await ask
+        except TimeoutError:
+            raise UpstreamError(TIMEOUT, message="no answer in time", transient=True) from None
+
+    async def _body(self, key: Key, region: str, traceparent: str | None) -> bytes:
         match key:
             case ParameterKey():
-                return await self._parameter(key, traceparent)
+                return await self._parameter(key, region, traceparent)
             case SecretKey():
-                return await self._secret(key, traceparent)
+                return await self._secret(key, region, traceparent)
             case PathKey():
-                return await self._path(key, traceparent)
+                return await self._path(key, region, traceparent)
 
     async def _parameters(
         self,
@@ -70,26 +115,29 @@ class Upstream:
             operation="GetParameters",
             name=",".join(names),
             arguments={"Names": names, "WithDecryption": decrypt},
+            region=self._replicas.own,
         )
         answer = await self._calls.run(call, traceparent=traceparent)
         self._report_values(parameters_of(answer), decrypted=decrypt)
         return answer
 
-    async def _parameter(self, key: ParameterKey, traceparent: str | None) -> bytes:
+    async def _parameter(self, key: ParameterKey, region: str, traceparent: str | None) -> bytes:
         call = Call(
             service=Service.SSM,
             operation="GetParameter",
             name=key.name,
             arguments={"Name": key.name, "WithDecryption": key.decrypt},
+            region=region,
+            role=key.role,
         )
         answer = await self._calls.run(call, traceparent=traceparent)
         body = parameter_body(answer)
         self._report_values([answer["Parameter"]], decrypted=key.decrypt)
         return body
 
-    async def _secret(self, key: SecretKey, traceparent: str | None) -> bytes:
+    async def _secret(self, key: SecretKey, region: str, traceparent: str | None) -> bytes:
         arguments = {
-            "SecretId": key.name,
+            "SecretId": in_region(key.name, region),
             "VersionId": key.version_id,
             "VersionStage": key.version_stage,
         }
@@ -98,6 +146,8 @@ class Upstream:
             operation="GetSecretValue",
             name=key.name,
             arguments={name: value for name, value in arguments.items() if value is not None},
+            region=region,
+            role=key.role,
         )
         answer = await self._calls.run(call, traceparent=traceparent)
         body = secret_body(answer)
@@ -105,7 +155,7 @@ class Upstream:
             self._hooks.value(value)
         return body
 
-    async def _path(self, key: PathKey, traceparent: str | None) -> bytes:
+    async def _path(self, key: PathKey, region: str, traceparent: str | None) -> bytes:
         arguments = {
             "Path": key.name,
             "Recursive": key.recursive,
@@ -118,6 +168,8 @@ class Upstream:
                 operation="GetParametersByPath",
                 name=key.name,
                 arguments=arguments,
+                region=region,
+                role=key.role,
             )
             answer = await self._calls.run(call, traceparent=traceparent)
             parameters += parameters_of(answer)
@@ -134,7 +186,7 @@ class Upstream:
             for value in parameter_values(parameter, decrypted=decrypted):
                 self._hooks.value(value)
 
-    async def _in_time(self, service: Service, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _in_time(self, service: Service, ask: Ask[T]) -> T:
         limit = TimeLimit(self._deadline_s[service], clock=self._calls.clock)
         try:
             return await self._within(limit, service, ask)
@@ -144,12 +196,10 @@ class Upstream:
         again = TimeLimit(self._deadline_s[service], clock=self._calls.clock)
         return await self._within(again, service, ask)
 
-    async def _within(
-        self, limit: TimeLimit, service: Service, ask: Callable[[], Awaitable[T]]
-    ) -> T:
+    async def _within(self, limit: TimeLimit, service: Service, ask: Ask[T]) -> T:
         try:
             async with limit:
-                return await ask()
+                return await ask(limit)
         except TimeoutError:
             message = f"no answer within {self._deadline_s[service]:g} s"
             raise UpstreamError(TIMEOUT, message=message, service=service, transient=True) from None

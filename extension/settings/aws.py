@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from extension.process.frozen import Frozen
-from extension.settings.variable import aws_endpoint, pem_file, switch, text, variable
+from extension.settings.variable import (
+    aws_endpoint,
+    external_id,
+    pem_file,
+    switch,
+    text,
+    variable,
+)
 
 
 class AwsConfig(Frozen):
@@ -33,6 +40,12 @@ class AwsConfig(Frozen):
         default="",
         meaning="endpoint of Secrets Manager, before `AWS_ENDPOINT_URL`",
     )
+    sts_endpoint: str = variable(
+        "AWS_ENDPOINT_URL_STS",
+        aws_endpoint(),
+        default="",
+        meaning="endpoint of STS, which is asked for the credentials of a `roleArn`, likewise",
+    )
     s3_endpoint: str = variable(
         "AWS_ENDPOINT_URL_S3",
         aws_endpoint(),
@@ -43,7 +56,13 @@ class AwsConfig(Frozen):
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
         switch(),
         default=False,
-        meaning="true: the four endpoints above are not used",
+        meaning="true: the five endpoints above are not used",
+    )
+    role_external_id: str = variable(
+        "DISPATCH_ROLE_EXTERNAL_ID",
+        external_id(),
+        default="",
+        meaning="the external id by which a `roleArn` is assumed, if its trust policy wants one",
     )
     use_fips: bool = variable(
         "AWS_USE_FIPS_ENDPOINT", switch(), default=False, meaning="true: AWS's FIPS endpoints"

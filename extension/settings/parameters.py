@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from extension.process.frozen import Frozen
-from extension.settings.variable import choice, fraction, port, switch, text, variable, whole
+from extension.settings.variable import (
+    choice,
+    fraction,
+    port,
+    regions,
+    switch,
+    text,
+    variable,
+    whole,
+)
 
 
 class ParametersConfig(Frozen):
@@ -124,6 +133,12 @@ class ParametersConfig(Frozen):
         switch(),
         default=False,
         meaning="true: parameters are decrypted unless a GET says `withDecryption=false`",
+    )
+    secrets_regions: tuple[str, ...] = variable(
+        "DISPATCH_SECRETS_REGIONS",
+        regions(),
+        default=(),
+        meaning="regions with replicas of the secrets, in the order in which they are asked",
     )
     env_on_error: str = variable(
         "DISPATCH_ENV_ON_ERROR",

@@ -64,6 +64,9 @@ class LambdaConfig(Frozen):
     log_group: str = variable(
         "AWS_LAMBDA_LOG_GROUP_NAME", text(), default="", meaning="where its lines go"
     )
+    log_stream: str = variable(
+        "AWS_LAMBDA_LOG_STREAM_NAME", text(), default="", meaning="where those of this sandbox go"
+    )
     initialization_type: str = variable(
         "AWS_LAMBDA_INITIALIZATION_TYPE",
         text(),

@@ -21,6 +21,13 @@ ONE = r"[-+]?[0-9]{1,7}(?:\.[0-9]{1,4})?|[a-z]{1,11}|[A-Z]{1,11}|[A-Z][a-z]{1,10
 HARMLESS = re.compile(rf".?|(?:{ONE})(?: ?[,;|] ?(?:{ONE})){{0,4}}")
 """A number, a word or a few of either: what redaction does not take for a secret."""
 
+REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{1,16}){1,4}-[0-9]{1,2}", re.ASCII)
+"""The regions of every partition: `us-east-1`, `us-isob-east-1`, `eusc-de-east-1`. Nothing else
+becomes part of a host name."""
+
+MOST_REGIONS = 5
+"""Regions with replicas of a secret: each has its share of the time that a GET may take."""
+
 
 class BadValueError(ValueError):
     """The text is not what the variable allows."""
@@ -280,6 +287,32 @@ def log_group() -> Kind[str]:
         return given
 
     return Kind(parse=parse, allowed="the name of a log group")
+
+
+def external_id() -> Kind[str]:
+    """An external id of STS, which its owner may take for a secret. A bad one stays: see below."""
+
+    def parse(given: str) -> str:
+        if not re.fullmatch(r"[\w+=,.@:/-]{2,1224}", given, re.ASCII):
+            raise ReplacedError(given, consequence="is sent as it is: AWS will refuse it")
+        return given
+
+    return Kind(parse=parse, allowed="2 to 1224 letters, digits and +=,.@:/-_", secret=True)
+
+
+def regions() -> Kind[tuple[str, ...]]:
+    """A comma list of AWS regions, in the order given."""
+
+    def parse(given: str) -> tuple[str, ...]:
+        names = [each.strip() for each in given.split(",") if each.strip()]
+        for number, name in enumerate(names, start=1):
+            if not REGION.fullmatch(name):
+                raise ReplacedError((), consequence=f"is ignored: entry {number} is no region")
+        if not 1 <= len(names) <= MOST_REGIONS:
+            raise ReplacedError((), consequence=f"is ignored: {len(names)} regions")
+        return tuple(dict.fromkeys(names))
+
+    return Kind(parse=parse, allowed=f"a comma list of 1 to {MOST_REGIONS} regions like eu-west-1")
 
 
 def aws_endpoint() -> Kind[str]:

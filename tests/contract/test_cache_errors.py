@@ -53,6 +53,7 @@ async def test_log_line_of_a_failure(aws: FakeAws, cache: RunningCache) -> None:
         "code": "AccessDeniedException",
         "request_id": REQUEST_ID,
         "attempts": 1,
+        "region": "eu-central-1",
     }
 
 

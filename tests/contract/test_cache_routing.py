@@ -104,18 +104,6 @@ async def test_what_is_no_second_encoding_stays(cache: RunningCache, spelled: st
     assert (await cache.secret(f"secretId={spelled}")).status == 400
 
 
-@pytest.mark.parametrize("route", [f"{GET_SECRET}?secretId=n", f"{GET_PARAMETER}?name=p"])
-async def test_a_value_of_another_account_is_not_replaced_by_our_own(
-    aws: FakeAws, cache: RunningCache, route: str
-) -> None:
-    """AWS's agent takes `roleArn`; a caller that sends it must not get what this role sees."""
-    aws.put_secret("n", "ours")
-    aws.put_parameter("p", "ours")
-    assert (await cache.get(route)).status == 200
-    answer = await cache.get(f"{route}&roleArn=arn:aws:iam::999999999999:role/other")
-    assert (answer.status, b"roleArn" in answer.body, b"ours" in answer.body) == (400, True, False)
-
-
 @pytest.mark.parametrize("value", ["t", "T", "TRUE", "1"])
 async def test_switches_are_what_go_parses(aws: FakeAws, cache: RunningCache, value: str) -> None:
     """AWS's extension is written in Go."""

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from extension.aws.clients import ATTEMPTS, CONNECT_S, RECONNECT_PAUSE_S, AwsClients
+from extension.aws.client_builder import ATTEMPTS, CONNECT_S, RECONNECT_PAUSE_S
+from extension.aws.clients import AwsClients
 from extension.aws.connecting import Address, Connector, Resolve
 from extension.aws.credentials import SandboxCredentials
 from extension.parameters.lazy_clients import deadlines_s, threads

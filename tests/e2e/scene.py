@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from simulator.aws.endpoints import AccessKey
 from simulator.intake import Intake, IntakeRequest
 from simulator.intake.otlp import Span
 from simulator.intake.replies import Reply
 from tests.certificates import write_certificate
+from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import BROKEN, FakeAws
 from tests.launchers import sabotaged, write_wrapper
 from tests.posted_requests import as_json, spans
@@ -28,6 +30,8 @@ from tests.wall_clock import WallClock
 PARAMETER = "/systemsmanager/parameters/get?name=%2Fp"
 SECRET = "/secretsmanager/get?secretId=s"
 SECRET_VALUE = "correct-horse-battery"
+ROLE = "arn:aws:iam::999999999999:role/other"
+KEY_OF_FAKE_AWS = AccessKey(key_id="AKIDFAKE", secret="fake-secret-key", token="fake-session-token")
 MANY = [f"/systemsmanager/parameters/get?name=%2Fp%2F{number}" for number in range(20)]
 
 PAYLOAD: Mapping[str, object] = {
@@ -67,6 +71,8 @@ class Scene:
         for number in range(20):
             self.aws.put_parameter(f"/p/{number}", "v")
         self.aws.put_secret("s", SECRET_VALUE)
+        accounts = FakeAccounts(assumable={ROLE}, key=KEY_OF_FAKE_AWS)
+        self.accounts = await stack.enter_async_context(accounts)
         self.connects: list[str] = []
         self.proxy = await stack.enter_async_context(_serving(self._refuse))
         tunnel = partial(_forward, self.aws.url)
@@ -87,6 +93,7 @@ class Scene:
             "secure": self.secure.url,
             "strict": self.strict.url,
             "aws": self.aws.url,
+            "sts": self.accounts.url,
             "secure_aws": self.secure_aws.replace("http:", "https:"),
             "proxy": self.proxy,
             "port": str(self.port),
@@ -283,6 +290,11 @@ async def when_aws_is_down(scene: Scene) -> None:
 async def missing(scene: Scene) -> None:
     """Ask for a secret that is not there."""
     await scene.invoke({"get": ["/secretsmanager/get?secretId=nope"]})
+
+
+async def as_a_role(scene: Scene) -> None:
+    """Ask for a secret as another role."""
+    await scene.invoke({"get": [f"{SECRET}&roleArn={ROLE}"]})
 
 
 async def early(scene: Scene) -> None:

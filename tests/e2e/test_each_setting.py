@@ -28,6 +28,7 @@ STALE = Act(acts.when_aws_is_down)
 MISSING = Act(acts.missing)
 SHORT_SECRET = Act(acts.short_secret)
 STARTED = Act(acts.started)
+AS_A_ROLE = Act(acts.as_a_role)
 EARLY = Act(acts.early, handler="early.handler")
 
 UNRESOLVED = {"AWS_LAMBDA_EXEC_WRAPPER": "{wrapper}", "VALUE": "{{{{resolve:none}}}}"}
@@ -244,6 +245,9 @@ CASES = [
     Case("DISPATCH_CACHE_DECRYPT", "true",
          lambda scene: {request.arguments["WithDecryption"] for request in scene.aws.requests
                         if request.operation == "GetParameter"}, {True}, {False}),
+    Case("DISPATCH_SECRETS_REGIONS", "us-west-2,eu-west-1",
+         lambda scene: {request.region for request in scene.aws.requests
+                        if request.operation == "GetSecretValue"}, {"us-west-2"}, {"eu-central-1"}),
     Case("DISPATCH_ENV_ON_ERROR", "keep", fact("started"), True, False, UNRESOLVED, STARTED),
     Case("DISPATCH_ENV_NEXT", "/bin/false", fact("started"), False, True,
          {"AWS_LAMBDA_EXEC_WRAPPER": "{wrapper}"}, STARTED),
@@ -254,6 +258,10 @@ CASES = [
     Case("AWS_ENDPOINT_URL_SSM", "{aws}", statuses, [200, 400, 200], [400] * 3, THROUGH_A_PROXY),
     Case("AWS_ENDPOINT_URL_SECRETS_MANAGER", "{aws}", statuses, [400, 200, 400], [400] * 3,
          THROUGH_A_PROXY),
+    Case("AWS_ENDPOINT_URL_STS", "{sts}", statuses, [200], [400], act=AS_A_ROLE),
+    Case("DISPATCH_ROLE_EXTERNAL_ID", "e-1",
+         lambda scene: {asked.arguments.get("ExternalId") for asked in scene.accounts.requests},
+         {"e-1"}, {None}, {"AWS_ENDPOINT_URL_STS": "{sts}"}, AS_A_ROLE),
     Case("AWS_ENDPOINT_URL_S3", "{intake}", has_letters, True, False, LETTERS, DOWN),
     Case("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", lambda scene: set(scene.connects),
          {"ssm.eu-central-1.amazonaws.com:443", "secretsmanager.eu-central-1.amazonaws.com:443"},
@@ -301,6 +309,7 @@ BAD = {
     "DISPATCH_SIGNALS": "traces,profiles",
     "DISPATCH_EVENTS": "everything",
     "DISPATCH_CACHE_TTL_JITTER": "0.9",
+    "DISPATCH_ROLE_EXTERNAL_ID": "no spaces",
     **dict.fromkeys(
         ("DISPATCH_REDACT_EXTRA", "DISPATCH_EXCLUDE_REGEX", "DISPATCH_INCLUDE_REGEX"), "(nonsense"
     ),

@@ -89,12 +89,15 @@ def initialization_attributes(done: Initialization, verdict: Verdict) -> Attribu
 
 
 def call_attributes(call: CacheCall, *, region: str) -> Attributes:
-    """Return the attributes of a call to AWS: the entry by name, never its value."""
+    """Return the attributes of a call to AWS: the entry by name, never its value.
+
+    `region` is the function's, if the call names none.
+    """
     return {
         names.RPC_SYSTEM: "aws-api",
         names.RPC_SERVICE: call.service,
         names.RPC_METHOD: call.operation,
-        names.CLOUD_REGION: region,
+        names.CLOUD_REGION: call.region or region,
         names.AWS_REQUEST_ID: call.request_id,
         names.ENTRY: call.name,
         names.ATTEMPTS: call.attempts,

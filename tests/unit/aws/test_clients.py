@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from extension.aws.call import Call, Service
-from extension.aws.clients import ATTEMPTS, AwsClients
+from extension.aws.client_builder import ATTEMPTS
+from extension.aws.clients import AwsClients
 from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import TIMEOUT, UpstreamError
 from tests.fake_aws import REQUEST_ID, THROTTLED, AwsRequest, FakeAws, Fault
-from tests.running_cache import close_connections
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def source(aws: FakeAws) -> AsyncIterator[AwsClients]:
         connections=3,
     )
     yield clients
-    close_connections(clients)
+    clients.close()
 
 
 def _call() -> Call:
