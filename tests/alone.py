@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import aiohttp
 
+from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import FakeAws
 from tests.launchers import Launch, from_source
 from tests.sandbox import free_port
@@ -21,7 +22,12 @@ class Alone:
     """`async with Alone(folder, aws, **variables) as alone`: serves until the end."""
 
     def __init__(
-        self, folder: Path, aws: FakeAws, *, launch: Launch = from_source, **variables: str
+        self,
+        folder: Path,
+        aws: FakeAws | FakeAccounts,
+        *,
+        launch: Launch = from_source,
+        **variables: str,
     ) -> None:
         self.port = free_port()
         self._launcher = launch(folder)

@@ -87,7 +87,8 @@ class FakeAccounts:
 
     def expire_roles(self) -> None:
         """End all sessions of roles."""
-        self.keys.expire(*(key.key_id for key in self.handed_out))
+        for key in self.handed_out:
+            self.keys.expire(key.key_id)
 
     def asked(self, operation: str) -> list[Asked]:
         """Return the attempts of one operation."""

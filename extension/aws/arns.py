@@ -6,7 +6,8 @@ import re
 
 from extension.settings.variable import REGION
 
-ROLE = re.compile(r"arn:[\w-]{3,32}:iam::[0-9]{12}:role/[\w+=,.@/-]{1,1024}", re.ASCII)
+ROLE = r"arn:[\w-]{3,32}:iam::[0-9]{12}:role/[\w+=,.@/-]{1,1024}"
+"""Compiled where it is needed, as that of regions: most functions never name either."""
 
 _REGION_AT = 3
 _RESOURCE_AT = 5
@@ -16,7 +17,7 @@ def region_of(name: str) -> str:
     """Return the region in an ARN; empty for a plain name, and for an ARN without a valid one."""
     pieces = name.split(":", _RESOURCE_AT)
     is_arn = pieces[0] == "arn" and len(pieces) > _RESOURCE_AT
-    return pieces[_REGION_AT] if is_arn and REGION.fullmatch(pieces[_REGION_AT]) else ""
+    return pieces[_REGION_AT] if is_arn and re.fullmatch(REGION, pieces[_REGION_AT]) else ""
 
 
 def in_region(name: str, region: str) -> str:
@@ -32,4 +33,4 @@ def in_region(name: str, region: str) -> str:
 
 def is_role(arn: str) -> bool:
     """Tell whether a text is the ARN of a role, in AWS's agent's words for it."""
-    return bool(ROLE.fullmatch(arn))
+    return bool(re.fullmatch(ROLE, arn, re.ASCII))

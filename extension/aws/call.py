@@ -19,6 +19,10 @@ class Service(StrEnum):
     SECRETS_MANAGER = "Secrets Manager"
 
 
+STS = "STS"
+"""The service that gives credentials for another role; calls to it are part of others."""
+
+
 class Place(NamedTuple):
     """Where and as which role a service is asked: calls to one place share clients and threads.
 

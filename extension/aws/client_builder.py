@@ -44,10 +44,8 @@ that fail are reported within 2 s: Lambda's default timeout ends a function afte
 
 NEVER_CONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, SSLError)
 
-_OF_A_REGION = re.compile(
-    rf"(?:.*\.)?({REGION.pattern})\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)"
-)
-"""Endpoints of AWS in one region: its own and those of a VPC."""
+_SUFFIXES = r"(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)"
+"""What stands behind the region in the names of AWS's endpoints, its own and those of a VPC."""
 
 
 class Client(NamedTuple):
@@ -182,7 +180,8 @@ def _is_of_another(endpoint: str, region: str) -> bool:
     """Tell whether a URL names AWS's endpoint in another region than this one."""
     if not is_http_url(endpoint):
         return False
-    found = _OF_A_REGION.fullmatch(urlsplit(endpoint).hostname or "")
+    host = urlsplit(endpoint).hostname or ""
+    found = re.fullmatch(rf"(?:.*\.)?({REGION})\.{_SUFFIXES}", host)
     return bool(found and found[1] != region)
 
 

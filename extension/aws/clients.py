@@ -23,7 +23,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from extension.aws.call import Answer, Call, Place, Service
+from extension.aws.call import STS, Answer, Call, Place, Service
 from extension.aws.client_builder import (
     ATTEMPTS,
     CONNECT_S,
@@ -191,10 +191,12 @@ class AwsClients:
         from extension.aws import roles  # noqa: PLC0415  # likewise
 
         return self._builder.build(
-            roles.STS,
+            STS,
             region=region,
             session=self._session,
-            limits=roles.limits(min(self._deadline_s.values())),
+            limits=roles.limits(
+                deadline_s=min(self._deadline_s.values()), connections=self._connections
+            ),
             before_attempt=self._check_abandoned,
         )
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
+from extension.aws.call import STS
 from extension.aws.client_builder import CONNECT_S, Limits
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.process.clock import Clock, Instant
+from extension.process.clock import NS_PER_S, Clock, Instant
 from extension.settings.process import LambdaConfig
 
 READ_S = 1.2
@@ -30,9 +32,6 @@ RETRY_S = 60.0
 
 SECRETS = {"SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
 """The secret fields of STS's answer, with the names of the variables that hold them elsewhere."""
-
-STS = "STS"
-"""The service, by the name that AWS prints."""
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
@@ -113,7 +112,7 @@ class _RoleCredentials(DeferredRefreshableCredentials):  # type: ignore[misc]  #
     _mandatory_refresh_timeout = 60
 
     def __init__(self, renew: Callable[[], dict[str, Any]], *, clock: Clock) -> None:
-        super().__init__(renew, "assume-role")
+        super().__init__(renew, "assume-role", time_fetcher=self._wall_time)
         self._clock = clock
         self._tried_at: Instant | None = None
         self.has_expired = False
@@ -128,18 +127,21 @@ class _RoleCredentials(DeferredRefreshableCredentials):  # type: ignore[misc]  #
             refresh_in = self._mandatory_refresh_timeout
         return bool(super().refresh_needed(refresh_in))
 
+    def _wall_time(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now().wall_ns / NS_PER_S, UTC)
+
     def _protected_refresh(self, is_mandatory: bool) -> None:  # noqa: FBT001  # botocore's own
         super()._protected_refresh(is_mandatory=is_mandatory)
         self._tried_at = self._clock.now()
 
 
-def limits(deadline_s: float) -> Limits:
+def limits(*, deadline_s: float, connections: int) -> Limits:
     """Return those of the client of STS; a part of a call must not take longer than the call."""
     return Limits(
         connect_s=min(CONNECT_S, deadline_s),
         read_s=min(READ_S, deadline_s),
         attempts=ATTEMPTS,
-        connections=1,
+        connections=connections,
     )
 
 

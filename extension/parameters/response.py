@@ -61,10 +61,11 @@ def _reply(served: Served, content_type: str, body: bytes) -> Reply:
         "Content-Type": content_type,
         "X-Cache": served.result.value,
         "Age": str(int(served.age_s)),
-        **answer.region_header(served.body),
         # A caching client would keep a secret, perhaps on disk.
         "Cache-Control": "no-store",
     }
+    if region := answer.region_of_body(served.body):
+        headers["X-Cache-Region"] = _header(region)
     return Reply(200, headers, body)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from extension.aws.arns import in_region
-from extension.aws.call import Answer, Call, Service
+from extension.aws.call import STS, Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import TIMEOUT, UNUSABLE, UpstreamError
 from extension.parameters.answer import parameter_body, parameters_of, path_body, secret_body
@@ -75,24 +75,25 @@ class Upstream:
         for left, region in zip(range(len(regions), 0, -1), regions, strict=True):
             ask = self._body(key, region, traceparent)
             try:
-                body = await (ask if left == 1 else self._shared(ask, limit, left))
+                body = await (ask if left == 1 else self._shared(ask, limit, left, key.service))
             except UpstreamError as error:
                 failures.append(error)
-                if not error.transient:
-                    break
+                if not error.transient or error.service == STS:
+                    break  # another region would give the same answer
                 self._replicas.note_failure(region, now=self._calls.clock.now())
             else:
                 self._replicas.note_answer(region)
                 return body
         raise failures[0]
 
-    async def _shared(self, ask: Awaitable[T], limit: TimeLimit, left: int) -> T:
+    async def _shared(self, ask: Awaitable[T], limit: TimeLimit, left: int, service: Service) -> T:
         """Wait for one of the regions that are left, for its share of the time that is left."""
         try:
             async with TimeLimit(limit.left_s / left, clock=self._calls.clock):
                 return await ask
         except TimeoutError:
-            raise UpstreamError(TIMEOUT, message="no answer in time", transient=True) from None
+            message = "no answer in the share of a region"
+            raise UpstreamError(TIMEOUT, message=message, service=service, transient=True) from None
 
     async def _body(self, key: Key, region: str, traceparent: str | None) -> bytes:
         match key:

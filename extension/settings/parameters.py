@@ -54,7 +54,7 @@ class ParametersConfig(Frozen):
         whole(1),
         default=3,
         unit="connections",
-        meaning="most calls under way to each of the two AWS services",
+        meaning="most calls under way to each AWS service, in one region and as one role",
     )
     secrets_manager_timeout_ms: int = variable(
         "SECRETS_MANAGER_TIMEOUT_MILLIS",

@@ -21,7 +21,7 @@ ONE = r"[-+]?[0-9]{1,7}(?:\.[0-9]{1,4})?|[a-z]{1,11}|[A-Z]{1,11}|[A-Z][a-z]{1,10
 HARMLESS = re.compile(rf".?|(?:{ONE})(?: ?[,;|] ?(?:{ONE})){{0,4}}")
 """A number, a word or a few of either: what redaction does not take for a secret."""
 
-REGION = re.compile(r"[a-z]{2,8}(?:-[a-z]{1,16}){1,4}-[0-9]{1,2}", re.ASCII)
+REGION = "[a-z]{2,8}(?:-[a-z]{1,16}){1,4}-[0-9]{1,2}"
 """The regions of every partition: `us-east-1`, `us-isob-east-1`, `eusc-de-east-1`. Nothing else
 becomes part of a host name."""
 
@@ -306,7 +306,7 @@ def regions() -> Kind[tuple[str, ...]]:
     def parse(given: str) -> tuple[str, ...]:
         names = [each.strip() for each in given.split(",") if each.strip()]
         for number, name in enumerate(names, start=1):
-            if not REGION.fullmatch(name):
+            if not re.fullmatch(REGION, name):
                 raise ReplacedError((), consequence=f"is ignored: entry {number} is no region")
         if not 1 <= len(names) <= MOST_REGIONS:
             raise ReplacedError((), consequence=f"is ignored: {len(names)} regions")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
+import boto3
 import pytest
 import pytest_asyncio
+from botocore.config import Config
 
 from simulator.aws import LocalAws
 from tests.running_cache import GET_BY_PATH, RunningCache
@@ -109,6 +113,69 @@ async def test_path(cache: RunningCache) -> None:
         "/app/list": "a,b,c",
         "/app/deep/password": "hunter2",
     }
+
+
+async def test_another_region(local_aws: LocalAws, cache: RunningCache) -> None:
+    """A secret and a parameter by their ARNs; by their names they are not in this region."""
+    far = client(local_aws, "secretsmanager", region="eu-west-1")
+    arn = (await asyncio.to_thread(far.create_secret, Name="app/far", SecretString="far"))["ARN"]
+    answer = await cache.secret(f"secretId={arn}")
+    assert (answer.json["SecretString"], answer.headers["X-Cache-Region"]) == ("far", "eu-west-1")
+    assert (await cache.secret("secretId=app/far")).status == 400
+    store = client(local_aws, "ssm", region="eu-west-1")
+    await asyncio.to_thread(store.put_parameter, Name="/far", Value="far", Type="String")
+    account = arn.split(":")[4]
+    answer = await cache.parameter(f"name=arn:aws:ssm:eu-west-1:{account}:parameter/far")
+    assert answer.json["Parameter"]["Value"] == "far"
+
+
+async def test_replicas(local_aws: LocalAws) -> None:
+    """An ARN of the first region is rewritten for the one that is asked."""
+    home = client(local_aws, "secretsmanager", region="eu-central-1")
+    created = await asyncio.to_thread(
+        home.create_secret,
+        Name="app/replicated",
+        SecretString="r",
+        AddReplicaRegions=[{"Region": "eu-west-1"}],
+    )
+    environ = local_aws.environment | {"DISPATCH_SECRETS_REGIONS": "eu-west-1,eu-central-1"}
+    async with RunningCache(environ) as cache:
+        answer = await cache.secret(f"secretId={created['ARN']}")
+        assert answer.json["SecretString"] == "r"
+        assert answer.headers["X-Cache-Region"] == "eu-west-1"
+
+
+async def test_another_role(local_aws: LocalAws, cache: RunningCache) -> None:
+    """The secret of another account, which has the same name as one of ours."""
+    role = "arn:aws:iam::222222222222:role/reader"
+    sts = client(local_aws, "sts", region="eu-central-1")
+    session = await asyncio.to_thread(sts.assume_role, RoleArn=role, RoleSessionName="seed")
+    theirs = client(
+        local_aws, "secretsmanager", region="eu-central-1", session=session["Credentials"]
+    )
+    await asyncio.to_thread(theirs.create_secret, Name="app/text", SecretString="theirs")
+    answer = await cache.secret(f"secretId=app/text&roleArn={role}")
+    assert answer.json["SecretString"] == "theirs"
+    assert ":222222222222:" in answer.json["ARN"]
+    assert (await cache.secret("secretId=app/text")).json["SecretString"] == '{"user": "u<>&"}'
+
+
+def client(
+    aws: LocalAws, service: str, *, region: str, session: Mapping[str, str] | None = None
+) -> Any:
+    """Return a client that asks as the function, or in a session of a role."""
+    own = aws.environment
+    key, secret, token = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    session = session or {key: own["AWS_ACCESS_KEY_ID"], secret: own["AWS_SECRET_ACCESS_KEY"]}
+    return boto3.session.Session().client(
+        service,
+        endpoint_url=aws.url,
+        region_name=region,
+        aws_access_key_id=session[key],
+        aws_secret_access_key=session[secret],
+        aws_session_token=session.get(token),
+        config=Config(proxies={}),
+    )
 
 
 async def test_rotation(local_aws: LocalAws, cache: RunningCache) -> None:

@@ -124,6 +124,41 @@ def test_bytecode_is_taken_without_a_look_at_sources(layer_tree: LayerTree) -> N
     assert [file.suffix for file in layer_tree.library.glob("code.*")] == [".bin"]
 
 
+ASSUMES = """
+import sys; sys.path.insert(0, sys.argv[1])
+from extension.aws.call import Call, Place, Service
+from extension.aws.clients import AwsClients
+from extension.aws.credentials import SandboxCredentials
+own = {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+clients = AwsClients(
+    own, credentials=SandboxCredentials(own), deadline_s=dict.fromkeys(Service, 5.0), connections=1
+)
+assert "extension.aws.roles" not in sys.modules
+with clients._client(Place(Service.SSM, "eu-west-1", "arn:aws:iam::222222222222:role/r")) as client:
+    print(client.host)
+with clients._sts.use("eu-central-1") as client:
+    print(client.host, client.botocore.assume_role.__name__)
+"""
+"""Builds what a call in another region as another role needs."""
+
+
+def test_another_role_can_be_assumed(layer_tree: LayerTree) -> None:
+    """The model of STS is in the layer, cut down to some twenty kilobytes."""
+    done = subprocess.run(
+        [INTERPRETER / "python3", "-I", "-S", "-c", ASSUMES, layer_tree.library],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [
+        "ssm.eu-west-1.amazonaws.com",
+        "sts.eu-central-1.amazonaws.com",
+        "assume_role",
+    ]
+    data = layer_tree.library / "botocore" / "data" / "sts"
+    assert 0 < sum(file.stat().st_size for file in data.rglob("*") if file.is_file()) < 20_000
+
+
 def test_protocol_buffers_are_encoded_in_c(layer_tree: LayerTree) -> None:
     """The pruned tree has kept upb, and it is what is used."""
     program = (

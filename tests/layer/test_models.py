@@ -9,7 +9,7 @@ import botocore
 import botocore.loaders
 import pytest
 
-from extension.aws import clients
+from extension.aws import client_builder, clients
 from layer.errors import LayerError
 from layer.models import OPERATIONS, reduce_endpoints, reduce_model
 
@@ -67,7 +67,8 @@ def test_endpoints_keep_every_partition() -> None:
 def test_every_operation_of_the_extension_is_kept() -> None:
     """What `source` can call is in the models that ship."""
     kept = {operation for operations in OPERATIONS.values() for operation in operations}
-    assert set(clients._METHODS) <= kept
+    assert {*clients._METHODS, "AssumeRole"} <= kept
+    assert set(client_builder.SERVICES.values()) <= set(OPERATIONS)
 
 
 @pytest.mark.parametrize("service", OPERATIONS)

@@ -73,7 +73,10 @@ def test_until_next_only_built_in_modules_are_imported() -> None:
         ("import extension.telemetry.early", AFTER_REGISTERING),
         ("import extension.parameters.parameters", AFTER_REGISTERING),
         ("import extension.aws.calls", AFTER_REGISTERING),
-        ("import extension.aws.clients", {"aiohttp", "boto3", "s3transfer"}),
+        (
+            "import extension.aws.clients",
+            {"aiohttp", "boto3", "s3transfer", "extension.aws.roles"},
+        ),
         ("import extension.telemetry.otlp.exporter", {"boto3", "botocore", "requests"}),
     ],
 )

@@ -10,16 +10,20 @@ from pathlib import Path
 import pytest
 
 from simulator.answers import Answer
+from simulator.aws.endpoints import AccessKey
 from simulator.intake import Intake
-from tests.alone import Alone
+from tests.alone import TOKEN, Alone
 from tests.e2e.failures.conftest import Run
 from tests.e2e.failures.expectations import SECRET_PATH, assert_unharmed
+from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import RESET, FakeAws
 from tests.launchers import sabotaged
 from tests.waiting import until
 
 LONG_HOLD = "replace('extension.parameters.parameters:HOLD_S', 60.0)"
 """No machine stalls that long, so a hold that ends earlier was ended by the answer."""
+
+ROLE = "arn:aws:iam::222222222222:role/reader"
 
 WHILE_S = 1.5
 """Long enough for an extension that does not wait to have asked for the next event."""
@@ -115,6 +119,24 @@ async def test_call_whose_connection_did_not_survive_is_made_again(
         await _freeze(alone, during=aws.release)
         assert await asking == 200
     assert len(aws.requests) == attempts + 1
+
+
+async def test_caller_whose_role_is_assumed_through_a_freeze_gets_the_value(
+    tmp_path: Path,
+) -> None:
+    """STS's answer came while the sandbox was frozen, longer than STS is waited for."""
+    key = AccessKey(key_id="AKIDALONE", secret="secret", token=TOKEN)
+    async with FakeAccounts(assumable={ROLE}, key=key) as aws:
+        aws.put("s", "theirs", role=ROLE)
+        async with Alone(tmp_path, aws, SECRETS_MANAGER_TIMEOUT_MILLIS="2000") as alone:
+            aws.holds = lambda asked: asked.service == "sts"
+            asking = asyncio.create_task(
+                alone.get(f"/secretsmanager/get?secretId=s&roleArn={ROLE}")
+            )
+            await until(lambda: len(aws.asked("AssumeRole")) == 1)
+            await _freeze(alone, during=aws.release)
+            assert await asking == 200
+        assert not aws.refused
 
 
 async def _freeze(alone: Alone, *, during: object) -> None:

@@ -12,6 +12,7 @@ from extension.parameters.answer import (
     encode,
     parameter_body,
     path_body,
+    region_of_body,
     rfc3339,
     secret_body,
 )
@@ -29,6 +30,24 @@ def test_absent_fields_are_those_of_go() -> None:
         b'"VersionId":null,"VersionStages":null,"ResultMetadata":{}}'
     )
     assert path_body([]) == b'{"NextToken":null,"Parameters":[],"ResultMetadata":{}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "region"),
+    [
+        (secret_body({"ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:s"}), "eu-west-1"),
+        (parameter_body({"Parameter": {"ARN": "arn:aws-cn:ssm:cn-north-1:1:p"}}), "cn-north-1"),
+        (path_body([{"ARN": "arn:aws:ssm:us-east-1:1:p"}]), "us-east-1"),
+        (path_body([]), ""),
+        (parameter_body({"Parameter": {"Value": '{"ARN":"arn:aws:ssm:us-east-1:1:p"}'}}), ""),
+        (secret_body({"ARN": "arn:"}), ""),
+        (secret_body({"ARN": "arn:aws:secretsmanager"}), ""),
+        (secret_body({"ARN": "other"}), ""),
+    ],
+)
+def test_the_region_of_a_body(body: bytes, region: str) -> None:
+    """That of AWS's first ARN, and nothing that a value says."""
+    assert region_of_body(body) == region
 
 
 @pytest.mark.parametrize("rubbish", [{}, {"Parameter": "x"}, {"message": "<html>"}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extension.process.frozen import replace
 from extension.telemetry.assembly.cache_use import (
     MAX_CALLS,
     CacheAnswer,
@@ -74,6 +75,16 @@ def test_a_call_that_failed_says_with_what() -> None:
     [span] = builder.build(CallSpan(call=call(1, code="AccessDeniedException")))
     assert span.status.is_ok is False
     assert (span.attributes or {})["error.type"] == "AccessDeniedException"
+
+
+def test_a_call_says_which_region_it_went_to() -> None:
+    """The one that was asked; the function's, if the call names none."""
+    builder = SpanBuilder(ids=SequentialIds(), identity=ResourceIdentity(region="eu-central-1"))
+    regions = []
+    for called in (call(1), replace(call(1), region="eu-west-1")):
+        [span] = builder.build(CallSpan(call=called))
+        regions.append((span.attributes or {})["cloud.region"])
+    assert regions == ["eu-central-1", "eu-west-1"]
 
 
 def test_a_call_of_a_traced_get_hangs_under_its_caller() -> None:

@@ -1,0 +1,171 @@
+"""Credentials of a role: when they are renewed, what is told of them, and the session's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from extension.aws.errors import UNUSABLE, UpstreamError
+from extension.aws.roles import LONGEST_NAME, Role, session_name
+from extension.process.clock import NS_PER_S
+from extension.settings.process import LambdaConfig
+from tests.doubles import ManualClock
+
+ARN = "arn:aws:iam::222222222222:role/blue"
+HOUR_S = 3600
+
+
+class Sts:
+    """Hands out sessions of an hour, numbered; `fails` or `answer` are what it does instead."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.sessions = 0
+        self.calls = 0
+        self.fails = False
+        self.answer: Mapping[str, Any] | None = None
+
+    def __call__(self, arn: str) -> Mapping[str, Any]:
+        """Answer AssumeRole."""
+        assert arn == ARN
+        self.calls += 1
+        if self.fails:
+            raise UpstreamError("Unavailable", service="STS", transient=True)
+        if self.answer is not None:
+            return self.answer
+        self.sessions += 1
+        now = datetime.fromtimestamp(self.clock.wall_ns / NS_PER_S, UTC)
+        return {
+            "AccessKeyId": f"key-{self.sessions}",
+            "SecretAccessKey": f"secret-{self.sessions}",
+            "SessionToken": f"token-{self.sessions}",
+            "Expiration": now + timedelta(seconds=HOUR_S),
+        }
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Noon."""
+    return ManualClock()
+
+
+@pytest.fixture
+def sts(clock: ManualClock) -> Sts:
+    """An STS that works."""
+    return Sts(clock)
+
+
+@pytest.fixture
+def learned() -> dict[str, str]:
+    """The secrets that the role has told."""
+    return {}
+
+
+@pytest.fixture
+def role(sts: Sts, clock: ManualClock, learned: dict[str, str]) -> Role:
+    """A role that was not assumed yet."""
+    return Role(ARN, ask=sts, on_secret=learned.__setitem__, clock=clock)
+
+
+def _key(role: Role) -> str:
+    key: str = role.load_credentials().get_frozen_credentials().access_key
+    return key
+
+
+def test_nothing_is_asked_before_a_request_is_signed(role: Role, sts: Sts) -> None:
+    """A SnapStart snapshot holds no credentials because a client was built."""
+    credentials = role.load_credentials()
+    assert sts.calls == 0
+    assert credentials.get_frozen_credentials().token == "token-1"
+
+
+def test_a_session_is_used_for_most_of_its_time(role: Role, sts: Sts, clock: ManualClock) -> None:
+    """It is renewed ten minutes before its end."""
+    assert _key(role) == "key-1"
+    clock.advance(HOUR_S - 601)
+    assert _key(role) == "key-1"
+    clock.advance(2)
+    assert _key(role) == "key-2"
+
+
+@pytest.mark.parametrize("seconds", [HOUR_S - 30, HOUR_S + 1, 100 * HOUR_S])
+def test_a_session_that_ends_during_a_freeze_is_replaced(
+    role: Role, clock: ManualClock, seconds: float
+) -> None:
+    """The wall clock counts, whatever the other one does."""
+    assert _key(role) == "key-1"
+    clock.freeze(seconds)
+    assert _key(role) == "key-2"
+
+
+def test_an_early_renewal_may_fail(role: Role, sts: Sts, clock: ManualClock) -> None:
+    """The session goes on; the next attempt is made a minute later, and the last ones must work."""
+    _key(role)
+    clock.advance(HOUR_S - 300)
+    sts.fails = True
+    assert [_key(role), _key(role)] == ["key-1", "key-1"]
+    assert sts.calls == 2
+    clock.advance(61)
+    assert _key(role) == "key-1"
+    assert sts.calls == 3
+    clock.advance(200)
+    with pytest.raises(UpstreamError, match="Unavailable"):
+        _key(role)
+    sts.fails = False
+    assert _key(role) == "key-2"
+
+
+def test_a_session_that_aws_calls_expired_is_replaced_once(role: Role) -> None:
+    """However many calls were refused with its key."""
+    _key(role)
+    for _ in range(3):
+        role.expire(since=1)
+    assert _key(role) == "key-2"
+    role.expire(since=1)
+    assert _key(role) == "key-2"
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"AccessKeyId": "k", "SecretAccessKey": "s", "SessionToken": "t"}]
+)
+def test_an_answer_without_credentials_is_an_error(
+    role: Role, sts: Sts, answer: Mapping[str, Any]
+) -> None:
+    """It is none of AWS's."""
+    sts.answer = answer
+    with pytest.raises(UpstreamError, match=UNUSABLE):
+        _key(role)
+
+
+def test_secrets_are_told_under_the_name_of_the_role(
+    role: Role, learned: dict[str, str], clock: ManualClock
+) -> None:
+    """So that those of two roles do not replace each other; the id of a key is no secret."""
+    _key(role)
+    names = (f"AWS_SECRET_ACCESS_KEY@{ARN}", f"AWS_SESSION_TOKEN@{ARN}")
+    assert learned == dict(zip(names, ("secret-1", "token-1"), strict=True))
+    clock.advance(HOUR_S)
+    _key(role)
+    assert learned == dict(zip(names, ("secret-2", "token-2"), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("function", "log_stream", "name"),
+    [
+        ("shop", "2026/11/27/[$LATEST]" + "0f" * 16, "shop-" + "0f" * 16),
+        ("f" * 64, "2026/11/27/[12]" + "0f" * 16, "f" * 31 + "-" + "0f" * 16),
+        ("shop", "", "shop"),
+        ("f" * 64, "", "f" * 63),
+        ("", "", "lambda-dispatch"),
+        ("a b/c", "x", "abc-x"),
+    ],
+)
+def test_the_name_of_a_session(function: str, log_stream: str, name: str) -> None:
+    """What STS accepts, with as much of the function's name as fits."""
+    told = session_name(LambdaConfig(function_name=function, log_stream=log_stream))
+    assert told == name
+    assert re.fullmatch(rf"[\w+=,.@-]{{2,{LONGEST_NAME}}}", told)
