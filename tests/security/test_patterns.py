@@ -72,7 +72,7 @@ def within(seconds: int) -> Iterator[None]:
 
 
 def patterns() -> dict[str, re.Pattern[Any]]:
-    """Return every compiled expression that stands in a module of the extension."""
+    """Return every expression of a module of the extension, compiled now or when needed."""
     found: dict[str, re.Pattern[Any]] = {}
     for module in pkgutil.walk_packages(extension.__path__, "extension."):
         if module.name == "extension.__main__":
@@ -80,7 +80,15 @@ def patterns() -> dict[str, re.Pattern[Any]]:
         for name, value in vars(importlib.import_module(module.name)).items():
             if isinstance(value, re.Pattern):
                 found[f"{module.name}.{name}"] = value
+            elif is_compiled_when_needed(value):
+                found[f"{module.name}.{name}"] = value()
     return found
+
+
+def is_compiled_when_needed(value: Any) -> bool:
+    """Tell whether it is a cached function that returns one expression."""
+    hints = getattr(value, "__annotations__", {})
+    return hasattr(value, "cache_info") and hints == {"return": "re.Pattern[str]"}
 
 
 def attacks() -> Iterator[str]:
