@@ -124,7 +124,7 @@ async def test_what_the_sdk_sends(aws: AwsEndpoints, tmp_path: Path) -> None:
     assert {span.name for span in aws.spans} >= {"small", "large"}
     assert len([each for each in aws.logs if str(each.body) == "small"]) == 1
     assert len([each for each in aws.logs if "characters cut" in str(each.body)]) == 1
-    assert stage.told["cut.oversize"] == 3
+    assert stage.final_counts["cut.oversize"] == 3
     assert not stage.lost
 
 

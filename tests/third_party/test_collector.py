@@ -60,5 +60,5 @@ async def test_all_signals(tmp_path: Path, program: Path, prefix: str) -> None:
     assert {"hello", "c"} <= {str(record.body) for record in intake.logs}
     assert {"faas.invoke_duration", "d", "e"} <= {metric.name for metric in intake.metrics}
     count = len(intake.spans) + len(intake.logs) + sum(len(each.points) for each in intake.metrics)
-    assert count == stage.told["dead_letters"]
+    assert count == stage.final_counts["dead_letters"]
     assert not stage.lost

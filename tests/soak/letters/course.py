@@ -114,7 +114,7 @@ async def run(folder: Path, invocations: int, *, buffer_bytes: int, bucket_is_bu
             weather = Weather(len(numbers), bucket_is_busy=bucket_is_busy)
             intake.respond, aws.trouble.refuse = weather.answer, weather.refuse
             stage = await _live(folder / str(life), numbers, weather, environment)
-            told += stage.told
+            told += stage.final_counts
             drawn += weather.drawn
             requests |= set(started(stage))
         made = _wanted(invocations, requests)
