@@ -11,7 +11,6 @@ from typing import Any
 
 from extension.platform.events import Invoke
 from extension.process.clock import Clock, Instant
-from extension.process.frozen import replace
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
 from extension.telemetry.assembly.invocations import Assembler
@@ -195,7 +194,7 @@ class Pipeline:
             return []
         clean = self._cut_lines.clean(line.record, stream=line.stream)
         if clean is not line.record:
-            line = replace(line, record=clean)
+            line = line._replace(record=clean)
         record = redact_record(read_record(line, knows=self._assembler.requests.find), self._redact)
         if record.leaks:
             self._health.leaks += 1

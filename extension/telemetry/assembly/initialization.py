@@ -84,7 +84,7 @@ def _panic_in(records: Iterable[Record]) -> Record | None:
             panic.learn(record.body)
             last = record
     error = panic.ended_process
-    return replace(last, error=error, evidence="mark") if last and error else None
+    return last._replace(error=error, evidence="mark") if last and error else None
 
 
 NO_CONTEXT = TraceContext(trace_id=0, span_id=0)

@@ -24,6 +24,7 @@ from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
+    from extension.telemetry.otlp.logs import LogEncoder
     from extension.telemetry.otlp.metrics import Meter  # 40 ms to import: only with metrics
     from extension.telemetry.reading.sdk_spans import SdkRequest
 
@@ -51,8 +52,7 @@ class OtlpEncoder(Encoder):
         self._health = health
         self._with_spans = "traces" in signals
         self._meter = meter
-        self._logs = _open_logs() if "logs" in signals else None
-        self._log_limits = log_limits
+        self._logs = _open_logs(log_limits, health) if "logs" in signals else None
         self._sdk = _open_sdk_requests() if with_sdk else None
         self._spans = SpanBuilder(
             ids=ids,
@@ -63,7 +63,7 @@ class OtlpEncoder(Encoder):
             limits=span_limits,
             local=_local(self._resource, identity) if for_xray else None,
         )
-        self._requests = Requests(self._resource, health=health, with_logs=self._logs is not None)
+        self._requests = Requests(self._resource, health=health)
 
     def learn_instance(self, instance_id: str) -> None:
         """Take the log stream's name, by which the sandbox is known."""
@@ -85,7 +85,7 @@ class OtlpEncoder(Encoder):
         if self._with_spans:
             requests += self._requests.spans(self._spans.build(finished))
         if self._logs:
-            requests += self._requests.logs(self._logs.build_logs(finished, self._log_limits))
+            requests += self._requests.logs(self._logs.encode(finished))
         if finished.dropped_records and (self._with_spans or self._logs):
             self._health.dropped["held_lines"] += finished.dropped_records
         if self._meter:
@@ -125,7 +125,7 @@ def _open_sdk_requests() -> ModuleType:
     return sdk_requests
 
 
-def _open_logs() -> ModuleType:
-    from extension.telemetry.otlp import logs  # noqa: PLC0415  # heavy: only with logs
+def _open_logs(limits: Limits | None, health: Health) -> LogEncoder:
+    from extension.telemetry.otlp.logs import LogEncoder  # noqa: PLC0415  # heavy: only with logs
 
-    return logs
+    return LogEncoder(limits=limits, health=health)

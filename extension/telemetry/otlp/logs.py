@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import (
@@ -18,55 +21,130 @@ from extension.telemetry.otlp.line_attributes import (
     exception_attributes,
     nested,
 )
+from extension.telemetry.otlp.line_bytes import (
+    BODIES,
+    LOG_ATTRIBUTES,
+    OBSERVED_TIME,
+    TIME,
+    TIMES,
+    AttributeBytes,
+    Levels,
+)
 from extension.telemetry.otlp.requests import NO_RESOURCE
 from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_contexts import own_context
+from extension.telemetry.otlp.wire import Heads
 from extension.telemetry.reading.line_parts import LineTrace
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
+RECORDS = Heads(2)
+"""What stands before a log record in the message of its scope."""
 
-def build_logs(finished: Finished, limits: Limits | None = None) -> list[ReadableLogRecord]:
-    """Return the records that something finished carries, in their order."""
-    limits = limits or Limits()
-    if not finished.records:
-        return []
-    request_id = "" if isinstance(finished, Initialization) else finished.request_id
-    context = _context(finished.context) if finished.context else None
-    return [
-        ReadableLogRecord(
-            log_record=_log_record(record, request_id=request_id, context=context, limits=limits),
-            resource=NO_RESOURCE,
-            instrumentation_scope=SCOPE,
+
+class LogEncoder:
+    """Log records of one sandbox as bytes, each as it stands in the message of its scope."""
+
+    def __init__(self, *, limits: Limits | None = None, health: Health) -> None:
+        self._limits = limits or Limits()
+        self._health = health
+        self._levels = Levels()
+        self._attributes = AttributeBytes(LOG_ATTRIBUTES)
+
+    def encode(self, finished: Finished) -> list[bytes]:
+        """Return the records that something finished carries, in their order."""
+        records = finished.records
+        if not records:
+            return []
+        request_id = "" if isinstance(finished, Initialization) else finished.request_id
+        context = finished.context
+        whose = self._whose(request_id, context)
+        encoded: list[bytes] = []
+        for record in records:
+            try:
+                if record.error or record.trace or record.stream != "function":
+                    encoded.append(self._with_everything(record, request_id, context))
+                elif record.attributes:
+                    encoded.append(self._with_attributes(record, whose, has_id=bool(request_id)))
+                else:
+                    encoded.append(self._plain(record, whose))
+            except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
+                self._health.faults[type(error).__name__] += 1
+                self._health.dropped["unencodable"] += 1
+        return encoded
+
+    def _whose(self, request_id: str, context: TraceContext | None) -> bytes:
+        """Return what all lines of an invocation share."""
+        nothing = Record(time_ns=0, observed_ns=0, stream="function", body="")
+        message = self._message(nothing, request_id, context)
+        message.ClearField("body")
+        shared: bytes = message.SerializeToString()
+        return shared
+
+    def _plain(self, record: Record, whose: bytes) -> bytes:
+        """Write a line that has a level and a text, or only a text."""
+        time_ns, observed_ns, _, body, severity, severity_text, *_ = record
+        raw = body.encode()
+        times = TIMES(TIME, time_ns, OBSERVED_TIME, observed_ns)
+        level, head = self._levels[severity, severity_text], BODIES[len(raw)]
+        size = len(times) + len(level) + len(head) + len(raw) + len(whose)
+        return b"".join((RECORDS[size], times, level, head, raw, whose))
+
+    def _with_attributes(self, record: Record, whose: bytes, *, has_id: bool) -> bytes:
+        """Write a line of a logger that writes JSON; its fields come after those of `whose`."""
+        fields: dict[str, Any] = {names.FAAS_INVOCATION_ID: ""} if has_id else {}
+        add_line_attributes(fields, record, convert=nested)
+        fields = self._limits.apply(fields)
+        if has_id:
+            del fields[names.FAAS_INVOCATION_ID]
+        attributes = [self._attributes.any(key, value) for key, value in fields.items()]
+        return self._plain(record, b"".join([whose, *attributes]))
+
+    def _with_everything(
+        self, record: Record, request_id: str, context: TraceContext | None
+    ) -> bytes:
+        """Let the official encoder write a line, whatever is in it."""
+        encoded: bytes = self._message(record, request_id, context).SerializeToString()
+        return RECORDS[len(encoded)] + encoded
+
+    def _message(
+        self, record: Record, request_id: str, context: TraceContext | None
+    ) -> logs_pb2.LogRecord:
+        log_record = build_log_record(
+            record, request_id=request_id, context=context, limits=self._limits
         )
-        for record in finished.records
-    ]
+        readable = ReadableLogRecord(log_record, resource=NO_RESOURCE, instrumentation_scope=SCOPE)
+        [of_resource] = encode_logs([readable]).resource_logs
+        [message] = of_resource.scope_logs[0].log_records
+        return cast("logs_pb2.LogRecord", message)
 
 
-def _context(of: TraceContext) -> Context:
-    return set_span_in_context(NonRecordingSpan(own_context(of)), Context())
-
-
-def _log_record(
-    record: Record, *, request_id: str, context: Context | None, limits: Limits
+def build_log_record(
+    record: Record, *, request_id: str, context: TraceContext | None, limits: Limits
 ) -> LogRecord:
+    """Return a record as the SDK has it."""
     attributes: dict[str, Any] = {names.FAAS_INVOCATION_ID: request_id} if request_id else {}
     if record.error:
         attributes |= exception_attributes(record.error)
     if record.attributes or record.stream != "function":
         used = record.trace.keys if record.trace else ()
         add_line_attributes(attributes, record, convert=nested, without=used)
+    whose = _context(context) if context else Context()
     if record.trace:
-        context = _line_context(record.trace)
+        whose = _line_context(record.trace)
     return LogRecord(
         timestamp=record.time_ns,
         observed_timestamp=record.observed_ns,
-        context=context or Context(),
+        context=whose,
         severity_text=record.severity_text or None,
         severity_number=SeverityNumber(record.severity) if record.severity else None,
         body=record.body,
         attributes=limits.apply(attributes),
     )
+
+
+def _context(of: TraceContext) -> Context:
+    return set_span_in_context(NonRecordingSpan(own_context(of)), Context())
 
 
 def _line_context(trace: LineTrace) -> Context:

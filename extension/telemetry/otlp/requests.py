@@ -1,7 +1,7 @@
-"""Spans, log records and metrics to small OTLP requests, by the official encoders.
+"""Spans and log records to small OTLP requests.
 
-The encoders group by resource, and hash it for each item; ours is one for all of them, so it is
-encoded once and put into each request.
+The official encoders group by resource, and hash it for each item; ours is one for all of them, so
+it is encoded once and put into each request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from opentelemetry.trace import SpanContext
 
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal
 from extension.telemetry.health import Health
-from extension.telemetry.otlp.resource import SCHEMA_URL
+from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
+from extension.telemetry.otlp.wire import field
 
 NO_RESOURCE = Resource({}, SCHEMA_URL)
 """What items carry until their request gets the real one."""
@@ -24,29 +25,47 @@ NO_RESOURCE = Resource({}, SCHEMA_URL)
 PLACEHOLDER = SpanContext(trace_id=1, span_id=1, is_remote=False)
 """Of the span by which the resource is encoded."""
 
-Encode = Callable[[Sequence[Any]], Any]
-
 
 class Requests:
     """Encodes items of one sandbox; what cannot be encoded is counted."""
 
-    def __init__(self, resource: Resource, *, health: Health, with_logs: bool = False) -> None:
+    def __init__(self, resource: Resource, *, health: Health) -> None:
         self._health = health
-        self._encode_logs = _logs_encoder() if with_logs else None
         self.use(resource)
 
     def use(self, resource: Resource) -> None:
         """Put this resource into every later request."""
-        anything = ReadableSpan(name="", context=PLACEHOLDER, resource=resource)
-        self._resource = encode_spans([anything]).resource_spans[0].resource
+        anything = ReadableSpan(
+            name="", context=PLACEHOLDER, resource=resource, instrumentation_scope=SCOPE
+        )
+        [of_resource] = encode_spans([anything]).resource_spans
+        self._resource = of_resource.resource
+        [of_scope] = of_resource.scope_spans
+        of_scope.ClearField("spans")
+        self._around_records = of_scope.SerializeToString()
+        of_resource.ClearField("scope_spans")
+        self._around_scope = of_resource.SerializeToString()
+        """Of a request with log records; those of all signals are built alike."""
 
     def spans(self, spans: Sequence[ReadableSpan]) -> Iterator[PendingItem]:
         """Yield requests with these spans."""
         return self._requests("traces", spans, self._encode_spans)
 
-    def logs(self, records: Sequence[Any]) -> Iterator[PendingItem]:
-        """Yield requests with these log records."""
-        return self._requests("logs", records, self._encode_records)
+    def logs(self, records: Sequence[bytes]) -> Iterator[PendingItem]:
+        """Yield requests with these log records, which are encoded already."""
+        first, size = 0, 0
+        for at, record in enumerate(records):
+            size += len(record)
+            if size > REQUEST_BYTES and at > first:
+                yield self._logs(records[first:at])
+                first, size = at, len(record)
+        if records:
+            yield self._logs(records[first:])
+
+    def _logs(self, records: Sequence[bytes]) -> PendingItem:
+        scope = field(2, b"".join((self._around_records, *records)))
+        body = field(1, self._around_scope + scope)
+        return PendingItem(signal="logs", body=body, count=len(records))
 
     def _requests(
         self, signal: Signal, items: Sequence[Any], encode: Callable[[Sequence[Any]], bytes]
@@ -75,19 +94,3 @@ class Requests:
             each.resource.CopyFrom(self._resource)
         encoded: bytes = request.SerializePartialToString()
         return encoded
-
-    def _encode_records(self, records: Sequence[Any]) -> bytes:
-        assert self._encode_logs is not None
-        request = self._encode_logs(records)
-        for each in request.resource_logs:
-            each.resource.CopyFrom(self._resource)
-        encoded: bytes = request.SerializePartialToString()
-        return encoded
-
-
-def _logs_encoder() -> Encode:
-    from opentelemetry.exporter.otlp.proto.common._log_encoder import (  # noqa: PLC0415  # heavy
-        encode_logs,
-    )
-
-    return encode_logs

@@ -125,9 +125,7 @@ def _event(item: Any, received_ns: int) -> Event | None:
 def _log_line(stream: Stream, time_ns: int, record: Any) -> LogLine:
     if not isinstance(record, RECORD_TYPES):
         record = json.dumps(record)
-    line = LogLine.__new__(LogLine)  # without another look at its fields' names: most events are
-    line.__dict__.update(time_ns=time_ns, stream=stream, record=record)
-    return line
+    return LogLine(time_ns, stream, record)
 
 
 def _layout(shape: type[Any]) -> tuple[Any, tuple[tuple[str, str, Callable[..., Any]], ...]]:

@@ -11,7 +11,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from extension.process.frozen import Frozen
 
@@ -179,7 +179,7 @@ class LogsDropped(Frozen):
     dropped_bytes: int = 0
 
 
-class LogLine(Frozen):
+class LogLine(NamedTuple):
     """One record of the function's or an extension's output: a text, or a JSON object."""
 
     time_ns: int

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from extension.process.frozen import replace
 from extension.telemetry.reading.events import Event, LogLine, Report
 
 JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")
@@ -187,7 +186,7 @@ def _join(group: Sequence[LogLine]) -> LogLine:
     if len(group) == 1:
         return group[0]
     texts = [str(line.record).rstrip("\r\n") for line in group]
-    return replace(group[0], record="\n".join(texts) + "\n")
+    return group[0]._replace(record="\n".join(texts) + "\n")
 
 
 def _ends_later(before: Event, line: LogLine) -> bool:

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from extension import NAME
-from extension.process.frozen import Frozen
 from extension.telemetry.reading.error_objects import Evidence, HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
 from extension.telemetry.reading.json_lines import around, read_object
@@ -23,7 +22,7 @@ RECORD_BYTES = 64
 """What a record holds besides its texts."""
 
 
-class Record(Frozen):
+class Record(NamedTuple):
     """One record: severity number and text, body, attributes, and whose it is if it says so."""
 
     time_ns: int
@@ -92,18 +91,16 @@ def read_record(line: LogLine, *, knows: Callable[[str], object] = lambda _: Non
     )
     if key and isinstance(attributes, dict) and knows(request_id):
         attributes.pop(key, None)
-    record = Record.__new__(Record)  # without another look at its fields' names: it is every line
-    record.__dict__.update(
-        time_ns=own_ns or time_ns,
-        observed_ns=time_ns,
-        stream=line.stream,
-        body=body,
-        severity=severity,
-        severity_text=severity_text,
-        request_id=request_id,
-        attributes=attributes,
-        error=error,
-        evidence=evidence,
-        trace=trace,
+    return Record(
+        own_ns or time_ns,
+        time_ns,
+        line.stream,
+        body,
+        severity,
+        severity_text,
+        request_id,
+        attributes,
+        error,
+        evidence,
+        trace,
     )
-    return record

@@ -43,12 +43,12 @@ def redact_record(record: Record, redact: Redact) -> Record:
             names.update(dict.fromkeys(redacted.names))
         return redacted.text
 
-    changes = _changes(record, clean)
+    changes = _changed(record._asdict(), clean)
     if len(level := changes.get("severity_text", record.severity_text)) > LONGEST_LEVEL:
         changes["severity_text"] = level[:LONGEST_LEVEL]  # cut, no secret would be recognised
     if not changes and not names:
         return record
-    return replace(record, **changes, leaks=tuple(names))
+    return record._replace(**changes, leaks=tuple(names))
 
 
 def redact_event(event: Value, redact: Redact) -> Value:
@@ -67,8 +67,12 @@ def redact_json(value: Any, redact: Redact) -> Any:
 
 def _changes(value: Frozen, clean: Clean) -> dict[str, Any]:
     """Return the fields that look different when they are clean."""
+    return _changed(vars(value), clean)
+
+
+def _changed(fields: Mapping[str, Any], clean: Clean) -> dict[str, Any]:
     changes = {}
-    for name, payload in vars(value).items():
+    for name, payload in fields.items():
         if payload and not isinstance(payload, int):
             cleaned = _clean(payload, clean)
             if cleaned is not payload:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.otlp.logs import build_logs
+from simulator.aws.endpoints.stored_event import plain
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
+from tests.log_records import leaving
 
 
 def logs(*events: given.JsonEvent) -> list[dict[str, Any]]:
     """Return what the log records of one delivery say."""
     into = Assembler(ids=SequentialIds(), stream_records=True)
-    built = [record.log_record for each in assemble(into, [events]) for record in build_logs(each)]
+    built = [record for each in assemble(into, [events]) for record in leaving(each)]
     return [
         {
-            "at": record.timestamp,
-            "body": record.body,
-            "severity": record.severity_number.value if record.severity_number else 0,
-            "trace": record.trace_id,
-            "span": record.span_id,
-            "attributes": dict(record.attributes or {}),
+            "at": record.time_unix_nano,
+            "body": record.body.string_value,
+            "severity": record.severity_number,
+            "trace": int.from_bytes(record.trace_id),
+            "span": int.from_bytes(record.span_id),
+            "attributes": {each.key: plain(each.value) for each in record.attributes},
         }
         for record in built
     ]
@@ -118,5 +119,5 @@ def test_a_line_of_nobody_has_no_ids() -> None:
     finished = assemble(
         into, [[given.start("r", 1), given.report("r", 2), given.line("anonymous", 3)]]
     )
-    [record] = build_logs(finished[-1])
-    assert (record.log_record.trace_id, record.log_record.span_id) == (0, 0)
+    [record] = leaving(finished[-1])
+    assert (record.trace_id, record.span_id) == (b"", b"")

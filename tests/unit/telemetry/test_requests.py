@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from extension.telemetry.assembly.finished import LooseRecords
 from extension.telemetry.export.buffer import REQUEST_BYTES, split
 from extension.telemetry.health import Health
-from extension.telemetry.otlp.logs import build_logs
+from extension.telemetry.otlp.logs import LogEncoder
 from extension.telemetry.otlp.requests import Requests
 from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.reading.records import Record
@@ -21,16 +21,16 @@ from tests.unit.telemetry.test_exporter import spans
 def requests(health: Health | None = None) -> Requests:
     """Return requests of a function."""
     resource = build_resource(ResourceIdentity(function_name="shop", region="eu-central-1"))
-    return Requests(resource, health=health or Health(), with_logs=True)
+    return Requests(resource, health=health or Health())
 
 
-def log_records(*bodies: Any) -> list[Any]:
+def log_records(*bodies: Any, health: Health | None = None) -> list[bytes]:
     """Return log records with these bodies."""
     records = tuple(
         Record(time_ns=number, observed_ns=number, stream="function", body=body)
         for number, body in enumerate(bodies, start=1)
     )
-    return build_logs(LooseRecords(records=records))
+    return LogEncoder(health=health or Health()).encode(LooseRecords(records=records))
 
 
 def test_requests_joined_are_one_request() -> None:
@@ -73,7 +73,7 @@ def test_a_record_that_cannot_be_encoded_costs_itself_alone() -> None:
     """Whatever stands before and behind it goes out; the culprit is counted."""
     health = Health()
     bodies: list[Any] = ["a", "b", object(), "c", "d"]
-    made = list(requests(health).logs(log_records(*bodies)))
+    made = list(requests(health).logs(log_records(*bodies, health=health)))
     assert sum(each.count for each in made) == 4
     assert health.dropped == {"unencodable": 1}
     assert health.faults.total() > 0
