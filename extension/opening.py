@@ -255,7 +255,7 @@ class Opening:
         telemetry = await open_telemetry(
             EndpointSettings(telemetry=self._config.telemetry, otlp=self._config.otlp),
             identity=resource_identity(self._config, parse_registration(self._start.registration)),
-            redact=self._redactor.redact,
+            redaction=self._redactor,
             resolve=bridge.resolver(self._parameters),
             open_letters=self._open_letters if self._wants_letters() else None,
             open_signer=self._open_signer,

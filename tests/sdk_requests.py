@@ -120,7 +120,7 @@ class Stage:
             ),
             buffer=self.buffer,
             record_filter=RecordFilter(),
-            redact=Redactor().redact,
+            redaction=Redactor(),
             health=self.health,
             clock=ManualClock(),
             joins_sdk=True,

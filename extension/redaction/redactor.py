@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
+from extension.redaction.encoded import Together
 from extension.redaction.index import Hit, Index, Label
 from extension.redaction.readings import readings
 from extension.redaction.secrets import STRICT_LENGTH, leaves
@@ -99,6 +100,16 @@ class Redactor:
     def may_stand_in(self, raw: bytes) -> bool:
         """Tell whether a value to hide stands in bytes that hold many texts, not encoded."""
         return bool(self._index.hits(raw.decode("utf-8", "surrogateescape")))
+
+    def suspects(self, texts: Sequence[str]) -> Collection[int]:
+        """Return the places of those texts in which a secret may stand; the others hold none."""
+        if self.is_idle:
+            return ()
+        if self._extra:
+            return range(len(texts))
+        together = Together(texts)
+        places = [at for hit in self._index.hits(together.text) for at in range(hit.begin, hit.end)]
+        return sorted(together.encoded() | together.of_characters(places))
 
     def redact(self, text: str) -> Redacted:
         """Replace each secret by `[REDACTED:name#key]`."""

@@ -86,6 +86,10 @@ class Layer(NamedTuple):
             yield before[first] + first_offset, before[last] + last_offset
 
 
+BEGINS = ("\\", "%", "&", "\n", "\r", "''", '""', "'\"'\"'")
+"""What an escape begins with, each alone enough for a closer look."""
+
+
 def may_have_layers(text: str) -> bool:
     """Tell whether a text has a character that an escape begins with; few lines have."""
     return _token_of(text) is not None

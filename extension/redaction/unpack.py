@@ -66,8 +66,11 @@ def _has_runs(raw: bytes) -> bool:
 
 
 def _has_lists(raw: bytes) -> bool:
-    if raw.translate(PAIRS).find(PAIR) >= 0:
-        return True
+    return raw.translate(PAIRS).find(PAIR) >= 0 or may_have_lists(raw)
+
+
+def may_have_lists(raw: bytes) -> bool:
+    """Tell whether there may be numbers with commas or blanks between them."""
     if raw.count(b",") >= len(COMMAS) and raw.translate(None, BETWEEN_COMMAS).find(COMMAS) >= 0:
         return True
     return raw.find(b"[") >= 0 and raw.translate(None, _DIGITS).find(BLANKS) >= 0

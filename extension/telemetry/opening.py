@@ -29,6 +29,7 @@ from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
 from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.reading.line_reader import Redaction
 from extension.telemetry.reading.redact import Redact
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
@@ -57,7 +58,7 @@ async def open_telemetry(
     settings: EndpointSettings,
     *,
     identity: ResourceIdentity,
-    redact: Redact,
+    redaction: Redaction,
     resolve: Resolve,
     open_letters: OpenLetters | None = None,
     open_signer: OpenSigner | None = None,
@@ -84,7 +85,13 @@ async def open_telemetry(
 
     credentials = EndpointCredentials(settings, use=use, resolve=resolve, clock=clock, log=log)
     encoder, exporter = _open_format(
-        config, post=post, identity=identity, redact=redact, health=health, ids=ids, clock=clock
+        config,
+        post=post,
+        identity=identity,
+        redact=redaction.redact,
+        health=health,
+        ids=ids,
+        clock=clock,
     )
     assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
     letters = open_letters(post, health) if open_letters else None
@@ -102,7 +109,7 @@ async def open_telemetry(
         encoder=encoder,
         buffer=buffer,
         record_filter=_open_filter(config),
-        redact=redact,
+        redaction=redaction,
         health=health,
         clock=clock,
         joins_sdk=joins_sdk(config),

@@ -6,7 +6,7 @@ never raised: the callers are the reader of deliveries, the cache and the life c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from extension.platform.events import Invoke
@@ -19,19 +19,20 @@ from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem
 from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.export.envelopes import split
 from extension.telemetry.health import Health
-from extension.telemetry.reading.cut_lines import CutLines
 from extension.telemetry.reading.events import (
     Event,
     InitRuntimeDone,
     InitStart,
     LogLine,
     LogsDropped,
+    PlatformEvent,
     RestoreStart,
     RuntimeDone,
 )
 from extension.telemetry.reading.filters import RecordFilter
-from extension.telemetry.reading.records import Record, is_own, read_record
-from extension.telemetry.reading.redact import Redact, redact_event, redact_record
+from extension.telemetry.reading.line_reader import LineReader, Redaction
+from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.redact import redact_event
 
 
 class Pipeline:
@@ -50,7 +51,7 @@ class Pipeline:
         encoder: Encoder,
         buffer: Buffer,
         record_filter: RecordFilter,
-        redact: Redact,
+        redaction: Redaction,
         health: Health,
         clock: Clock,
         joins_sdk: bool = False,
@@ -60,10 +61,10 @@ class Pipeline:
         self._encoder = encoder
         self._buffer = buffer
         self._filter = record_filter
-        self._redact = redact
+        self._redact = redaction.redact
+        self._lines = LineReader(redaction)
         self._health = health
         self._clock = clock
-        self._cut_lines = CutLines()
         self._joins_sdk = joins_sdk
         self._logs_from = logs_from
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
@@ -137,8 +138,15 @@ class Pipeline:
     def feed(self, events: Iterable[Event]) -> None:
         """Take events in their order; what they finish goes into the buffer together."""
         finished: list[Finished] = []
+        lines: list[LogLine] = []
         for event in events:
+            if isinstance(event, LogLine):
+                lines.append(event)
+                continue
+            self._feed_lines(lines, finished)
+            lines = []
             self.guarded(self._feed, event, finished)
+        self._feed_lines(lines, finished)
         self.guarded(lambda: self._encode(gather(finished)))
 
     def feed_items(self, items: Sequence[Any]) -> None:
@@ -170,10 +178,7 @@ class Pipeline:
         """Count an exception of our own modules; each is a bug, and reported at SHUTDOWN."""
         self._health.faults[type(error).__name__] += 1
 
-    def _feed(self, event: Event, finished: list[Finished]) -> None:
-        if isinstance(event, LogLine):
-            finished += self._feed_line(event)
-            return
+    def _feed(self, event: PlatformEvent, finished: list[Finished]) -> None:
         event = redact_event(event, self._redact)
         match event:
             case LogsDropped():
@@ -189,24 +194,39 @@ class Pipeline:
                 self.on_end(event)
         finished += self._assembler.feed(event)
 
-    def _feed_line(self, line: LogLine) -> list[Finished]:
-        if is_own(line):
-            return []
-        clean = self._cut_lines.clean(line.record, stream=line.stream)
-        if clean is not line.record:
-            line = line._replace(record=clean)
-        record = redact_record(read_record(line, knows=self._assembler.requests.find), self._redact)
-        if record.leaks:
-            self._health.leaks += 1
-        refused = self._refuses(record)
-        if refused:
-            self._health.filtered[refused] += 1
-        return self._assembler.feed_record(record, keep=not refused)
+    def _feed_lines(self, lines: Sequence[LogLine], finished: list[Finished]) -> None:
+        """Read lines together; one that cannot be read costs none of the others."""
+        if not lines:
+            return
+        records: list[Record] = []
 
-    def _refuses(self, record: Record) -> str | None:
-        if self._logs_from == "sdk" and record.stream == "function":
-            return "lines"
-        return self._filter.refuses(record)
+        def read() -> None:
+            records.extend(self._lines.read(lines, knows=self._assembler.requests.find))
+
+        if len(lines) > 1:
+            try:
+                read()
+            except Exception:  # noqa: BLE001  # one line's, whatever is wrong with it
+                middle = len(lines) // 2
+                self._feed_lines(lines[:middle], finished)
+                self._feed_lines(lines[middle:], finished)
+                return
+        elif not self.guarded(read):
+            return
+        self.guarded(self._feed_records, records, finished)
+
+    def _feed_records(self, records: Sequence[Record], finished: list[Finished]) -> None:
+        refused = self._refused(records)
+        self._health.filtered.update(refused.values())
+        self._health.leaks += len([record for record in records if record.leaks])
+        finished += self._assembler.feed_records(records, refused=refused)
+
+    def _refused(self, records: Sequence[Record]) -> Mapping[int, str]:
+        """Return which records are not exported, by their places, and why."""
+        if self._logs_from != "sdk":
+            return self._filter.refused(records)
+        others = {at: "lines" for at, each in enumerate(records) if each.stream == "function"}
+        return {**self._filter.refused(records), **others}
 
     def _encode(self, finished: Iterable[Finished]) -> None:
         for each in finished:

@@ -40,7 +40,7 @@ JOIN_PATIENCE_S = 0.1
 """How long the last lines of a delivery wait for one that continues them; the platform gathers
 for 25 ms."""
 
-STEP_EVENTS = 128
+STEP_EVENTS = 256
 """Events read at once; between two steps the event loop has GETs and exports to look after."""
 
 CONGESTED = 0.5

@@ -78,7 +78,7 @@ def build(
         encoder=RawEncoder(redact=redactor.redact) if as_json else otlp,
         buffer=buffer,
         record_filter=RecordFilter(),
-        redact=redactor.redact,
+        redaction=redactor,
         health=health,
         clock=clock,
     )

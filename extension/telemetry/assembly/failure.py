@@ -8,11 +8,14 @@ taken for it. Where the platform itself tells the handler's result, no line over
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from extension.telemetry.assembly.finished import TimedError
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.native_errors import (
     PANIC,
     PANIC_TRAILER,
+    PANIC_WORDS,
     LastPanic,
 )
 from extension.telemetry.reading.records import Record
@@ -27,6 +30,15 @@ class Failure:
         self._is_last = False
         self._panic = LastPanic()
         self._panic_ns = 0
+
+    def may_learn(self, records: Sequence[Record], text: str) -> bool:
+        """Tell whether one of several lines may say anything; `text` has all their bodies."""
+        return (
+            self._is_last
+            or self._panic.is_open
+            or any(words in text for words in PANIC_WORDS)
+            or any(record.evidence for record in records)
+        )
 
     def learn(self, record: Record, *, is_kept: bool = True) -> None:
         """Take a line; `is_kept` unless the user's filters drop it."""

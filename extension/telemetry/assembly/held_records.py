@@ -53,6 +53,15 @@ class Part:
         self.records.append(record)
         self.bytes += held
 
+    def add_all(self, records: Sequence[Record], held: int) -> bool:
+        """Put lines of `held` bytes together at the end if all of them fit."""
+        lines, most_bytes = self._size
+        if len(self.records) + len(records) > lines or self.bytes + held > most_bytes:
+            return False
+        self.records += records
+        self.bytes += held
+        return True
+
     def take(self, is_wanted: Callable[[Record], bool]) -> list[Record]:
         """Give some of the lines away."""
         taken = [record for record in self.records if is_wanted(record)]
@@ -109,6 +118,21 @@ class HeldRecords:
         self._budget.held_bytes += held
         self._held_in_all += held
         return True
+
+    def hold_all(self, records: Sequence[Record]) -> int:
+        """Keep lines in their order; return how many there was room for."""
+        if not self._further.records:
+            sizes = [size(record) for record in records]
+            together = sum(sizes)
+            within_budget = self._budget.held_bytes + together <= MAX_BYTES_TOGETHER
+            if within_budget and self._first.add_all(records, together):
+                self._budget.held_bytes += together
+                self._held_in_all += together
+                return len(records)
+        for number, record in enumerate(records):
+            if not self.hold(record):
+                return number
+        return len(records)
 
     def drop(self) -> None:
         """Count a line that will not go out."""

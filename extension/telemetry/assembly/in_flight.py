@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from extension.process.clock import NS_PER_MS
@@ -19,7 +19,7 @@ from extension.telemetry.assembly.finished import (
 from extension.telemetry.assembly.held_records import FULL_SIZE, HeldRecords, LineBudget, PartSize
 from extension.telemetry.assembly.transitions import Fact, State
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
-from extension.telemetry.reading.handler_errors import EXIT_ERROR, names_memory
+from extension.telemetry.reading.handler_errors import EXIT_ERROR, may_name_memory, names_memory
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
@@ -125,6 +125,17 @@ class InFlightInvocation:
         if record.leaks:
             self.leaks.update(dict.fromkeys(record.leaks))
         self.failure.learn(record, is_kept=is_kept)
+
+    def learn_all(self, records: Sequence[Record], *, refused: Collection[int]) -> None:
+        """Take from several lines what they say of the whole invocation; most say nothing."""
+        text = "\n".join([record.body for record in records])
+        if may_name_memory(text) or self.failure.may_learn(records, text):
+            for at, record in enumerate(records):
+                self.learn(record, is_kept=at not in refused)
+            return
+        for record in records:
+            if record.leaks:
+                self.leaks.update(dict.fromkeys(record.leaks))
 
     def count(self, answer: CacheAnswer) -> None:
         """Count a GET of this invocation."""

@@ -10,7 +10,7 @@ the report adds a late child.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from extension.process.ids import Ids
@@ -145,6 +145,28 @@ class Assembler:
         if self._with_platform and self._cold_start.takes(record):
             return []
         return [LooseRecords(records=(record,))]
+
+    def feed_records(
+        self, records: Sequence[Record], *, refused: Collection[int] = ()
+    ) -> list[Finished]:
+        """Take lines that were read one after the other; those in some places are not kept."""
+        in_flight = self._owner_of_all(records)
+        if in_flight is None or in_flight.state is State.ENDED:
+            fed = (
+                self.feed_record(record, keep=at not in refused)
+                for at, record in enumerate(records)
+            )
+            return [each for finished in fed for each in finished]
+        in_flight.learn_all(records, refused=refused)
+        if refused:
+            records = [record for at, record in enumerate(records) if at not in refused]
+        if in_flight.is_out or self._stream_records:
+            return [self._alone(in_flight, *records)] if records else []
+        finished: list[Finished] = []
+        while (held := in_flight.records.hold_all(records)) < len(records):
+            finished += self._make_room(in_flight, records[held])
+            records = records[held + 1 :]
+        return finished
 
     def feed_call(self, call: CacheCall) -> list[Finished]:
         """Take a call of the cache to AWS; it goes out with, or after, the span it belongs to."""
@@ -356,10 +378,21 @@ class Assembler:
             gone.append(self._alone(in_flight, record))
         return gone
 
-    def _alone(self, in_flight: InFlightInvocation, record: Record) -> LooseRecords:
+    def _alone(self, in_flight: InFlightInvocation, *records: Record) -> LooseRecords:
         return LooseRecords(
-            context=self._context(in_flight), request_id=in_flight.request_id, records=(record,)
+            context=self._context(in_flight), request_id=in_flight.request_id, records=records
         )
+
+    def _owner_of_all(self, records: Sequence[Record]) -> InFlightInvocation | None:
+        """Find whose several lines are; None if that has to be looked at line by line."""
+        ids = {record.request_id for record in records}
+        if len(ids) != 1:
+            return None
+        if owner := self.requests.find(ids.pop()):
+            return owner
+        times = [record.observed_ns for record in records]
+        first, last = self.requests.current(min(times)), self.requests.current(max(times))
+        return first if first is last else None
 
     def _owner(self, record: Record) -> InFlightInvocation | None:
         """Find whose it is: by a request id that is one of ours, else by time.

@@ -29,14 +29,14 @@ class Limits:
         self, *, length: int = LONGEST, count: int = MOST, cut: Counter[str] | None = None
     ) -> None:
         self._length = length
-        self._count = count
+        self.count = count
         self._counts: Counter[str] = Counter() if cut is None else cut
 
     def apply(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """Return attributes within the limits; the last ones are left out."""
-        if len(attributes) > self._count:
-            self._counts["attributes"] += len(attributes) - self._count
-            attributes = dict(list(attributes.items())[: self._count])
+        if len(attributes) > self.count:
+            self.count_left_out(len(attributes) - self.count)
+            attributes = dict(list(attributes.items())[: self.count])
         longest = self._length
         for value in attributes.values():
             if isinstance(value, str):
@@ -46,6 +46,10 @@ class Limits:
                 continue
             return {key: self._value(each) for key, each in attributes.items()}
         return attributes
+
+    def count_left_out(self, number: int = 1) -> None:
+        """Count attributes beyond the limit of number."""
+        self._counts["attributes"] += number
 
     def text(self, text: str) -> str:
         """Return a text within the limit of length."""

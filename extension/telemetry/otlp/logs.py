@@ -27,6 +27,7 @@ from extension.telemetry.otlp.line_bytes import (
     OBSERVED_TIME,
     TIME,
     TIMES,
+    TIMES_BYTES,
     AttributeBytes,
     Levels,
 )
@@ -49,7 +50,7 @@ class LogEncoder:
         self._limits = limits or Limits()
         self._health = health
         self._levels = Levels()
-        self._attributes = AttributeBytes(LOG_ATTRIBUTES)
+        self._attributes = AttributeBytes(LOG_ATTRIBUTES, self._limits, with_nested=True)
 
     def encode(self, finished: Finished) -> list[bytes]:
         """Return the records that something finished carries, in their order."""
@@ -83,21 +84,19 @@ class LogEncoder:
 
     def _plain(self, record: Record, whose: bytes) -> bytes:
         """Write a line that has a level and a text, or only a text."""
-        time_ns, observed_ns, _, body, severity, severity_text, *_ = record
+        time_ns, observed_ns, _, body, severity, severity_text, _, _, _, _, _, _ = record
         raw = body.encode()
+        length = len(raw)
+        rest = self._levels[severity, severity_text] + whose
+        head = BODIES[length]
+        size = TIMES_BYTES + len(rest) + len(head) + length
         times = TIMES(TIME, time_ns, OBSERVED_TIME, observed_ns)
-        level, head = self._levels[severity, severity_text], BODIES[len(raw)]
-        size = len(times) + len(level) + len(head) + len(raw) + len(whose)
-        return b"".join((RECORDS[size], times, level, head, raw, whose))
+        return b"%b%b%b%b%b" % (RECORDS[size], times, head, raw, rest)
 
     def _with_attributes(self, record: Record, whose: bytes, *, has_id: bool) -> bytes:
         """Write a line of a logger that writes JSON; its fields come after those of `whose`."""
-        fields: dict[str, Any] = {names.FAAS_INVOCATION_ID: ""} if has_id else {}
-        add_line_attributes(fields, record, convert=nested)
-        fields = self._limits.apply(fields)
-        if has_id:
-            del fields[names.FAAS_INVOCATION_ID]
-        attributes = [self._attributes.any(key, value) for key, value in fields.items()]
+        without = names.FAAS_INVOCATION_ID if has_id else ""
+        attributes = self._attributes.of(record.attributes, besides=has_id, without=without)
         return self._plain(record, b"".join([whose, *attributes]))
 
     def _with_everything(

@@ -6,14 +6,15 @@ around a cut does not leave: half a secret is known by nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SHORTEST_PIECE, LONGEST_PIECE = 261_120, 262_150
 """Bytes of a piece: 256 KiB, less what the platform adds to it; characters that are cut are longer.
 Source: quotas of CloudWatch Logs."""
 
-MOST_BYTES_A_CHARACTER = 4
+FEWEST_CHARACTERS = SHORTEST_PIECE // 4
+"""Of a piece: no character has more than four bytes."""
 
 HIDDEN = 4096
 """Characters on each side: a secret of a kibibyte in its longest form."""
@@ -28,13 +29,19 @@ class CutLines:
         self._go_on: set[str] = set()
         """Streams whose last line ended in a cut."""
 
+    def concerns(self, records: Iterable[Any]) -> bool:
+        """Tell whether one of many records may be a piece, or follow one."""
+        texts = [each if isinstance(each, str) else each.get("message") for each in records]
+        lengths = [len(text) for text in texts if isinstance(text, str)]
+        return bool(self._go_on) or max(lengths, default=0) >= FEWEST_CHARACTERS
+
     def clean(self, record: Any, *, stream: str) -> Any:
         """Return a line's record without what is around a cut; nearly always it is as it came."""
         text = record.get("message") if isinstance(record, Mapping) else record
         if not isinstance(text, str):
             self._go_on.discard(stream)
             return record
-        is_cut = len(text) * MOST_BYTES_A_CHARACTER >= SHORTEST_PIECE and _is_cut(text)
+        is_cut = len(text) >= FEWEST_CHARACTERS and _is_cut(text)
         if not is_cut and stream not in self._go_on:
             return record
         if stream in self._go_on:

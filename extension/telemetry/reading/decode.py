@@ -46,6 +46,10 @@ MOST_UNREADABLE = 100
 """Elements that cannot be read; each costs an exception, and a stranger may post a million."""
 
 
+NEW = tuple.__new__
+"""Makes a NamedTuple in half the time that its class takes: nearly all events are lines."""
+
+
 class Batch(Frozen):
     """The readable events of one delivery, in its order, and how many were not readable."""
 
@@ -71,11 +75,10 @@ def parse(body: bytes, *, received_ns: int = 0) -> Batch:
         items = items[:MOST_EVENTS]
     except ValueError:
         items, unreadable, first_part = _each(body)
-    read = [_event(item, received_ns) for item in items]
-    good = tuple([event for event in read if event is not None])
+    good = tuple(_events(items, received_ns))
     return Batch(
         events=good,
-        bad=len(read) - len(good) + unreadable,
+        bad=len(items) - len(good) + unreadable,
         items=tuple(items),
         first_part=first_part,
     )
@@ -99,6 +102,22 @@ def _each(body: bytes) -> tuple[list[Any], int, bytes]:
     if unreadable and is_first_part(unreadable[-1]) and body.endswith(unreadable[-1]):
         return items, len(unreadable) - 1, unreadable[-1]
     return items, max(len(unreadable), 1), b""
+
+
+def _events(items: list[Any], received_ns: int) -> list[Event]:
+    """Return the readable ones; nearly all are lines of the function."""
+    events: list[Event] = []
+    for item in items:
+        try:
+            if item["type"] == "function" and isinstance(record := item["record"], RECORD_TYPES):
+                events.append(NEW(LogLine, (parse_time(item["time"]), "function", record)))
+                continue
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            pass  # whatever is wrong, it is looked at closely
+        event = _event(item, received_ns)
+        if event is not None:
+            events.append(event)
+    return events
 
 
 def _event(item: Any, received_ns: int) -> Event | None:

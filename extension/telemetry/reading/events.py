@@ -195,7 +195,7 @@ class Unknown(Frozen):
     record: Any = None
 
 
-Event = (
+PlatformEvent = (
     InitStart
     | InitRuntimeDone
     | InitReport
@@ -208,9 +208,9 @@ Event = (
     | ExtensionState
     | TelemetrySubscription
     | LogsDropped
-    | LogLine
     | Unknown
 )
+Event = PlatformEvent | LogLine
 
 PhaseTold = InitRuntimeDone | InitReport | RestoreRuntimeDone | RestoreReport | RuntimeDone | Report
 """What has `spans`."""

@@ -193,5 +193,9 @@ def _has_stack(error: Mapping[str, Any]) -> bool:
 
 def names_memory(body: str) -> bool:
     """Tell whether a runtime says here that it ran out of memory."""
-    might = "emory" in body or "signal: killed" in body
-    return might and any(words in body for words in MEMORY_WORDS)
+    return may_name_memory(body) and any(words in body for words in MEMORY_WORDS)
+
+
+def may_name_memory(text: str) -> bool:
+    """Tell whether a closer look at a text, or at several in one, is worth its time."""
+    return "emory" in text or "signal: killed" in text

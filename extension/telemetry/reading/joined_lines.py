@@ -19,6 +19,7 @@ JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")
 RUBY_BEGINS = '  "errorMessage": '
 PARTS = ("\t", "Caused by: ", "{\n", "{\r")
 """How a line begins that may be a part of something; most deliveries hold none."""
+FIRST_OF_PARTS = frozenset(part[0] for part in PARTS)
 
 APART_NS = 50_000_000
 """How far apart the lines of one record may be."""
@@ -57,7 +58,7 @@ class LineJoiner:
 
     def feed(self, events: Sequence[Event]) -> list[Event]:
         """Return what is decided with this delivery, in its order."""
-        if len(events) > 2 and not (self._ruby or self._out or any(map(self._is_part, events))):
+        if len(events) > 2 and not (self._ruby or self._out or self._may_be_parts(events)):
             self._close()
             self._out += events[:-2]
             events = events[-2:]
@@ -72,12 +73,16 @@ class LineJoiner:
         decided, self._out = self._out, []
         return decided
 
-    def _is_part(self, event: Event) -> bool:
-        """Tell whether an event may have to be joined or moved."""
-        if isinstance(event, LogLine):
-            text = event.record
-            return isinstance(text, str) and (text.startswith(PARTS) or text == "{")
-        return self._concurrent and isinstance(event, Report)
+    def _may_be_parts(self, events: Sequence[Event]) -> bool:
+        """Tell whether one of many events may have to be joined or moved."""
+        texts = [
+            each.record for each in events if type(each) is LogLine and type(each.record) is str
+        ]
+        if not FIRST_OF_PARTS.isdisjoint({text[:1] for text in texts}) and any(
+            text.startswith(PARTS) or text == "{" for text in texts
+        ):
+            return True
+        return self._concurrent and any(isinstance(each, Report) for each in events)
 
     def _take(self, event: Event) -> None:
         if not isinstance(event, LogLine) or not isinstance(event.record, str):

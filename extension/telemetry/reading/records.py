@@ -18,6 +18,11 @@ from extension.telemetry.reading.text_lines import TEXT_FORMS, read_text
 PLATFORM_KEYS = {"timestamp", "level", "message", "requestId"}
 """Where logs are JSON, the platform wraps what is written as text: Go's log, for instance."""
 
+LINE_ENDS = "\r\n"
+
+Knows = Callable[[str], object]
+"""Tells whether a request id is one of ours."""
+
 RECORD_BYTES = 64
 """What a record holds besides its texts."""
 
@@ -74,14 +79,14 @@ def _unwrap(outer: LineParts, platform_ns: int) -> LineParts:
     return around(inner, outer)._replace(evidence=outer.evidence or inner.evidence)
 
 
-def read_record(line: LogLine, *, knows: Callable[[str], object] = lambda _: None) -> Record:
+def read_record(line: LogLine, *, knows: Knows = lambda _: None) -> Record:
     """Read one line in whichever of the known forms it has.
 
     A request id stays an attribute, for it may belong to another service, unless `knows` finds it.
     """
     payload, time_ns = line.record, line.time_ns
     if isinstance(payload, str):
-        parts = read_text(payload.rstrip("\r\n"), platform_ns=time_ns, raw=payload)
+        parts = read_text(payload.rstrip(LINE_ENDS), platform_ns=time_ns, raw=payload)
     else:
         parts = read_object(payload, platform_ns=time_ns)
         if parts.body[:1] in TEXT_FORMS and payload.keys() <= PLATFORM_KEYS:

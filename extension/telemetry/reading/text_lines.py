@@ -29,8 +29,10 @@ from extension.telemetry.reading.times import own_time
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 PYTHON_LINE = re.compile(rf"\[([A-Z]+)\]\t(\S+Z)\t({UUID})?\t(.*)", re.DOTALL)
+NODE_LEVELS = ("trce", "dbug", "info", "warn", "fail", "crit")
+"""Of .NET; those of Node.js are in capitals."""
 NODE_LINE = re.compile(
-    rf"(\d\S+Z)\t({UUID}|undefined|)\t([A-Z]+|trce|dbug|info|warn|fail|crit)\t(.*)", re.DOTALL
+    rf"(\d\S+Z)\t({UUID}|undefined|)\t([A-Z]+|{'|'.join(NODE_LEVELS)})\t(.*)", re.DOTALL
 )
 NAMES = "TRACE|DEBUG|INFO|WARN|ERROR|FATAL"
 JAVA_LINE = re.compile(rf"\[({NAMES})\] (.*)", re.DOTALL)

@@ -7,6 +7,7 @@ that a line tells counts only near the time at which the platform took the line.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -27,13 +28,65 @@ UNITS_NS = tuple((unit_ns, LATEST_NS / unit_ns) for unit_ns in (NS_PER_S, 1_000_
 NUMBERS = (int, float)
 
 
-@lru_cache(maxsize=16)
+IN_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+"""How the platform and the runtimes write a time."""
+SECOND = slice(0, 20)
+FRACTION = slice(20, None)
+MOST_REMEMBERED = 1000
+"""Times, seconds, and milliseconds of one."""
+
+_times: dict[str, int] = {}
+_seconds: dict[str, int] = {}
+_fractions: dict[str, int] = {}
+"""Times of the form above, and their parts: two of them are such a time again."""
+
+
 def parse_time(text: str) -> int:
     """Return epoch nanoseconds of an RFC 3339 time; without an offset it is UTC.
 
     Raises:
         ValueError: it is no time, or none of this age (.NET writes the year 1 for no time).
     """
+    time_ns = parse_milliseconds(text)
+    return _parse_any(text) if time_ns is None else time_ns
+
+
+def parse_milliseconds(text: str) -> int | None:
+    """Return epoch nanoseconds of a time as the platform writes it; None for any other."""
+    try:
+        return _times[text]
+    except KeyError:
+        return _from_parts(text)
+
+
+def _from_parts(text: str) -> int | None:
+    try:
+        time_ns = _seconds[text[SECOND]] + _fractions[text[FRACTION]]
+    except KeyError:
+        return _remembered(text) if IN_MILLISECONDS.fullmatch(text) else None
+    _remember(_times, text, time_ns)
+    return time_ns
+
+
+def _remembered(text: str) -> int | None:
+    try:
+        time_ns = _parse_any(text)
+    except ValueError:
+        return None
+    fraction = time_ns % NS_PER_S
+    _remember(_seconds, text[SECOND], time_ns - fraction)
+    _remember(_fractions, text[FRACTION], fraction)
+    return time_ns
+
+
+def _remember(parts: dict[str, int], part: str, value_ns: int) -> None:
+    if len(parts) >= MOST_REMEMBERED:
+        parts.clear()
+    parts[part] = value_ns
+
+
+@lru_cache(maxsize=16)
+def _parse_any(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -52,7 +52,7 @@ async def test_a_last_line_that_nothing_continues_goes_out() -> None:
         ),
         buffer=buffer,
         record_filter=RecordFilter(),
-        redact=Redactor().redact,
+        redaction=Redactor(),
         health=health,
         clock=clock,
     )

@@ -116,5 +116,5 @@ def test_the_end_of_an_init_is_announced() -> None:
     telemetry = build(Accepting(), Health(), as_json=False)
     ends: list[int] = []
     telemetry.pipeline.on_init_end = lambda: ends.append(1)
-    telemetry.pipeline._feed(parse(given.delivery(given.init(0, 1)[1])).events[0], [])
+    telemetry.pipeline.feed(parse(given.delivery(given.init(0, 1)[1])).events)
     assert ends == [1]

@@ -1,0 +1,59 @@
+"""PURE: which of many texts may have anything encoded in them; all are looked at together.
+
+A secret stands in the others as it is, so one search through all of them finds it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from extension.redaction.undo import BEGINS
+from extension.redaction.unpack import PAIR, PAIRS, RUN, RUNS, may_be_packed, may_have_lists
+
+APART = "\0"
+"""Stands between two texts: nothing that is encoded goes on behind it."""
+
+
+class Together:
+    """Several texts as one."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.text = APART.join(texts)
+        self._texts = texts
+
+    def of_characters(self, places: Sequence[int]) -> set[int]:
+        """Return which texts some places, counted in characters, are in."""
+        return self._at(places, [len(text) + 1 for text in self._texts]) if places else set()
+
+    def encoded(self) -> set[int]:
+        """Return which texts may have anything encoded in them."""
+        found = self._with_escapes()
+        raw = self.text.encode("utf-8", "surrogatepass")
+        places = [*_each(raw.translate(RUNS), RUN), *_each(raw.translate(PAIRS), PAIR)]
+        if places:
+            lengths = [len(text.encode("utf-8", "surrogatepass")) + 1 for text in self._texts]
+            found |= self._at(places, lengths)
+        if may_have_lists(raw):
+            found |= {at for at, text in enumerate(self._texts) if may_be_packed(text)}
+        return found
+
+    def _with_escapes(self) -> set[int]:
+        found: set[int] = set()
+        for begin in BEGINS:
+            if begin in self.text:
+                found.update([at for at, text in enumerate(self._texts) if begin in text])
+        return found
+
+    def _at(self, places: Sequence[int], lengths: Sequence[int]) -> set[int]:
+        begins = [0, *accumulate(lengths)]
+        return {bisect_right(begins, place) - 1 for place in places}
+
+
+def _each(raw: bytes, wanted: bytes) -> Iterator[int]:
+    """Yield places at which something stands, one in each text at least."""
+    at = raw.find(wanted)
+    while at >= 0:
+        yield at
+        at = raw.find(wanted, at + len(wanted))

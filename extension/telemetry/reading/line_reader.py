@@ -1,0 +1,117 @@
+"""PURE: many lines at once, to records without secrets.
+
+All texts of a delivery are searched for secrets together, for one search costs what a few lines
+cost. What makes that sound: every text that leaves is a part of a text that was searched, or was
+searched itself. A line in which something was found goes the careful way, text by text, and so
+does a line that has anything encoded in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+from extension.redaction.redactor import Redacted
+from extension.telemetry.reading.cut_lines import CutLines
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.quick_lines import (
+    QUICK_READERS,
+    read_plain_text,
+)
+from extension.telemetry.reading.records import LINE_ENDS, Knows, Record, is_own, read_record
+from extension.telemetry.reading.redact import LONGEST_LEVEL, redact_record
+
+APART = "\0"
+"""Stands between two texts that are searched together."""
+
+ENCODED = "\\"
+"""Has a text looked at closely."""
+
+
+class Redaction(Protocol):
+    """What knows the secrets: a `Redactor`."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to hide."""
+
+    def redact(self, text: str) -> Redacted:
+        """Return a text without secrets."""
+
+    def suspects(self, texts: Sequence[str]) -> Collection[int]:
+        """Return the places of those texts in which a secret may stand; the others hold none."""
+
+
+class LineReader:
+    """Reads the lines of one sandbox."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        self._redaction = redaction
+        self._cut_lines = CutLines()
+
+    def read(self, lines: Sequence[LogLine], *, knows: Knows) -> list[Record]:
+        """Return the records of some lines, our own left out.
+
+        A line's request id stays an attribute, for it may belong to another service, unless
+        `knows` finds it.
+        """
+        if any(line.stream != "function" for line in lines):
+            lines = [line for line in lines if not is_own(line)]
+        if self._cut_lines.concerns([line.record for line in lines]):
+            lines = [self._without_cuts(line) for line in lines]
+        records: list[Record] = []
+        others: list[int] = []
+        """Places of records that are not made of slices of their lines."""
+        for at, line in enumerate(lines):
+            text, record = line.record, None
+            if isinstance(text, str):
+                record = QUICK_READERS.get(text[:1], read_plain_text)(line, text)
+            if record is None:
+                record = read_record(line, knows=knows)
+                others.append(at)
+            records.append(record)
+        self._clean(records, lines, others)
+        return records
+
+    def _without_cuts(self, line: LogLine) -> LogLine:
+        clean = self._cut_lines.clean(line.record, stream=line.stream)
+        return line if clean is line.record else line._replace(record=clean)
+
+    def _clean(
+        self, records: list[Record], lines: Sequence[LogLine], others: Sequence[int]
+    ) -> None:
+        """Take secrets out of records; those in some places need a text of their own to search."""
+        if self._redaction.is_idle:
+            suspects: Collection[int] = [at for at in others if has_long_level(records[at])]
+        else:
+            texts: list[Any] = [line.record for line in lines]
+            for at in others:
+                texts[at] = _text_of(records[at])
+            suspects = self._redaction.suspects([text.rstrip(LINE_ENDS) for text in texts])
+        for at in suspects:
+            records[at] = redact_record(records[at], self._redaction.redact)
+
+
+def has_long_level(record: Record) -> bool:
+    """Tell whether what calls itself a level is none."""
+    return len(record.severity_text) > LONGEST_LEVEL
+
+
+def _text_of(record: Record) -> str:
+    """Return a text in which each text of a record stands as it is."""
+    if record.error or has_long_level(record):
+        return ENCODED
+    attributes = record.attributes
+    values = [each if isinstance(each, str) else _dump(each) for each in attributes.values()]
+    return APART.join([record.body, record.severity_text, record.request_id, *attributes, *values])
+
+
+def _dump(value: Any) -> str:
+    """Return a nested value; what is escaped in it has it looked at closely."""
+    if not isinstance(value, dict | list):
+        return ""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return ENCODED
