@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ScopeLogs
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.trace import Event as SpanEvent
+from opentelemetry.sdk.trace import ReadableSpan
 
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.health import Health
+from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
+from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes, flat
 from extension.telemetry.otlp.logs import LogEncoder, build_log_record
-from extension.telemetry.otlp.requests import NO_RESOURCE
+from extension.telemetry.otlp.requests import NO_RESOURCE, PLACEHOLDER
 from extension.telemetry.otlp.resource import SCOPE
+from extension.telemetry.otlp.span_events import LineEvents
+from extension.telemetry.reading.records import Record
 
 
 def leaving(
@@ -42,3 +52,25 @@ def official(finished: Finished, *, limits: Limits | None = None) -> list[LogRec
     ]
     resources = encode_logs(held).resource_logs
     return [record for each in resources for record in each.scope_logs[0].log_records]
+
+
+def leaving_event(record: Record, *, limits: Limits) -> Span:
+    """Return a span whose event is a line, as an endpoint reads it."""
+    span: Span = Span.FromString(LineEvents(limits, health=Health()).encode([record]))
+    return span
+
+
+def official_event(record: Record, *, limits: Limits) -> Span:
+    """Return it as the official encoder writes an event that the SDK holds."""
+    attributes: dict[str, Any] = {names.LOG_MESSAGE: record.body}
+    if record.severity_text:
+        attributes[names.LOG_SEVERITY] = record.severity_text
+    if record.error and not record.evidence:
+        attributes |= exception_attributes(record.error)
+    add_line_attributes(attributes, record, convert=flat)
+    event = SpanEvent("log", limits.apply(attributes), record.time_ns)
+    [of_resource] = encode_spans(
+        [ReadableSpan("", context=PLACEHOLDER, events=[event])]
+    ).resource_spans
+    [span] = of_resource.scope_spans[0].spans
+    return Span(events=span.events)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import ReadableSpan
 
+from simulator.aws.endpoints.stored_event import plain
 from tests.doubles import NOON_NS
 
 
@@ -28,13 +30,20 @@ def _lines(span: ReadableSpan) -> Iterable[str]:
     yield f"  {context.trace_id:032x} {_id(context.span_id)}{parent}"
     yield from (f"  {name} = {value!r}" for name, value in (span.attributes or {}).items())
     for event in span.events:
-        text = " ".join(f"{name}={value!r}" for name, value in (event.attributes or {}).items())
-        yield f"  * {_at(event.timestamp)} {event.name} {text}"
+        yield _event(event.timestamp, event.name, event.attributes or {})
+    for line in Span.FromString(getattr(span, "lines", b"")).events:
+        fields = {each.key: plain(each.value) for each in line.attributes}
+        yield _event(line.time_unix_nano, line.name, fields)
     if span.dropped_events:
         yield f"  * and {span.dropped_events} more"
     yield from (
         f"  -> {link.context.trace_id:032x} {_id(link.context.span_id)}" for link in span.links
     )
+
+
+def _event(time_ns: int, name: str, attributes: Mapping[str, Any]) -> str:
+    told = " ".join(f"{key}={value!r}" for key, value in attributes.items())
+    return f"  * {_at(time_ns)} {name} {told}"
 
 
 def _at(time_ns: int | None) -> str:

@@ -43,7 +43,11 @@ class Together:
         found: set[int] = set()
         for begin in BEGINS:
             if begin in self.text:
-                found.update([at for at, text in enumerate(self._texts) if begin in text])
+                # The end of a line, which nearly all have, is no escape.
+                within = -1 if begin == "\n" else None
+                found.update(
+                    [at for at, text in enumerate(self._texts) if text.find(begin, 0, within) >= 0]
+                )
         return found
 
     def _at(self, places: Sequence[int], lengths: Sequence[int]) -> set[int]:

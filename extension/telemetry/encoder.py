@@ -20,6 +20,9 @@ if TYPE_CHECKING:  # not imported where no SDK sends anything
 class Encoder:
     """A format in which nothing is sent."""
 
+    reads_lines = True
+    """Whether what a line says is needed; else it is only passed on."""
+
     def learn_instance(self, instance_id: str) -> None:
         """Take the sandbox's name, which every later item carries."""
 

@@ -30,7 +30,6 @@ from extension.telemetry.raw import RawEncoder, RawExporter
 from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.line_reader import Redaction
-from extension.telemetry.reading.redact import Redact
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 
@@ -88,7 +87,7 @@ async def open_telemetry(
         config,
         post=post,
         identity=identity,
-        redact=redaction.redact,
+        redaction=redaction,
         health=health,
         ids=ids,
         clock=clock,
@@ -269,13 +268,13 @@ def _open_format(
     *,
     post: Post,
     identity: ResourceIdentity,
-    redact: Redact,
+    redaction: Redaction,
     health: Health,
     ids: Ids,
     clock: Clock,
 ) -> tuple[Encoder, Exporter]:
     if config.format == "json":
-        return RawEncoder(redact=redact), RawExporter(post)
+        return RawEncoder(redaction, health=health), RawExporter(post)
     from extension.telemetry.otlp.encoder import OtlpEncoder  # noqa: PLC0415  # heavy
     from extension.telemetry.otlp.exporter import OtlpExporter  # noqa: PLC0415  # heavy
     from extension.telemetry.otlp.limits import Limits  # noqa: PLC0415  # only with OTLP

@@ -73,6 +73,11 @@ class Pipeline:
         self.lost: Instant | None = None
         """When something that the platform sent was lost last."""
 
+    @property
+    def reads_lines(self) -> bool:
+        """Whether lines become records; else they are only passed on as they came."""
+        return self._encoder.reads_lines
+
     def announced(self, invoke: Invoke, *, at_ns: int) -> None:
         """Learn from the INVOKE event that a request begins."""
         self._encode(

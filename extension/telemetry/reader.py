@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from extension.process.clock import Clock, Instant
@@ -22,7 +22,7 @@ from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reading.deliveries import Deliveries
-from extension.telemetry.reading.events import Event
+from extension.telemetry.reading.events import Event, LogLine
 from extension.telemetry.reading.joined_lines import LineJoiner
 
 if TYPE_CHECKING:  # not imported without a receiver
@@ -244,7 +244,10 @@ class DeliveryReader:
         elif waited:
             self._pipeline.lost = None  # it was only in two parts
         self._items.extend(batch.items)
-        self._events.extend(self._lines.feed(batch.events))
+        events: Sequence[Event] = batch.events
+        if not self._pipeline.reads_lines:
+            events = [event for event in events if not isinstance(event, LogLine)]
+        self._events.extend(self._lines.feed(events))
 
 
 def _first(waiting: deque[Any]) -> list[Any]:

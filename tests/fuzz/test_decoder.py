@@ -75,7 +75,7 @@ def build(
     assembler, policy = Assembler(ids=ids, stream_records=not as_json), FlushPolicy("periodic")
     pipeline = Pipeline(
         assembler=assembler,
-        encoder=RawEncoder(redact=redactor.redact) if as_json else otlp,
+        encoder=RawEncoder(redactor, health=health) if as_json else otlp,
         buffer=buffer,
         record_filter=RecordFilter(),
         redaction=redactor,

@@ -13,7 +13,7 @@ from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.line_parts import LineTrace
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
-from tests.log_records import leaving, official
+from tests.log_records import leaving, leaving_event, official, official_event
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 LONG_TEXTS = st.integers(0, 70_000).map(lambda length: "ä" * length)
@@ -78,3 +78,13 @@ def test_what_is_written_by_hand_is_what_the_official_encoder_writes(
     length, count = most
     limits = Limits(length=length, count=count)
     assert leaving(finished, limits=limits) == official(finished, limits=limits)
+
+
+@given(RECORDS, LIMITS)
+def test_events_written_by_hand_are_those_of_the_official_encoder(
+    record: Record, most: tuple[int, int]
+) -> None:
+    """What is nested in an attribute is its JSON text there."""
+    length, count = most
+    limits = Limits(length=length, count=count)
+    assert leaving_event(record, limits=limits) == official_event(record, limits=limits)

@@ -12,7 +12,7 @@ under way stays where it is, and what was not acknowledged goes out again with t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from extension.process.frozen import Frozen
@@ -184,17 +184,3 @@ class Buffer:
 
 def _size(item: PendingItem) -> int:
     return len(item.body) + ENTRY_BYTES
-
-
-def split(texts: Iterable[bytes], *, max_bytes: int) -> Iterator[list[bytes]]:
-    """Yield the texts in groups of `max_bytes` with commas, at most; a larger one is alone."""
-    group: list[bytes] = []
-    room = max_bytes
-    for text in texts:
-        if group and len(text) > room:
-            yield group
-            group, room = [], max_bytes
-        group.append(text)
-        room -= len(text) + 1  # the comma between two
-    if group:
-        yield group

@@ -50,11 +50,16 @@ PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
 NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
 
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
-    # Level 6 takes half of level 9's time for one percent more bytes.
-    "gzip": lambda body: gzip.compress(body, compresslevel=6, mtime=0),
-    "deflate": zlib.compress,
+    "gzip": lambda body: gzip.compress(body, compresslevel=_level(body), mtime=0),
+    "deflate": lambda body: zlib.compress(body, _level(body)),
     "none": bytes,
 }
+
+
+def _level(body: bytes) -> int:
+    """Return how hard to try: of many lines, level 1 takes a third of the time for 18 % more bytes;
+    of small bodies, level 6 takes half of level 9's for one percent more."""
+    return 1 if len(body) >= LARGE_BYTES else 6
 
 
 T = TypeVar("T")

@@ -62,6 +62,7 @@ class OtlpEncoder(Encoder):
             repeat_exceptions=repeat_exceptions,
             limits=span_limits,
             local=_local(self._resource, identity) if for_xray else None,
+            health=health,
         )
         self._requests = Requests(self._resource, health=health)
 

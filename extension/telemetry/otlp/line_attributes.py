@@ -18,7 +18,7 @@ def add_line_attributes(
     attributes: dict[str, Any],
     record: Record,
     *,
-    convert: Callable[[Any], Any],
+    convert: Callable[[Any], Any] = lambda value: value,
     without: Collection[str] = (),
 ) -> None:
     """Add the line's own fields, where ours do not have their names."""

@@ -6,8 +6,7 @@ it is encoded once and put into each request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
@@ -17,13 +16,22 @@ from opentelemetry.trace import SpanContext
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
-from extension.telemetry.otlp.wire import field
+from extension.telemetry.otlp.wire import Heads, field
 
 NO_RESOURCE = Resource({}, SCHEMA_URL)
 """What items carry until their request gets the real one."""
 
+SPANS = Heads(2)
+"""What stands before a span in the message of its scope."""
+
 PLACEHOLDER = SpanContext(trace_id=1, span_id=1, is_remote=False)
 """Of the span by which the resource is encoded."""
+
+
+class SpanWithLines(ReadableSpan):
+    """A span, and the log lines that are its events too, already encoded."""
+
+    lines = b""
 
 
 class Requests:
@@ -39,58 +47,51 @@ class Requests:
             name="", context=PLACEHOLDER, resource=resource, instrumentation_scope=SCOPE
         )
         [of_resource] = encode_spans([anything]).resource_spans
-        self._resource = of_resource.resource
         [of_scope] = of_resource.scope_spans
         of_scope.ClearField("spans")
-        self._around_records = of_scope.SerializeToString()
+        self._around_items = of_scope.SerializeToString()
         of_resource.ClearField("scope_spans")
         self._around_scope = of_resource.SerializeToString()
-        """Of a request with log records; those of all signals are built alike."""
+        """What a request says besides its items; those of all signals are built alike."""
 
-    def spans(self, spans: Sequence[ReadableSpan]) -> Iterator[PendingItem]:
+    def spans(self, spans: Sequence[SpanWithLines]) -> Iterator[PendingItem]:
         """Yield requests with these spans."""
-        return self._requests("traces", spans, self._encode_spans)
+        return self._requests("traces", self._encode(spans))
 
     def logs(self, records: Sequence[bytes]) -> Iterator[PendingItem]:
         """Yield requests with these log records, which are encoded already."""
-        first, size = 0, 0
-        for at, record in enumerate(records):
-            size += len(record)
-            if size > REQUEST_BYTES and at > first:
-                yield self._logs(records[first:at])
-                first, size = at, len(record)
-        if records:
-            yield self._logs(records[first:])
+        return self._requests("logs", records)
 
-    def _logs(self, records: Sequence[bytes]) -> PendingItem:
-        scope = field(2, b"".join((self._around_records, *records)))
-        body = field(1, self._around_scope + scope)
-        return PendingItem(signal="logs", body=body, count=len(records))
-
-    def _requests(
-        self, signal: Signal, items: Sequence[Any], encode: Callable[[Sequence[Any]], bytes]
-    ) -> Iterator[PendingItem]:
-        """Encode items together, or in halves where they are too many or one cannot be encoded."""
-        if not items:
-            return
+    def _encode(self, spans: Sequence[SpanWithLines]) -> list[bytes]:
+        """Encode spans together, or in halves where one cannot be encoded."""
+        if not spans:
+            return []
         try:
-            body = encode(items)
-        except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
+            [of_resource] = encode_spans(spans).resource_spans
+            [of_scope] = of_resource.scope_spans
+            encoded = [span.SerializePartialToString() for span in of_scope.spans]
+        except Exception as error:  # noqa: BLE001  # one span's, whatever is wrong with it
             self._health.faults[type(error).__name__] += 1
-            if len(items) == 1:
+            if len(spans) == 1:
                 self._health.dropped["unencodable"] += 1
-                return
-        else:
-            if len(body) <= REQUEST_BYTES or len(items) == 1:
-                yield PendingItem(signal=signal, body=body, count=len(items))
-                return
-        middle = len(items) // 2
-        yield from self._requests(signal, items[:middle], encode)
-        yield from self._requests(signal, items[middle:], encode)
+                return []
+            middle = len(spans) // 2
+            return [*self._encode(spans[:middle]), *self._encode(spans[middle:])]
+        whole = (body + span.lines for body, span in zip(encoded, spans, strict=True))
+        return [SPANS[len(body)] + body for body in whole]
 
-    def _encode_spans(self, spans: Sequence[ReadableSpan]) -> bytes:
-        request = encode_spans(spans)
-        for each in request.resource_spans:
-            each.resource.CopyFrom(self._resource)
-        encoded: bytes = request.SerializePartialToString()
-        return encoded
+    def _requests(self, signal: Signal, items: Sequence[bytes]) -> Iterator[PendingItem]:
+        """Yield requests with these items, as they stand in the message of their scope."""
+        first, size = 0, 0
+        for at, item in enumerate(items):
+            size += len(item)
+            if size > REQUEST_BYTES and at > first:
+                yield self._request(signal, items[first:at])
+                first, size = at, len(item)
+        if items:
+            yield self._request(signal, items[first:])
+
+    def _request(self, signal: Signal, items: Sequence[bytes]) -> PendingItem:
+        scope = field(2, b"".join((self._around_items, *items)))
+        body = field(1, self._around_scope + scope)
+        return PendingItem(signal=signal, body=body, count=len(items))

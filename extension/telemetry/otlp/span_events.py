@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
 from typing import Any
 
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import Event as SpanEvent
 
 from extension.telemetry.assembly.finished import TimedError
+from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes, flat
+from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes
+from extension.telemetry.otlp.line_bytes import EVENT_ATTRIBUTES, AttributeBytes
+from extension.telemetry.otlp.wire import Heads
 from extension.telemetry.reading.records import Record
 
+EVENTS = Heads(11)
+"""What stands before an event in the message of its span."""
 
-def log_event(record: Record, *, limits: Limits) -> SpanEvent:
-    """Return a line as an event; an exception that left the handler is an event of its own."""
-    attributes: dict[str, Any] = {names.LOG_MESSAGE: record.body}
-    if record.severity_text:
-        attributes[names.LOG_SEVERITY] = record.severity_text
-    if record.error and not record.evidence:
-        attributes |= exception_attributes(record.error)
-    if record.attributes or record.stream != "function":
-        add_line_attributes(attributes, record, convert=flat)
-    return SpanEvent("log", limits.apply(attributes), record.time_ns)
+TIME, TIME_BYTES = struct.Struct("<BQ").pack, 9
+TIME_TAG = 1 << 3 | 1
+NAME = Span.Event(name="log").SerializeToString()
+
+
+class LineEvents:
+    """Lines as the bytes of events, as they stand in the message of their span."""
+
+    def __init__(self, limits: Limits, *, health: Health) -> None:
+        self._health = health
+        self._attributes = AttributeBytes(EVENT_ATTRIBUTES, limits, with_nested=False)
+
+    def encode(self, records: Iterable[Record]) -> bytes:
+        """Return lines in their order; one that cannot be encoded is counted."""
+        encoded: list[bytes] = []
+        for record in records:
+            try:
+                encoded.append(self._event(record))
+            except Exception as error:  # noqa: BLE001  # one line's, whatever is wrong with it
+                self._health.faults[type(error).__name__] += 1
+                self._health.dropped["unencodable"] += 1
+        return b"".join(encoded)
+
+    def _event(self, record: Record) -> bytes:
+        """Return a line as an event; an exception that left the handler is one of its own."""
+        attributes: dict[str, Any] = {names.LOG_MESSAGE: record.body}
+        if record.severity_text:
+            attributes[names.LOG_SEVERITY] = record.severity_text
+        if record.error and not record.evidence:
+            attributes |= exception_attributes(record.error)
+        if record.attributes or record.stream != "function":
+            add_line_attributes(attributes, record)
+        encoded = b"".join(self._attributes.of(attributes, besides=0))
+        time = TIME(TIME_TAG, record.time_ns)
+        head = EVENTS[TIME_BYTES + len(NAME) + len(encoded)]
+        return b"%b%b%b%b" % (head, time, NAME, encoded)
 
 
 def exception_event(left: TimedError, *, limits: Limits) -> SpanEvent:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import Event as SpanEvent
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
@@ -31,9 +30,10 @@ from extension.telemetry.assembly.finished import (
 from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize, in_parts
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.verdict import Verdict, judge, judge_initialization
+from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.otlp.requests import NO_RESOURCE
+from extension.telemetry.otlp.requests import NO_RESOURCE, SpanWithLines
 from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_attributes import (
     call_attributes,
@@ -43,7 +43,7 @@ from extension.telemetry.otlp.span_attributes import (
     remote_attributes,
 )
 from extension.telemetry.otlp.span_contexts import below, links, own_context, parent_context
-from extension.telemetry.otlp.span_events import exception_event, log_event
+from extension.telemetry.otlp.span_events import LineEvents, exception_event
 from extension.telemetry.reading.events import PhaseSpan, phases
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
@@ -67,6 +67,7 @@ class SpanBuilder:
         repeat_exceptions: bool = False,
         limits: Limits | None = None,
         local: Mapping[str, Any] | None = None,
+        health: Health | None = None,
     ) -> None:
         self._local = local
         self._ids = ids
@@ -75,8 +76,9 @@ class SpanBuilder:
         self._with_records = with_records
         self._repeat = repeat_exceptions
         self._limits = limits or Limits()
+        self._lines = LineEvents(self._limits, health=health or Health())
 
-    def build(self, finished: Finished) -> list[ReadableSpan]:
+    def build(self, finished: Finished) -> list[SpanWithLines]:
         """Return the span of what is finished and its children."""
         match finished:
             case Invocation():
@@ -92,7 +94,7 @@ class SpanBuilder:
             case JoinedSpan():
                 return []  # encoded as the SDK wrote it
 
-    def _invocation(self, invocation: Invocation) -> list[ReadableSpan]:
+    def _invocation(self, invocation: Invocation) -> list[SpanWithLines]:
         verdict = judge(invocation)
         span = self._span(
             invocation.context,
@@ -104,9 +106,8 @@ class SpanBuilder:
                 **invocation_attributes(invocation, verdict, identity=self._identity),
                 **self._signals("LOCAL_ROOT"),
             },
-            events=self._events(
-                invocation.records, dropped=invocation.dropped_records, error=invocation.error
-            ),
+            events=self._events(dropped=invocation.dropped_records, error=invocation.error),
+            lines=invocation.records,
             verdict=verdict,
             has_remote_parent=True,
             more_links=_links_by_sdk(invocation),
@@ -114,7 +115,7 @@ class SpanBuilder:
         parts = phases(invocation.done, invocation.report)
         return [span, *self._children(invocation.context, parts)]
 
-    def _overhead(self, overhead: Overhead) -> list[ReadableSpan]:
+    def _overhead(self, overhead: Overhead) -> list[SpanWithLines]:
         context = below(overhead.context, ids=self._ids)
         lines, *further = self._parts(overhead.records)
         span = self._span(
@@ -123,7 +124,8 @@ class SpanBuilder:
             start_ns=overhead.start_ns,
             end_ns=overhead.end_ns,
             attributes=overhead_attributes(overhead),
-            events=self._events(lines, dropped=overhead.dropped_records),
+            events=self._events(dropped=overhead.dropped_records),
+            lines=lines,
         )
         return [
             span,
@@ -131,7 +133,7 @@ class SpanBuilder:
             *self._children(overhead.context, overhead.report.spans),
         ]
 
-    def _initialization(self, done: Initialization) -> list[ReadableSpan]:
+    def _initialization(self, done: Initialization) -> list[SpanWithLines]:
         verdict = judge_initialization(done)
         report, left = done.report_of_failure, None
         if report and report.error:
@@ -143,7 +145,8 @@ class SpanBuilder:
             start_ns=done.start_ns,
             end_ns=done.end_ns,
             attributes=initialization_attributes(done, verdict),
-            events=self._events(lines, dropped=done.dropped_records, error=left),
+            events=self._events(dropped=done.dropped_records, error=left),
+            lines=lines,
             verdict=verdict,
             has_remote_parent=True,
         )
@@ -155,7 +158,7 @@ class SpanBuilder:
             *calls,
         ]
 
-    def _loose_records(self, loose: LooseRecords) -> list[ReadableSpan]:
+    def _loose_records(self, loose: LooseRecords) -> list[SpanWithLines]:
         """Carry records whose span has left; without a request they get a trace of their own."""
         if not self._with_records or not loose.records:
             return []
@@ -176,7 +179,7 @@ class SpanBuilder:
         under: TraceContext | None,
         request_id: str = "",
         number: int = 2,
-    ) -> list[ReadableSpan]:
+    ) -> list[SpanWithLines]:
         """Carry the lines beyond what the span itself does, in parts that are numbered."""
         return [
             self._carrier("more logs", lines, under=under, request_id=request_id, part=part)
@@ -191,7 +194,7 @@ class SpanBuilder:
         under: TraceContext | None,
         request_id: str,
         part: int | None = None,
-    ) -> ReadableSpan:
+    ) -> SpanWithLines:
         times = [record.time_ns for record in lines]
         return self._span(
             below(under, ids=self._ids),
@@ -199,14 +202,14 @@ class SpanBuilder:
             start_ns=min(times),
             end_ns=max(times),
             attributes={names.FAAS_INVOCATION_ID: request_id, names.PART: part},
-            events=self._events(lines),
+            lines=lines,
         )
 
     def _parts(self, records: Sequence[Record]) -> list[list[Record]]:
         """Return the lines that go into spans, by span."""
         return in_parts(records if self._with_records else (), self._part)
 
-    def _call(self, call: CacheCall, *, under: TraceContext | None) -> ReadableSpan:
+    def _call(self, call: CacheCall, *, under: TraceContext | None) -> SpanWithLines:
         """Return a call of the cache to AWS, under the span that waited for it."""
         verdict = Verdict(failed=bool(call.code), error_type=call.code, description=call.code)
         return self._span(
@@ -230,7 +233,7 @@ class SpanBuilder:
             return {}
         return {**self._local, names.AWS_SPAN_KIND: kind, **remote_attributes(call)}
 
-    def _children(self, parent: TraceContext, parts: Iterable[PhaseSpan]) -> list[ReadableSpan]:
+    def _children(self, parent: TraceContext, parts: Iterable[PhaseSpan]) -> list[SpanWithLines]:
         return [
             self._span(
                 below(parent, ids=self._ids),
@@ -242,22 +245,14 @@ class SpanBuilder:
             for phase in parts
         ]
 
-    def _events(
-        self,
-        records: Sequence[Record],
-        *,
-        dropped: int = 0,
-        error: TimedError | None = None,
-    ) -> Sequence[SpanEvent]:
-        """Return the exception first, which must not fall to the limit, then the lines.
+    def _events(self, *, dropped: int, error: TimedError | None = None) -> Sequence[SpanEvent]:
+        """Return the exception, which no line stands before.
 
         An exception whose line is a log record is not repeated, unless the user asks for both.
         """
         events: list[SpanEvent] = []
         if error and (self._with_records or self._repeat or not error.has_record):
             events.append(exception_event(error, limits=self._limits))
-        if self._with_records:
-            events += [log_event(record, limits=self._limits) for record in records]
         bounded = BoundedList.from_seq(len(events), events)
         bounded.dropped += dropped
         return bounded
@@ -272,13 +267,14 @@ class SpanBuilder:
         attributes: Mapping[str, Any],
         kind: SpanKind = SpanKind.INTERNAL,
         events: Sequence[SpanEvent] = (),
+        lines: Sequence[Record] = (),
         verdict: Verdict | None = None,
         has_remote_parent: bool = False,
         more_links: Sequence[SpanLink] = (),
-    ) -> ReadableSpan:
+    ) -> SpanWithLines:
         failed = verdict is not None and verdict.failed
         code = StatusCode.ERROR if failed else StatusCode.UNSET
-        return ReadableSpan(
+        span = SpanWithLines(
             name=name,
             context=own_context(context),
             parent=parent_context(context, is_remote=has_remote_parent),
@@ -296,6 +292,9 @@ class SpanBuilder:
             end_time=end_ns,
             instrumentation_scope=SCOPE,
         )
+        if lines and self._with_records:
+            span.lines = self._lines.encode(lines)
+        return span
 
 
 def _links_by_sdk(invocation: Invocation) -> Sequence[SpanLink]:

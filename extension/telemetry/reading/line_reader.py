@@ -19,7 +19,7 @@ from extension.telemetry.reading.quick_lines import (
     QUICK_READERS,
     read_plain_text,
 )
-from extension.telemetry.reading.records import LINE_ENDS, Knows, Record, is_own, read_record
+from extension.telemetry.reading.records import Knows, Record, is_own, read_record
 from extension.telemetry.reading.redact import LONGEST_LEVEL, redact_record
 
 APART = "\0"
@@ -88,7 +88,7 @@ class LineReader:
             texts: list[Any] = [line.record for line in lines]
             for at in others:
                 texts[at] = _text_of(records[at])
-            suspects = self._redaction.suspects([text.rstrip(LINE_ENDS) for text in texts])
+            suspects = self._redaction.suspects(texts)
         for at in suspects:
             records[at] = redact_record(records[at], self._redaction.redact)
 

@@ -6,11 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace import Event as SpanEvent
 
 from extension.process.clock import SystemClock
 from extension.process.waits import Budget
@@ -20,10 +22,11 @@ from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target, parse_headers, signal_url
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.exporter import OtlpExporter
-from extension.telemetry.otlp.requests import Requests
+from extension.telemetry.otlp.requests import Requests, SpanWithLines
 from extension.telemetry.otlp.resource import SCHEMA_URL, build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
+from simulator.aws.endpoints.stored_event import plain
 from simulator.intake import Intake
 from simulator.intake.replies import GARBAGE, RESET, Hang, Reply
 from tests import platform_events as given
@@ -36,7 +39,7 @@ RESOURCE = build_resource(
 HEADERS = "authorization=Basic%20c2hvcDp4,x-team=shop"
 
 
-def spans() -> list[ReadableSpan]:
+def spans() -> list[SpanWithLines]:
     """Return the spans of a cold start with a line and a report."""
     ids = SequentialIds()
     assembler, builder = (
@@ -59,11 +62,17 @@ def bodies() -> list[bytes]:
     return [outgoing.body for outgoing in requests.spans(spans())]
 
 
-def with_resource(spans: list[ReadableSpan]) -> list[ReadableSpan]:
-    """Give the spans the resource that our requests get as a whole."""
+def as_the_sdk_has_them(spans: list[SpanWithLines]) -> list[SpanWithLines]:
+    """Give the spans the resource that our requests get as a whole, and their lines as events."""
     for span in spans:
         span._resource = RESOURCE
+        span._events = [*span.events, *map(_sdk_event, Span.FromString(span.lines).events)]
     return spans
+
+
+def _sdk_event(line: Span.Event) -> SpanEvent:
+    attributes: Any = {each.key: plain(each.value) for each in line.attributes}
+    return SpanEvent(line.name, attributes, line.time_unix_nano)
 
 
 @pytest.fixture
@@ -97,12 +106,13 @@ async def test_same_request_as_the_official_exporter(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", compression)
     await export(intake.url, compression=compression)
     official = OTLPSpanExporter()
-    await asyncio.to_thread(official.export, with_resource(spans()))
+    await asyncio.to_thread(official.export, as_the_sdk_has_them(spans()))
     official.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
     ours, theirs = intake.requests
     transport = {"user-agent", "accept", "accept-encoding", "connection", "content-length", "host"}
     assert (ours.method, ours.path) == (theirs.method, theirs.path) == ("POST", "/v1/traces")
-    assert ours.body == theirs.body
+    read = ExportTraceServiceRequest.FromString
+    assert read(ours.body) == read(theirs.body)
     relevant = [
         {
             name.lower(): value

@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from extension.telemetry.assembly.finished import LooseRecords
-from extension.telemetry.export.buffer import REQUEST_BYTES, split
+from extension.telemetry.export.buffer import REQUEST_BYTES
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.logs import LogEncoder
 from extension.telemetry.otlp.requests import Requests
@@ -77,11 +77,3 @@ def test_a_record_that_cannot_be_encoded_costs_itself_alone() -> None:
     assert sum(each.count for each in made) == 4
     assert health.dropped == {"unencodable": 1}
     assert health.faults.total() > 0
-
-
-def test_groups_are_bounded_and_complete() -> None:
-    """Texts in their order, as many as fit with commas between; one that is too large is alone."""
-    texts = [b"aa", b"bb", b"c" * 9, b"d"]
-    assert list(split(texts, max_bytes=5)) == [[b"aa", b"bb"], [b"c" * 9], [b"d"]]
-    assert list(split(texts[:2], max_bytes=4)) == [[b"aa"], [b"bb"]]
-    assert list(split([], max_bytes=4)) == []
