@@ -21,9 +21,9 @@ from tests.interpreters import Interpreter, find_interpreters
 TESTS_FAILED = 1
 """Pytest's exit status when tests failed; any other but 0 says that the run itself went wrong."""
 
-SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadgroup", "--max-worker-restart", "1")
-"""A worker for each core; tests of one `xdist_group` run in the same one. xdist runs a test that
-ended its worker again as often as it may."""
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--max-worker-restart", "1")
+"""A worker for each core; the tests of a file run in the same one, for many share something that is
+slow to start. xdist runs a test that ended its worker again as often as it may."""
 
 AGAIN = ("--last-failed", "--last-failed-no-failures=none")
 

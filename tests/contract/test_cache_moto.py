@@ -14,7 +14,7 @@ from botocore.config import Config
 from simulator.aws import LocalAws
 from tests.running_cache import GET_BY_PATH, RunningCache
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

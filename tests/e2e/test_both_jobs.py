@@ -15,7 +15,7 @@ from simulator.intake.otlp import Span
 from simulator.intake.replies import Reply
 from tests.sandbox import running
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("both jobs")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECRET = "hunter2-hunter2"
 GET_SECRET = "/secretsmanager/get?secretId=shop%2Fkey"

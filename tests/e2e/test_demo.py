@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from simulator.demo.stage import API_KEY, GREETING
 from simulator.intake import Intake
+from tests.build_cache import locked
 from tests.process_table import descendants, still_living
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MISSING = (
     "  1 × logs CreateLogStream: 400 ResourceNotFoundException: "
     "The specified log group does not exist."
 )
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -176,7 +177,7 @@ async def _demo(*arguments: str) -> AsyncIterator[Process]:
 
     The cache's usual port is taken meanwhile, so that no other extension is in the way.
     """
-    with _taken(2773):
+    with locked("demo"), _taken(2773):  # test_report runs it, too
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

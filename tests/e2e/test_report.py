@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from tests.build_cache import locked
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -68,17 +70,17 @@ parent.document.body.textContent = JSON.stringify({
 });
 </script>
 """
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here (apt-get install it)"),
-    pytest.mark.xdist_group("demo"),
-]
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="chromium is not here (apt-get install it)"
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
     """The page that one whole demo writes."""
     path = tmp_path_factory.mktemp("demo") / "demo.html"
-    output = await _run(sys.executable, "-m", "simulator.demo", "--report", str(path))
+    with locked("demo"):  # test_demo looks at the port that it takes
+        output = await _run(sys.executable, "-m", "simulator.demo", "--report", str(path))
     assert f"The picture of this run, for a browser: {path}" in output
     yield path
 

@@ -141,8 +141,6 @@ EXPECTED = {
     "odd mode": (400, "InvalidFunctionResponseMode", "Invalid function response mode"),
 }
 
-pytestmark = pytest.mark.xdist_group("refusals")
-
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:

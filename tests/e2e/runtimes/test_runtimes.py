@@ -21,10 +21,7 @@ from tests.e2e.runtimes.wishes import EXITS, FAILURES, HANDLED, INITS, Failure, 
 from tests.launchers import patient_to_the_last
 from tests.sandbox import running
 
-pytestmark = [
-    pytest.mark.timeout(900),  # with the time that the builds take
-    pytest.mark.xdist_group("runtimes"),
-]
+pytestmark = pytest.mark.timeout(900)  # with the time that the builds take
 
 FORMATS = ("Text", "JSON")
 TIMEOUT_S = 2.0
