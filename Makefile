@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 FAST   := tests/unit tests/runtimes tests/property tests/contract
 RUN    := $(VENV)/bin/python
-PYTEST := $(RUN) -m pytest -n auto --dist loadfile --max-worker-restart 1
+PYTEST := $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 1
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help

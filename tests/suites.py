@@ -21,9 +21,15 @@ from tests.interpreters import Interpreter, find_interpreters
 TESTS_FAILED = 1
 """Pytest's exit status when tests failed; any other but 0 says that the run itself went wrong."""
 
-SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--max-worker-restart", "1")
+SIDE_BY_SIDE = (
+    "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "1",
+)  # fmt: skip
 """A worker for each core; the tests of a file run in the same one, for many share something that is
-slow to start. xdist runs a test that ended its worker again as often as it may."""
+slow to start. In their order the shortest files, unit tests, come last, so that no worker is left
+with a long one. xdist runs a test that ended its worker again as often as it may."""
+
+WORKER_ENDED = re.compile(r"^worker '\w+' crashed while running", re.MULTILINE)
+"""Then other tests may not have run, and that the failed ones pass a second time proves nothing."""
 
 AGAIN = ("--last-failed", "--last-failed-no-failures=none")
 
@@ -85,7 +91,7 @@ def run_suite(
     pytest = [str(venv / "bin/python"), "-m", "pytest", "--color=no", "-o", f"cache_dir={cache}"]
     status, output = _stream([*pytest, *options, "--cache-clear", *paths])
     closing = closing_line(output)
-    if status == TESTS_FAILED:
+    if status == TESTS_FAILED and not WORKER_ENDED.search(output):
         print(f"\n{suite}: once more what failed", flush=True)
         status, output = _stream([*pytest, *AGAIN, *paths])
         closing += f"; once more, alone: {closing_line(output)}"
