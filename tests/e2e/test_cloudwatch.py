@@ -103,7 +103,7 @@ async def test_what_the_sdk_sends(aws: AwsEndpoints, tmp_path: Path) -> None:
     given = environment(aws, DISPATCH_OTLP_PORT=port, DISPATCH_BUFFER_MAX_BYTES="8000000")
     sent: list[Any] = [
         ("traces", spans("small", "large", text="x" * 300_000)),
-        ("logs", records("small", "x" * 1_500_000)),
+        ("logs", records("small", "x" * 1_040_000)),
     ]
     now_ns = SystemClock().now().wall_ns
     for span in sent[0][1].resource_spans[0].scope_spans[0].spans:
