@@ -11,6 +11,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Protocol
@@ -148,7 +149,8 @@ class Bucket:
             return self._signer.renew_since(renewals)
         if code not in CLOCK:
             return False
-        if answer.date:  # without it the signature may be old because of a freeze
+        # Without a date it may help, too: a freeze may have made the signature old.
+        with suppress(ValueError, TypeError, OverflowError):
             self._signer.set_time(parsedate_to_datetime(answer.date).timestamp())
         return True
 
