@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.soak.letters.course import Course, run
 
 INVOCATIONS = 10_000
-BUFFER_BYTES = 524_288
-"""An outage of 200 invocations does not fit in, a pause of one second does."""
+BUFFER_BYTES = 1_048_576
+"""An outage of 400 invocations does not fit in, a pause of a few seconds does."""
 
 KINDS = {
     "invocation": "spans of invocations",
@@ -32,7 +32,7 @@ def table(course: Course) -> str:
         parts = (course.made, course.accepted, course.stored, course.replayed)
         rows.append(f"| {name} | " + " | ".join(f"{part[kind]:,}" for part in parts) + " |")
     drawn = ", ".join(f"{name} {number:,}" for name, number in sorted(course.drawn.items()))
-    rows.append(f"\nrequests: {drawn}; {course.files:,} files")
+    rows.append(f"\nrequests: {drawn}; {course.files:,} files; twice {course.twice:,}")
     return "\n".join(rows)
 
 
