@@ -14,19 +14,25 @@ from extension.aws.signing import Signer
 from extension.http.proxy import BadProxyError
 from extension.process.clock import SystemClock
 from extension.process.frozen import replace
+from extension.process.ids import RandomIds
 from extension.process.log import Log
 from extension.replay.files import BucketError, DeadLetterFiles
 from extension.replay.replay import Replay
 from extension.replay.sending import Sender
 from extension.settings.config import Config, read_config
+from extension.telemetry.export.aws_requests import AwsRequests
 from extension.telemetry.export.bucket import Bucket
 from extension.telemetry.export.credentials import EndpointSettings
+from extension.telemetry.export.log_stream import LogStream
 from extension.telemetry.export.open_letters import route_of
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import build_targets
 from extension.telemetry.export.tls import SettingError
 
 INTERRUPTED = 130
+LOG_GROUP = "/lambda-dispatch/replay"
+"""In CloudWatch Logs, where DISPATCH_LOG_GROUP names no other."""
+
 SIGNAL_URIS = ("DISPATCH_TRACES_URI", "DISPATCH_LOGS_URI", "DISPATCH_METRICS_URI")
 AWS_URLS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 
@@ -49,6 +55,8 @@ environment:
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
                           needs s3:ListBucket, s3:GetObject and s3:DeleteObject;
                           `aws configure export-credentials --format env` prints them
+  DISPATCH_LOG_GROUP      where log records go in CloudWatch Logs
+                          (default: /lambda-dispatch/replay)
   DISPATCH_POST_HEADERS, OTEL_EXPORTER_OTLP_..., HTTPS_PROXY
                           the endpoint, as for the extension; no references to secrets
 
@@ -100,10 +108,11 @@ async def replay(arguments: argparse.Namespace, environ: Mapping[str, str]) -> i
     credentials = SandboxCredentials(environ)
     if credentials.load_credentials() is None:
         raise UsageError(NO_CREDENTIALS)
-    targets = build_targets(config.telemetry, config.otlp, environ=environ, log=Log(clock=clock))
-    post = Post(targets)
+    log, signer = Log(clock=clock), Signer(credentials, clock=clock)
+    targets = build_targets(config.telemetry, config.otlp, environ=environ, log=log)
+    stream = LogStream(config.telemetry.log_group or LOG_GROUP, ids=RandomIds(), log=log)
+    post = Post(targets, aws=AwsRequests(signer, stream=stream))
     try:
-        signer = Signer(credentials, clock=clock)
         route = route_of(config.telemetry, config.aws, environ=environ)
         files = DeadLetterFiles(Bucket(route, post=post, signer=signer), clock=clock)
         if arguments.dry_run:

@@ -217,6 +217,24 @@ async def test_interrupted(run: Run, bucket: AwsEndpoints, intake: Intake) -> No
     assert arrived(intake) == Counter(started(stage))
 
 
+async def test_replay_to_aws(run: Run, bucket: AwsEndpoints) -> None:
+    """A replay signs what it sends to X-Ray and CloudWatch Logs, as the extension does."""
+    environment = {
+        **settings(bucket, f"http://127.0.0.1:{free_port()}"),
+        "DISPATCH_SIGNALS": "traces,logs",
+    }
+    async with run(environment=environment) as stage:
+        await stage.invoke({"print": ["hello"]})
+    region = f"{bucket.region}.amazonaws.com"
+    reaching = {**environment, **bucket.environment, "DISPATCH_LOG_GROUP": "/replayed"}
+    code, written = await replay(reaching, "--to", f"https://xray.{region}")
+    assert code == 0, written
+    servers = [span for span in bucket.spans if span.kind == "SERVER"]
+    assert [invocation_id(span) for span in servers] == list(started(stage))
+    assert "hello" in {str(record.body) for record in bucket.logs}
+    assert not bucket.bucket.objects
+
+
 async def test_what_the_functions_sdk_posted(
     run: Run, bucket: AwsEndpoints, intake: Intake
 ) -> None:
