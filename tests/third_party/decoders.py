@@ -13,9 +13,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.build_cache import locked
+
 SOURCE = Path(__file__).parent / "collector"
-BUILT = ROOT / ".cache" / "collector" / "collector"
 BUILD_S = 600
 
 
@@ -28,12 +28,14 @@ def build() -> Path:
     go = shutil.which("go")
     if not go:
         raise NotHereError("this machine has no go")
-    fetched = _run(go, "mod", "download")
-    if fetched.returncode:
-        raise NotHereError(f"go cannot fetch: {fetched.stdout[-300:]}")
-    built = _run(go, "build", "-buildvcs=false", "-o", str(BUILT), ".")
-    assert built.returncode == 0, built.stdout
-    return BUILT
+    with locked("collector") as folder:
+        fetched = _run(go, "mod", "download")
+        if fetched.returncode:
+            raise NotHereError(f"go cannot fetch: {fetched.stdout[-300:]}")
+        program = folder / "collector"
+        built = _run(go, "build", "-buildvcs=false", "-o", str(program), ".")
+        assert built.returncode == 0, built.stdout
+        return program
 
 
 async def replay(program: Path, *arguments: str, environment: Mapping[str, str]) -> list[str]:
