@@ -64,6 +64,7 @@ async def test_upstream_calls_are_reported(aws: FakeAws, cache: RunningCache) ->
         throttles=1,
         code="",
         request_id=REQUEST_ID,
+        region="eu-central-1",
         traceparent=traceparent,
     )
     assert (calls[1].code, calls[1].attempts, calls[1].traceparent) == (
