@@ -32,13 +32,19 @@ DENIED = "AccessDeniedException"
 Waiting = dict[ParameterKey, asyncio.Future[bytes]]
 
 
+class Leave:
+    """Whether AWS allows batches, as far as is known; several gatherers of keys share it."""
+
+    is_given = True
+
+
 class Batch:
     """Gathers keys, and gives each caller its own answer."""
 
-    def __init__(self, upstream: Upstream, *, log: Log) -> None:
+    def __init__(self, upstream: Upstream, *, log: Log, leave: Leave | None = None) -> None:
         self._upstream = upstream
         self._log = log
-        self._allowed = True
+        self._leave = leave or Leave()
         self._gathering: dict[bool, Waiting] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -46,7 +52,7 @@ class Batch:
         """Return the body for one key, fetched alone or in a batch."""
         gathering = self._gathering.setdefault(key.decrypt, {})
         alone = goes_alone(key.name) or not self._upstream.is_at_home(key)
-        if not self._allowed or alone or key in gathering:
+        if not self._leave.is_given or alone or key in gathering:
             return await self._upstream.fetch(key, traceparent=traceparent)
         loop = asyncio.get_running_loop()
         if not gathering:
@@ -99,8 +105,8 @@ class Batch:
         return _hand_out(answer, waiting)
 
     def _note_denial(self, error: UpstreamError) -> None:
-        if error.code == DENIED and self._allowed:
-            self._allowed = False
+        if error.code == DENIED and self._leave.is_given:
+            self._leave.is_given = False
             self._log.warning(
                 "batching is off: allow ssm:GetParameters, or unset DISPATCH_CACHE_BATCH",
                 code=error.code,

@@ -7,6 +7,7 @@ expired entries, which are still served while AWS is down.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple
 
 from cachetools import LRUCache
@@ -19,7 +20,7 @@ class Entry(NamedTuple):
     """A body, when it was fetched and how long it is fresh.
 
     `refreshed`: it was fetched for a caller that asked for a refresh; `failed_at`: when the last
-    attempt to renew it failed.
+    attempt to renew it failed. `ahead_s`: from this age on, a GET has it renewed beside the answer.
     """
 
     body: bytes
@@ -27,6 +28,7 @@ class Entry(NamedTuple):
     ttl_s: float
     refreshed: bool = False
     failed_at: Instant | None = None
+    ahead_s: float = inf
 
 
 class AgedEntry(NamedTuple):
@@ -35,6 +37,11 @@ class AgedEntry(NamedTuple):
     entry: Entry
     age_s: float
     fresh: bool
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be renewed, though it is fresh."""
+        return self.fresh and self.age_s >= self.entry.ahead_s
 
 
 class _Entries(LRUCache[Key, Entry]):

@@ -34,13 +34,24 @@ class Flights(Generic[T]):
 
     async def join(self, key: Hashable, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the result of the flight for `key`, starting it if there is none."""
-        task = self._tasks.get(key)
-        if task is None:
-            if len(self._tasks) >= MAX_FLIGHTS:
-                raise UpstreamError(BUSY, message="too many requests wait for AWS", transient=True)
-            task = self._tasks[key] = asyncio.create_task(begin())
-            task.add_done_callback(partial(self._landed, key))
-        return await asyncio.shield(task)
+        self.begin(key, begin)
+        return await self.result(key)
+
+    def begin(self, key: Hashable, begin: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        """Start a flight for `key` unless there is one; raises UpstreamError if there are too many.
+
+        Nobody needs to wait for it.
+        """
+        if key in self._tasks:
+            return
+        if len(self._tasks) >= MAX_FLIGHTS:
+            raise UpstreamError(BUSY, message="too many requests wait for AWS", transient=True)
+        task = self._tasks[key] = asyncio.create_task(begin())
+        task.add_done_callback(partial(self._landed, key))
+
+    async def result(self, key: Hashable) -> T:
+        """Return the result of the flight for `key`, which is under way."""
+        return await asyncio.shield(self._tasks[key])
 
     def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
         del self._tasks[key]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from extension.aws.call import Service, Source
 from extension.aws.calls import Calls
 from extension.aws.errors import NOT_OPEN, UpstreamError
-from extension.parameters.batch import Batch
+from extension.parameters.batch import Batch, Leave
 from extension.parameters.flights import Flights, UnderWay
 from extension.parameters.hooks import Hooks
 from extension.parameters.request import Key, ParameterKey
@@ -38,6 +38,10 @@ DEADLINE_S = 5.0
 LONGEST_S = 900.0
 """Longest deadline that is used: no invocation takes longer."""
 
+AHEAD_THREADS = 1
+"""Calls at once to a service for renewals ahead, in threads of their own: one that hangs after a
+freeze must not take the thread that a GET needs."""
+
 MOST_THREADS = 256
 """Most calls at once to a service. AWS's extension has no limit, but urllib3 allocates a slot for
 every connection in advance: a billion of them would exhaust the memory."""
@@ -45,12 +49,26 @@ every connection in advance: a billion of them would exhaust the memory."""
 MS_PER_S = 1000
 
 
+class _Fetcher(Frozen):
+    """Fetches keys alone or, with `batch`, together."""
+
+    upstream: Upstream
+    batch: Batch | None
+
+    async def fetch(self, key: Key, *, traceparent: str | None, batchable: bool) -> bytes:
+        """Return the body for one key; raises UpstreamError."""
+        if batchable and self.batch is not None and isinstance(key, ParameterKey):
+            return await self.batch.fetch(key, traceparent=traceparent)
+        return await self.upstream.fetch(key, traceparent=traceparent)
+
+
 class _Opened(Frozen):
     """The clients, and what uses them."""
 
     source: Source
-    upstream: Upstream
-    batch: Batch
+    fetcher: _Fetcher
+    ahead: _Fetcher
+    """For renewals ahead."""
 
 
 class LazyClients:
@@ -89,9 +107,12 @@ class LazyClients:
         """Return the body for one key; raises UpstreamError."""
         with self.under_way.one():
             opened = await self.open()
-            if batchable and self._config.batch and isinstance(key, ParameterKey):
-                return await opened.batch.fetch(key, traceparent=traceparent)
-            return await opened.upstream.fetch(key, traceparent=traceparent)
+            return await opened.fetcher.fetch(key, traceparent=traceparent, batchable=batchable)
+
+    async def fetch_ahead(self, key: Key, *, traceparent: str | None, batchable: bool) -> bytes:
+        """Return the body for one key that no caller waits for; /next does not wait for it, too."""
+        opened = await self.open()
+        return await opened.ahead.fetch(key, traceparent=traceparent, batchable=batchable)
 
     async def session_tokens(self) -> tuple[str, ...]:
         """Renew the credentials and return their tokens, newest last; never raises."""
@@ -110,22 +131,33 @@ class LazyClients:
             self._log.error("AWS clients could not be built", error=cause)
             message = f"the AWS clients could not be built: {cause}"
             raise UpstreamError(NOT_OPEN, message=message) from error
+        leave, deadline_s = Leave(), deadlines_s(self._config)
+        shorter_s = {each: min(limit_s, DEADLINE_S) for each, limit_s in deadline_s.items()}
+        self._opened = _Opened(
+            source=source,
+            fetcher=self._fetcher(source, threads(self._config), deadline_s, leave),
+            ahead=self._fetcher(source, AHEAD_THREADS, shorter_s, leave),
+        )
+        return self._opened
+
+    def _fetcher(
+        self, source: Source, threads: int, deadline_s: Mapping[Service, float], leave: Leave
+    ) -> _Fetcher:
         calls = Calls(
             source,
-            threads=threads(self._config),
+            threads=threads,
             clock=self._clock,
             report=self._hooks.upstream_call,
             log=self._log,
         )
         upstream = Upstream(
             calls,
-            deadline_s=deadlines_s(self._config),
+            deadline_s=deadline_s,
             hooks=self._hooks,
             regions=self._config.secrets_regions,
         )
-        batch = Batch(upstream, log=self._log)
-        self._opened = _Opened(source=source, upstream=upstream, batch=batch)
-        return self._opened
+        batch = Batch(upstream, log=self._log, leave=leave) if self._config.batch else None
+        return _Fetcher(upstream=upstream, batch=batch)
 
     async def _within(self, seconds: float, awaitable: Awaitable[T]) -> T:
         try:

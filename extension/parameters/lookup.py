@@ -1,12 +1,18 @@
-"""Looks a key up: a fresh value from memory, else one call to AWS, else a stale value."""
+"""Looks a key up: a fresh value from memory, else one call to AWS, else a stale value.
+
+A value that is about to expire is served from memory, too, and renewed beside that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from math import inf
 from typing import Protocol
 
 from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
+from extension.parameters.ahead import RenewalsAhead, postponed
 from extension.parameters.answer import Result, Served
 from extension.parameters.cache import AgedEntry, Cache, Entry
 from extension.parameters.flights import Flights
@@ -30,12 +36,16 @@ class Fetch(Protocol):
 
 
 class Policy(Frozen):
-    """What is cached and for how long; with a TTL of 0 a service's values are not cached."""
+    """What is cached and for how long; with a TTL of 0 a service's values are not cached.
+
+    `ahead`: the last share of an entry's TTL, in which a GET has it renewed; 0: never.
+    """
 
     ttl_s: Mapping[Service, float]
     jitter: float
     max_stale_s: float
     size: int
+    ahead: float = 0.0
 
     def keeps(self, key: Key) -> bool:
         """Whether the cache is used for a key."""
@@ -45,11 +55,16 @@ class Policy(Frozen):
         """Return the TTL of a new entry; a draw in [0, 1) shortens it by up to `jitter` of it."""
         return self.ttl_s[key.service] * (1 - self.jitter * draw)
 
+    def ahead_s(self, lifetime_s: float) -> float:
+        """Return the age from which on an entry with this TTL is renewed ahead."""
+        return lifetime_s * (1 - self.ahead) if self.ahead else inf
+
 
 class Lookup:
     """Answers queries; `kept` is called when a body is cached, `gone` when an entry is removed.
 
-    `bypassed` is called with the key of each body that was fetched without the cache.
+    `bypassed` is called with the key of each body that was fetched without the cache. Renewals
+    ahead use `fetch_ahead`, and start only while `has_time` returns true.
     """
 
     def __init__(
@@ -57,6 +72,8 @@ class Lookup:
         *,
         policy: Policy,
         fetch: Fetch,
+        fetch_ahead: Fetch | None = None,
+        has_time: Callable[[], bool] = lambda: True,
         clock: Clock,
         draw: Callable[[], float],
         log: Log,
@@ -69,10 +86,13 @@ class Lookup:
         self._kept = kept
         self._bypassed = bypassed
         self._fetch = fetch
+        self._fetch_ahead = fetch_ahead or fetch
+        self._has_time = has_time
         self._clock = clock
         self._draw = draw
         self._log = log
         self._flights: Flights[Served] = Flights()
+        self._ahead = RenewalsAhead()
 
     async def get(
         self, query: Query, *, traceparent: str | None = None, keep: bool = True
@@ -89,10 +109,14 @@ class Lookup:
         now = self._clock.now()
         cached = self._cache.find(key, now=now)
         if cached is not None and (result := _at_once(cached, now=now, refresh=query.refresh)):
+            if cached.is_due:
+                self._renew_ahead(key, now=now, traceparent=traceparent)
             return Served(cached.entry.body, result, cached.age_s)
         # A plain GET joins a refresh that is under way; a refresh never joins a plain GET, whose
         # answer may be older than the change that the caller knows about.
         refresh = query.refresh or self._flights.under_way((key, True))
+        if not refresh and (renewed := await self._ahead.join(key, now=now)):
+            return renewed
         return await self._flights.join(
             (key, refresh), lambda: self._renew(key, refresh=refresh, traceparent=traceparent)
         )
@@ -103,17 +127,45 @@ class Lookup:
             body = await self._fetch(key, traceparent=traceparent, batchable=not refresh)
         except UpstreamError as error:
             return self._stale(key, error)
-        self._store(key, body, refresh=refresh, started=started)
+        self._store(key, body, refresh=refresh, started=started, fetched_at=self._clock.now())
         return Served(body, Result.REFRESH if refresh else Result.MISS)
 
-    def _store(self, key: Key, body: bytes, *, refresh: bool, started: Instant) -> None:
+    def _renew_ahead(self, key: Key, *, now: Instant, traceparent: str | None) -> None:
+        """Begin to renew an entry, unless it is being fetched, or the invocation ends too soon."""
+        is_fetched = any(self._flights.under_way((key, refresh)) for refresh in (False, True))
+        if not is_fetched and self._has_time():
+            renew = partial(self._renewed_ahead, key, started=now, traceparent=traceparent)
+            self._ahead.begin(key, renew, now=now)
+
+    async def _renewed_ahead(
+        self, key: Key, *, started: Instant, traceparent: str | None
+    ) -> Served | None:
+        try:
+            body = await self._fetch_ahead(key, traceparent=traceparent, batchable=True)
+        except UpstreamError as error:
+            cached = self._cache.find(key, now=self._clock.now())
+            if cached is not None and cached.fresh:
+                self._cache.store(key, postponed(cached, error))
+            return None
+        # A freeze may lie between AWS's answer and now: the value is as old as the question.
+        self._store(key, body, refresh=False, started=started, fetched_at=started)
+        return Served(body, Result.MISS)
+
+    def _store(
+        self, key: Key, body: bytes, *, refresh: bool, started: Instant, fetched_at: Instant
+    ) -> None:
         """Store a body, unless a refresh that began later has stored a newer one."""
-        now = self._clock.now()
-        newest = self._cache.find(key, now=now)
+        newest = self._cache.find(key, now=self._clock.now())
         if newest and newest.entry.fetched_at.monotonic_ns > started.monotonic_ns:
             return
         lifetime_s = self._policy.lifetime_s(key, draw=self._draw())
-        entry = Entry(body=body, fetched_at=now, ttl_s=lifetime_s, refreshed=refresh)
+        entry = Entry(
+            body=body,
+            fetched_at=fetched_at,
+            ttl_s=lifetime_s,
+            refreshed=refresh,
+            ahead_s=self._policy.ahead_s(lifetime_s),
+        )
         self._cache.store(key, entry)
         self._kept(key, body)
 

@@ -36,6 +36,9 @@ from extension.settings.process import LambdaConfig
 WAIT_SHARE = 0.75
 """The share of an invocation's remaining time that a GET waits for the AWS clients at most."""
 
+AHEAD_S = 0.5
+"""A renewal ahead is not started so many seconds before the deadline of the invocation."""
+
 HOLD_S = 1.0
 """Longest that /next waits for calls to AWS; a call that a freeze cuts is repeated."""
 
@@ -73,6 +76,8 @@ class Parameters(Job):
         self._lookup = Lookup(
             policy=self._policy,
             fetch=self._clients.fetch,
+            fetch_ahead=self._clients.fetch_ahead,
+            has_time=self._has_time,
             clock=clock,
             draw=draw,
             log=log,
@@ -151,6 +156,14 @@ class Parameters(Job):
             left_s = self.start_left_s()
         return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
 
+    def _has_time(self) -> bool:
+        """Whether a call that no caller waits for would end before the invocation does.
+
+        Before the first invocation, and where nothing is frozen, there is time.
+        """
+        is_bounded = self._deadline_ms and not self._sandbox.is_managed
+        return not is_bounded or self._clock.now().until_ms(self._deadline_ms) >= AHEAD_S
+
     def _is_ready(self) -> bool:
         """Whether GETs are served; Managed Instances have no INVOKE to wait for."""
         if self._config.ready == "init" or self._invoked:
@@ -193,6 +206,7 @@ def _policy(config: ParametersConfig, log: Log) -> Policy:
     return Policy(
         ttl_s={each: min(ttl_s, config.ttl_limit_s) for each, (_, ttl_s) in configured.items()},
         jitter=config.ttl_jitter,
+        ahead=config.refresh_ahead,
         max_stale_s=config.max_stale_s,
         size=config.cache_size if config.cache_enabled else 0,
     )

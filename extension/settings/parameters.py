@@ -104,6 +104,12 @@ class ParametersConfig(Frozen):
         default=0.1,
         meaning="share of the TTL by which entries expire earlier, at random",
     )
+    refresh_ahead: float = variable(
+        "DISPATCH_CACHE_REFRESH_AHEAD",
+        fraction(0, 0.9),
+        default=0.2,
+        meaning="last share of the TTL, in which a GET has its entry renewed; 0: never",
+    )
     ready: str = variable(
         "DISPATCH_CACHE_READY",
         choice("init", "invoke"),

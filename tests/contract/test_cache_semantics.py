@@ -179,7 +179,7 @@ async def test_traceparent_does_not_split_the_key(aws: FakeAws, cache: RunningCa
 
 async def test_entries_expire_at_different_moments(aws: FakeAws, serve: Serve) -> None:
     """Jitter makes a TTL shorter by up to its share, never longer."""
-    cache = await serve(DISPATCH_CACHE_TTL_JITTER="0.5")
+    cache = await serve(DISPATCH_CACHE_TTL_JITTER="0.5", DISPATCH_CACHE_REFRESH_AHEAD="0")
     names = [f"/many/{number}" for number in range(40)]
     for name in names:
         aws.put_parameter(name, "v")

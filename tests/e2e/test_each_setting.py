@@ -24,6 +24,7 @@ DOWN = Act(acts.endpoint_is_down)
 SLOW_AWS = Act(acts.aws_is_slow)
 AT_ONCE = Act(acts.many_at_once)
 LATER = Act(acts.after_a_while)
+RENEWED = Act(acts.renewed_ahead)
 STALE = Act(acts.when_aws_is_down)
 MISSING = Act(acts.missing)
 SHORT_SECRET = Act(acts.short_secret)
@@ -234,6 +235,8 @@ CASES = [
          act=STALE),
     Case("DISPATCH_CACHE_TTL_JITTER", "0", last_cached, {"HIT"}, {"HIT", "MISS"},
          {"SSM_PARAMETER_STORE_TTL": "100"}, LATER),
+    Case("DISPATCH_CACHE_REFRESH_AHEAD", "0", fact("renewed"), False, True,
+         {"DISPATCH_CACHE_TTL_JITTER": "0", "SSM_PARAMETER_STORE_TTL": "100"}, RENEWED),
     Case("DISPATCH_CACHE_READY", "invoke", statuses, [400], [200],
          {"EARLY_PATH": acts.PARAMETER}, EARLY),
     Case("DISPATCH_CACHE_ERRORS", "json", lambda scene: scene.answers[0][0][2][0], "{", "a",
