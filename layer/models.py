@@ -17,7 +17,7 @@ from layer.errors import LayerError
 
 OPERATIONS = {
     "ssm": ("GetParameter", "GetParameters", "GetParametersByPath"),
-    "secretsmanager": ("GetSecretValue",),
+    "secretsmanager": ("GetSecretValue", "DescribeSecret"),
     "sts": ("AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"),
 }
 

@@ -160,6 +160,7 @@ class FakeAws:
             "GetParameters": self._get_parameters,
             "GetParametersByPath": self._get_parameters_by_path,
             "GetSecretValue": self._get_secret_value,
+            "DescribeSecret": self._describe_secret,
         }[asked.operation](asked.arguments)
         if isinstance(answer, Fault):
             return _answered(answer)
@@ -194,6 +195,14 @@ class FakeAws:
         found = self.secrets.get(f"{asked['SecretId']}:{version}")
         found = found or self.secrets.get(asked["SecretId"].removeprefix(f"{ARN_OF_SECRET}:"))
         return found or Fault(code="ResourceNotFoundException")
+
+    def _describe_secret(self, asked: dict[str, Any]) -> object:
+        """Answer with the secret's own fields, among them NextRotationDate."""
+        found = self.secrets.get(asked["SecretId"])
+        hidden = {"SecretString", "SecretBinary", "VersionId", "VersionStages"}
+        if found is None:
+            return Fault(code="ResourceNotFoundException")
+        return {name: field for name, field in found.items() if name not in hidden}
 
     def _parameter(self, name: str, decrypt: bool) -> dict[str, Any] | None:
         known = name.removeprefix(ARN_OF_PARAMETER)

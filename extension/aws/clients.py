@@ -67,6 +67,7 @@ _METHODS = {
     "GetParameters": "get_parameters",
     "GetParametersByPath": "get_parameters_by_path",
     "GetSecretValue": "get_secret_value",
+    "DescribeSecret": "describe_secret",
 }
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from extension.aws.call import Service, Source
+from extension.aws.call import CompletedCall, Service, Source
 from extension.aws.calls import Calls
 from extension.aws.errors import NOT_OPEN, UpstreamError
 from extension.parameters.batch import Batch, Leave
 from extension.parameters.flights import Flights, UnderWay
 from extension.parameters.hooks import Hooks
-from extension.parameters.request import Key, ParameterKey
+from extension.parameters.request import Key, ParameterKey, SecretKey
 from extension.parameters.upstream import Upstream
-from extension.process.clock import Clock
+from extension.process.clock import NS_PER_S, Clock
 from extension.process.frozen import Frozen
 from extension.process.log import Log, describe
 from extension.process.waits import TimeLimit
@@ -114,6 +115,11 @@ class LazyClients:
         opened = await self.open()
         return await opened.ahead.fetch(key, traceparent=traceparent, batchable=batchable)
 
+    async def next_rotation(self, key: SecretKey) -> datetime | None:
+        """Return when a secret is rotated next, None if it is not; raises UpstreamError."""
+        opened = await self.open()
+        return await opened.ahead.upstream.next_rotation(key)
+
     async def session_tokens(self) -> tuple[str, ...]:
         """Renew the credentials and return their tokens, newest last; never raises."""
         try:
@@ -131,25 +137,31 @@ class LazyClients:
             self._log.error("AWS clients could not be built", error=cause)
             message = f"the AWS clients could not be built: {cause}"
             raise UpstreamError(NOT_OPEN, message=message) from error
-        leave, deadline_s = Leave(), deadlines_s(self._config)
-        shorter_s = {each: min(limit_s, DEADLINE_S) for each, limit_s in deadline_s.items()}
-        self._opened = _Opened(
-            source=source,
-            fetcher=self._fetcher(source, threads(self._config), deadline_s, leave),
-            ahead=self._fetcher(source, AHEAD_THREADS, shorter_s, leave),
-        )
-        return self._opened
-
-    def _fetcher(
-        self, source: Source, threads: int, deadline_s: Mapping[Service, float], leave: Leave
-    ) -> _Fetcher:
+        leave = Leave()
         calls = Calls(
             source,
-            threads=threads,
+            threads=threads(self._config),
             clock=self._clock,
             report=self._hooks.upstream_call,
             log=self._log,
         )
+        ahead = Calls(
+            source,
+            threads=AHEAD_THREADS,
+            clock=self._clock,
+            report=self._report_unless_frozen,
+            log=Log(clock=self._clock, level="NONE"),
+        )
+        deadline_s = deadlines_s(self._config)
+        shorter_s = {each: min(limit_s, DEADLINE_S) for each, limit_s in deadline_s.items()}
+        self._opened = _Opened(
+            source=source,
+            fetcher=self._fetcher(calls, deadline_s, leave),
+            ahead=self._fetcher(ahead, shorter_s, leave),
+        )
+        return self._opened
+
+    def _fetcher(self, calls: Calls, deadline_s: Mapping[Service, float], leave: Leave) -> _Fetcher:
         upstream = Upstream(
             calls,
             deadline_s=deadline_s,
@@ -158,6 +170,12 @@ class LazyClients:
         )
         batch = Batch(upstream, log=self._log, leave=leave) if self._config.batch else None
         return _Fetcher(upstream=upstream, batch=batch)
+
+    def _report_unless_frozen(self, call: CompletedCall) -> None:
+        """Report a call that no caller waited for; one that a freeze has cut is no failure."""
+        took_s = (call.end_ns - call.start_ns) / NS_PER_S
+        if not call.code or took_s < 2 * DEADLINE_S:
+            self._hooks.upstream_call(call)
 
     async def _within(self, seconds: float, awaitable: Awaitable[T]) -> T:
         try:

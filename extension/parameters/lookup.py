@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
@@ -16,10 +16,14 @@ from extension.parameters.ahead import RenewalsAhead, postponed
 from extension.parameters.answer import Result, Served
 from extension.parameters.cache import AgedEntry, Cache, Entry
 from extension.parameters.flights import Flights
-from extension.parameters.request import Key, Query
+from extension.parameters.missing import Missing
+from extension.parameters.request import Key, Query, SecretKey
 from extension.process.clock import Clock, Instant
 from extension.process.frozen import Frozen
 from extension.process.log import Log
+
+if TYPE_CHECKING:
+    from extension.parameters.rotations import Rotations
 
 REFRESH_INTERVAL_S = 1.0
 """Shortest time between refreshes of a key: retries with refresh=true must not flood AWS."""
@@ -39,6 +43,7 @@ class Policy(Frozen):
     """What is cached and for how long; with a TTL of 0 a service's values are not cached.
 
     `ahead`: the last share of an entry's TTL, in which a GET has it renewed; 0: never.
+    `missing_s`: how long it is known that AWS has no such value; 0: every GET asks.
     """
 
     ttl_s: Mapping[Service, float]
@@ -46,6 +51,7 @@ class Policy(Frozen):
     max_stale_s: float
     size: int
     ahead: float = 0.0
+    missing_s: float = 0.0
 
     def keeps(self, key: Key) -> bool:
         """Whether the cache is used for a key."""
@@ -64,7 +70,8 @@ class Lookup:
     """Answers queries; `kept` is called when a body is cached, `gone` when an entry is removed.
 
     `bypassed` is called with the key of each body that was fetched without the cache. Renewals
-    ahead use `fetch_ahead`, and start only while `has_time` returns true.
+    ahead use `fetch_ahead`, and start only while `has_time` returns true. `rotations`, if wanted,
+    end entries of secrets.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Lookup:
         kept: Callable[[Key, bytes], None] = lambda *_: None,
         gone: Callable[[Key], None] = lambda _: None,
         bypassed: Callable[[Key], None] = lambda _: None,
+        rotations: Rotations | None = None,
     ) -> None:
         self._policy = policy
         self._cache = Cache(size=policy.size, max_stale_s=policy.max_stale_s, gone=gone)
@@ -93,6 +101,8 @@ class Lookup:
         self._log = log
         self._flights: Flights[Served] = Flights()
         self._ahead = RenewalsAhead()
+        self._missing = Missing(ttl_s=policy.missing_s, size=policy.size)
+        self._rotations = rotations
 
     async def get(
         self, query: Query, *, traceparent: str | None = None, keep: bool = True
@@ -112,6 +122,8 @@ class Lookup:
             if cached.is_due:
                 self._renew_ahead(key, now=now, traceparent=traceparent)
             return Served(cached.entry.body, result, cached.age_s)
+        if not query.refresh:
+            self._missing.check(key, now=now)
         # A plain GET joins a refresh that is under way; a refresh never joins a plain GET, whose
         # answer may be older than the change that the caller knows about.
         refresh = query.refresh or self._flights.under_way((key, True))
@@ -143,6 +155,7 @@ class Lookup:
         try:
             body = await self._fetch_ahead(key, traceparent=traceparent, batchable=True)
         except UpstreamError as error:
+            self._log.debug("renewal ahead failed", name=key.name, code=error.code)
             cached = self._cache.find(key, now=self._clock.now())
             if cached is not None and cached.fresh:
                 self._cache.store(key, postponed(cached, error))
@@ -167,17 +180,34 @@ class Lookup:
             ahead_s=self._policy.ahead_s(lifetime_s),
         )
         self._cache.store(key, entry)
+        self._missing.forget(key)
         self._kept(key, body)
+        if self._rotations is not None and isinstance(key, SecretKey) and not key.version_id:
+            self._end_at_rotation(key)
+            self._rotations.watch(key, self._end_at_rotation)
+
+    def _end_at_rotation(self, key: SecretKey) -> None:
+        """Shorten an entry's TTL to the next rotation, as far as that is known.
+
+        It is not renewed ahead then: a value that is fetched before the rotation ends with it, too.
+        """
+        cached = self._cache.find(key, now=self._clock.now())
+        if cached is not None and self._rotations is not None:
+            ttl_s = cached.age_s + self._rotations.left_s(key)
+            if ttl_s < cached.entry.ttl_s:
+                self._cache.store(key, cached.entry._replace(ttl_s=ttl_s, ahead_s=inf))
 
     def _stale(self, key: Key, error: UpstreamError) -> Served:
         """Return the stale value if that is allowed; a refusal by AWS discards an expired one."""
         now = self._clock.now()
         cached = self._cache.find(key, now=now)
         if cached is None or self._policy.max_stale_s == 0:
+            self._missing.note(key, error, now=now)
             raise error
         if not error.transient:
             if not cached.fresh:
                 self._cache.discard(key)
+                self._missing.note(key, error, now=now)
             raise error
         self._cache.store(key, cached.entry._replace(failed_at=now))
         self._log.warning(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from extension.aws.call import Service, Source
 from extension.aws.errors import UpstreamError
@@ -32,6 +33,9 @@ from extension.process.ids import draw
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig
 from extension.settings.process import LambdaConfig
+
+if TYPE_CHECKING:
+    from extension.parameters.rotations import Rotations
 
 WAIT_SHARE = 0.75
 """The share of an invocation's remaining time that a GET waits for the AWS clients at most."""
@@ -84,6 +88,7 @@ class Parameters(Job):
             kept=hooks.kept,
             gone=hooks.gone,
             bypassed=self._note_uncached,
+            rotations=self._rotations() if config.rotation else None,
         )
         exchange = Exchange(
             tokens=Tokens(environ, renew=self._clients.session_tokens, clock=clock),
@@ -156,6 +161,13 @@ class Parameters(Job):
             left_s = self.start_left_s()
         return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
 
+    def _rotations(self) -> Rotations:
+        from extension.parameters.rotations import Rotations  # noqa: PLC0415  # only where wanted
+
+        return Rotations(
+            self._clients.next_rotation, size=self._policy.size, clock=self._clock, log=self._log
+        )
+
     def _has_time(self) -> bool:
         """Whether a call that no caller waits for would end before the invocation does.
 
@@ -207,6 +219,7 @@ def _policy(config: ParametersConfig, log: Log) -> Policy:
         ttl_s={each: min(ttl_s, config.ttl_limit_s) for each, (_, ttl_s) in configured.items()},
         jitter=config.ttl_jitter,
         ahead=config.refresh_ahead,
+        missing_s=config.negative_ttl_s,
         max_stale_s=config.max_stale_s,
         size=config.cache_size if config.cache_enabled else 0,
     )

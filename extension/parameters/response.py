@@ -12,7 +12,8 @@ from typing import Any
 from extension.aws.errors import UpstreamError
 from extension.http.messages import Reply
 from extension.parameters import answer
-from extension.parameters.answer import Served, bare
+from extension.parameters.answer import Result, Served, bare
+from extension.parameters.missing import StillMissingError
 from extension.parameters.request import Query, Rejection
 
 GENERIC = "an unexpected error occurred while executing request"
@@ -81,10 +82,17 @@ def refusal(rejection: Rejection, *, as_json: bool = False) -> Reply:
 
 def failure(error: UpstreamError, *, as_json: bool = False) -> Reply:
     """Return the reply to a request that AWS refused, or that never reached AWS."""
+    kept = _kept(error.age_s) if isinstance(error, StillMissingError) else {}
     if as_json:
-        return _json_error(400, error.code, error.message, error.request_id, error.service)
-    headers = {"Content-Type": TEXT} | _error_headers(error.code, error.request_id)
+        reply = _json_error(400, error.code, error.message, error.request_id, error.service)
+        return reply._replace(headers={**reply.headers, **kept})
+    headers = {"Content-Type": TEXT} | _error_headers(error.code, error.request_id) | kept
     return Reply(400, headers, GENERIC.encode())
+
+
+def _kept(age_s: float) -> dict[str, str]:
+    """Return the headers of a refusal that AWS was not asked for again."""
+    return {"X-Cache": Result.HIT.value, "Age": str(int(age_s))}
 
 
 def _json_error(status: int, code: str, message: str, request_id: str, service: str) -> Reply:

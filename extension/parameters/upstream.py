@@ -8,6 +8,7 @@ is final.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from extension.aws.arns import in_region
@@ -60,6 +61,10 @@ class Upstream:
         return await self._in_time(
             Service.SSM, lambda _: self._parameters(names, decrypt=decrypt, traceparent=traceparent)
         )
+
+    async def next_rotation(self, key: SecretKey) -> datetime | None:
+        """Return when a secret is rotated next, None if it is not; raises UpstreamError."""
+        return await self._in_time(key.service, lambda _: self._rotation(key))
 
     def is_at_home(self, key: Key) -> bool:
         """Whether the function's own region is asked, and as its own role."""
@@ -155,6 +160,20 @@ class Upstream:
         for value in secret_values(answer):
             self._hooks.value(value)
         return body
+
+    async def _rotation(self, key: SecretKey) -> datetime | None:
+        region = self._regions(key)[0]
+        call = Call(
+            service=Service.SECRETS_MANAGER,
+            operation="DescribeSecret",
+            name=key.name,
+            arguments={"SecretId": in_region(key.name, region)},
+            region=region,
+            role=key.role,
+        )
+        answer = await self._calls.run(call, traceparent=None)
+        date = answer.get("NextRotationDate")
+        return date if isinstance(date, datetime) else None
 
     async def _path(self, key: PathKey, region: str, traceparent: str | None) -> bytes:
         arguments = {

@@ -110,6 +110,19 @@ class ParametersConfig(Frozen):
         default=0.2,
         meaning="last share of the TTL, in which a GET has its entry renewed; 0: never",
     )
+    negative_ttl_s: int = variable(
+        "DISPATCH_CACHE_NEGATIVE_TTL",
+        whole(0, 60, clamp=True),
+        default=0,
+        unit="s",
+        meaning="how long AWS is not asked again for what it does not have; 0: every GET asks",
+    )
+    rotation: bool = variable(
+        "DISPATCH_SECRETS_ROTATION",
+        switch(),
+        default=False,
+        meaning="true: a secret is fresh until its next rotation at most; needs DescribeSecret",
+    )
     ready: str = variable(
         "DISPATCH_CACHE_READY",
         choice("init", "invoke"),

@@ -300,6 +300,19 @@ async def missing(scene: Scene) -> None:
     await scene.invoke({"get": ["/secretsmanager/get?secretId=nope"]})
 
 
+async def missing_twice(scene: Scene) -> None:
+    """Ask for it twice."""
+    await scene.invoke({"get": ["/secretsmanager/get?secretId=nope"] * 2})
+
+
+async def described(scene: Scene) -> None:
+    """Read a secret, and note whether AWS is asked about its rotation."""
+    await scene.invoke()
+    with suppress(AssertionError):
+        await until(lambda: "DescribeSecret" in scene.aws.operations, deadline_s=2)
+    scene.facts["described"] = "DescribeSecret" in scene.aws.operations
+
+
 async def as_a_role(scene: Scene) -> None:
     """Ask for a secret as another role."""
     await scene.invoke({"get": [f"{SECRET}&roleArn={ROLE}"]})

@@ -27,6 +27,8 @@ LATER = Act(acts.after_a_while)
 RENEWED = Act(acts.renewed_ahead)
 STALE = Act(acts.when_aws_is_down)
 MISSING = Act(acts.missing)
+MISSING_TWICE = Act(acts.missing_twice)
+DESCRIBED = Act(acts.described)
 SHORT_SECRET = Act(acts.short_secret)
 STARTED = Act(acts.started)
 AS_A_ROLE = Act(acts.as_a_role)
@@ -237,6 +239,9 @@ CASES = [
          {"SSM_PARAMETER_STORE_TTL": "100"}, LATER),
     Case("DISPATCH_CACHE_REFRESH_AHEAD", "0", fact("renewed"), False, True,
          {"DISPATCH_CACHE_TTL_JITTER": "0", "SSM_PARAMETER_STORE_TTL": "100"}, RENEWED),
+    Case("DISPATCH_CACHE_NEGATIVE_TTL", "60", lambda scene: len(scene.aws.requests), 1, 2,
+         act=MISSING_TWICE),
+    Case("DISPATCH_SECRETS_ROTATION", "true", fact("described"), True, False, act=DESCRIBED),
     Case("DISPATCH_CACHE_READY", "invoke", statuses, [400], [200],
          {"EARLY_PATH": acts.PARAMETER}, EARLY),
     Case("DISPATCH_CACHE_ERRORS", "json", lambda scene: scene.answers[0][0][2][0], "{", "a",
