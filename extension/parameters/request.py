@@ -1,7 +1,8 @@
 """What a GET asks for: its path and query as a Query, or as the Rejection it is answered with.
 
-PURE. Unknown query parameters are ignored, and the first of a repeated one counts. Names that were
-encoded twice, or whose plus was not encoded, are accepted: they cannot mean anything else.
+PURE. `getMany` is Several queries. Unknown query parameters are ignored, and of a repeated one the
+first counts. Names that were encoded twice, or whose plus was not encoded, are accepted: they
+cannot mean anything else.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 
 _SWITCHES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 """What Go's ParseBool accepts, here in upper and lower case."""
+
+MOST_NAMES = 100
+"""Most names in one getMany; a URL of 8190 bytes holds as many of 70 characters."""
 
 ARN_PIECES = 7
 """What the ARN of a secret has between its colons."""
@@ -99,6 +103,12 @@ class Query(NamedTuple):
     json_key: str = ""
 
 
+class Several(NamedTuple):
+    """Several queries of one kind, each beside the name or id as the caller wrote it."""
+
+    queries: tuple[tuple[str, Query], ...]
+
+
 class Rejection(Frozen):
     """A request that is refused without asking AWS.
 
@@ -115,7 +125,7 @@ class _RefusedError(Exception):
     """Ends the parsing of a query; never leaves this module."""
 
 
-def read(method: str, target: str, *, decrypt: bool = False) -> Query | Rejection:
+def read(method: str, target: str, *, decrypt: bool = False) -> Query | Several | Rejection:
     """Read a request target as sent in the request line: path, then method, then query.
 
     `decrypt` is the value of withDecryption for a query that does not contain it.
@@ -125,18 +135,19 @@ def read(method: str, target: str, *, decrypt: bool = False) -> Query | Rejectio
     return _remembered(method, target, decrypt=decrypt)
 
 
-def _read(method: str, target: str, *, decrypt: bool) -> Query | Rejection:
+def _read(method: str, target: str, *, decrypt: bool) -> Query | Several | Rejection:
     path, _, query = _ORIGIN.sub("", target, count=1).partition("?")
-    route = _ROUTES.get(_SLASHES.sub("/", path).rstrip("/"))
-    if route is None:
+    path, query = _SLASHES.sub("/", path).rstrip("/"), query.partition("#")[0]
+    route = _ROUTES.get(path)
+    if route is None and path not in _SEVERAL:
         return Rejection(status=404, code="NotFound", text="no such path")
     if method != "GET":
         return Rejection(status=405, code="MethodNotAllowed", text="only GET is allowed")
     try:
-        fields = _fields(query.partition("#")[0])
+        fields = _fields(query)
         if decrypt:
             fields.setdefault("withDecryption", "true")
-        return route(fields)
+        return route(fields) if route else _several(query, fields, _SEVERAL[path])
     except _RefusedError as refused:
         return Rejection(status=400, code="ValidationException", text=str(refused))
 
@@ -183,6 +194,18 @@ def _secret(fields: Mapping[str, str]) -> Query:
     fields = {**parts, **fields}
     version = fields.get("versionId"), fields.get("versionStage")
     return _query(SecretKey(name, *version, fields.get(ROLE, "")), fields)
+
+
+def _several(query: str, fields: dict[str, str], id_field: str) -> Several:
+    """Return a query for each name or id; what else the URL has holds for all of them."""
+    pairs = parse_qsl(query, errors="strict", keep_blank_values=True)
+    names = [name for field, name in pairs if field == id_field]
+    if not names:
+        raise _RefusedError(f"{id_field} is missing")
+    if len(names) > MOST_NAMES:
+        raise _RefusedError(f"{id_field} is repeated more than {MOST_NAMES} times")
+    one = _parameter if id_field == "name" else _secret
+    return Several(tuple((name, one({**fields, id_field: name})) for name in names))
 
 
 def _parts_of_arn(secret_id: str) -> tuple[str, dict[str, str]]:
@@ -249,3 +272,9 @@ _ROUTES = {
     "/systemsmanager/parameters/getByPath": _path,
     "/secretsmanager/get": _secret,
 }
+
+_SEVERAL = {
+    "/systemsmanager/parameters/getMany": "name",
+    "/secretsmanager/getMany": "secretId",
+}
+"""The routes for several values, and the field that each of them repeats."""

@@ -96,9 +96,16 @@ def _kept(age_s: float) -> dict[str, str]:
 
 
 def _json_error(status: int, code: str, message: str, request_id: str, service: str) -> Reply:
-    error = {"code": code, "message": message, "requestId": request_id, "service": service}
+    error = error_fields(code, message, request_id=request_id, service=service)
     headers = {"Content-Type": JSON} | _error_headers(code, request_id)
     return Reply(status, headers, answer.encode({"error": error}))
+
+
+def error_fields(
+    code: str, message: str, *, request_id: str = "", service: str = ""
+) -> dict[str, str]:
+    """Return an error as callers get it in JSON."""
+    return {"code": code, "message": message, "requestId": request_id, "service": service}
 
 
 def _error_headers(code: str, request_id: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -9,12 +10,12 @@ from extension.aws.errors import UpstreamError
 from extension.http.connections import connection_limit
 from extension.http.messages import Head, Reply
 from extension.http.server import HttpServer
-from extension.parameters import access, request, response
+from extension.parameters import access, request, response, several
 from extension.parameters.access import Tokens
 from extension.parameters.answer import Result, Served
 from extension.parameters.hooks import Hooks
 from extension.parameters.lookup import Lookup
-from extension.parameters.request import Query, Rejection
+from extension.parameters.request import Query, Rejection, Several
 from extension.process.clock import Clock, http_date
 from extension.process.log import Log
 
@@ -66,15 +67,31 @@ class Exchange:
             query = response.NOT_READY
         if isinstance(query, Rejection):
             return response.refusal(query, as_json=as_json)
+        traceparent = headers.get("traceparent")
+        if traceparent is not None and len(traceparent) > LONGEST_TRACEPARENT:
+            traceparent = None
+        if isinstance(query, Several):
+            return await self._reply_to_several(query, traceparent)
         try:
-            served = await self._look_up(query, headers.get("traceparent"))
+            served = await self._look_up(query, traceparent)
         except UpstreamError as error:
             return response.failure(error, as_json=as_json)
         return response.success(served, query, as_json=as_json)
 
+    async def _reply_to_several(self, asked: Several, traceparent: str | None) -> Reply:
+        """Look each query up, as if it were alone; one that is repeated is looked up once."""
+        queries = dict.fromkeys(query for _, query in asked.queries)
+        looked_up = await asyncio.gather(*(self._outcome(each, traceparent) for each in queries))
+        outcomes = dict(zip(queries, looked_up, strict=True))
+        return several.reply((name, query, outcomes[query]) for name, query in asked.queries)
+
+    async def _outcome(self, query: Query, traceparent: str | None) -> several.Outcome:
+        try:
+            return await self._look_up(query, traceparent)
+        except UpstreamError as error:
+            return error
+
     async def _look_up(self, query: Query, traceparent: str | None) -> Served:
-        if traceparent is not None and len(traceparent) > LONGEST_TRACEPARENT:
-            traceparent = None
         began = self._clock.now()
         try:
             served = await self._lookup.get(query, traceparent=traceparent, keep=self._keeps())

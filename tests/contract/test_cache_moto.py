@@ -208,3 +208,14 @@ async def test_batched_prefetch(local_aws: LocalAws) -> None:
             answer = await cache.parameter(query)
             assert answer.json["Parameter"]["Value"] == value
             assert answer.cache == "HIT"
+
+
+async def test_several_at_once(cache: RunningCache) -> None:
+    """Each with its own status, secrets and parameters alike."""
+    path = "/systemsmanager/parameters/getMany"
+    answer = await cache.get(f"{path}?raw=true&name=/app/url&name=/app/list&name=/app/none")
+    assert [each.get("value") for each in answer.json["results"]] == ["second", "a,b,c", None]
+    answer = await cache.get("/secretsmanager/getMany?secretId=app/binary&secretId=app/none")
+    found, missing = answer.json["results"]
+    assert found["value"]["SecretBinary"] == "AP8="
+    assert missing["error"]["code"] == "ResourceNotFoundException"
