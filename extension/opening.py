@@ -183,6 +183,7 @@ class Opening:
             log=self._log,
             sockets=self._cache_sockets,
             open_source=self._open_source,
+            local=None if self._start.api else self._config.local,
         )
         parameters.start_left_s = self._start_left_s
         if self._config.redaction.redact:
@@ -215,6 +216,11 @@ class Opening:
         from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # ctypes
 
         keep_memory_private()
+        if not self._start.api:
+            from extension.aws.local_credentials import LocalCredentials  # noqa: PLC0415  # heavy
+
+            found = LocalCredentials(self._environ)
+            return open_source(self._config.parameters, found.environ, credentials=found)
         credentials = SandboxCredentials(self._environ, on_secret=self._learn_own)
         return open_source(self._config.parameters, self._environ, credentials=credentials)
 

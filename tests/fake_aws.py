@@ -60,6 +60,8 @@ class FakeAws:
     requests: list[AwsRequest] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     fault: Callable[[AwsRequest], Fault | None] | None = None
+    keys: list[str] = field(default_factory=list)
+    """The access key of each attempt."""
     waiting: int = 0
     url: str = ""
 
@@ -136,6 +138,8 @@ class FakeAws:
             region=(request.headers["Authorization"].split("/") + [""] * 3)[2],
         )
         self.requests.append(asked)
+        signed = request.headers.get("Authorization", "")
+        self.keys.append(signed.partition("Credential=")[2].partition("/")[0])
         self.waiting += 1
         await self._open.wait()
         self.waiting -= 1

@@ -34,6 +34,8 @@ def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
             return f"{host} accepts connections and does not answer"
         case "NoCredentialsError":
             return CREDENTIALS
+        case "UnauthorizedSSOTokenError" | "SSOTokenLoadError" | "TokenRetrievalError":
+            return "single sign-on has expired: run aws sso login"
         case "CredentialRetrievalError":
             return "AWS_CONTAINER_CREDENTIALS_FULL_URI does not answer with credentials"
     return ""

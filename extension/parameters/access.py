@@ -24,6 +24,13 @@ FORWARDED_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 FORWARDED_PREFIX = "x-forwarded-"
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+NEAR = re.compile(
+    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]+\]"  # an address
+    r"|[a-z][a-z0-9_-]*"  # a service of Docker Compose
+    r"|(?:[a-z0-9_-]+\.)+internal"  # host.docker.internal, host.containers.internal
+)
+"""Hosts of requests from containers, outside Lambda. None of them is a name that someone can have
+in public DNS and rebind to this machine."""
 
 RENEWAL_INTERVAL_S = 1.0
 """Shortest time between two renewals: wrong tokens must not flood the container endpoint."""
@@ -65,9 +72,12 @@ def is_accepted(token: bytes, *, accepted: Iterable[bytes]) -> bool:
     return any(matches)
 
 
-def refusal(headers: Mapping[str, str], target: str = "/") -> Rejection | None:
+def refusal(
+    headers: Mapping[str, str], target: str = "/", *, from_near: bool = False
+) -> Rejection | None:
     """Return why a request with a valid token is refused, None if it is not.
 
+    `from_near`: requests of containers are expected, which know this machine by other names.
     A target in absolute form contains the host and overrides the header (RFC 9112, 3.2.2).
     """
     if not FORWARDED_HEADERS.isdisjoint(headers):
@@ -76,9 +86,13 @@ def refusal(headers: Mapping[str, str], target: str = "/") -> Rejection | None:
         return FORWARDED
     absolute = AUTHORITY.match(target)
     hosts = [headers.get("host", ""), *([absolute[1]] if absolute else [])]
-    if any(_host_name(host) not in LOCAL_NAMES for host in hosts):
-        return FOREIGN_HOST
-    return None
+    if all(_is_here(_host_name(host), from_near=from_near) for host in hosts):
+        return None
+    return FOREIGN_HOST
+
+
+def _is_here(name: str, *, from_near: bool) -> bool:
+    return name in LOCAL_NAMES or (from_near and NEAR.fullmatch(name) is not None)
 
 
 def _host_name(host: str) -> str:
@@ -91,7 +105,15 @@ def _host_name(host: str) -> str:
 class Tokens:
     """The session tokens that are accepted, across rotation and SnapStart."""
 
-    def __init__(self, environ: Mapping[str, str], *, renew: Renew, clock: Clock) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        renew: Renew,
+        clock: Clock,
+        in_file: Callable[[], list[bytes]] = list,
+    ) -> None:
+        self._in_file = in_file
         self._fixed = [
             environ[name].encode() for name in ENVIRONMENT if environ.get(name, "").strip()
         ]
@@ -101,6 +123,11 @@ class Tokens:
         self._held: dict[bytes, Instant | None] = {}  # token → when it was replaced
         self._renewed_at: Instant | None = None
         self._renewals: Flights[None] = Flights()
+
+    @property
+    def are_known(self) -> bool:
+        """Whether any request can have a valid token."""
+        return bool(self._fixed or self._renewable or self._in_file())
 
     async def admits(self, token: bytes) -> bool:
         """Whether a token is valid; may ask the container endpoint."""
@@ -112,15 +139,16 @@ class Tokens:
         return is_accepted(token, accepted=self._accepted())
 
     def _accepted(self) -> list[bytes]:
+        fixed = [*self._fixed, *self._in_file()]
         if not self._held:
-            return self._fixed
+            return fixed
         now = self._clock.now()
         valid = (
             token
             for token, replaced_at in self._held.items()
             if replaced_at is None or now.since(replaced_at) < GRACE_S
         )
-        return [*self._fixed, *valid]
+        return [*fixed, *valid]
 
     def _may_renew(self) -> bool:
         """Whether to renew: a second after the last answer, so that callers share a renewal."""

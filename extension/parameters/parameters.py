@@ -32,7 +32,7 @@ from extension.process.frozen import as_dict
 from extension.process.ids import draw
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig
-from extension.settings.process import LambdaConfig
+from extension.settings.process import LambdaConfig, LocalConfig
 
 if TYPE_CHECKING:
     from extension.parameters.rotations import Rotations
@@ -48,7 +48,7 @@ HOLD_S = 1.0
 
 
 class Parameters(Job):
-    """The localhost cache; `hooks` may be assigned to at any time."""
+    """The localhost cache; `hooks` may be assigned to at any time. `local`: outside Lambda."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Parameters(Job):
         log: Log,
         sockets: Sequence[socket.socket],
         open_source: Callable[[], Source],
+        local: LocalConfig | None = None,
     ) -> None:
         self.hooks = hooks = Hooks(log=log)
         self._config = config
@@ -90,13 +91,16 @@ class Parameters(Job):
             bypassed=self._note_uncached,
             rotations=self._rotations() if config.rotation else None,
         )
+        self._is_local = local is not None
+        self._tokens = self._tokens_for(local, environ)
         exchange = Exchange(
-            tokens=Tokens(environ, renew=self._clients.session_tokens, clock=clock),
+            tokens=self._tokens,
             lookup=self._lookup,
             ready=self._is_ready,
             keeps=lambda: self.keeps,
             json_errors=config.errors == "json",
             decrypt=config.decrypt,
+            from_near=bool(local and local.bind),
             clock=clock,
             hooks=hooks,
         )
@@ -105,6 +109,8 @@ class Parameters(Job):
     async def start(self) -> None:
         """Begin to accept requests."""
         await self._server.start()
+        if self._is_local and not self._tokens.are_known:
+            self._log.warning("no token: every GET is refused; set DISPATCH_TOKEN_FILE")
         self._log.debug("cache serves", config=as_dict(self._config))
 
     async def open(self) -> None:
@@ -160,6 +166,15 @@ class Parameters(Job):
         else:
             left_s = self.start_left_s()
         return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
+
+    def _tokens_for(self, local: LocalConfig | None, environ: Mapping[str, str]) -> Tokens:
+        renew, clock = self._clients.session_tokens, self._clock
+        if local is None:
+            return Tokens(environ, renew=renew, clock=clock)
+        from extension.parameters.token_file import token_file  # noqa: PLC0415  # outside Lambda
+
+        in_file = token_file(environ, bound=bool(local.bind), log=self._log)
+        return Tokens(environ, renew=renew, clock=clock, in_file=in_file)
 
     def _rotations(self) -> Rotations:
         from extension.parameters.rotations import Rotations  # noqa: PLC0415  # only where wanted

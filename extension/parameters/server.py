@@ -41,6 +41,7 @@ class Exchange:
         keeps: Callable[[], bool],
         json_errors: bool,
         decrypt: bool,
+        from_near: bool = False,
         clock: Clock,
         hooks: Hooks,
     ) -> None:
@@ -50,6 +51,7 @@ class Exchange:
         self._keeps = keeps
         self._json_errors = json_errors
         self._decrypt = decrypt
+        self._from_near = from_near
         self._clock = clock
         self._hooks = hooks
 
@@ -60,9 +62,8 @@ class Exchange:
         if not await self._tokens.admits(access.token_of(headers)):
             return response.refusal(access.UNAUTHORIZED)
         as_json = self._json_errors or headers.get("accept") == response.JSON
-        query = access.refusal(headers, target) or request.read(
-            method, target, decrypt=self._decrypt
-        )
+        refused = access.refusal(headers, target, from_near=self._from_near)
+        query = refused or request.read(method, target, decrypt=self._decrypt)
         if not isinstance(query, Rejection) and not self._ready():
             query = response.NOT_READY
         if isinstance(query, Rejection):

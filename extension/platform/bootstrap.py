@@ -54,6 +54,9 @@ DEFAULT_CACHE_PORT = 2773
 CACHE_PORTS = ("DISPATCH_CACHE_PORT", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT")
 """The first that is set to a port counts; the second is also read by AWS's own extension."""
 
+BIND = "DISPATCH_BIND"
+"""An address that containers reach, for use outside Lambda."""
+
 OTLP_PORT = "DISPATCH_OTLP_PORT"
 """Where the function's own SDK posts to; without it there is no receiver."""
 
@@ -207,7 +210,33 @@ def _bind_cache(start: Start, environ: Mapping[str, str]) -> None:
     """Bind the port of the cache."""
     if not is_on(environ, "DISPATCH_CACHE"):
         return
-    start.cache_sockets += _listen_on_loopback(start, _cache_port(environ), part="cache")
+    address, port = environ.get(BIND, "").strip(), _cache_port(environ)
+    if address and not start.api:
+        start.cache_sockets += _listen_where_told(start, address, port, environ)
+    else:
+        start.cache_sockets += _listen_on_loopback(start, port, part="cache")
+
+
+def _listen_where_told(
+    start: Start, address: str, port: int, environ: Mapping[str, str]
+) -> list[_socket.socket]:
+    """Bind loopback and one more address, or nothing: outside Lambda no function depends on it."""
+    from extension.platform import local_bind  # noqa: PLC0415  # only where wanted
+
+    cause = local_bind.refusal(address, environ)
+    sockets: list[_socket.socket] = []
+    for host in () if cause else local_bind.addresses(address):
+        try:
+            sockets.append(_listen(start, local_bind.family_of(host), host, port))
+        except OSError as error:
+            if host != "::1":  # this machine may have no IPv6
+                cause = f"port {port} on {host}: {error.strerror}"
+    if cause:
+        for each in sockets:
+            each.close()
+        start.problems.append(("cache", f"no cache: {BIND}: {cause}"))
+        return []
+    return sockets
 
 
 def _cache_port(environ: Mapping[str, str]) -> int:
@@ -283,6 +312,8 @@ def _listen(start: Start, family: int, host: str, port: int) -> _socket.socket:
     try:
         # After a reset the next process binds while connections of the last one linger.
         listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        if host == "::":  # otherwise it would take the IPv4 addresses, too
+            listener.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError:

@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from extension.process.frozen import Frozen
+from extension.process.frozen import Frozen, fields
 from extension.settings.aws import AwsConfig
 from extension.settings.otlp import OtlpConfig, missed, read_otlp, without_effect
 from extension.settings.parameters import ParametersConfig
-from extension.settings.process import LambdaConfig, ProcessConfig, RedactionConfig
+from extension.settings.process import (
+    LambdaConfig,
+    LocalConfig,
+    ProcessConfig,
+    RedactionConfig,
+)
 from extension.settings.sdk_variables import SIGNALS
 from extension.settings.telemetry import TelemetryConfig
-from extension.settings.variable import Problem, read
+from extension.settings.variable import Problem, read, variables
 
 
 class Config(Frozen):
@@ -32,6 +37,7 @@ class Config(Frozen):
     redaction: RedactionConfig = RedactionConfig()
     parameters: ParametersConfig = ParametersConfig()
     aws: AwsConfig = AwsConfig()
+    local: LocalConfig = LocalConfig()
     sandbox: LambdaConfig = LambdaConfig()
 
 
@@ -42,6 +48,7 @@ USER_SECTIONS = (
     RedactionConfig,
     ParametersConfig,
     AwsConfig,
+    LocalConfig,
 )
 """What the README's table lists."""
 
@@ -54,20 +61,33 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
     redaction, in_redaction = read(RedactionConfig, environ)
     parameters, in_parameters = read(ParametersConfig, environ)
     aws, in_aws = read(AwsConfig, environ)
+    local, _ = read(LocalConfig, environ)  # texts: none of them is wrong by itself
     sandbox, in_sandbox = read(LambdaConfig, environ)
     config = Config(
         process=process,
         telemetry=telemetry,
         otlp=otlp,
         withheld=missed(telemetry, withheld),
-        notes=(*without_effect(telemetry), *_left_out(telemetry)),
+        notes=(
+            *without_effect(telemetry),
+            *_left_out(telemetry),
+            *(_not_in_lambda(local) if sandbox.runtime_api else ()),
+        ),
         redaction=redaction,
         parameters=parameters,
         aws=aws,
+        local=local,
         sandbox=sandbox,
     )
     problems = in_process + in_telemetry + in_otlp + in_redaction
     return config, problems + in_parameters + in_aws + in_sandbox
+
+
+def _not_in_lambda(local: LocalConfig) -> Iterator[str]:
+    """Yield which variables are set that are for use outside Lambda."""
+    for name, row in zip(fields(LocalConfig), variables(LocalConfig), strict=True):
+        if getattr(local, name):
+            yield f"{row.name} is not used in Lambda: the cache is for this sandbox alone"
 
 
 def _left_out(telemetry: TelemetryConfig) -> Iterator[str]:

@@ -46,6 +46,23 @@ class RedactionConfig(Frozen):
     )
 
 
+class LocalConfig(Frozen):
+    """The cache on a developer's machine; without effect in Lambda."""
+
+    bind: str = variable(
+        "DISPATCH_BIND",
+        text("an IP address, with a token of 16 characters or more"),
+        default="",
+        meaning="a further address of the cache, which containers reach",
+    )
+    token_file: str = variable(
+        "DISPATCH_TOKEN_FILE",
+        text("a path, or file:// and a path"),
+        default="",
+        meaning="a file with a token for callers, beside `AWS_SESSION_TOKEN`; read for each GET",
+    )
+
+
 class LambdaConfig(Frozen):
     """What Lambda itself says in the environment; not for users to set."""
 

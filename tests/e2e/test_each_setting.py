@@ -259,6 +259,9 @@ CASES = [
     Case("DISPATCH_ENV_ON_ERROR", "keep", fact("started"), True, False, UNRESOLVED, STARTED),
     Case("DISPATCH_ENV_NEXT", "/bin/false", fact("started"), False, True,
          {"AWS_LAMBDA_EXEC_WRAPPER": "{wrapper}"}, STARTED),
+    Case("DISPATCH_BIND", "0.0.0.0", writes("DISPATCH_BIND is not used in Lambda"), True, False),
+    Case("DISPATCH_TOKEN_FILE", "/tmp/token", writes("DISPATCH_TOKEN_FILE is not used in Lambda"),
+         True, False),
     Case("AWS_REGION", "us-west-2", resource("cloud.region"), {"us-west-2"}, {"eu-central-1"}),
     Case("AWS_DEFAULT_REGION", "us-west-2", resource("cloud.region"), {"us-west-2"},
          {"eu-central-1"}, {"AWS_REGION": ""}),
@@ -359,5 +362,7 @@ FREE_TEXT = {
     "an http:// or https:// URL",
     "a PEM file",
     "a comma list of ssm:NAME, ssm+decrypt:NAME, secretsmanager:ID",
+    "an IP address, with a token of 16 characters or more",
+    "a path, or file:// and a path",
 }
 """Kinds that are judged where they are used."""

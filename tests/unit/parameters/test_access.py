@@ -97,3 +97,33 @@ def test_every_sign_of_a_proxy_is_refused(name: str) -> None:
 def test_digits_of_other_scripts_are_no_port() -> None:
     """A port is written in ASCII."""
     assert access.refusal({"host": "localhost:٣"}) is access.FOREIGN_HOST
+
+
+NEAR = ["host.docker.internal:2773", "host.containers.internal", "172.17.0.1:2773", "[fd00::1]:80"]
+
+
+@pytest.mark.parametrize("host", [*NEAR, "secrets:2773", "localhost"])
+def test_containers_know_this_machine_by_other_names(host: str) -> None:
+    """They are taken only where an address is bound for containers, in a target as well."""
+    assert refusal({"host": host}, from_near=True) is None
+    target = f"http://{host}/ping"
+    assert access.refusal({"host": "localhost"}, target, from_near=True) is None
+    if host != "localhost":
+        assert refusal({"host": host}) is FOREIGN_HOST
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "evil.com", "internal", "evil.internal.com", "1.2.3.4.evil.com", "1.2.3", "0x7f000001",
+     "2130706433", "[::1", "a b", "host.docker.internal.", "x@host.docker.internal", "::1"],
+)  # fmt: skip
+def test_public_names_stay_foreign(host: str) -> None:
+    """What someone can have in public DNS can be rebound to this machine."""
+    accepted = refusal({"host": host}, from_near=True) is None
+    assert accepted == (host == "internal")  # a name without a dot is not in public DNS
+
+
+def test_a_proxy_is_refused_there_as_well() -> None:
+    """Where containers are expected, too."""
+    headers = {"host": "172.17.0.1", "x-forwarded-for": "10.0.0.1"}
+    assert refusal(headers, from_near=True) is FORWARDED
