@@ -24,6 +24,9 @@ entries by default)."""
 LONGEST_REMEMBERED = 1024
 """Characters of a target that is kept: with the number above, a few MB at most."""
 
+MANY = "/getMany"
+"""Not kept: parsed, such a target takes fifty times its length."""
+
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SLASHES = re.compile(r"/{2,}")
 _ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
@@ -130,7 +133,7 @@ def read(method: str, target: str, *, decrypt: bool = False) -> Query | Several 
 
     `decrypt` is the value of withDecryption for a query that does not contain it.
     """
-    if len(target) > LONGEST_REMEMBERED:
+    if len(target) > LONGEST_REMEMBERED or MANY in target:
         return _read(method, target, decrypt=decrypt)
     return _remembered(method, target, decrypt=decrypt)
 
@@ -274,7 +277,7 @@ _ROUTES = {
 }
 
 _SEVERAL = {
-    "/systemsmanager/parameters/getMany": "name",
-    "/secretsmanager/getMany": "secretId",
+    f"/systemsmanager/parameters{MANY}": "name",
+    f"/secretsmanager{MANY}": "secretId",
 }
 """The routes for several values, and the field that each of them repeats."""
