@@ -141,7 +141,7 @@ class FakeAccounts:
         match asked.operation:
             case "AssumeRole":
                 return self._assume(asked)
-            case "GetSecretValue":
+            case "GetSecretValue" | "DescribeSecret":  # the latter without any rotation
                 return self._secret(asked)
             case "GetParameter":
                 value = self._value(asked, asked.name.partition(":parameter")[2] or asked.name)

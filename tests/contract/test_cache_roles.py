@@ -371,3 +371,43 @@ async def test_a_token_of_a_role_opens_no_door(aws: FakeAccounts, cache: Running
     await secret(cache, BLUE)
     (key,) = aws.handed_out
     assert (await cache.get(f"{GET_SECRET}?secretId=s", token=key.token)).status == 401
+
+
+async def test_several_at_once_as_a_role(aws: FakeAccounts, cache: RunningCache) -> None:
+    """The role holds for every name of a getMany."""
+    for role, value in ((BLUE, "blue"), (RED, "red")):
+        answer = await cache.get(f"/secretsmanager/getMany?secretId=s&roleArn={role}&raw=true")
+        assert [each["value"] for each in answer.json["results"]] == [f"secret {value}"]
+    answer = await cache.get(f"/secretsmanager/getMany?secretId=s&roleArn={BLUE}&roleArn={RED}")
+    assert answer.status == 400
+
+
+async def test_renewal_ahead_as_a_role(aws: FakeAccounts, cache: RunningCache) -> None:
+    """Each role has its own entry, and gets its own new value."""
+    for role in (BLUE, RED):
+        await secret(cache, role)
+    cache.clock.advance(250)
+    for role, value in ((BLUE, "blue"), (RED, "red")):
+        aws.put("s", f"newer {value}", role=role)
+        assert await secret(cache, role) == f"secret {value}"
+    await until(lambda: not cache.parameters._lookup._ahead._flights._tasks)
+    for role, value in ((BLUE, "blue"), (RED, "red")):
+        assert await secret(cache, role) == f"newer {value}"
+    assert not aws.refused
+
+
+async def test_rotation_is_looked_up_as_the_role(stack: AsyncExitStack, aws: FakeAccounts) -> None:
+    """What one role may not describe, another may."""
+    cache = await _serve(stack, aws, DISPATCH_SECRETS_ROTATION="true")
+    rotations = cache.parameters._lookup._rotations
+    assert rotations is not None
+    refused, denied = ("DescribeSecret", BLUE), Fault(code="AccessDeniedException")
+    aws.fault = lambda asked: denied if (asked.operation, asked.role) == refused else None
+    for role in (BLUE, RED, BLUE, RED):
+        await secret(cache, role, "&refresh=true")
+        await until(lambda: not rotations._waiting._tasks)
+        cache.clock.advance(1900)
+    asked = [each.role for each in aws.requests if each.operation == "DescribeSecret"]
+    assert asked == [BLUE, RED, RED]
+    [line] = [each for each in cache.log.parsed if "rotations" in each["message"]]
+    assert line["role"] == BLUE
