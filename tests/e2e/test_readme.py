@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
+from layer.models import OPERATIONS
 from simulator.intake import Intake
 from tests.fake_aws import FakeAws
 from tests.launchers import ROOT, patient_to_the_last
@@ -26,6 +28,9 @@ GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SECRET, GREETING = "correct-horse-battery", "hello"
 OUTPUTS = ("Try it", "What you get", "Logs and metrics")
 """The sections with `text` blocks, which show what comes out."""
+
+CALLED = {f"{service}:{name}" for service, names in OPERATIONS.items() for name in names}
+"""The actions that a policy may have to allow."""
 
 SERVE, SIMULATE = ".venv/bin/python -m extension", ".venv/bin/python -m simulator"
 OLDEST_NODE = 18
@@ -105,6 +110,9 @@ async def test_example_works(example: Example, checkout: Path, aws: FakeAws) -> 
             async with serving(checkout, aws) as port:
                 command = ("node", "--input-type=module", "-e", at(port, program))
                 assert await run(*command, folder=checkout) == f"{GREETING}\n"
+        case "json", code:
+            statement = json.loads(code)
+            assert (statement["Effect"], statement["Action"] in CALLED) == ("Allow", True)
         case _:
             pytest.fail(f"no test runs this example:\n{example.code}")
 
