@@ -37,8 +37,10 @@ and a reset can overtake the response."""
 BAD_REQUEST = Reply(400, {}, b"")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-Handler = Callable[[Head, bytes], Awaitable[Reply]]
-"""From the head and the body of a request to its reply; if it raises, the connection ends."""
+Handler = Callable[[Head, bytes], Reply | Awaitable[Reply]]
+"""From the head and the body of a request to its reply; if it raises, the connection ends.
+
+A reply that is known at once is sent without a task, which takes as long as many an answer."""
 
 
 class State(Enum):
@@ -153,19 +155,37 @@ class Connection(asyncio.Protocol):
         return self._transport
 
     def _begin(self) -> None:
+        """Answer what can be answered at once; a task answers what is left."""
         request = self._next_request()
-        if request is not None:
-            self._server.connections.answering(self)
-            self.answering = asyncio.get_running_loop().create_task(
-                self._answer(request), name="answer HTTP requests"
-            )
+        if request is None:
+            return
+        while request is not None:
+            reply = self._handle(request)
+            if not isinstance(reply, Reply) or not self._writable.is_set():
+                self._server.connections.answering(self)
+                self.answering = asyncio.get_running_loop().create_task(
+                    self._answer(request, reply), name="answer HTTP requests"
+                )
+                return
+            self._send(reply, request)
+            request = self._next_request()
+        self._end_of_turn()
 
-    async def _answer(self, request: Request | None) -> None:
+    def _handle(self, request: Request) -> Reply | Awaitable[Reply]:
+        try:
+            return self._handler(request.head, request.body) if request.head else BAD_REQUEST
+        except BaseException:  # a bug of ours; left open, its caller would wait without end
+            self.close()
+            raise
+
+    async def _answer(self, request: Request | None, reply: Reply | Awaitable[Reply]) -> None:
         """Answer a request and all that wait behind it."""
         try:
             while request is not None:
-                await self._reply(request)
+                await self._reply(request, reply)
                 request = self._next_request()
+                if request is not None:
+                    reply = self._handle(request)
         except BaseException:  # a bug of ours; left open, its caller would wait without end
             self.close()
             raise
@@ -174,22 +194,29 @@ class Connection(asyncio.Protocol):
             if self._state is State.LOST:
                 self._leave()
         self._opened.resume_reading()
+        self._end_of_turn()
+
+    def _end_of_turn(self) -> None:
+        """Wait for the caller, or end with it."""
         self._become_idle()
         if self._state is State.OPEN:
             self._server.resume_accepting()
         else:
             self._finish()
 
-    async def _reply(self, request: Request) -> None:
-        head = request.head
-        reply = BAD_REQUEST if head is None else await self._handler(head, request.body)
+    async def _reply(self, request: Request, reply: Reply | Awaitable[Reply]) -> None:
+        if not isinstance(reply, Reply):
+            reply = await reply
         if not self._writable.is_set():  # a caller that does not read its responses counts as idle
             self._become_idle()
             await self._writable.wait()
             self._server.connections.answering(self)
+        self._send(reply, request)
+
+    def _send(self, reply: Reply, request: Request) -> None:
         if self._server.callers_wait and self._state in READING and not self._has_more():
             self._state = State.LAST  # its place is needed
-        self._opened.write(encode(reply, to=head, close=self._state not in READING))
+        self._opened.write(encode(reply, to=request.head, close=self._state not in READING))
         self._was_answered = True
 
     def _next_request(self) -> Request | None:

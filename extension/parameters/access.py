@@ -129,14 +129,18 @@ class Tokens:
         """Whether any request can have a valid token."""
         return bool(self._fixed or self._renewable or self._in_file())
 
+    def admits_at_once(self, token: bytes) -> bool:
+        """Whether a token is valid as far as is known."""
+        return is_accepted(token, accepted=self._accepted())
+
     async def admits(self, token: bytes) -> bool:
         """Whether a token is valid; may ask the container endpoint."""
-        if is_accepted(token, accepted=self._accepted()):
+        if self.admits_at_once(token):
             return True
         if not token or not self._may_renew():
             return False
         await self._renewals.join("tokens", self._fetch)
-        return is_accepted(token, accepted=self._accepted())
+        return self.admits_at_once(token)
 
     def _accepted(self) -> list[bytes]:
         fixed = [*self._fixed, *self._in_file()]

@@ -116,12 +116,9 @@ class Lookup:
             body = await self._fetch(key, traceparent=traceparent, batchable=False)
             self._bypassed(key)
             return Served(body, Result.BYPASS)
+        if served := self.find(query, traceparent=traceparent):
+            return served
         now = self._clock.now()
-        cached = self._cache.find(key, now=now)
-        if cached is not None and (result := _at_once(cached, now=now, refresh=query.refresh)):
-            if cached.is_due:
-                self._renew_ahead(key, now=now, traceparent=traceparent)
-            return Served(cached.entry.body, result, cached.age_s)
         if not query.refresh:
             self._missing.check(key, now=now)
         # A plain GET joins a refresh that is under way; a refresh never joins a plain GET, whose
@@ -132,6 +129,24 @@ class Lookup:
         return await self._flights.join(
             (key, refresh), lambda: self._renew(key, refresh=refresh, traceparent=traceparent)
         )
+
+    def find(
+        self, query: Query, *, traceparent: str | None = None, keep: bool = True
+    ) -> Served | None:
+        """Return the body if no call to AWS is needed for it."""
+        key = query.key
+        if not keep or not self._policy.keeps(key):
+            return None
+        now = self._clock.now()
+        cached = self._cache.find(key, now=now)
+        if cached is None:
+            return None
+        result = _at_once(cached, now=now, refresh=query.refresh)
+        if result is None:
+            return None
+        if cached.is_due:
+            self._renew_ahead(key, now=now, traceparent=traceparent)
+        return Served(cached.entry.body, result, cached.age_s)
 
     async def _renew(self, key: Key, *, refresh: bool, traceparent: str | None) -> Served:
         started = self._clock.now()

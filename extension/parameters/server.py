@@ -25,8 +25,9 @@ BACKLOG = 4096
 LONGEST_TRACEPARENT = 128
 """Characters: version 00 has 55, later ones may be longer."""
 
-Responder = Callable[[str, str, Mapping[str, str]], Awaitable[Reply]]
-"""Gets method, request target and headers (names in lower case); returns the reply."""
+Responder = Callable[[str, str, Mapping[str, str]], Reply | Awaitable[Reply]]
+"""Gets method, request target and headers (names in lower case); returns the reply, or what to
+wait for."""
 
 
 class Exchange:
@@ -55,12 +56,28 @@ class Exchange:
         self._clock = clock
         self._hooks = hooks
 
-    async def reply(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
-        """Return the reply to one request; no request makes it raise."""
+    def reply(
+        self, method: str, target: str, headers: Mapping[str, str]
+    ) -> Reply | Awaitable[Reply]:
+        """Return the reply to one request, at once if possible; no request makes it raise."""
         if target == "/ping" and method == "GET":
             return response.HEALTHY
+        if not self._tokens.admits_at_once(access.token_of(headers)):
+            return self._reply_if_admitted(method, target, headers)
+        return self._reply_to_admitted(method, target, headers)
+
+    async def _reply_if_admitted(
+        self, method: str, target: str, headers: Mapping[str, str]
+    ) -> Reply:
+        """Reply when it is known whether the token is a new one."""
         if not await self._tokens.admits(access.token_of(headers)):
             return response.refusal(access.UNAUTHORIZED)
+        reply = self._reply_to_admitted(method, target, headers)
+        return reply if isinstance(reply, Reply) else await reply
+
+    def _reply_to_admitted(
+        self, method: str, target: str, headers: Mapping[str, str]
+    ) -> Reply | Awaitable[Reply]:
         as_json = self._json_errors or headers.get("accept") == response.JSON
         refused = access.refusal(headers, target, from_near=self._from_near)
         query = refused or request.read(method, target, decrypt=self._decrypt)
@@ -72,7 +89,16 @@ class Exchange:
         if traceparent is not None and len(traceparent) > LONGEST_TRACEPARENT:
             traceparent = None
         if isinstance(query, Several):
-            return await self._reply_to_several(query, traceparent)
+            return self._reply_to_several(query, traceparent)
+        served = self._lookup.find(query, traceparent=traceparent, keep=self._keeps())
+        if served is None:
+            return self._reply_from_aws(query, traceparent, as_json=as_json)
+        self._hooks.answer(served.result, age_s=served.age_s, waited_s=0.0)
+        return response.success(served, query, as_json=as_json)
+
+    async def _reply_from_aws(
+        self, query: Query, traceparent: str | None, *, as_json: bool
+    ) -> Reply:
         try:
             served = await self._look_up(query, traceparent)
         except UpstreamError as error:
@@ -127,16 +153,28 @@ class Server:
         """Wait until the requests under way are answered."""
         await self._server.settled(within_s=within_s)
 
-    async def _handle(self, head: Head, body: bytes) -> Reply:
+    def _handle(self, head: Head, body: bytes) -> Reply | Awaitable[Reply]:
         del body  # a GET has none
         headers = head.headers
         if not head.minor:
             # HTTP/1.0 requires no Host; browsers do not speak it, so DNS rebinding is no issue.
             headers = {"host": "localhost", **headers}
         try:
-            reply = await self._respond(head.method, head.target, headers)
+            reply = self._respond(head.method, head.target, headers)
         except Exception as error:  # noqa: BLE001  # a fault of ours must not end the connection
-            self._log.error("request failed", error=type(error).__name__)
-            reply = response.failure(UpstreamError("InternalFailure"))
+            return self._dated(self._failed(error))
+        return self._dated(reply) if isinstance(reply, Reply) else self._later(reply)
+
+    async def _later(self, reply: Awaitable[Reply]) -> Reply:
+        try:
+            return self._dated(await reply)
+        except Exception as error:  # noqa: BLE001  # likewise
+            return self._dated(self._failed(error))
+
+    def _failed(self, error: Exception) -> Reply:
+        self._log.error("request failed", error=type(error).__name__)
+        return response.failure(UpstreamError("InternalFailure"))
+
+    def _dated(self, reply: Reply) -> Reply:
         dated = {**reply.headers, "Date": http_date(self._clock.now())}
         return Reply(reply.status, dated, reply.body)
