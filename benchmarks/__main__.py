@@ -28,6 +28,7 @@ MODULES = (
     "shutdown",
     "redaction",
     "receiver",
+    "cloudwatch",
     "letters",
     "miss",
     "parameters",

@@ -94,8 +94,13 @@ class Rules:
         del message
         return True
 
-    def cut(self, leaf: Leaf, body: bytes) -> int:
-        """Make an item fit; return how many were cut. `body` is the request as it came."""
+    def may_be_large(self, body: bytes) -> bool:
+        """Tell whether any item of a request can be too large: all of it says so in no time."""
+        del body
+        return True
+
+    def cut(self, leaf: Leaf) -> int:
+        """Make an item fit; return how many were cut."""
         raise NotImplementedError
 
     def weight(self, request: Any, body: bytes, count: int) -> int:
@@ -128,10 +133,14 @@ class TraceRules(Rules):
             and any(message.span_id)
         )
 
-    def cut(self, leaf: Leaf, body: bytes) -> int:
+    def may_be_large(self, body: bytes) -> bool:
+        """Tell whether a span can be too large."""
+        return len(body) > MAX_SPAN_BYTES
+
+    def cut(self, leaf: Leaf) -> int:
         """Cut a span that is too large."""
         span = leaf.message
-        if len(body) <= MAX_SPAN_BYTES or span.ByteSize() <= MAX_SPAN_BYTES:
+        if span.ByteSize() <= MAX_SPAN_BYTES:
             return 0
         shrink(span, limit=MAX_SPAN_BYTES, size=span.ByteSize)
         return 1
@@ -161,11 +170,13 @@ class LogRules(Rules):
         """Return the record's time, which the event gets."""
         return message.time_unix_nano, message.time_unix_nano
 
-    def cut(self, leaf: Leaf, body: bytes) -> int:
+    def may_be_large(self, body: bytes) -> bool:
+        """Tell whether an event can be too large."""
+        return text_bound(body) > MAX_EVENT_BYTES
+
+    def cut(self, leaf: Leaf) -> int:
         """Cut a record that is too large as an event."""
         record, scope, resource = leaf.message, leaf.scope_group.scope, leaf.resource_group.resource
-        if text_bound(body) <= MAX_EVENT_BYTES:
-            return 0
 
         def size() -> int:
             return event_bytes(record, scope=scope, resource=resource)
@@ -222,15 +233,10 @@ class MetricRules(Rules):
         times = [point.time_unix_nano for point in points_of(message)]
         return (min(times), max(times)) if times else ()
 
-    def cut(self, leaf: Leaf, body: bytes) -> int:
+    def cut(self, leaf: Leaf) -> int:
         """Cut the labels of points: of the resource's, which all have, before their own."""
-        shared, points = leaf.resource_group.resource, points_of(leaf.message)
-        most = max((len(point.attributes) for point in points), default=0)
-        scope = leaf.scope_group.scope
-        is_few = len(shared.attributes) + _scope_labels(scope) + most <= MAX_LABELS
-        if is_few and text_bound(body) <= MAX_LABELS_BYTES:
-            return 0
-        return sum(_cut_labels(point, shared, scope) for point in points)
+        shared, scope = leaf.resource_group.resource, leaf.scope_group.scope
+        return sum(_cut_labels(point, shared, scope) for point in points_of(leaf.message))
 
 
 RULES: Mapping[Signal, Rules] = {
@@ -266,7 +272,8 @@ class Fitting:
             return (item,)
         changed = rules.prepare(request) + self._cut_envelopes(rules, request)
         leaves = list(rules.leaves(request))
-        if cut := sum(rules.cut(leaf, item.body) for leaf in leaves):
+        cut = sum(map(rules.cut, leaves)) if rules.may_be_large(item.body) else 0
+        if cut:
             self._health.cut["oversize"] += cut
         reasons = self._reasons(rules, leaves)
         if not any(reasons) and len(leaves) == rules.count(request):
