@@ -108,6 +108,9 @@ def without_effect(telemetry: TelemetryConfig) -> Iterator[str]:
     """Yield what is set about URLs and has no effect."""
     if telemetry.otlp_port and not {*SIGNALS} & {*telemetry.posted}:
         yield "DISPATCH_OTLP_PORT: what the function's SDK sends is accepted and goes nowhere"
+    aws = telemetry.aws_service_of("events")
+    if telemetry.format == "json" and aws and aws.is_cloudwatch:
+        yield "DISPATCH_FORMAT=json: AWS takes OTLP alone"
     for signal in SIGNALS:
         variable = f"DISPATCH_{signal.upper()}_URI"
         if telemetry.own_uri_of(signal) and signal not in telemetry.posted:

@@ -44,7 +44,7 @@ class Load(Protocol):
     """What a request holds so far, for a back end with bounds of its own."""
 
     def takes(self, item: PendingItem) -> bool:
-        """Add an item; return False, and leave it out, if it would be too much."""
+        """Add an item, the first in any case; return False if it would be too much."""
 
 
 class Fitting(Protocol):
@@ -144,7 +144,7 @@ class Buffer:
             room -= len(entry.item.body) + 1  # the comma of the JSON format
             if (before is not None and entry.number >= before) or (chosen and room < 0):
                 break
-            if load and not load.takes(entry.item) and chosen:
+            if load and not load.takes(entry.item):
                 break
             chosen.append(entry)
         return chosen

@@ -21,6 +21,11 @@ class RequestLimits(Frozen):
     spread_ns: int = UNLIMITED
     """Between the earliest and the latest time in it."""
 
+    def hold(self, weight: int, items: int, times_ns: tuple[int, ...]) -> bool:
+        """Tell whether so much is within them."""
+        spread_ns = times_ns[1] - times_ns[0] if times_ns else 0
+        return weight <= self.weight and items <= self.items and spread_ns <= self.spread_ns
+
 
 class Load:
     """What a request holds so far."""
@@ -28,19 +33,18 @@ class Load:
     def __init__(self, limits: RequestLimits) -> None:
         self._limits = limits
         self._weight = self._items = 0
-        self._first_ns, self._last_ns = UNLIMITED, 0
+        self._times_ns: tuple[int, ...] = ()
+        self._is_empty = True
 
     def takes(self, item: PendingItem) -> bool:
-        """Add an item; return False, and leave it out, if it would be too much."""
-        first_ns, last_ns = self._first_ns, self._last_ns
-        if item.times_ns:
-            first_ns, last_ns = min(first_ns, item.times_ns[0]), max(last_ns, item.times_ns[1])
+        """Add an item, the first in any case; return False if it would be too much."""
         weight, items = self._weight + item.weight, self._items + item.count
-        limits = self._limits
-        if weight > limits.weight or items > limits.items or last_ns - first_ns > limits.spread_ns:
+        times_ns = (*self._times_ns, *item.times_ns)
+        times_ns = (min(times_ns), max(times_ns)) if times_ns else ()
+        if not (self._is_empty or self._limits.hold(weight, items, times_ns)):
             return False
-        self._weight, self._items = weight, items
-        self._first_ns, self._last_ns = first_ns, last_ns
+        self._is_empty = False
+        self._weight, self._items, self._times_ns = weight, items, times_ns
         return True
 
 

@@ -19,8 +19,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from extension.process.clock import Clock
+from extension.process.frozen import replace
 from extension.telemetry.export.buffer import OnDropped, PendingItem, Signal
-from extension.telemetry.export.request_limits import AWS, DAY_NS, HOUR_NS, Load
+from extension.telemetry.export.request_limits import AWS, DAY_NS, HOUR_NS, UNLIMITED, Load
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.shrink import leave_out, shrink
 from extension.telemetry.otlp.stored_event import EVENT_BYTES, event_bytes, text_bound
@@ -262,14 +263,14 @@ class Fitting:
         return Load(AWS[signal]) if signal in self._signals else None
 
     def fit(self, item: PendingItem) -> Iterable[PendingItem]:
-        """Return what an item becomes; what cannot be read stays as it is."""
+        """Return what an item becomes; what cannot be read stays as it is, and travels alone."""
         if item.signal not in self._signals:
             return (item,)
         rules = RULES[item.signal]
         try:
             request = rules.request.FromString(item.body)
         except DecodeError:
-            return (item,)
+            return (replace(item, weight=UNLIMITED),)
         changed = rules.prepare(request) + self._cut_envelopes(rules, request)
         leaves = list(rules.leaves(request))
         cut = sum(map(rules.cut, leaves)) if rules.may_be_large(item.body) else 0
@@ -279,7 +280,8 @@ class Fitting:
         if not any(reasons) and len(leaves) == rules.count(request):
             body = request.SerializePartialToString() if cut or changed else item.body
             whole = _item(item.signal, rules, request, body, leaves)
-            if len(leaves) == 1 or Load(AWS[item.signal]).takes(whole):
+            limits = AWS[item.signal]
+            if len(leaves) == 1 or limits.hold(whole.weight, whole.count, whole.times_ns):
                 return (whole,)
         return self._in_parts(item.signal, rules, leaves, reasons)
 
@@ -353,11 +355,11 @@ def _in_requests(signal: Signal, rules: Rules, leaves: Iterable[Leaf]) -> Iterat
         alone = rules.request()
         _put(rules, alone, leaf, after=None)
         encoded = alone.SerializePartialToString()
-        if together and not load.takes(_item(signal, rules, alone, encoded, [leaf])):
+        item = _item(signal, rules, alone, encoded, [leaf])
+        if not load.takes(item):
             yield _item(signal, rules, request, request.SerializePartialToString(), together)
             load, request, together = Load(AWS[signal]), rules.request(), []
-        if not together:
-            load.takes(_item(signal, rules, alone, encoded, [leaf]))
+            load.takes(item)
         _put(rules, request, leaf, after=together[-1] if together else None)
         together.append(leaf)
     if together:

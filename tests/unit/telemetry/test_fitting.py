@@ -65,7 +65,7 @@ class Scales:
         self.health = Health()
         self.stored: list[PendingItem] = []
         self._count = count_drops(self.health.dropped)
-        self._buffer = Buffer(
+        self.buffer = Buffer(
             max_bytes=PLENTY,
             dropped=self.health.dropped,
             fitting=Fitting(
@@ -80,12 +80,12 @@ class Scales:
         """Put requests in and send what comes out; return the bodies, each of which AWS took."""
         for each in messages:
             body = each if isinstance(each, bytes) else each.SerializeToString()
-            self._buffer.add(PendingItem(signal=signal, body=body, count=0))
+            self.buffer.add(PendingItem(signal=signal, body=body, count=0))
         bodies = []
         async with signed_exports(self.aws, clock=ManualClock(wall_ns=NOW_NS)) as exports:
             exports.stream.use("sandbox")
-            while batch := self._buffer.batch(signal, max_bytes=PLENTY):
-                self._buffer.forget(batch)
+            while batch := self.buffer.batch(signal, max_bytes=PLENTY):
+                self.buffer.forget(batch)
                 bodies.append(b"".join(entry.item.body for entry in batch))
                 outcome = await exports.send(signal, bodies[-1])
                 assert (outcome.kind, outcome.said) == ("accepted", ""), outcome
@@ -393,11 +393,22 @@ async def test_a_record_without_a_time_gets_that_of_its_observation(scales: Scal
     assert arrived.time_ns == NOW_NS
 
 
-def test_what_cannot_be_read_stays_as_it_is() -> None:
-    """The endpoint may know better."""
-    fitting = Fitting(("traces",), health=Health(), on_dropped=print, clock=ManualClock())
-    item = PendingItem(signal="traces", body=b"\xff")
-    assert list(fitting.fit(item)) == [item]
+def test_what_cannot_be_read_stays_as_it_is_and_travels_alone(scales: Scales) -> None:
+    """AWS would refuse it with all that is in the same request."""
+    unreadable, readable = b"\xff", spans(span()).SerializeToString()
+    for body in (unreadable, readable, readable, unreadable):
+        scales.buffer.add(PendingItem(signal="traces", body=body))
+    batches = []
+    while batch := scales.buffer.batch("traces", max_bytes=PLENTY):
+        scales.buffer.forget(batch)
+        batches.append([entry.item.body for entry in batch])
+    assert batches == [[unreadable], [readable, readable], [unreadable]]
+
+
+async def test_nothing_travels_with_what_fills_a_request(scales: Scales) -> None:
+    """A record that is a whole request by itself leaves no room for the next one."""
+    large = record_of(padded_to(MAX_EVENT_BYTES, record_of, of=event_size))
+    assert len(await scales.send("logs", large, records(record("small")), large)) == 3
 
 
 def test_other_signals_stay_as_they_are() -> None:

@@ -495,6 +495,12 @@ def test_what_is_not_signed(given: Mapping[str, str]) -> None:
     assert len(lines.lines) == ("DISPATCH_SIGV4" not in given)
 
 
+def test_aws_takes_no_events() -> None:
+    """The JSON format is no OTLP, and a line says so before AWS does."""
+    config, _ = read_config({"DISPATCH_POST_URI": XRAY, "DISPATCH_FORMAT": "json"})
+    assert "DISPATCH_FORMAT=json: AWS takes OTLP alone" in config.notes
+
+
 def test_aws_takes_no_deflate() -> None:
     """It is gzip there, and a line says so; other services get what was asked for."""
     deflate = {"OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"}
