@@ -128,20 +128,20 @@ async def _list(files: DeadLetterFiles) -> int:
     async for key in files.list_keys():
         sys.stdout.write(f"{key}\n")
         count += 1
-    sys.stdout.write(f"{count} files would be sent{_others(files)}\n")
+    sys.stdout.write(f"files to send: {count}{_others(files)}\n")
     return 0
 
 
 async def _run(run: Replay, files: DeadLetterFiles) -> int:
     await run.run()
-    sys.stdout.write(f"{run.sent} files sent, {run.left} left{_others(files)}\n")
+    sys.stdout.write(f"files sent: {run.sent}, left: {run.left}{_others(files)}\n")
     if run.stopped:
         sys.stderr.write(f"replay: stopped: {run.stopped}\n")
     return 1 if run.left else 0
 
 
 def _others(files: DeadLetterFiles) -> str:
-    return f"; {files.others} other objects are not touched" if files.others else ""
+    return f"; other objects, not touched: {files.others}" if files.others else ""
 
 
 def _parser() -> argparse.ArgumentParser:
