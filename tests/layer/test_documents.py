@@ -22,6 +22,7 @@ from layer.prune import SERVICES
 from layer.smoke import smoke_test
 from tests.layer.built import INTERPRETER, LayerTree
 
+CLOUDWATCH = ROOT / "docs/cloudwatch.md"
 TEMPLATE = ROOT / "examples/function/template.yaml"
 LAYER_ARN = "arn:aws:lambda:eu-central-1:123456789012:layer:lambda-dispatch:7"
 
@@ -94,6 +95,17 @@ def test_the_template_allows_what_the_extension_calls() -> None:
     allowed = set(re.findall(pattern, TEMPLATE.read_text()))
     assert allowed == set(re.findall(pattern, (ROOT / "layer/README.md").read_text()))
     assert {action.split(":")[0] for action in allowed} - {"kms"} <= set(SERVICES)
+
+
+def test_the_template_allows_what_cloudwatch_needs() -> None:
+    """Its actions are those of the guide, but for the group, which the template brings itself."""
+    pattern = r"\b(?:xray|logs|cloudwatch):[A-Z]\w+"
+    allowed = set(re.findall(pattern, TEMPLATE.read_text()))
+    [block] = re.findall(r"^```yaml\n(- Effect.*?)^```$", CLOUDWATCH.read_text(), re.M | re.S)
+    assert allowed - {"logs:CreateLogGroup"} == set(re.findall(pattern, block)) - {
+        "logs:CreateLogGroup"
+    }
+    assert "Type: AWS::Logs::LogGroup" in TEMPLATE.read_text()
 
 
 def test_the_terraform_text_is_well_formed() -> None:

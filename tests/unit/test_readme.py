@@ -98,6 +98,19 @@ def test_examples_of_values_are_accepted() -> None:
         assert read_config({name: value})[1] == (), setting
 
 
+def test_settings_in_blocks_are_accepted() -> None:
+    """Each `NAME: value` of a block in YAML is a good setting."""
+    blocks = [
+        block
+        for guide in GUIDES
+        for block in re.findall(r"^```yaml\n(.*?)^```$", guide.read_text(), re.M | re.S)
+    ]
+    settings = [each for block in blocks for each in re.findall(rf"^({OURS}): (\S+)", block, re.M)]
+    assert settings
+    for name, value in settings:
+        assert read_config({name: value})[1] == (), name
+
+
 def test_telemetry_is_called_as_the_code_calls_it() -> None:
     """Attributes and metrics that the text names exist."""
     constants = {value for name, value in vars(attributes).items() if name.isupper()}
