@@ -20,7 +20,7 @@ from benchmarks.letters import FIGURES, TURNS
 from benchmarks.process import NS_PER_MS, live
 from benchmarks.rows import Row, compare, take_turns
 from extension.process.clock import SystemClock
-from extension.telemetry.export.buffer import PendingItem, Signal, count_drops
+from extension.telemetry.export.buffer import PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.fitting import Fitting
 
@@ -56,11 +56,8 @@ def _starts(mode: str) -> Iterator[Row]:
 
 
 def _fitting(signal: Signal, what: str, *, build: Callable[[], Any]) -> Row:
-    health = Health()
     item = PendingItem(signal=signal, body=build().SerializeToString(), count=ITEMS)
-    fitting = Fitting(
-        (item.signal,), health=health, on_dropped=count_drops(health.dropped), clock=SystemClock()
-    )
+    fitting = Fitting((item.signal,), health=Health(), clock=SystemClock())
     taken = take_turns(
         {
             "ours": partial(_ms, lambda: list(fitting.fit(item))),

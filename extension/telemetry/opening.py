@@ -13,7 +13,7 @@ from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
-from extension.telemetry.export.buffer import Buffer, OnDropped, count_drops
+from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.credentials import (
     EndpointCredentials,
     EndpointSettings,
@@ -94,12 +94,11 @@ async def open_telemetry(
     )
     assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
     letters = open_letters(post, health) if open_letters else None
-    on_dropped = letters.on_dropped if letters else count_drops(health.dropped)
     buffer = Buffer(
         max_bytes=config.buffer_max_bytes,
         dropped=health.dropped,
-        on_dropped=on_dropped,
-        fitting=_open_fitting(config, health=health, on_dropped=on_dropped, clock=clock),
+        on_dropped=letters.on_dropped if letters else None,
+        fitting=_open_fitting(config, health=health, clock=clock),
     )
     # Without platform events it is unknown when an invocation is over.
     policy = FlushPolicy(config.flush if "platform" in config.events else "periodic")  # type: ignore[arg-type]
@@ -183,15 +182,13 @@ def correlated_log_groups(config: TelemetryConfig, identity: ResourceIdentity) -
     return "&".join(dict.fromkeys(groups))
 
 
-def _open_fitting(
-    config: TelemetryConfig, *, health: Health, on_dropped: OnDropped, clock: Clock
-) -> Fitting | None:
+def _open_fitting(config: TelemetryConfig, *, health: Health, clock: Clock) -> Fitting | None:
     signals = [SIGNALS[each] for each in config.posted if config.goes_to_cloudwatch(each)]
     if not signals:
         return None
     from extension.telemetry.otlp.fitting import Fitting  # noqa: PLC0415  # only with AWS
 
-    return Fitting(signals, health=health, on_dropped=on_dropped, clock=clock)
+    return Fitting(signals, health=health, clock=clock)
 
 
 def connect_receiver(

@@ -1,14 +1,16 @@
 """Requests of any origin, made to fit what AWS's endpoints take, before they wait for export.
 
-One item that is too large, or whose time is impossible, would be refused with all that travels
-with it: it is cut, or dropped alone and counted. What is too much for one request becomes several.
-A request that fits, as nearly all do, stays as it is, byte by byte.
+One item that is too large would be refused with all that travels with it: it is cut and counted.
+One whose time or whose ids AWS will hardly take travels alone: our clock may be wrong after a
+freeze, so AWS has the last word. What is too much for one request becomes several. A request that
+fits, as nearly all do, stays as it is, byte by byte.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -20,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from extension.process.clock import Clock
 from extension.process.frozen import replace
-from extension.telemetry.export.buffer import OnDropped, PendingItem, Signal
+from extension.telemetry.export.buffer import PendingItem, Signal
 from extension.telemetry.export.request_limits import AWS, DAY_NS, HOUR_NS, UNLIMITED, Load
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.shrink import leave_out, shrink
@@ -248,14 +250,11 @@ RULES: Mapping[Signal, Rules] = {
 
 
 class Fitting:
-    """Makes requests of some signals fit; what is cut or dropped is counted."""
+    """Makes requests of some signals fit; what is cut is counted."""
 
-    def __init__(
-        self, signals: Container[Signal], *, health: Health, on_dropped: OnDropped, clock: Clock
-    ) -> None:
+    def __init__(self, signals: Container[Signal], *, health: Health, clock: Clock) -> None:
         self._signals = signals
         self._health = health
-        self._on_dropped = on_dropped
         self._clock = clock
 
     def load(self, signal: Signal) -> Load | None:
@@ -270,45 +269,45 @@ class Fitting:
         try:
             request = rules.request.FromString(item.body)
         except DecodeError:
-            return (replace(item, weight=UNLIMITED),)
+            return (_alone(item),)
         changed = rules.prepare(request) + self._cut_envelopes(rules, request)
         leaves = list(rules.leaves(request))
         cut = sum(map(rules.cut, leaves)) if rules.may_be_large(item.body) else 0
         if cut:
             self._health.cut["oversize"] += cut
-        reasons = self._reasons(rules, leaves)
-        if not any(reasons) and len(leaves) == rules.count(request):
+        likely, unlikely = self._by_chance(rules, leaves)
+        if not unlikely and len(leaves) == rules.count(request):
             body = request.SerializePartialToString() if cut or changed else item.body
             whole = _item(item.signal, rules, request, body, leaves)
             limits = AWS[item.signal]
             if len(leaves) == 1 or limits.hold(whole.weight, whole.count, whole.times_ns):
                 return (whole,)
-        return self._in_parts(item.signal, rules, leaves, reasons)
+        alone = (_alone(each) for each in _in_requests(item.signal, rules, unlikely))
+        return chain(_in_requests(item.signal, rules, likely), alone)
 
-    def _in_parts(
-        self, signal: Signal, rules: Rules, leaves: Sequence[Leaf], reasons: Sequence[str]
-    ) -> Iterable[PendingItem]:
-        """Return what AWS can take, in as many requests as it needs, and drop the rest."""
-        for reason in sorted(set(filter(None, reasons))):
-            dropped = [leaf for leaf, why in zip(leaves, reasons, strict=True) if why == reason]
-            self._on_dropped(list(_in_requests(signal, rules, dropped)), reason)
-        kept = [leaf for leaf, why in zip(leaves, reasons, strict=True) if not why]
-        return _in_requests(signal, rules, kept)
-
-    def _reasons(self, rules: Rules, leaves: Sequence[Leaf]) -> list[str]:
-        """Return for each item why it would be refused with all that travels with it, or ""."""
+    def _by_chance(
+        self, rules: Rules, leaves: Sequence[Leaf]
+    ) -> tuple[Sequence[Leaf], Sequence[Leaf]]:
+        """Return the items that AWS takes, and those that it would refuse with all others."""
         now_ns = self._clock.now().wall_ns
         oldest_ns, newest_ns = now_ns - MAX_AGE_NS, now_ns + rules.ahead_ns
-        reasons = []
-        for leaf in leaves:
-            first_ns, last_ns = leaf.times_ns or (now_ns, now_ns)
-            if not rules.is_valid(leaf.message):
-                reasons.append("invalid_ids")
-            elif first_ns < oldest_ns or last_ns > newest_ns or last_ns - first_ns > DAY_NS:
-                reasons.append("out_of_time")
-            else:
-                reasons.append("")
-        return reasons
+        unlikely = [
+            leaf
+            for leaf in leaves
+            if not rules.is_valid(leaf.message)
+            or (
+                leaf.times_ns
+                and (
+                    leaf.times_ns[0] < oldest_ns
+                    or leaf.times_ns[1] > newest_ns
+                    or leaf.times_ns[1] - leaf.times_ns[0] > DAY_NS
+                )
+            )
+        ]
+        if not unlikely:
+            return leaves, ()
+        left_out = {id(leaf) for leaf in unlikely}
+        return [leaf for leaf in leaves if id(leaf) not in left_out], unlikely
 
     def _cut_envelopes(self, rules: Rules, request: Any) -> int:
         """Make each pair of resource and scope fit."""
@@ -331,6 +330,11 @@ def points_of(metric: Any) -> Any:
     """Return the points of a metric, whatever its kind."""
     kind = metric.WhichOneof("data")
     return getattr(metric, kind).data_points if kind else ()
+
+
+def _alone(item: PendingItem) -> PendingItem:
+    """Return an item that fills a request, whatever its size."""
+    return replace(item, weight=UNLIMITED)
 
 
 def _item(

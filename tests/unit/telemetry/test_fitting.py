@@ -6,7 +6,7 @@ The simulator's endpoints judge what comes out: they refuse what is beyond a lim
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -22,7 +22,8 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from extension.telemetry.export.buffer import Buffer, PendingItem, Signal, count_drops
+from extension.telemetry.export.buffer import Buffer, PendingItem, Signal
+from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.fitting import (
@@ -63,37 +64,35 @@ class Scales:
     def __init__(self, aws: AwsEndpoints) -> None:
         self.aws = aws
         self.health = Health()
-        self.stored: list[PendingItem] = []
-        self._count = count_drops(self.health.dropped)
         self.buffer = Buffer(
             max_bytes=PLENTY,
             dropped=self.health.dropped,
             fitting=Fitting(
                 ("traces", "logs", "metrics"),
                 health=self.health,
-                on_dropped=self._drop,
                 clock=ManualClock(wall_ns=NOW_NS),
             ),
         )
 
     async def send(self, signal: Signal, *messages: Any) -> list[bytes]:
         """Put requests in and send what comes out; return the bodies, each of which AWS took."""
+        sent = await self.try_to_send(signal, *messages)
+        assert [outcome for _, outcome in sent if outcome.kind != "accepted" or outcome.said] == []
+        return [body for body, _ in sent]
+
+    async def try_to_send(self, signal: Signal, *messages: Any) -> list[tuple[bytes, Outcome]]:
+        """Put requests in and send what comes out; return the bodies and what AWS says."""
         for each in messages:
             body = each if isinstance(each, bytes) else each.SerializeToString()
             self.buffer.add(PendingItem(signal=signal, body=body, count=0))
-        bodies = []
+        sent = []
         async with signed_exports(self.aws, clock=ManualClock(wall_ns=NOW_NS)) as exports:
             exports.stream.use("sandbox")
             while batch := self.buffer.batch(signal, max_bytes=PLENTY):
                 self.buffer.forget(batch)
-                bodies.append(b"".join(entry.item.body for entry in batch))
-                outcome = await exports.send(signal, bodies[-1])
-                assert (outcome.kind, outcome.said) == ("accepted", ""), outcome
-        return bodies
-
-    def _drop(self, items: Sequence[PendingItem], reason: str) -> None:
-        self.stored += items
-        self._count(items, reason)
+                body = b"".join(entry.item.body for entry in batch)
+                sent.append((body, await exports.send(signal, body)))
+        return sent
 
 
 @pytest.fixture
@@ -346,14 +345,16 @@ TIMES: list[tuple[Signal, Callable[..., Any], int]] = [
 async def test_age(
     scales: Scales, signal: Signal, build: Callable[..., Any], ahead_ns: int
 ) -> None:
-    """What is too old or too far ahead is dropped alone, counted, and left for the dead letters."""
-    for at_ns in (NOW_NS - MAX_AGE_NS, NOW_NS + ahead_ns):
-        assert len(await scales.send(signal, build(at_ns))) == 1
-    assert scales.health.dropped == Counter()
-    for at_ns in (NOW_NS - MAX_AGE_NS - 1, NOW_NS + ahead_ns + 1):
-        assert await scales.send(signal, build(at_ns)) == []
-    assert scales.health.dropped == {"out_of_time": 2}
-    assert [each.count for each in scales.stored] == [1, 1]
+    """What is too old or too far ahead travels alone: AWS refuses it, and takes all others."""
+    inside = [build(NOW_NS - MAX_AGE_NS), build(NOW_NS + ahead_ns)]
+    assert len(await scales.send(signal, *inside)) == (1 if signal == "metrics" else 2)
+    outside = [build(NOW_NS - 15 * DAY_NS), build(NOW_NS + ahead_ns + 1)]
+    sent = await scales.try_to_send(signal, build(NOW_NS), outside[0], build(NOW_NS), outside[1])
+    is_whole = [outcome.kind == "accepted" and not outcome.said for _, outcome in sent]
+    assert is_whole == [True, False, True, False]
+    together = b"".join(each.SerializeToString() for each in (build(NOW_NS), outside[0]))
+    sent = await scales.try_to_send(signal, together)
+    assert [outcome.kind == "accepted" and not outcome.said for _, outcome in sent] == [True, False]
 
 
 @pytest.mark.parametrize(("signal", "build"), [each[:2] for each in TIMES[:2]])
@@ -367,21 +368,21 @@ async def test_spread(scales: Scales, signal: Signal, build: Callable[..., Any])
 
 
 async def test_a_span_of_more_than_a_day(scales: Scales) -> None:
-    """No request could hold it."""
+    """No request could hold it: it is refused alone."""
     longest = span(at_ns=NOW_NS - DAY_NS, end_ns=NOW_NS)
     longer = span(at_ns=NOW_NS - DAY_NS - 1, end_ns=NOW_NS)
-    await scales.send("traces", spans(longest, longer))
+    sent = await scales.try_to_send("traces", spans(longer, longest))
+    assert [outcome.kind for _, outcome in sent] == ["accepted", "rejected"]
     assert len(scales.aws.spans) == 1
-    assert scales.health.dropped == {"out_of_time": 1}
 
 
-async def test_a_span_without_ids_is_dropped_alone(scales: Scales) -> None:
+async def test_a_span_without_ids_is_refused_alone(scales: Scales) -> None:
     """X-Ray would refuse all that travels with it."""
     broken, short = span(name="broken"), span(name="short")
     broken.trace_id, short.span_id = bytes(16), b"1234"
-    await scales.send("traces", spans(broken, span(name="good"), short))
+    sent = await scales.try_to_send("traces", spans(broken, span(name="good"), short))
+    assert [outcome.kind for _, outcome in sent] == ["accepted", "rejected"]
     assert [each.name for each in scales.aws.spans] == ["good"]
-    assert scales.health.dropped == {"invalid_ids": 2}
 
 
 async def test_a_record_without_a_time_gets_that_of_its_observation(scales: Scales) -> None:
@@ -413,7 +414,7 @@ async def test_nothing_travels_with_what_fills_a_request(scales: Scales) -> None
 
 def test_other_signals_stay_as_they_are() -> None:
     """Those that go elsewhere have no limits of AWS's."""
-    fitting = Fitting(("logs",), health=Health(), on_dropped=print, clock=ManualClock())
+    fitting = Fitting(("logs",), health=Health(), clock=ManualClock())
     item = PendingItem(signal="traces", body=span_of(300_000).SerializeToString())
     assert list(fitting.fit(item)) == [item]
     assert fitting.load("traces") is None
