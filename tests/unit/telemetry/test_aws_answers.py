@@ -1,0 +1,79 @@
+"""What AWS's answers mean, in each of the forms that its services have for errors."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from extension.telemetry.export.answers import Answer
+from extension.telemetry.export.aws_answers import error_of, refine, remedy_of, time_of
+from extension.telemetry.export.outcome import Outcome
+
+SKEWED = "Signature expired: 20260101T120000Z is now earlier than 20260101T130000Z"
+
+
+def answer(name: str = "", message: str = "", *, status: int = 400, header: str = "") -> Answer:
+    """Return an error as JSON, its name in the body or in a header."""
+    body = {**({"__type": name} if name else {}), "message": message}
+    return Answer(status=status, content=json.dumps(body).encode(), error_type=header)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (answer("ThrottledException"), "ThrottledException"),
+        (answer("com.amazonaws.logs#ResourceNotFoundException"), "ResourceNotFoundException"),
+        (answer(header="ValidationException:http://internal/"), "ValidationException"),
+        (answer("InBody", header="InHeader"), "InHeader"),
+        (answer("Anything", status=200), ""),
+        (Answer(status=502, content=b"<html>Bad Gateway"), ""),
+        (Answer(status=400, content=b"[1]"), ""),
+        (Answer(status=400, content=b"[" * 100_000), ""),
+        (Answer(status=400, content=b"\xff"), ""),
+    ],
+)
+def test_the_name_of_an_error(given: Answer, name: str) -> None:
+    """It may have a namespace before it or a URL behind it, or be missing."""
+    assert error_of(given) == name
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        (answer("ExpiredTokenException"), "credentials"),
+        (answer("ExpiredToken", status=403), "credentials"),
+        (answer("UnrecognizedClientException", status=401), "credentials"),
+        (answer("InvalidSignatureException", "does not match", status=403), "credentials"),
+        (answer("InvalidSignatureException", SKEWED, status=403), "clock"),
+        (answer("RequestTimeTooSkewed", status=403), "clock"),
+        (answer("AccessDeniedException", status=403), ""),
+        (answer("ExpiredTokenException", status=503), ""),
+        (Answer(status=403), ""),
+    ],
+)
+def test_what_to_try_before_an_answer_counts(given: Answer, remedy: str) -> None:
+    """Other credentials, AWS's time, or nothing: a permission does not come with a signature."""
+    assert remedy_of(given) == remedy
+
+
+@pytest.mark.parametrize(
+    ("date", "time_s"),
+    [("Thu, 01 Jan 2026 12:00:00 GMT", 1_767_268_800.0), ("", None), ("yesterday", None)],
+)
+def test_the_time_of_an_answer(date: str, time_s: float | None) -> None:
+    """A header that is no date is none."""
+    assert time_of(Answer(status=403, date=date)) == time_s
+
+
+def test_an_answer_without_a_name_means_what_its_status_says() -> None:
+    """It comes from a proxy, or from a gateway before AWS."""
+    outcome = Outcome(kind="rejected", cause="status 404")
+    assert refine(outcome, Answer(status=404)) == outcome
+
+
+def test_an_error_that_nothing_cures_keeps_its_meaning() -> None:
+    """It only gets a name."""
+    outcome = Outcome(kind="rejected", cause="status 400", said="words")
+    refined = refine(outcome, answer("ValidationException"))
+    assert refined == Outcome(kind="rejected", cause="status 400 ValidationException", said="words")
