@@ -13,7 +13,6 @@ import asyncio
 import socket
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -276,9 +275,7 @@ class Opening:
             if self._parameters:
                 bridge.show_the_cache(self._parameters, pipeline=telemetry.pipeline)
             if self._config.sandbox.is_snapshot:
-                telemetry.pipeline.on_init_end = partial(
-                    bridge.forget_for_snapshot, self._redactor, self._environ, self._parameters
-                )
+                telemetry.pipeline.on_init_end = self._forget_for_snapshot
             if self._receiver:
                 connect_receiver(
                     self._receiver,
@@ -324,6 +321,13 @@ class Opening:
             clock=self._clock,
             log=self._log,
         )
+
+    def _forget_for_snapshot(self) -> None:
+        from extension import bridge  # noqa: PLC0415  # heavy
+
+        bridge.forget_for_snapshot(self._redactor, self._environ, self._parameters)
+        if self._signer is not None:
+            self._signer.forget()
 
     def _open_signer(self) -> Signer:
         """Return the one signer of exports and dead letters, which know AWS's time together."""

@@ -109,6 +109,12 @@ class SandboxCredentials:
             if self._renewable is not None and self.renewals == since:
                 self._renewable.has_expired = True
 
+    def forget(self) -> None:
+        """Hold nothing that was fetched: the memory is written to a snapshot."""
+        with self._lock:
+            self._renewable = None
+            self._tokens.clear()
+
     def renewed_tokens(self) -> tuple[str, ...]:
         """Ask the container endpoint; return the latest tokens that it returned, newest last."""
         if self._uri() is not None:

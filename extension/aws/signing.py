@@ -94,6 +94,11 @@ class Signer:
         self._credentials.expire(since=renewals)
         return self._credentials.are_renewable
 
+    def forget(self) -> None:
+        """Hold nothing that was fetched: the memory is written to a snapshot."""
+        self._credentials.forget()
+        self._skew_s = 0.0
+
     def set_time(self, aws_s: float) -> None:
         """Sign by the clock of AWS from now on: `aws_s` is its Unix time now."""
         skew_s = aws_s - self._clock.now().wall_ns / NS_PER_S

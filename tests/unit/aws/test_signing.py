@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 from extension.aws.credentials import SandboxCredentials
@@ -12,6 +13,7 @@ from simulator.aws.endpoints.hosts import Place
 from simulator.aws.endpoints.keys import Keyring
 from simulator.aws.endpoints.request import Received
 from simulator.aws.endpoints.signature import verify
+from tests.credentials_endpoint import CredentialsEndpoint
 from tests.doubles import ManualClock
 
 URL = "https://xray.eu-central-1.amazonaws.com/v1/traces"
@@ -69,3 +71,18 @@ def test_an_answer_that_was_under_way_is_no_skew() -> None:
 def test_there_are_no_other_credentials_than_those_in_the_environment() -> None:
     """Refused ones are not tried a second time."""
     assert not Signer(SandboxCredentials(KEY.environment)).renew_since(0)
+
+
+async def test_a_snapshot_holds_no_credentials_that_were_fetched() -> None:
+    """What was signed during init leaves nothing behind; the next signature fetches again."""
+    async with CredentialsEndpoint(token="in-the-snapshot", authorization="secret") as endpoint:
+        credentials = SandboxCredentials(endpoint.environment)
+        signer = Signer(credentials)
+        await asyncio.to_thread(signed, signer)
+        held = [credentials.are_renewable]
+        signer.forget()
+        held.append(credentials.are_renewable)
+        endpoint.token = "restored"
+        request = await asyncio.to_thread(signed, signer)
+    assert held == [True, False]
+    assert request.header("x-amz-security-token") == "restored"
