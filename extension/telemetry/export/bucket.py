@@ -26,6 +26,9 @@ from extension.telemetry.export.s3_location import Location
 TIMEOUT_S = 2.0
 """For one request; a bucket is milliseconds away."""
 
+SILENCE_S = 1.0
+"""A bucket that is silent for so long is not there; less may be all that an export has left."""
+
 MOST_COMPRESSED = 8
 """Files that are kept compressed until S3 has them; each has a MiB before that, at most."""
 
@@ -101,10 +104,11 @@ class Bucket:
 
     async def within(self, budget: Budget, request: Awaitable[Outcome]) -> Outcome:
         """Return the outcome of a request; one that does not end in time is kept."""
+        had_s = budget.left_s
         try:
             return await budget.wait(request, at_most_s=TIMEOUT_S)
         except TimeoutError:
-            return Outcome(kind="kept", cause="timeout", timed_out=True)
+            return Outcome(kind="kept", cause="timeout", timed_out=had_s >= SILENCE_S)
         except POST_ERRORS as error:
             return Outcome(kind="kept", cause=describe_failure(error))
         except Exception as error:  # noqa: BLE001  # the signer's: no credentials in time

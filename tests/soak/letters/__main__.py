@@ -33,6 +33,8 @@ def table(course: Course) -> str:
         rows.append(f"| {name} | " + " | ".join(f"{part[kind]:,}" for part in parts) + " |")
     drawn = ", ".join(f"{name} {number:,}" for name, number in sorted(course.drawn.items()))
     rows.append(f"\nrequests: {drawn}; {course.files:,} files; twice {course.twice:,}")
+    causes = ", ".join(f"{cause} {number:,}" for cause, number in course.causes.most_common())
+    rows.append(f"complaints: {causes}")
     return "\n".join(rows)
 
 

@@ -59,6 +59,8 @@ class Course:
     files: int
     told: Counter[str]
     drawn: Counter[str]
+    causes: Counter[str]
+    """What the extension complained about."""
     twice: int
     """Things that came more than once, with the same ids."""
     problems: list[str]
@@ -111,6 +113,7 @@ async def run(folder: Path, invocations: int, *, buffer_bytes: int, bucket_is_bu
         }
         told: Counter[str] = Counter()
         drawn: Counter[str] = Counter()
+        causes: Counter[str] = Counter()
         requests: set[str] = set()
         for life in range(LIVES):
             numbers = range(life, invocations, LIVES)
@@ -119,6 +122,7 @@ async def run(folder: Path, invocations: int, *, buffer_bytes: int, bucket_is_bu
             stage = await _live(folder / str(life), numbers, weather, environment)
             told += stage.final_counts
             drawn += weather.drawn
+            causes.update(stage.causes)
             requests |= set(started(stage))
         made = _wanted(invocations, requests)
         accepted, stored = _by_name(intake.spans, intake.logs), _in_bucket(aws)
@@ -143,6 +147,7 @@ async def run(folder: Path, invocations: int, *, buffer_bytes: int, bucket_is_bu
         files=files,
         told=told,
         drawn=drawn,
+        causes=causes,
         twice=sum(ids.total() > 1 for ids in after.values()),
         problems=[
             *_compare("before the replay", made, before),

@@ -114,12 +114,19 @@ SLOWLY = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x")
 
 
 @pytest.mark.parametrize("answer", [silent(), SLOWLY], ids=["silent", "dripping"])
-async def test_slow(aws: AwsEndpoints, answer: Answering) -> None:
-    """A bucket that does not answer, or without an end, costs the budget, and the file waits."""
+@pytest.mark.parametrize(("seconds", "is_silent"), [(0.2, False), (1.2, True)])
+async def test_slow(
+    aws: AwsEndpoints, answer: Answering, seconds: float, *, is_silent: bool
+) -> None:
+    """A bucket that does not answer, or without an end, costs the budget, and the file waits.
+
+    It is left alone for longer if it had time enough.
+    """
     async with answering(answer) as hostile:
         endpoint = f"http://127.0.0.1:{hostile.port}"
-        outcome = await put(aws, aws.key.environment, seconds=0.3, endpoint=endpoint)
-    assert (outcome.kind, outcome.timed_out) == ("kept", True)
+        outcome = await put(aws, aws.key.environment, seconds=seconds, endpoint=endpoint)
+    assert (outcome.kind, outcome.cause) == ("kept", "timeout")
+    assert outcome.timed_out == is_silent
 
 
 async def test_compressed_once(aws: AwsEndpoints) -> None:
