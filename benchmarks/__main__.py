@@ -25,6 +25,7 @@ MODULES = (
     "emulator",
     "after_response",
     "events",
+    "lines",
     "shutdown",
     "redaction",
     "receiver",

@@ -42,13 +42,16 @@ class Together:
     def _with_escapes(self) -> set[int]:
         found: set[int] = set()
         for begin in BEGINS:
-            if begin in self.text:
-                # The end of a line, which nearly all have, is no escape.
-                within = -1 if begin == "\n" else None
-                found.update(
-                    [at for at, text in enumerate(self._texts) if text.find(begin, 0, within) >= 0]
-                )
+            # Its first character alone is searched for in a tenth of the time.
+            may_be = begin[0] in self.text and (len(begin) == 1 or begin in self.text)
+            if may_be and not (begin == "\n" and self._ends_lines_only()):
+                found.update([at for at, text in enumerate(self._texts) if begin in text])
         return found
+
+    def _ends_lines_only(self) -> bool:
+        """Tell whether each line break is the end of a text, as nearly all are: that is none."""
+        at_ends = self.text.count("\n" + APART) + self.text.endswith("\n")
+        return self.text.count("\n") == at_ends
 
     def _at(self, places: Sequence[int], lengths: Sequence[int]) -> set[int]:
         begins = [0, *accumulate(lengths)]

@@ -13,6 +13,7 @@ from extension.platform.events import Invoke
 from extension.process.clock import Clock, Instant
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, Invocation, gather
+from extension.telemetry.assembly.in_flight import LEAKS
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem, Signal
@@ -223,7 +224,7 @@ class Pipeline:
     def _feed_records(self, records: Sequence[Record], finished: list[Finished]) -> None:
         refused = self._refused(records)
         self._health.filtered.update(refused.values())
-        self._health.leaks += len([record for record in records if record.leaks])
+        self._health.leaks += sum(map(bool, map(LEAKS, records)))
         finished += self._assembler.feed_records(records, refused=refused)
 
     def _refused(self, records: Sequence[Record]) -> Mapping[int, str]:

@@ -9,6 +9,7 @@ taken for it. Where the platform itself tells the handler's result, no line over
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from extension.telemetry.assembly.finished import TimedError
 from extension.telemetry.reading.error_objects import HandlerError
@@ -19,6 +20,8 @@ from extension.telemetry.reading.native_errors import (
     LastPanic,
 )
 from extension.telemetry.reading.records import Record
+
+EVIDENCE = attrgetter("evidence")
 
 
 class Failure:
@@ -37,7 +40,7 @@ class Failure:
             self._is_last
             or self._panic.is_open
             or any(words in text for words in PANIC_WORDS)
-            or any(record.evidence for record in records)
+            or any(map(EVIDENCE, records))
         )
 
     def learn(self, record: Record, *, is_kept: bool = True) -> None:

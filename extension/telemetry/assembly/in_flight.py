@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from extension.process.clock import NS_PER_MS
@@ -34,6 +35,9 @@ START_SLACK_NS = 10 * NS_PER_MS
 
 MAX_SDK_SPANS = 8
 """Held for one invocation: there are two at most, but anything in the sandbox may post more."""
+
+
+LEAKS = attrgetter("leaks")
 
 
 class InFlightInvocation:
@@ -133,9 +137,8 @@ class InFlightInvocation:
             for at, record in enumerate(records):
                 self.learn(record, is_kept=at not in refused)
             return
-        for record in records:
-            if record.leaks:
-                self.leaks.update(dict.fromkeys(record.leaks))
+        if any(map(LEAKS, records)):
+            self.leaks.update(dict.fromkeys(name for record in records for name in record.leaks))
 
     def count(self, answer: CacheAnswer) -> None:
         """Count a GET of this invocation."""

@@ -28,7 +28,7 @@ class Limits:
     def __init__(
         self, *, length: int = LONGEST, count: int = MOST, cut: Counter[str] | None = None
     ) -> None:
-        self._length = length
+        self.length = length
         self.count = count
         self._counts: Counter[str] = Counter() if cut is None else cut
 
@@ -37,7 +37,7 @@ class Limits:
         if len(attributes) > self.count:
             self.count_left_out(len(attributes) - self.count)
             attributes = dict(list(attributes.items())[: self.count])
-        longest = self._length
+        longest = self.length
         for value in attributes.values():
             if isinstance(value, str):
                 if len(value) <= longest:
@@ -53,7 +53,7 @@ class Limits:
 
     def text(self, text: str) -> str:
         """Return a text within the limit of length."""
-        return text if len(text) <= self._length else self._cut(text)
+        return text if len(text) <= self.length else self._cut(text)
 
     def _value(self, value: Any) -> Any:
         match value:
@@ -67,8 +67,8 @@ class Limits:
 
     def _cut(self, text: str) -> str:
         self._counts["values"] += 1
-        if self._length < SHORTEST_CUT:
-            return text[: self._length]
-        mark = f"…[{len(text) - self._length} characters cut]…"
-        room = self._length - len(mark)
+        if self.length < SHORTEST_CUT:
+            return text[: self.length]
+        mark = f"…[{len(text) - self.length} characters cut]…"
+        room = self.length - len(mark)
         return text[: room - room // 2] + mark + text[len(text) - room // 2 :]

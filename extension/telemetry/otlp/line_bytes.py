@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -77,57 +77,68 @@ class AttributeBytes:
 
     def __init__(self, number: int, limits: Limits, *, with_nested: bool) -> None:
         self._limits = limits
+        self._longest = limits.length
         self._heads = Heads(number)
         self._keys = Keys()
         self._with_nested = with_nested
+        self._writers: dict[type, Callable[[Any], bytes]] = {
+            str: self._text,
+            int: self._integer,
+            bool: lambda value: TRUE if value else FALSE,
+            float: lambda value: DOUBLE(DOUBLE_TAG, value),
+            type(None): lambda _: b"",
+            dict: self._object,
+            list: self._list,
+        }
+        """By the type of a value: JSON has no others."""
 
-    def of(self, fields: Mapping[str, Any], *, besides: int, without: str = "") -> Iterator[bytes]:
-        """Yield a line's own fields, where `besides` attributes of ours stand before them."""
-        room = self._limits.count - besides
-        for key, value in fields.items():
-            if value is None or not key or key == without:
-                continue
-            room -= 1
-            if room < 0:
-                self._limits.count_left_out()
-                continue
-            yield self._pair(self._heads, key, value)
-
-    def text(self, key: str, value: str) -> bytes:
-        """Return an attribute that is a text."""
-        return self._pair(self._heads, key, value)
+    def encode(self, fields: Mapping[str, Any], *, besides: int, without: str = "") -> bytes:
+        """Return a line's own fields, where `besides` attributes of ours stand before them."""
+        if without in fields or "" in fields or None in fields.values():
+            fields = {
+                key: each
+                for key, each in fields.items()
+                if key and key != without and each is not None
+            }
+        room = max(self._limits.count - besides, 0)
+        if len(fields) > room:
+            self._limits.count_left_out(len(fields) - room)
+            fields = dict(list(fields.items())[:room])
+        heads = self._heads
+        return b"".join([self._pair(heads, key, each) for key, each in fields.items()])
 
     def _pair(self, heads: Heads, key: str, value: Any) -> bytes:
         name = self._keys[key]
-        if isinstance(value, str):
-            raw = self._limits.text(value).encode()
+        if type(value) is str:
+            if len(value) > self._longest:
+                value = self._limits.text(value)
+            raw = value.encode()
             head = TEXT_VALUES[len(raw)]
         else:
-            raw = self._value(value)
+            raw = self._writers[type(value)](value)
             head = VALUES[len(raw)]
         return b"%b%b%b%b" % (heads[len(name) + len(head) + len(raw)], name, head, raw)
-
-    def _value(self, value: Any) -> bytes:
-        """Return what JSON has as an `AnyValue`; OTLP has no integers of more than 64 bits."""
-        match value:
-            case bool():
-                return TRUE if value else FALSE
-            case int() if -LARGEST_INTEGER < value < LARGEST_INTEGER:
-                return INTEGER + varint(value & ALL_BITS)
-            case float():
-                return DOUBLE(DOUBLE_TAG, value)
-            case str() | int():
-                return self._text(str(value))
-            case dict() | list() if not self._with_nested:
-                return self._text(json.dumps(value))
-            case dict():
-                pairs = [self._pair(ITEMS, key, each) for key, each in value.items() if key]
-                return field(PAIRS, b"".join(pairs))
-            case list():
-                items = [ITEMS[len(each)] + each for each in map(self._value, value)]
-                return field(ARRAY, b"".join(items))
-        return b""
 
     def _text(self, text: str) -> bytes:
         raw = self._limits.text(text).encode()
         return TEXTS[len(raw)] + raw
+
+    def _integer(self, value: int) -> bytes:
+        """Write a number; OTLP has no integers of more than 64 bits."""
+        if 0 <= value < LARGEST_INTEGER:
+            return INTEGER + varint(value)
+        if -LARGEST_INTEGER < value < 0:
+            return INTEGER + varint(value & ALL_BITS)
+        return self._text(str(value))
+
+    def _object(self, value: dict[str, Any]) -> bytes:
+        if not self._with_nested:
+            return self._text(json.dumps(value))
+        pairs = [self._pair(ITEMS, key, each) for key, each in value.items() if key]
+        return field(PAIRS, b"".join(pairs))
+
+    def _list(self, value: list[Any]) -> bytes:
+        if not self._with_nested:
+            return self._text(json.dumps(value))
+        items = [self._writers[type(each)](each) for each in value]
+        return field(ARRAY, b"".join([ITEMS[len(each)] + each for each in items]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -60,15 +61,15 @@ class LogEncoder:
         request_id = "" if isinstance(finished, Initialization) else finished.request_id
         context = finished.context
         whose = self._whose(request_id, context)
+        has_id = bool(request_id)
         encoded: list[bytes] = []
         for record in records:
             try:
                 if record.error or record.trace or record.stream != "function":
                     encoded.append(self._with_everything(record, request_id, context))
-                elif record.attributes:
-                    encoded.append(self._with_attributes(record, whose, has_id=bool(request_id)))
                 else:
-                    encoded.append(self._plain(record, whose))
+                    own = self._own(record.attributes, has_id=has_id) if record.attributes else b""
+                    encoded.append(self._plain(record, whose + own))
             except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
                 self._health.faults[type(error).__name__] += 1
                 self._health.dropped["unencodable"] += 1
@@ -93,11 +94,10 @@ class LogEncoder:
         times = TIMES(TIME, time_ns, OBSERVED_TIME, observed_ns)
         return b"%b%b%b%b%b" % (RECORDS[size], times, head, raw, rest)
 
-    def _with_attributes(self, record: Record, whose: bytes, *, has_id: bool) -> bytes:
-        """Write a line of a logger that writes JSON; its fields come after those of `whose`."""
+    def _own(self, fields: Mapping[str, Any], *, has_id: bool) -> bytes:
+        """Write the fields of a structured line, which come after those of all lines."""
         without = names.FAAS_INVOCATION_ID if has_id else ""
-        attributes = self._attributes.of(record.attributes, besides=has_id, without=without)
-        return self._plain(record, b"".join([whose, *attributes]))
+        return self._attributes.encode(fields, besides=has_id, without=without)
 
     def _with_everything(
         self, record: Record, request_id: str, context: TraceContext | None

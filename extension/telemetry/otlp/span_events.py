@@ -53,7 +53,7 @@ class LineEvents:
             attributes |= exception_attributes(record.error)
         if record.attributes or record.stream != "function":
             add_line_attributes(attributes, record)
-        encoded = b"".join(self._attributes.of(attributes, besides=0))
+        encoded = self._attributes.encode(attributes, besides=0)
         time = TIME(TIME_TAG, record.time_ns)
         head = EVENTS[TIME_BYTES + len(NAME) + len(encoded)]
         return b"%b%b%b%b" % (head, time, NAME, encoded)

@@ -15,6 +15,10 @@ def varint(number: int) -> bytes:
     """Return a length or a tag as its bytes."""
     if number < 0x80:
         return bytes((number,))
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
+    if number < 0x200000:
+        return bytes((number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80, number >> 14))
     coded = bytearray()
     while number >= 0x80:
         coded.append(number & 0x7F | 0x80)

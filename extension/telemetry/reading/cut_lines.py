@@ -31,9 +31,8 @@ class CutLines:
 
     def concerns(self, records: Iterable[Any]) -> bool:
         """Tell whether one of many records may be a piece, or follow one."""
-        texts = [each if isinstance(each, str) else each.get("message") for each in records]
-        lengths = [len(text) for text in texts if isinstance(text, str)]
-        return bool(self._go_on) or max(lengths, default=0) >= FEWEST_CHARACTERS
+        texts = [each if type(each) is str else _message(each) for each in records]
+        return bool(self._go_on) or max(map(len, texts), default=0) >= FEWEST_CHARACTERS
 
     def clean(self, record: Any, *, stream: str) -> Any:
         """Return a line's record without what is around a cut; nearly always it is as it came."""
@@ -52,6 +51,11 @@ class CutLines:
         else:
             self._go_on.discard(stream)
         return {**record, "message": text} if isinstance(record, Mapping) else text
+
+
+def _message(record: Any) -> str:
+    text = record.get("message")
+    return text if isinstance(text, str) else ""
 
 
 def _is_cut(text: str) -> bool:

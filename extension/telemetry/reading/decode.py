@@ -34,7 +34,7 @@ from extension.telemetry.reading.events import (
 from extension.telemetry.reading.field_readers import READERS, json_name
 from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.split_record import is_first_part
-from extension.telemetry.reading.times import parse_time
+from extension.telemetry.reading.times import KNOWN, parse_time
 
 RECORD_TYPES = (str, dict)
 """What the record of a line is; a union would be built for each line."""
@@ -110,7 +110,9 @@ def _events(items: list[Any], received_ns: int) -> list[Event]:
     for item in items:
         try:
             if item["type"] == "function" and isinstance(record := item["record"], RECORD_TYPES):
-                events.append(NEW(LogLine, (parse_time(item["time"]), "function", record)))
+                time = item["time"]
+                time_ns = KNOWN.get(time) or parse_time(time)
+                events.append(NEW(LogLine, (time_ns, "function", record)))
                 continue
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             pass  # whatever is wrong, it is looked at closely

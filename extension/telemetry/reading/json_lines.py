@@ -18,7 +18,7 @@ from extension.telemetry.reading.levels import ERROR, LEVELS, UNREAD, Level, rea
 from extension.telemetry.reading.line_parts import LineParts
 from extension.telemetry.reading.native_errors import from_go, from_rust_fields
 from extension.telemetry.reading.read_json import read_json
-from extension.telemetry.reading.times import own_time
+from extension.telemetry.reading.times import KNOWN, NEAR_NS, own_time
 from extension.telemetry.reading.trace_fields import read_trace
 
 GO_KEYS = {"time", "level", "msg"}
@@ -27,6 +27,9 @@ GO_KEYS = {"time", "level", "msg"}
 ERROR_FIELDS = ("errorType", "errorMessage", "stackTrace")
 NO_PLAIN_TEXT = ("", "{")
 """How a text begins that is none, or may be JSON itself."""
+
+NEW = tuple.__new__
+"""Makes a NamedTuple in half the time that its class takes."""
 
 ERROR_SEVERITY = ERROR.severity
 UUID_LENGTH = 36
@@ -61,16 +64,20 @@ def read_plain(payload: Mapping[str, Any], keys: Plain, platform_ns: int) -> Lin
         if not 0 < level.severity < ERROR_SEVERITY:
             return None
     if time_key:
-        time = own_time(rest.pop(time_key), platform_ns=platform_ns)
-        if time is None:
-            return None
-        time_ns = time
+        value = rest.pop(time_key)
+        time_ns = KNOWN.get(value, 0) if isinstance(value, str) else 0
+        if not -NEAR_NS <= time_ns - platform_ns <= NEAR_NS:
+            time = own_time(value, platform_ns=platform_ns)
+            if time is None:
+                return None
+            time_ns = time
     if request_key:
         request_id = rest[request_key]
         if not request_id or not isinstance(request_id, str):
             return None
     severity, severity_text = level
-    return LineParts(body, severity, severity_text, time_ns, request_id, request_key, rest)
+    parts = body, severity, severity_text, time_ns, request_id, request_key, rest, None, "", None
+    return NEW(LineParts, parts)
 
 
 def read_any(

@@ -56,7 +56,7 @@ class LineReader:
         A line's request id stays an attribute, for it may belong to another service, unless
         `knows` finds it.
         """
-        if any(line.stream != "function" for line in lines):
+        if {line.stream for line in lines} != {"function"}:
             lines = [line for line in lines if not is_own(line)]
         if self._cut_lines.concerns([line.record for line in lines]):
             lines = [self._without_cuts(line) for line in lines]

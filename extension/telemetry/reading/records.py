@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from extension import NAME
 from extension.telemetry.reading.error_objects import Evidence, HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
-from extension.telemetry.reading.json_lines import around, read_object
+from extension.telemetry.reading.json_lines import NEW, around, read_object
 from extension.telemetry.reading.line_parts import NOTHING, LineParts, LineTrace
 from extension.telemetry.reading.text_lines import TEXT_FORMS, read_text
 
@@ -96,16 +96,8 @@ def read_record(line: LogLine, *, knows: Knows = lambda _: None) -> Record:
     )
     if key and isinstance(attributes, dict) and knows(request_id):
         attributes.pop(key, None)
-    return Record(
-        own_ns or time_ns,
-        time_ns,
-        line.stream,
-        body,
-        severity,
-        severity_text,
-        request_id,
-        attributes,
-        error,
-        evidence,
-        trace,
-    )
+    fields = (
+        own_ns or time_ns, time_ns, line.stream, body, severity, severity_text, request_id,
+        attributes, error, evidence, trace, (),
+    )  # fmt: skip
+    return NEW(Record, fields)

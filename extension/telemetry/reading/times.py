@@ -32,10 +32,10 @@ IN_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII
 """How the platform and the runtimes write a time."""
 SECOND = slice(0, 20)
 FRACTION = slice(20, None)
-MOST_REMEMBERED = 1000
+MOST_REMEMBERED = 2000
 """Times, seconds, and milliseconds of one."""
 
-_times: dict[str, int] = {}
+KNOWN: dict[str, int] = {}
 _seconds: dict[str, int] = {}
 _fractions: dict[str, int] = {}
 """Times of the form above, and their parts: two of them are such a time again."""
@@ -53,18 +53,16 @@ def parse_time(text: str) -> int:
 
 def parse_milliseconds(text: str) -> int | None:
     """Return epoch nanoseconds of a time as the platform writes it; None for any other."""
-    try:
-        return _times[text]
-    except KeyError:
-        return _from_parts(text)
-
-
-def _from_parts(text: str) -> int | None:
-    try:
-        time_ns = _seconds[text[SECOND]] + _fractions[text[FRACTION]]
-    except KeyError:
+    time_ns = KNOWN.get(text)
+    if time_ns is not None:
+        return time_ns
+    second, fraction = _seconds.get(text[SECOND]), _fractions.get(text[FRACTION])
+    if second is None or fraction is None:
         return _remembered(text) if IN_MILLISECONDS.fullmatch(text) else None
-    _remember(_times, text, time_ns)
+    time_ns = second + fraction
+    if len(KNOWN) >= MOST_REMEMBERED:
+        KNOWN.clear()
+    KNOWN[text] = time_ns
     return time_ns
 
 

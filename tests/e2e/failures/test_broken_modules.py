@@ -32,7 +32,7 @@ TELEMETRY = [
     "extension.telemetry.pipeline:gather",
     "extension.telemetry.assembly.hold:Hold.left_s",
     "extension.telemetry.added_time:AddedTime.next_called",
-    "extension.telemetry.pipeline:read_record",
+    "extension.telemetry.reading.line_reader:LineReader.read",
     "extension.telemetry.assembly.invocations:Assembler.invoke",
     "extension.telemetry.assembly.invocations:Assembler.feed",
     "extension.telemetry.assembly.invocations:Assembler.end",
