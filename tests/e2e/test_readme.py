@@ -9,15 +9,18 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
+import yaml  # type: ignore[import-untyped]  # comes with cfn-lint
 
 from layer.models import OPERATIONS
+from simulator.aws.endpoints import AwsEndpoints
 from simulator.intake import Intake
 from tests.fake_aws import FakeAws
 from tests.launchers import ROOT, patient_to_the_last
@@ -26,13 +29,16 @@ from tests.waiting import PATIENCE_S
 
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SECRET, GREETING = "correct-horse-battery", "hello"
-OUTPUTS = ("Try it", "What you get", "Logs and metrics")
+OUTPUTS = ("Try it", "What you get", "Logs and metrics", "One trace")
 """The sections with `text` blocks, which show what comes out."""
 
 CALLED = {f"{service}:{name}" for service, names in OPERATIONS.items() for name in names}
 """The actions that a policy may have to allow."""
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
 SERVE, SIMULATE = ".venv/bin/python -m extension", ".venv/bin/python -m simulator"
+REPLAYED_TO = "https://otlp.example.com"
 OLDEST_NODE = 18
 """The first with `fetch`."""
 
@@ -110,6 +116,18 @@ async def test_example_works(example: Example, checkout: Path, aws: FakeAws) -> 
             async with serving(checkout, aws) as port:
                 command = ("node", "--input-type=module", "-e", at(port, program))
                 assert await run(*command, folder=checkout) == f"{GREETING}\n"
+        case "sh", code if code.startswith("python -m extension.replay"):
+            async with AwsEndpoints(bucket="my-dead-letters") as bucket, Intake() as intake:
+                line = code.replace("python", sys.executable, 1).replace(REPLAYED_TO, intake.url)
+                settings = {**bucket.environment, "AWS_ENDPOINT_URL_S3": bucket.url}
+                told = await run("/bin/sh", "-euc", line, folder=checkout, settings=settings)
+            assert re.search(r"^files (?:to send|sent): 0", told, re.M)
+        case "yaml", code:
+            downloader = yaml.safe_load(code)["receivers"]["awss3"]["s3downloader"]
+            assert downloader["s3_partition"] == "minute"
+            # It names what the variable in the same guide names.
+            uri = f"s3://{downloader['s3_bucket']}/{downloader['s3_prefix']}"
+            assert f"DISPATCH_DEAD_LETTERS: {uri}\n" in (ROOT / "docs/dead-letters.md").read_text()
         case "json", code:
             statement = json.loads(code)
             assert (statement["Effect"], statement["Action"] in CALLED) == ("Allow", True)
@@ -148,12 +166,12 @@ def needs_node() -> None:
         pytest.skip(f"node is older than {OLDEST_NODE}")
 
 
-async def run(*command: str, folder: Path) -> str:
+async def run(*command: str, folder: Path, settings: Mapping[str, str] = NOTHING) -> str:
     """Run a command to its end, which has to be a good one; return what it printed."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "AWS_SESSION_TOKEN": "fake-session-token"},
+        env={"PATH": os.environ["PATH"], "AWS_SESSION_TOKEN": "fake-session-token", **settings},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
