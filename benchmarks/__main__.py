@@ -29,6 +29,7 @@ MODULES = (
     "shutdown",
     "redaction",
     "receiver",
+    "flushing",
     "cloudwatch",
     "letters",
     "miss",

@@ -14,7 +14,7 @@ from typing import Any
 PORT = os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2773")
 
 
-def handler(event: dict[str, Any], _context: object) -> object:
+def handler(event: dict[str, Any], context: Any) -> object:
     """Print, fetch, sleep, raise, die or exit, in this order, as the payload asks."""
     for text in event.get("print", []):
         print(text if isinstance(text, str) else json.dumps(text))
@@ -22,7 +22,9 @@ def handler(event: dict[str, Any], _context: object) -> object:
         print(f"line {number}")
     answers: list[Any] = [fetch(path) for path in event.get("get", [])]
     answers += fetch_at_once(event.get("get_at_once", []))
-    answers += [post(**each) for each in event.get("post", [])]
+    for each in event.get("post", []):
+        body = each["body"].replace("REQUEST_ID", context.aws_request_id)
+        answers.append(post(**{**each, "body": body}))
     time.sleep(event.get("sleep", 0))
     if "raise" in event:
         raise ValueError(event["raise"])
