@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ from simulator.intake.replies import Hang, Reply
 from tests.extensions_api import NEXT, ExtensionsApi, started
 from tests.fake_aws import FakeAws
 from tests.launchers import patient
-from tests.posted_requests import as_json, points, records, spans
+from tests.posted_requests import as_json, parse, points, records, spans
 from tests.sandbox import Stage, free_port, running
+from tests.sdk_requests import invocation_span, request
 from tests.waiting import until
 
 SECRET = "tr0ub4dor&3-correct-horse"
@@ -206,3 +209,52 @@ async def posted(port: str, body: bytes) -> int:
         session.post(url, data=body, headers={"Content-Type": PROTOBUF_TYPE}) as answer,
     ):
         return answer.status
+
+
+async def test_a_connection_of_the_snapshot_goes_on(tmp_path: Path, intake: Intake) -> None:
+    """With SnapStart the port is bound in the init, and what was posted there leaves once."""
+    async with running(
+        tmp_path, environment=environment(intake), handler="early_posting.handler",
+        initialization_type="snap-start",
+    ) as stage:  # fmt: skip
+        answers = await stage.invoke({"number": 1}, {"number": 2})
+    assert [json.loads(answer.payload) for answer in answers] == [[200, 200]] * 2
+    names = Counter(span.name for span in intake.spans)
+    assert [names[name] for name in ("loaded", "invoked 1", "invoked 2")] == [1, 1, 1]
+    assert not stage.lost
+    assert not stage.complaints
+
+
+async def test_invocations_at_once(tmp_path: Path, intake: Intake) -> None:
+    """On Managed Instances each span of an SDK joins the invocation whose request id it has."""
+    posted = [invocation_of(trace) for trace in (0xAAA, 0xBBB, 0xCCC, 0xDDD)]
+    async with running(
+        tmp_path, environment=environment(intake),
+        initialization_type="lambda-managed-instances",
+    ) as stage:  # fmt: skip
+        invoked = (
+            stage.function.invoke({"post": [post("traces", each)], "sleep": 0.05})
+            for each in posted
+        )
+        answers = await asyncio.gather(*invoked)
+    assert [json.loads(answer.payload) for answer in answers] == [[200]] * 4
+    servers = {
+        span.attributes["faas.invocation_id"]: span
+        for span in intake.spans
+        if span.kind == "SERVER"
+    }
+    assert servers.keys() == {answer.request_id for answer in answers}
+    theirs = [span for span in intake.spans if span.name == "handler"]
+    assert len(theirs) == 4
+    for span in theirs:
+        ours = servers[span.attributes["faas.invocation_id"]]
+        assert (span.kind, span.parent_span_id) == ("INTERNAL", ours.span_id)
+        assert span.trace_id == ours.trace_id
+    assert {int(span.trace_id, 16) for span in theirs} == {0xAAA, 0xBBB, 0xCCC, 0xDDD}
+    assert not stage.lost
+
+
+def invocation_of(trace: int) -> Any:
+    """Return a request with the SDK's span of the invocation that posts it."""
+    sent = request(invocation_span("REQUEST_ID", trace, trace=trace))
+    return parse("traces", sent)

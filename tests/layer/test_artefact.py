@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -19,7 +20,8 @@ from layer.errors import LayerError
 from layer.smoke import smoke_test
 from tests.layer.built import INTERPRETER, VERSION, LayerTree, order
 from tests.layer.stage import PARAMETER, read_only_opt, staged
-from tests.sandbox import FUNCTIONS
+from tests.posted_requests import as_json, points, records, spans
+from tests.sandbox import FUNCTIONS, free_port
 from tests.waiting import until
 
 OWN = {"aiohttp": "3.13.5", "boto3": "1.40.0"}
@@ -209,6 +211,29 @@ async def test_it_runs_read_only_without_rights_or_home(
     assert program.startswith("/var/lang/bin/python3")
     assert b"LD_LIBRARY_PATH=/var/lang/lib" in variables
     assert not any(variable.startswith(b"HOME=") for variable in variables)
+    assert stage.clean
+
+
+async def test_an_sdk_posts_to_it(layer_tree: LayerTree, tmp_path: Path) -> None:
+    """Read-only, in both encodings: the layer has all that the receiver needs."""
+    extensions = read_only_opt(layer_tree, tmp_path)
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "DISPATCH_OTLP_PORT": str(free_port()),
+        "DISPATCH_SIGNALS": "traces,logs,metrics",
+    }
+    encoded = base64.b64encode(points("a.sum").SerializeToString()).decode()
+    posts = [
+        {"signal": "traces", "body": as_json(spans("price")).decode()},
+        {"signal": "logs", "body": as_json(records("a record")).decode()},
+        {"signal": "metrics", "body": encoded, "content_type": "application/x-protobuf"},
+    ]
+    async with staged(extensions, environment=environment, code=FUNCTIONS) as stage:
+        answer = await stage.function.invoke({"post": posts})
+        await until(lambda: any(metric.name == "a.sum" for metric in stage.intake.metrics))
+        await until(lambda: any(span.name == "price" for span in stage.intake.spans))
+        await until(lambda: any(record.body == "a record" for record in stage.intake.logs))
+    assert json.loads(answer.payload) == [200, 200, 200]
     assert stage.clean
 
 

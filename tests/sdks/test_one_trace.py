@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from extension import NAME as LINES
 from tests.launchers import patient
 from tests.sandbox import free_port
 from tests.sdks.events import (
@@ -286,3 +287,21 @@ def test_what_leaves_with_a_later_invocation(tmp_path: Path) -> None:
     for spans in found.traces.values():
         names = sorted(span.name for span in spans if span.name not in PHASES)
         assert names == ["GET /stock", "price", "shop", "shop"]
+
+
+@pytest.mark.parametrize(
+    ("logs_from", "scopes"),
+    [("lines", {LINES}), ("sdk", {"root"}), ("both", {LINES, "root"})],
+)
+def test_one_text_from_two_sides(logs_from: str, scopes: set[str], tmp_path: Path) -> None:
+    """A line of a logger that an SDK exports, too: one of the two, or both, as it is chosen."""
+    (seen,) = visited(
+        "python", tmp_path, {"do": "flush logs"}, DISPATCH_SIGNALS="traces,logs",
+        DISPATCH_LOGS_FROM=logs_from, OTEL_LOGS_EXPORTER="otlp",
+        OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED="true",
+    ).each  # fmt: skip
+    told = [log for log in seen.logs if "order 7" in str(log.body)]
+    assert {log.scope for log in told} == scopes, told
+    assert len(told) == len(scopes)
+    own = own_span(seen)
+    assert {log.trace_id for log in told} == {own.trace_id}

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from opentelemetry import trace
+from opentelemetry import _logs, trace
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -28,4 +28,6 @@ def handler(event: dict[str, object], context: object) -> dict[str, object]:
             raise OrderError("no stock")
         case "sleep":
             time.sleep(60)
+        case "flush logs":
+            _logs.get_logger_provider().force_flush()  # type: ignore[attr-defined]
     return {"statusCode": 200, "body": "done"}
