@@ -6,7 +6,9 @@ usual request is handed on as a whole, for its spans are understood together; a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Generator, Iterator
+from hashlib import blake2b
 from typing import Protocol
 
 from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
@@ -33,6 +35,10 @@ MOST_NOTHINGS = 4096
 
 MOST_ITEMS = 131_072
 """Of a request: those of 8 MiB are larger than they can be, by far, unless they say nothing."""
+
+REMEMBERED = 32
+"""Requests that are known by their content: an SDK repeats the one it got no answer for, because a
+freeze outlasted its patience, though it was taken."""
 
 LEAST_WORK_BYTES = MAX_BODY_BYTES
 MOST_WORK = 4
@@ -95,6 +101,7 @@ class PostedReader:
         self._signals = signals
         self._cleaner = Cleaner(redaction)
         self._json = JsonConverter()
+        self._seen: deque[bytes] = deque(maxlen=REMEMBERED)
         self._counts = counts
         self._health = health
 
@@ -103,6 +110,9 @@ class PostedReader:
         signal = posted.signal
         if signal not in self._signals:
             self._counts.not_forwarded[signal] += 1
+            return
+        if self._is_repeated(posted):
+            self._counts.refused["repeated"] += 1
             return
         given = Given(signal, self._take)
         try:
@@ -116,6 +126,14 @@ class PostedReader:
         except (NotOtlpError, NotProtobufError):
             self._health.dropped["bad_request"] += 1
         yield from given.rest()
+
+    def _is_repeated(self, posted: Posted) -> bool:
+        """Tell whether these very bytes came before; they hold times and ids, so none are twice."""
+        digest = blake2b(posted.body, digest_size=16, person=posted.signal.encode()).digest()
+        if digest in self._seen:
+            return True
+        self._seen.append(digest)
+        return False
 
     def _as_protobuf(self, posted: Posted) -> Generator[None, None, bytes]:
         if posted.encoding == "json":

@@ -13,7 +13,7 @@ from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.receiver.content import Encoding, Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
-from extension.telemetry.receiver.posted_reader import PostedReader
+from extension.telemetry.receiver.posted_reader import REMEMBERED, PostedReader
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
 SECRET = "tr0ub4dor&3-correct-horse"
@@ -310,3 +310,31 @@ def test_an_empty_request_is_nothing() -> None:
     assert scene.read("traces", spans()) is None
     assert scene.read("traces", b"{}", "json") is None
     assert not scene.health.dropped
+
+
+def test_a_request_that_is_repeated_leaves_once() -> None:
+    """An SDK that got no answer in time sends the same bytes again; log records have no ids."""
+    scene = Scene()
+    for _ in range(3):
+        scene.read("logs", records("a"))
+    scene.read("logs", records("b"))
+    scene.read("logs", records("a"))
+    assert [number for _, _, number in scene.taken] == [1, 1]
+    assert scene.counts.refused == {"repeated": 3}
+
+
+def test_the_same_bytes_of_another_signal_are_another_request() -> None:
+    """An empty resource is the same in all of them."""
+    scene = Scene()
+    scene.read("traces", b"\x0a\x02\x12\x00")
+    scene.read("logs", b"\x0a\x02\x12\x00")
+    assert not scene.counts.refused
+
+
+def test_what_was_long_ago_is_forgotten() -> None:
+    """A bounded number of requests is remembered."""
+    scene = Scene()
+    for number in range(REMEMBERED + 1):
+        scene.read("logs", records(f"{number}"))
+    scene.read("logs", records("0"))
+    assert not scene.counts.refused
