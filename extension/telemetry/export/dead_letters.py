@@ -29,6 +29,9 @@ FILE_BYTES = 1_048_576
 AT_ONCE = 4
 """PUTs at the same time."""
 
+LAST_ATTEMPTS = 3
+"""After failures when the sandbox ends; a second attempt usually meets another server of S3."""
+
 ITEM_BYTES = 256
 """What an item that waits takes besides its body."""
 
@@ -105,6 +108,12 @@ class DeadLetters:
         while self._size > self._max_bytes and (self._letters or self._lost):
             self._drop_oldest()
 
+    def on_ended(self, items: Sequence[PendingItem]) -> None:
+        """Keep what is unsent when the sandbox ends, whatever the bound: it takes no more memory
+        here than where it was."""
+        self._lost += [Lost(item, "unsent") for item in items]
+        self._size += sum(map(_size, items))
+
     def on_arrived(self, items: Sequence[PendingItem]) -> None:
         """Forget what had been dropped while it was under way: the endpoint took it after all."""
         arrived = {id(item) for item in items}
@@ -117,7 +126,11 @@ class DeadLetters:
             self._health.dropped["buffer_full"] -= counted
 
     async def store(self, budget: Budget, *, whatever_the_circuit: bool = False) -> None:
-        """Store what waits, within the budget; what remains waits for the next time."""
+        """Store what waits, within the budget; what remains waits for the next time.
+
+        With `whatever_the_circuit` there is none, and S3 is asked again after a failure.
+        """
+        attempts = LAST_ATTEMPTS if whatever_the_circuit else 0
         if self._is_storing or not (self.may_try or whatever_the_circuit):
             return
         self._is_storing = True
@@ -125,8 +138,11 @@ class DeadLetters:
             self._seal()
             while self._letters and budget.left_s > 0:
                 batch = [self._letters.popleft() for _ in range(min(AT_ONCE, len(self._letters)))]
-                if not await self._store(batch, budget):
+                if await self._store(batch, budget):
+                    continue
+                if not attempts:
                     return
+                attempts -= 1
         finally:
             self._is_storing = False
 

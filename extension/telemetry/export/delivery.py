@@ -145,7 +145,7 @@ class Delivery:
             for signal in self._buffer.signals:
                 while rest := self._buffer.batch(signal, max_bytes=self._buffer.size):
                     self._buffer.forget(rest)
-                    self._letters.on_dropped([entry.item for entry in rest], "unsent")
+                    self._letters.on_ended([entry.item for entry in rest])
             await self._letters.store(budget, whatever_the_circuit=True)
         finally:
             self._letters.close()

@@ -10,7 +10,12 @@ import pytest
 from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.telemetry.export.buffer import PendingItem, Signal
-from extension.telemetry.export.dead_letters import FILE_BYTES, ITEM_BYTES, DeadLetters
+from extension.telemetry.export.dead_letters import (
+    FILE_BYTES,
+    ITEM_BYTES,
+    LAST_ATTEMPTS,
+    DeadLetters,
+)
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.health import Health
 from tests.doubles import LogLines, ManualClock, SequentialIds
@@ -154,12 +159,40 @@ async def test_cancelled() -> None:
     assert (stage.health.dead_letters, stage.health.dropped.total()) == (1, 0)
 
 
+async def test_rest_beside_what_waits() -> None:
+    """What is left in the buffer at the end pushes nothing out: both have their memory already."""
+    stage = Stage(max_bytes=2 * (1 + ITEM_BYTES), outcomes=[KEPT])
+    stage.letters.on_dropped([item(b"a"), item(b"b")], "buffer_full")
+    await stage.store()
+    stage.letters.on_ended([item(b"c"), item(b"d", signal="logs")])
+    await stage.letters.store(Budget(1.0, clock=stage.clock), whatever_the_circuit=True)
+    assert [body for _, body in stage.puts] == [b"ab", b"ab", b"c", b"d"]
+    assert (stage.health.dead_letters, stage.health.dropped.total()) == (4, 0)
+
+
+async def test_busy_at_the_end() -> None:
+    """A bucket that is busy when the sandbox ends is asked again, for there is no later."""
+    stage = Stage(outcomes=[KEPT, KEPT])
+    stage.letters.on_ended([item(b"a"), item(b"b", signal="logs")])
+    await stage.letters.store(Budget(1.0, clock=stage.clock), whatever_the_circuit=True)
+    assert [body for _, body in stage.puts] == [b"a", b"b", b"a", b"b"]
+    assert (stage.health.dead_letters, stage.health.dropped.total()) == (2, 0)
+
+
+async def test_gone_at_the_end() -> None:
+    """A bucket that takes nothing when the sandbox ends is asked a few times only."""
+    stage = Stage(outcomes=[KEPT] * 100)
+    stage.letters.on_ended([item(b"a")])
+    await stage.letters.store(Budget(1.0, clock=stage.clock), whatever_the_circuit=True)
+    assert len(stage.puts) == 1 + LAST_ATTEMPTS
+
+
 async def test_end() -> None:
     """What was not stored at the end is counted by its reason."""
     stage = Stage(outcomes=[KEPT])
     stage.letters.on_dropped([item(b"a", count=2)], "rejected")
     await stage.store()
-    stage.letters.on_dropped([item(b"b")], "unsent")
+    stage.letters.on_ended([item(b"b")])
     stage.letters.close()
     assert stage.health.dropped == {"rejected": 2, "unsent": 1}
     assert not stage.letters.may_try
