@@ -107,6 +107,10 @@ class AttributeBytes:
         heads = self._heads
         return b"".join([self._pair(heads, key, each) for key, each in fields.items()])
 
+    def one(self, key: str, value: str) -> bytes:
+        """Return an attribute that is a text."""
+        return self._pair(self._heads, key, value)
+
     def _pair(self, heads: Heads, key: str, value: Any) -> bytes:
         name = self._keys[key]
         if type(value) is str:

@@ -14,7 +14,7 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes
-from extension.telemetry.otlp.line_bytes import EVENT_ATTRIBUTES, AttributeBytes
+from extension.telemetry.otlp.line_bytes import EVENT_ATTRIBUTES, MOST_REMEMBERED, AttributeBytes
 from extension.telemetry.otlp.wire import Heads
 from extension.telemetry.reading.records import Record
 
@@ -32,6 +32,9 @@ class LineEvents:
     def __init__(self, limits: Limits, *, health: Health) -> None:
         self._health = health
         self._attributes = AttributeBytes(EVENT_ATTRIBUTES, limits, with_nested=False)
+        self._levels: dict[str, bytes] = {}
+        self._is_roomy = limits.count > 1
+        """Whether text and level are within the number of attributes."""
 
     def encode(self, records: Iterable[Record]) -> bytes:
         """Return lines in their order; one that cannot be encoded is counted."""
@@ -46,6 +49,25 @@ class LineEvents:
 
     def _event(self, record: Record) -> bytes:
         """Return a line as an event; an exception that left the handler is one of its own."""
+        is_plain = not (record.attributes or record.error or record.stream != "function")
+        encoded = self._text(record) if is_plain and self._is_roomy else self._fields(record)
+        time = TIME(TIME_TAG, record.time_ns)
+        head = EVENTS[TIME_BYTES + len(NAME) + len(encoded)]
+        return b"%b%b%b%b" % (head, time, NAME, encoded)
+
+    def _text(self, record: Record) -> bytes:
+        """Return the attributes of a line that has a text, and perhaps a level."""
+        text, level = self._attributes.one(names.LOG_MESSAGE, record.body), record.severity_text
+        if not level:
+            return text
+        encoded = self._levels.get(level)
+        if encoded is None:
+            encoded = self._attributes.one(names.LOG_SEVERITY, level)
+            if len(self._levels) < MOST_REMEMBERED:
+                self._levels[level] = encoded
+        return text + encoded
+
+    def _fields(self, record: Record) -> bytes:
         attributes: dict[str, Any] = {names.LOG_MESSAGE: record.body}
         if record.severity_text:
             attributes[names.LOG_SEVERITY] = record.severity_text
@@ -53,10 +75,7 @@ class LineEvents:
             attributes |= exception_attributes(record.error)
         if record.attributes or record.stream != "function":
             add_line_attributes(attributes, record)
-        encoded = self._attributes.encode(attributes, besides=0)
-        time = TIME(TIME_TAG, record.time_ns)
-        head = EVENTS[TIME_BYTES + len(NAME) + len(encoded)]
-        return b"%b%b%b%b" % (head, time, NAME, encoded)
+        return self._attributes.encode(attributes, besides=0)
 
 
 def exception_event(left: TimedError, *, limits: Limits) -> SpanEvent:
