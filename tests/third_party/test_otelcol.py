@@ -20,7 +20,14 @@ from tests.third_party.otelcol.installed import arguments, collector, problem
 from tests.third_party.rotel import ATTRIBUTE, FIELD, SPAN
 from tests.waiting import until
 
-pytestmark = pytest.mark.skipif(bool(problem()), reason=problem() or "collector")
+pytestmark = pytest.mark.timeout(1000)  # with the time that the build takes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    """The collector's program."""
+    if reason := problem():
+        pytest.skip(reason)
 
 
 @dataclass(slots=True)
