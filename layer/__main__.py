@@ -55,6 +55,7 @@ def _read(arguments: list[str]) -> Order:
         local=chosen.local,
         requirements=chosen.requirements,
         output=chosen.output,
+        defers=not chosen.no_deferred_imports,
         compares=not chosen.no_comparison,
     )
 
@@ -92,6 +93,10 @@ def _options() -> dict[str, dict[str, Any]]:
             "type": Path,
             "default": Path("dist"),
             "help": "default: dist",
+        },
+        "no-deferred-imports": {
+            **flag,
+            "help": "leave the packages' imports where they are (layer/deferred.py)",
         },
         "no-comparison": {**flag, "help": "do not measure what pip and zip alone would make"},
     }

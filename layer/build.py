@@ -11,8 +11,9 @@ from pathlib import Path
 
 from layer.archive import tree_bytes, write_zip
 from layer.authorities import hash_authorities
-from layer.bytecode import compile_with, record_patterns
+from layer.bytecode import Kind, compile_with, record_patterns
 from layer.compiled import load_compiled
+from layer.deferred import DEFERRED
 from layer.errors import LayerError
 from layer.interpreters import find_interpreter
 from layer.licences import gather_licences
@@ -120,6 +121,10 @@ class _Build:
         for program in (launcher, wrapper, *self._home.glob("python/bin/*")):
             program.chmod(0o755)
 
+        if self._order.defers:
+            lines = (f"{name}: {', '.join(rows)}\n" for name, rows in DEFERRED.items())
+            (self._home / "deferred-imports.txt").write_text("".join(lines), "utf-8")
+
     def _name_library(self) -> None:
         """Give the library a name of its own: two builds unpacked into one tree never mix."""
         build = digest_of(self._tree)[:12]
@@ -144,7 +149,8 @@ class _Build:
 
     def _compile_for(self, interpreter: Path) -> None:
         name, standard = self._library.name, self._home / "python/lib"
-        compile_with(interpreter, folder=self._library, home=f"{_OPT}/{name}", kind="library")
+        kind: Kind = "library" if self._order.defers else "library-as-it-is"
+        compile_with(interpreter, folder=self._library, home=f"{_OPT}/{name}", kind=kind)
         record_patterns(interpreter, library=self._library)
         if standard.exists():
             compile_with(interpreter, folder=standard, home=f"{_OPT}/python/lib", kind="tree")

@@ -8,16 +8,15 @@ from typing import Literal
 
 from layer.errors import LayerError
 
+Kind = Literal["library", "library-as-it-is", "tree"]
+"""One file of code objects, with and without imports put off, or a .pyc beside each source."""
+
 _COMPILE = Path(__file__).with_name("compile_tree.py")
 _RECORD = Path(__file__).with_name("record_patterns.py")
 
 
-def compile_with(
-    interpreter: Path, *, folder: Path, home: str, kind: Literal["library", "tree"]
-) -> None:
+def compile_with(interpreter: Path, *, folder: Path, home: str, kind: Kind) -> None:
     """Compile what lies in `folder` and will be unpacked at `home`.
-
-    A library gets one file of code objects, a tree the usual .pyc beside each source.
 
     Raises:
         LayerError: a module cannot be compiled.
@@ -32,7 +31,7 @@ def record_patterns(interpreter: Path, *, library: Path) -> None:
     Raises:
         LayerError: a module cannot be imported.
     """
-    _run(interpreter, "-I", "-S", "-B", _RECORD, library)
+    _run(interpreter, "-P", "-s", "-S", "-B", _RECORD, library)
 
 
 def _run(interpreter: Path, *arguments: str | Path) -> None:

@@ -7,22 +7,33 @@ will have where they are unpacked, or each import would have to correct them.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import marshal
 import py_compile
 import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
-from leaner import make_leaner  # type: ignore[import-not-found]  # beside this program
+# Beside this program, whose folder Python looks into first.
+from defer import defer  # type: ignore[import-not-found]
+from deferred import DEFERRED  # type: ignore[import-not-found]
+from leaner import make_leaner  # type: ignore[import-not-found]
 
 FINDER = "code_file.py"
 """What imports from the file is itself imported from its .pyc."""
 
 
-def compile_library(folder: Path, *, home: str) -> None:
+def compile_library(
+    folder: Path, *, home: str, deferred: Mapping[str, Iterable[str]] = DEFERRED
+) -> None:
     """Write the code of every module below `folder`, to be unpacked at `home`, into one file.
 
-    `layer/code_file.py` describes it.
+    `layer/code_file.py` describes it. Imports in `deferred` are put off (`layer/defer.py`).
+
+    Raises:
+        ValueError: one cannot be put off.
     """
     sources = {
         _name(path.relative_to(folder)): path
@@ -34,12 +45,21 @@ def compile_library(folder: Path, *, home: str) -> None:
     for name, source in sorted(sources.items()):
         shown = f"{home}/{source.relative_to(folder).as_posix()}"
         tree = make_leaner(source.read_bytes(), shown)
+        if name in deferred:
+            _defer(tree, name, deferred[name])
         codes.append(marshal.dumps(compile(tree, shown, "exec", dont_inherit=True)))
         entries[name] = (source.name == "__init__.py", sum(map(len, codes[:-1])), len(codes[-1]))
     for package in sorted({each for name in sources for each in _parents(name)} - sources.keys()):
         entries[package] = (True, 0, 0)
     _write(folder / f"code.{sys.implementation.cache_tag}.bin", entries, codes)
     _write_pyc(folder / FINDER, home=home, folder=folder)
+
+
+def _defer(tree: ast.Module, name: str, sources: Iterable[str]) -> None:
+    try:
+        defer(tree, sources)
+    except ValueError as error:
+        raise ValueError(f"{name} in layer/deferred.py: {error}") from error
 
 
 def compile_tree(folder: Path, *, home: str) -> None:
@@ -82,11 +102,18 @@ def _parents(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
+KINDS: Mapping[str, Callable[..., None]] = {
+    "library": compile_library,
+    "library-as-it-is": partial(compile_library, deferred={}),
+    "tree": compile_tree,
+}
+
 if __name__ == "__main__":
-    kinds = {"library": compile_library, "tree": compile_tree}
     try:
-        kinds[sys.argv[1]](Path(sys.argv[2]), home=sys.argv[3])
+        KINDS[sys.argv[1]](Path(sys.argv[2]), home=sys.argv[3])
     except py_compile.PyCompileError as error:
         sys.exit(f"{error.file}: {error.exc_value}")
     except SyntaxError as error:
         sys.exit(f"{error.filename}: {error}")
+    except ValueError as error:
+        sys.exit(str(error))

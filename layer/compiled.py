@@ -9,7 +9,9 @@ from layer.errors import LayerError
 
 _PROGRAM = """
 import importlib, sys
-sys.path.insert(0, sys.argv[1])
+sys.path.append(sys.argv[1])
+import code_file
+code_file.install(sys.argv[1])
 for name in sys.argv[2:]:
     importlib.import_module(name)
 """
@@ -27,7 +29,7 @@ def load_compiled(library: Path, *, interpreter: Path, tag: str) -> None:
         if f".{tag}-" in path.name or ".abi3." in path.name
     )
     done = subprocess.run(
-        [interpreter, "-I", "-S", "-c", _PROGRAM, library, *names],
+        [interpreter, "-I", "-S", "-B", "-c", _PROGRAM, library, *names],
         capture_output=True,
         text=True,
         check=False,

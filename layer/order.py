@@ -25,6 +25,7 @@ class Order:
         local: For this machine: whatever it can load is good enough.
         requirements: The pinned wheels.
         output: Folder of the zip.
+        defers: Put off the imports of `layer/deferred.py`.
         compares: Measure what pip and zip alone would make of the same packages.
     """
 
@@ -37,6 +38,7 @@ class Order:
     local: bool = False
     requirements: Path = ROOT / "layer/requirements.txt"
     output: Path = Path("dist")
+    defers: bool = True
     compares: bool = True
 
     @property

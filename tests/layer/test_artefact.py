@@ -164,7 +164,8 @@ def test_another_role_can_be_assumed(layer_tree: LayerTree) -> None:
 def test_protocol_buffers_are_encoded_in_c(layer_tree: LayerTree) -> None:
     """The pruned tree has kept upb, and it is what is used."""
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); "
+        "import sys; sys.path.append(sys.argv[1]); import code_file; "
+        "code_file.install(sys.argv[1]); "
         "from google.protobuf.internal import api_implementation; print(api_implementation.Type())"
     )
     done = subprocess.run(

@@ -30,6 +30,7 @@ from extension.telemetry.export.answers import (
     read_text,
 )
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.export.cookies import NoCookies
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
 from extension.telemetry.export.target import Target
 from extension.telemetry.export.tls import trust_bundle
@@ -140,7 +141,7 @@ class Post:
         self._aws = aws
         self._session = aiohttp.ClientSession(
             trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
+            cookie_jar=NoCookies(),
             # What the answer is encoded in must not decide whether the batch has arrived.
             auto_decompress=False,
             headers={"User-Agent": USER_AGENT},

@@ -1,0 +1,41 @@
+"""Imports of packages that no start needs, put off to their first use by the build.
+
+By module: what it imports, as its source names it (`.tracing` for `from .tracing import Trace`,
+`botocore.waiter` for `from botocore import waiter`). `layer/defer.py` says how. Each is one that
+neither a start nor an export nor a GET comes to: tests/layer/test_loaded_modules.py holds that.
+A row that a package's new version does not know ends the build.
+"""
+
+from __future__ import annotations
+
+DEFERRED = {
+    # Nobody traces our requests, keeps cookies or logs in with a digest.
+    "aiohttp": (".tracing", ".client_middleware_digest_auth", ".cookiejar"),
+    "aiohttp.client": (".tracing", ".cookiejar"),
+    # Credentials and proxies from files and variables, which we do not let it read; content types.
+    "aiohttp.helpers": ("netrc", "email.parser", "email.policy", "urllib.request"),
+    # A class for each of them is generated at import.
+    "attr": (".validators",),
+    # Signals of the SDK about itself, made where there is a TracerProvider; we make spans alone.
+    "opentelemetry.sdk.trace": (
+        "opentelemetry.metrics",
+        "opentelemetry.sdk.trace._tracer_metrics",
+    ),
+    # Printing a message.
+    "google.protobuf.internal.python_message": ("google.protobuf.text_format",),
+    # Looks among all installed packages for one that speaks HTTP/2.
+    "urllib3.connection": (".http2.probe",),
+    # Documentation, waiters, and a retry mode that is not ours.
+    "botocore.client": ("botocore.waiter", "botocore.retries.adaptive"),
+    "botocore.docs": ("botocore.docs.service",),
+    "botocore.docs.docstring": (
+        "botocore.docs.bcdoc.restdoc",
+        "botocore.docs.method",
+        "botocore.docs.paginator",
+        "botocore.docs.waiter",
+    ),
+    # Proxies from variables, and dates that are no numbers.
+    "botocore.utils": ("urllib.request", "dateutil.parser"),
+    "botocore.credentials": ("dateutil.parser",),
+    "botocore.tokens": ("dateutil.parser",),
+}
