@@ -79,7 +79,7 @@ def _alone(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt
     if isinstance(statement, ast.Import):
         return ast.Import([alias])
     if statement.module is None:
-        call = f"__import__('importlib').import_module('.{alias.name}', __name__)"
+        call = f"__import__('importlib').import_module('.{alias.name}', __package__)"
         return ast.parse(f"{alias.asname or alias.name} = {call}").body[0]
     return ast.ImportFrom(statement.module, [alias], statement.level)
 

@@ -7,6 +7,7 @@ addresses are tried side by side, each a moment after the one before it, as RFC 
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  # by getaddrinfo: else with the first GET, in its thread
 import errno
 import os
 import selectors

@@ -66,6 +66,11 @@ def order(output: Path, **wishes: object) -> Order:
 @pytest.fixture(scope="session")
 def layer_tree() -> LayerTree:
     """The layer of this machine and this Python, built from the working tree."""
+    return built_layer()
+
+
+def built_layer() -> LayerTree:
+    """Return the layer of `layer_tree`, outside a test."""
     return _built()
 
 
