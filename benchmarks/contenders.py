@@ -42,6 +42,9 @@ SANDBOX = {
     "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
 }
 
+SECURE = "https://otlp.example.com"
+"""An endpoint like those of most users, which a start prepares for; nothing is sent to it."""
+
 DEFAULT_PORT = 2773
 """Telemetry alone is meant by setting no variable of the cache, and its port is one."""
 
@@ -51,12 +54,20 @@ def eager(api: Api) -> Contender:
     return Contender(command=EAGER_COMMAND, environ=_environ(api))
 
 
-def modes(api: Api, *, command: Sequence[str] = SOURCE, path: str = "") -> dict[str, Contender]:
-    """Return ours in each mode; `path` stands in PATH before what Lambda has there."""
+def modes(
+    api: Api, *, command: Sequence[str] = SOURCE, path: str = "", endpoint: str = ""
+) -> dict[str, Contender]:
+    """Return ours in each mode; `path` stands in PATH before what Lambda has there.
+
+    Telemetry goes to `api`, unless there is another `endpoint`.
+    """
     environ = _environ(api)
     if path:
         environ["PATH"] = f"{path}:{environ['PATH']}"
-    exporting = {"DISPATCH_POST_URI": f"http://{api.address}", "DISPATCH_FLUSH": "end"}
+    exporting = {
+        "DISPATCH_POST_URI": endpoint or f"http://{api.address}",
+        "DISPATCH_FLUSH": "end",
+    }
     port = free_port()
     caching = {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}
     return {

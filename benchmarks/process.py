@@ -91,6 +91,20 @@ def live(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What one process has used up to its first /next, counted from its start."""
+
+    next_ms: float
+    cpu_ms: float
+
+
+def started(contender: Contender, api: Api) -> Started:
+    """Start the process, and end it as soon as it asks for its first event."""
+    with Process(contender, api) as process:
+        return Started(next_ms=process.next_ms, cpu_ms=process.init_cpu_ms)
+
+
 def register_ms(contender: Contender, api: Api) -> float:
     """Start the process and end it as soon as it has registered."""
     process = Process(contender, api)

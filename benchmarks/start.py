@@ -5,6 +5,9 @@ What is fair: the bare interpreter is timed from spawn until it is gone, and lea
 spawn until the API has the first line of the request. The eager reference imports and builds for
 both jobs whatever ours is configured for: it is what a user gets who does both the usual way. Its
 warm invocation is a lower bound: it hears the same telemetry and does nothing with it.
+
+Starts with telemetry have an https endpoint, as most users have; beside it stands what https costs
+against http. Nothing is sent there: memory and CPU of an invocation are those of an http endpoint.
 """
 
 from __future__ import annotations
@@ -21,13 +24,14 @@ from benchmarks.contenders import (
     EAGER,
     FLAGS,
     PARAMETERS,
+    SECURE,
     SOURCE,
     TELEMETRY,
     bare_ms,
     eager,
     modes,
 )
-from benchmarks.process import Contender, Life, live, register_ms
+from benchmarks.process import Contender, Life, Started, live, register_ms, started
 from benchmarks.rows import Row, bounded, compare, take_turns
 
 TURNS = 9
@@ -47,6 +51,8 @@ class Promises:
     warm_cpu_ms: float | None = None
 
 
+HTTP = "http endpoint"
+HTTPS_RATIO = 1.05
 REGISTER_RATIO = 1.6
 PROMISES = {
     TELEMETRY: Promises(next_ratio=0.42, rss_mib=46, warm_cpu_ms=5),
@@ -66,7 +72,11 @@ def measure(
     """Measure starts of one command against an interpreter with the same flags."""
     with Api() as api:
         ours = modes(api, command=command, path=path)
+        secure = modes(api, command=command, path=path, endpoint=SECURE)
         lives = take_turns(_lives({EAGER: eager(api), **ours}, api), turns=TURNS)
+        starts = take_turns(
+            _starting({EAGER: eager(api), **secure, HTTP: ours[TELEMETRY]}, api), turns=TURNS
+        )
         registered = take_turns(_registering(ours, api, flags), turns=REGISTER_TURNS)
     for mode, promises in PROMISES.items():
         name = f"{label}, {mode}"
@@ -78,14 +88,26 @@ def measure(
             reference=BARE,
             at_most=REGISTER_RATIO,
         )
-        yield from _starts(name, promises, lives[mode], lives[EAGER])
+        yield from _starts(name, promises, starts[mode], starts[EAGER])
         yield from _costs(name, promises, lives[mode], lives[EAGER])
+    yield compare(
+        f"{label}, {TELEMETRY}: CPU to the first /next, https endpoint",
+        [each.cpu_ms for each in starts[TELEMETRY]],
+        [each.cpu_ms for each in starts[HTTP]],
+        unit="ms",
+        reference=HTTP,
+        at_most=HTTPS_RATIO,
+    )
 
 
 def _lives(contenders: Mapping[str, Contender], api: Api) -> Mapping[str, Callable[[], Life]]:
     return {
         name: partial(live, each, api, invocations=INVOCATIONS) for name, each in contenders.items()
     }
+
+
+def _starting(contenders: Mapping[str, Contender], api: Api) -> Mapping[str, Callable[[], Started]]:
+    return {name: partial(started, each, api) for name, each in contenders.items()}
 
 
 def _registering(
@@ -96,20 +118,20 @@ def _registering(
 
 
 def _starts(
-    name: str, promises: Promises, ours: Sequence[Life], reference: Sequence[Life]
+    name: str, promises: Promises, ours: Sequence[Started], reference: Sequence[Started]
 ) -> Iterator[Row]:
     yield compare(
         f"{name}: wall to the first /next",
-        [life.next_ms for life in ours],
-        [life.next_ms for life in reference],
+        [each.next_ms for each in ours],
+        [each.next_ms for each in reference],
         unit="ms",
         reference=EAGER,
         at_most=promises.next_ratio,
     )
     yield compare(
         f"{name}: CPU to the first /next",
-        [life.cpu_ms for life in ours],
-        [life.cpu_ms for life in reference],
+        [each.cpu_ms for each in ours],
+        [each.cpu_ms for each in reference],
         unit="ms",
         reference=EAGER,
     )

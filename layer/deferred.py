@@ -10,8 +10,11 @@ from __future__ import annotations
 
 DEFERRED = {
     # Nobody traces our requests, keeps cookies or logs in with a digest.
-    "aiohttp": (".tracing", ".client_middleware_digest_auth", ".cookiejar"),
+    "aiohttp": (".tracing", ".client_middleware_digest_auth", ".cookiejar", ".multipart"),
     "aiohttp.client": (".tracing", ".cookiejar"),
+    # Bodies of several parts.
+    "aiohttp.client_reqrep": (".multipart",),
+    "aiohttp.formdata": (".multipart",),
     # Credentials and proxies from files and variables, which we do not let it read; content types.
     "aiohttp.helpers": ("netrc", "email.parser", "email.policy", "urllib.request"),
     # A class for each of them is generated at import.
@@ -21,7 +24,9 @@ DEFERRED = {
         "opentelemetry.metrics",
         "opentelemetry.sdk.trace._tracer_metrics",
     ),
-    # Printing a message.
+    # Messages without the compiled module, and printing one.
+    "google.protobuf.descriptor_pool": ("google.protobuf.internal.python_message",),
+    "google.protobuf.internal.builder": ("google.protobuf.internal.python_message",),
     "google.protobuf.internal.python_message": ("google.protobuf.text_format",),
     # Looks among all installed packages for one that speaks HTTP/2.
     "urllib3.connection": (".http2.probe",),
@@ -34,8 +39,12 @@ DEFERRED = {
         "botocore.docs.paginator",
         "botocore.docs.waiter",
     ),
-    # Proxies from variables, and dates that are no numbers.
-    "botocore.utils": ("urllib.request", "dateutil.parser"),
+    # Proxies from variables, dates that are no numbers, tokens in files.
+    "botocore.utils": ("urllib.request", "dateutil.parser", "tempfile"),
     "botocore.credentials": ("dateutil.parser",),
     "botocore.tokens": ("dateutil.parser",),
+    # Settings in files, and paths into requests, which our operations have none of.
+    "botocore.configloader": ("configparser",),
+    "botocore.regions": ("jmespath",),
+    "botocore.paginate": ("jmespath",),
 }
