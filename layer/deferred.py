@@ -32,6 +32,7 @@ DEFERRED = {
     "urllib3.connection": (".http2.probe",),
     # Documentation, waiters, and a retry mode that is not ours.
     "botocore.client": ("botocore.waiter", "botocore.retries.adaptive"),
+    "botocore.session": ("botocore.waiter",),
     "botocore.docs": ("botocore.docs.service",),
     "botocore.docs.docstring": (
         "botocore.docs.bcdoc.restdoc",

@@ -12,7 +12,7 @@ import marshal
 import re
 import sys
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from re import _compiler  # type: ignore[attr-defined]  # not in the stubs
 from typing import Any, Literal
 
@@ -43,12 +43,15 @@ def path_of(library: str) -> str:
 
 
 def finder_of(
-    kept: Mapping[Key, Compiled], compile_new: Callable[..., re.Pattern[Any]]
+    kept: MutableMapping[Key, Compiled], compile_new: Callable[..., re.Pattern[Any]]
 ) -> Callable[..., re.Pattern[Any]]:
-    """Return what makes a kept pattern from its codes, and has any other compiled."""
+    """Return what makes a kept pattern from its codes, and has any other compiled.
+
+    What was found is forgotten: `re` keeps patterns itself, and the codes take memory.
+    """
 
     def compile_pattern(pattern: str | bytes, flags: int = 0) -> re.Pattern[Any]:
-        known = kept.get((pattern, flags))
+        known = kept.pop((pattern, flags), None)
         if known is None:
             return compile_new(pattern, flags)
         all_flags, codes, groups, by_name, names = known
