@@ -55,7 +55,7 @@ def _read(arguments: list[str]) -> Order:
         local=chosen.local,
         requirements=chosen.requirements,
         output=chosen.output,
-        defers=not chosen.no_deferred_imports,
+        defers=not chosen.no_deferral,
         compares=not chosen.no_comparison,
     )
 
@@ -94,7 +94,7 @@ def _options() -> dict[str, dict[str, Any]]:
             "default": Path("dist"),
             "help": "default: dist",
         },
-        "no-deferred-imports": {
+        "no-deferral": {
             **flag,
             "help": "leave the packages' imports where they are (layer/deferred.py)",
         },
