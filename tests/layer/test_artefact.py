@@ -52,7 +52,11 @@ def test_it_lies_where_it_is_in_nobodys_way(layer_tree: LayerTree) -> None:
     with zipfile.ZipFile(layer_tree.zip) as archive:
         names = archive.namelist()
         modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
-    assert {name.split("/")[0] for name in names} == {"extensions", "lambda-dispatch"}
+    assert {name.split("/")[0] for name in names} == {
+        "extensions",
+        "lambda-dispatch",
+        "lambda-dispatch-env",
+    }
     assert [name for name in names if name.startswith("extensions/")] == [
         "extensions/lambda-dispatch"
     ]
