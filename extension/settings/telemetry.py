@@ -155,6 +155,20 @@ class TelemetryConfig(Frozen):
         default="TRACE",
         meaning="records below it are dropped; those without a level are kept",
     )
+    detail_level_min: str = variable(
+        "DISPATCH_DETAIL_LEVEL_MIN",
+        choice("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"),
+        default="",
+        meaning="records below it are kept only of invocations that failed, timed out, ran out of "
+        "memory or were slow; unset: as `DISPATCH_LOG_LEVEL_MIN`",
+    )
+    slow_ms: int = variable(
+        "DISPATCH_SLOW_MS",
+        whole(0),
+        default=0,
+        unit="milliseconds",
+        meaning="an invocation that takes longer is slow, and kept as if it had failed; 0: none",
+    )
     exclude_regex: str = variable(
         "DISPATCH_EXCLUDE_REGEX",
         pattern(),

@@ -29,12 +29,14 @@ from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.raw import RawEncoder, RawExporter
 from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.reading.levels import SEVERITIES
 from extension.telemetry.reading.line_reader import Redaction
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.redaction.redactor import Redactor
+    from extension.telemetry.assembly.details import Details
     from extension.telemetry.export.aws_requests import AwsRequests, Signer
     from extension.telemetry.export.dead_letters import DeadLetters
     from extension.telemetry.otlp.fitting import Fitting
@@ -92,7 +94,7 @@ async def open_telemetry(
         ids=ids,
         clock=clock,
     )
-    assembler = _open_assembler(config, concurrent=concurrent, ids=ids)
+    assembler = _open_assembler(config, concurrent=concurrent, ids=ids, health=health)
     letters = open_letters(post, health) if open_letters else None
     buffer = Buffer(
         max_bytes=config.buffer_max_bytes,
@@ -218,7 +220,30 @@ def joins_sdk(config: TelemetryConfig) -> bool:
     return bool(config.otlp_port) and has_both
 
 
-def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> Assembler:
+def detail_severity(config: TelemetryConfig) -> int:
+    """Return the severity below which lines are details, 0 if none are.
+
+    Without the platform's events no verdict is known, and the JSON format reads no lines.
+    """
+    detail, least = (
+        SEVERITIES.get(level, 0) for level in (config.detail_level_min, config.log_level_min)
+    )
+    has_verdicts = "platform" in config.events and config.format == "otlp"
+    return detail if detail > least and has_verdicts else 0
+
+
+def _open_details(config: TelemetryConfig, health: Health) -> Details | None:
+    below = detail_severity(config)
+    if not below:
+        return None
+    from extension.telemetry.assembly.details import Details  # noqa: PLC0415  # only with a level
+
+    return Details(below=below, slow_ms=config.slow_ms, filtered=health.filtered)
+
+
+def _open_assembler(
+    config: TelemetryConfig, *, concurrent: bool, ids: Ids, health: Health
+) -> Assembler:
     with_platform = "platform" in config.events
     # The ids of a line are its invocation's, which may still follow the SDK's.
     ids_may_change = joins_sdk(config) and config.trace_parent == "sdk"
@@ -230,6 +255,7 @@ def _open_assembler(config: TelemetryConfig, *, concurrent: bool, ids: Ids) -> A
         with_platform=with_platform,
         below_segment=config.goes_to_cloudwatch("traces"),
         part=part_size(config),
+        details=_open_details(config, health),
     )
 
 

@@ -24,7 +24,8 @@ from extension.telemetry.reading.handler_errors import EXIT_ERROR, may_name_memo
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
-if TYPE_CHECKING:  # not imported where no SDK sends anything
+if TYPE_CHECKING:  # not imported where no SDK sends anything, or without a detail level
+    from extension.telemetry.assembly.details import HeldDetails
     from extension.telemetry.reading.sdk_spans import Orphan, SdkSpan
 
 REASONS_OF_FAILURE = ("timeout", "failure")
@@ -79,6 +80,10 @@ class InFlightInvocation:
         self.records = HeldRecords(part, budget=self._budget)
         self._parts = 1
         """Into how many spans its lines were put."""
+        self.details: HeldDetails | None = None
+        """Its lines below the detail level, where there is one."""
+        self.needs_details = False
+        """Whether these go out; known once its span has left."""
 
     @property
     def is_out(self) -> bool:
@@ -250,10 +255,14 @@ class InFlightInvocation:
     ) -> Iterable[LooseRecords]:
         """Give the lines beyond what the span itself carries, those after `until_ns` excepted."""
         if records := self.records.take_further(until_ns=until_ns):
-            self._parts += 1
-            yield LooseRecords(
-                context=context, request_id=self.request_id, records=records, part=self._parts
-            )
+            yield self.next_part(context, records)
+
+    def next_part(self, context: TraceContext, records: Sequence[Record]) -> LooseRecords:
+        """Return lines that one more span carries."""
+        self._parts += 1
+        return LooseRecords(
+            context=context, request_id=self.request_id, records=tuple(records), part=self._parts
+        )
 
     def late_records(self, context: TraceContext) -> Iterable[LooseRecords]:
         """Give the lines whose span has left."""

@@ -31,7 +31,7 @@ from extension.telemetry.assembly.in_flight import (
     START_SLACK_NS,
     InFlightInvocation,
 )
-from extension.telemetry.assembly.initialization import ColdStart
+from extension.telemetry.assembly.initialization import ColdStart, Initialization
 from extension.telemetry.assembly.request_table import RequestTable
 from extension.telemetry.assembly.transitions import TRANSITIONS, Fact, Output, State
 from extension.telemetry.reading.events import (
@@ -49,7 +49,8 @@ from extension.telemetry.reading.events import (
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext, TraceParent, identify
 
-if TYPE_CHECKING:  # not imported where no SDK sends anything
+if TYPE_CHECKING:  # not imported where no SDK sends anything, or without a detail level
+    from extension.telemetry.assembly.details import Details
     from extension.telemetry.reading.sdk_spans import Orphan, SdkSpan
 
 MAX_EARLY_ANSWERS = 1024
@@ -65,7 +66,8 @@ MAX_WAITING_BYTES = 65_536
 class Assembler:
     """Takes events, gives what is finished; the ids of a span are drawn once, when it goes out.
 
-    `below_segment`: X-Ray gets the spans, which are children of its own segments.
+    `below_segment`: X-Ray gets the spans, which are children of its own segments. `details`: lines
+    that wait for the verdict of their invocation.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class Assembler:
         with_platform: bool = True,
         below_segment: bool = False,
         part: PartSize = FULL_SIZE,
+        details: Details | None = None,
     ) -> None:
         self._ids = ids
+        self._details = details
         self._below_segment = below_segment
         self._part = part
         self._trace_parent = trace_parent
@@ -138,7 +142,7 @@ class Assembler:
         in_flight = self._owner(record)
         if in_flight:
             in_flight.learn(record, is_kept=keep)
-        if not keep:
+        if not keep or (self._details and not self._without_details([record], in_flight)):
             return []
         if in_flight:
             return self._keep(in_flight, record)
@@ -160,6 +164,8 @@ class Assembler:
         in_flight.learn_all(records, refused=refused)
         if refused:
             records = [record for at, record in enumerate(records) if at not in refused]
+        if self._details:
+            records = self._without_details(records, in_flight)
         if in_flight.is_out or self._stream_records:
             return [self._alone(in_flight, *records)] if records else []
         finished: list[Finished] = []
@@ -240,7 +246,8 @@ class Assembler:
                 finished += self._advance(in_flight, Fact.GONE, reason=reason, now_ns=now_ns)
             else:
                 finished += self._advance(in_flight, Fact.GONE)
-        finished += self._cold_start.finish_alone(self._ids)
+        alone: Sequence[Initialization] = self._cold_start.finish_alone(self._ids)
+        finished += self._details.end(alone) if self._details else alone
         finished += [JoinedSpan(span=span) for span in self._early_spans.values()]
         self._early_spans.clear()
         self._has_ended = True
@@ -277,6 +284,8 @@ class Assembler:
                 finished = list(in_flight.overhead(self._context(in_flight)))
             case Output.LEFTOVERS:
                 finished = list(in_flight.late_records(self._context(in_flight)))
+        if self._details and output in (Output.OVERHEAD, Output.LEFTOVERS):
+            finished += self._details.leftovers(in_flight, self._context(in_flight))
         return finished + self._let_go(self.requests.forget_oldest())
 
     def _let_go(self, gone: Iterable[InFlightInvocation]) -> list[Finished]:
@@ -326,14 +335,22 @@ class Assembler:
         is_cold, before = self._cold_start.belongs_to(
             context, request_id=in_flight.request_id, start_ns=in_flight.begun_ns, ids=self._ids
         )
-        yield from before
         for failed in before:
             if report := failed.report_of_failure:
                 in_flight.failure.learn(report)
-        yield from self._without_init(context)
         span = in_flight.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
+        inits: Sequence[Initialization] = before
+        further: Sequence[Sequence[Record]] = ()
+        if self._details:
+            inits, span, further = self._details.settle(
+                in_flight, span, before=before, part=self._part
+            )
+        yield from inits
+        yield from self._without_init(context)
         yield span
         yield from in_flight.joined_spans(context, ids=self._ids)
+        for records in further:
+            yield in_flight.next_part(context, records)
         yield from in_flight.further_part(context, until_ns=span.end_ns)
         yield from in_flight.cache_calls(context)
         yield from in_flight.overhead(context)
@@ -353,7 +370,23 @@ class Assembler:
             for record in before.records.take_later(since_ns=in_flight.begun_ns):
                 in_flight.learn(record)
                 finished += self._keep(in_flight, record)
+            if self._details and before.details:
+                later = before.details.take_later(since_ns=in_flight.begun_ns)
+                for record in self._without_details(later, in_flight):
+                    finished += self._keep(in_flight, record)
         return finished
+
+    def _without_details(
+        self, records: Sequence[Record], in_flight: InFlightInvocation | None
+    ) -> Sequence[Record]:
+        """Let the details among records of one request, or of none, wait; return the others."""
+        assert self._details
+        return self._details.set_aside(
+            records,
+            in_flight,
+            budget=self.requests.budget,
+            before_first=self._with_platform and not self._cold_start.first_request_id,
+        )
 
     def _keep(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:
         """Hold a line for its span, or for the overhead; send it alone if neither is to come.
