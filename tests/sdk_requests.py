@@ -11,11 +11,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from extension.process.ids import Ids
 from extension.redaction.redactor import Redactor
+from extension.telemetry.assembly.details import Details
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.assembly.sampling import Sampler
 from extension.telemetry.export.buffer import Buffer, PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
+from extension.telemetry.otlp.metrics import Meter
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.filters import RecordFilter
@@ -98,9 +101,19 @@ class Stage:
         logs_from: str = "both",
         ids: Ids | None = None,
         stream_records: bool = False,
+        ratio: float = 1.0,
+        detail_below: int = 0,
+        slow_ms: int = 0,
+        meter: Meter | None = None,
+        buffer_bytes: int = 4 * 1_048_576,
     ) -> None:
         self.health = Health()
-        self.buffer = Buffer(max_bytes=4 * 1_048_576, dropped=self.health.dropped)
+        self.buffer = Buffer(max_bytes=buffer_bytes, dropped=self.health.dropped)
+        filtered, dropped = self.health.filtered, self.health.dropped
+        details = Details(below=detail_below, slow_ms=slow_ms, filtered=filtered)
+        self.sampler = Sampler(
+            ratio=ratio, slow_ms=slow_ms, concurrent=concurrent, filtered=filtered, dropped=dropped
+        )
         drawn = ids or SequentialIds()
         self.pipeline = Pipeline(
             assembler=Assembler(
@@ -108,13 +121,14 @@ class Stage:
                 trace_parent=trace_parent,
                 concurrent=concurrent,
                 stream_records=stream_records,
+                details=details if detail_below else None,
             ),
             encoder=OtlpEncoder(
                 ids=drawn,
                 identity=ResourceIdentity(function_name="shop"),
                 signals=signals,
                 part=FULL_SIZE,
-                meter=None,
+                meter=meter,
                 health=self.health,
                 with_sdk=True,
             ),
@@ -125,6 +139,8 @@ class Stage:
             clock=ManualClock(),
             joins_sdk=True,
             logs_from=logs_from,
+            sampler=self.sampler if ratio < 1 or detail_below else None,
+            detail_below=detail_below,
         )
 
     def platform(self, *events: JsonEvent) -> Stage:

@@ -11,6 +11,7 @@ from extension.settings.variable import (
     choices,
     credential,
     encryption,
+    fraction,
     http_url,
     log_group,
     pattern,
@@ -168,6 +169,13 @@ class TelemetryConfig(Frozen):
         default=0,
         unit="milliseconds",
         meaning="an invocation that takes longer is slow, and kept as if it had failed; 0: none",
+    )
+    sample_ratio: float = variable(
+        "DISPATCH_SAMPLE_RATIO",
+        fraction(0, 1),
+        default=1.0,
+        meaning="share that is kept of the invocations that neither failed nor were slow nor cold, "
+        "with all that belongs to them; metrics count all",
     )
     exclude_regex: str = variable(
         "DISPATCH_EXCLUDE_REGEX",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
-from extension.telemetry.export.buffer import PendingItem
+from extension.telemetry.export.buffer import PendingItem, Signal
 from extension.telemetry.health import Health
 
 if TYPE_CHECKING:  # not imported where no SDK sends anything
+    from extension.telemetry.assembly.sampling import SdkPart
     from extension.telemetry.reading.sdk_spans import SdkRequest
 
 
@@ -38,6 +39,19 @@ class Encoder:
 
     def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
         """Take the spans of invocations out of a request that the function's SDK sent."""
+        raise NotImplementedError
+
+    def measure(self, finished: Finished) -> None:
+        """Count something finished that is not sent."""
+
+    def divide_sdk(
+        self, signal: Signal, body: bytes, count: int, *, detail_below: int
+    ) -> Sequence[SdkPart]:
+        """Divide a request that the function's SDK sent by trace."""
+        raise NotImplementedError
+
+    def mark_sdk(self, part: SdkPart) -> bytes:
+        """Return what the SDK sent as it is sent on."""
         raise NotImplementedError
 
     def count_answer(self, answer: CacheAnswer) -> None:

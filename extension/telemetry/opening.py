@@ -37,6 +37,7 @@ from extension.telemetry.telemetry import Telemetry
 if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.redaction.redactor import Redactor
     from extension.telemetry.assembly.details import Details
+    from extension.telemetry.assembly.sampling import Sampler
     from extension.telemetry.export.aws_requests import AwsRequests, Signer
     from extension.telemetry.export.dead_letters import DeadLetters
     from extension.telemetry.otlp.fitting import Fitting
@@ -114,6 +115,8 @@ async def open_telemetry(
         clock=clock,
         joins_sdk=joins_sdk(config),
         logs_from=config.logs_from if config.otlp_port and "logs" in config.posted else "both",
+        sampler=_open_sampler(config, concurrent=concurrent, health=health),
+        detail_below=detail_severity(config),
     )
     if aws:
         pipeline.on_instance = aws.stream.use
@@ -239,6 +242,23 @@ def _open_details(config: TelemetryConfig, health: Health) -> Details | None:
     from extension.telemetry.assembly.details import Details  # noqa: PLC0415  # only with a level
 
     return Details(below=below, slow_ms=config.slow_ms, filtered=health.filtered)
+
+
+def _open_sampler(config: TelemetryConfig, *, concurrent: bool, health: Health) -> Sampler | None:
+    has_verdicts = "platform" in config.events and config.format == "otlp"
+    has_share = config.sample_ratio < 1 and has_verdicts
+    has_sdk_details = bool(config.otlp_port and "logs" in config.posted and detail_severity(config))
+    if not (has_share or has_sdk_details):
+        return None
+    from extension.telemetry.assembly.sampling import Sampler  # noqa: PLC0415  # only with a share
+
+    return Sampler(
+        ratio=config.sample_ratio if has_share else 1.0,
+        slow_ms=config.slow_ms,
+        concurrent=concurrent,
+        filtered=health.filtered,
+        dropped=health.dropped,
+    )
 
 
 def _open_assembler(

@@ -7,7 +7,7 @@ never raised: the callers are the reader of deliveries, the cache and the life c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from extension.platform.events import Invoke
 from extension.process.clock import Clock, Instant
@@ -35,6 +35,9 @@ from extension.telemetry.reading.line_reader import LineReader, Redaction
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.redact import redact_event
 
+if TYPE_CHECKING:  # not imported where everything is kept
+    from extension.telemetry.assembly.sampling import Item, Sampler
+
 
 class Pipeline:
     """What the reader, the cache and the life cycle see of the way from an event to the buffer.
@@ -43,6 +46,8 @@ class Pipeline:
     `on_instance` with the sandbox's name when it is told.
     `joins_sdk`: spans that the function's own SDK sends join those of their invocations.
     `logs_from`: "lines" or "sdk" leaves the log records of the other out.
+    `sampler`: what is finished may wait for a verdict, and so may what the SDK sends; of its log
+    records those below `detail_below` are details.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class Pipeline:
         clock: Clock,
         joins_sdk: bool = False,
         logs_from: str = "both",
+        sampler: Sampler | None = None,
+        detail_below: int = 0,
     ) -> None:
         self._assembler = assembler
         self._encoder = encoder
@@ -68,6 +75,10 @@ class Pipeline:
         self._clock = clock
         self._joins_sdk = joins_sdk
         self._logs_from = logs_from
+        self._sampler = sampler
+        self._detail_below = detail_below
+        if sampler:
+            sampler.on_left_out = self._count_left_out
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
         self.on_init_end: Callable[[], None] = do_nothing
         self.on_instance: Callable[[str], None] = do_nothing
@@ -134,6 +145,17 @@ class Pipeline:
             self._keep_sdk("traces", request.rest, request.count)
 
     def _keep_sdk(self, signal: Signal, body: bytes, count: int) -> None:
+        if self._sampler and signal in ("traces", "logs"):
+            if not self.guarded(self._sample_sdk, self._sampler, signal, body, count):
+                self._health.dropped["fault"] += count
+        else:
+            self._buffer_sdk(signal, body, count)
+
+    def _sample_sdk(self, sampler: Sampler, signal: Signal, body: bytes, count: int) -> None:
+        for part in self._encoder.divide_sdk(signal, body, count, detail_below=self._detail_below):
+            self._emit(sampler.feed_sdk(part))
+
+    def _buffer_sdk(self, signal: Signal, body: bytes, count: int) -> None:
         if len(body) <= REQUEST_BYTES:
             self._buffer.add(PendingItem(signal=signal, body=body, count=count))
             return
@@ -170,6 +192,8 @@ class Pipeline:
     def end(self, *, reason: str, now_ns: int) -> None:
         """Put everything into the buffer: the sandbox ends, `reason` is that of SHUTDOWN."""
         self.guarded(lambda: self._encode(self._assembler.end(reason=reason, now_ns=now_ns)))
+        if self._sampler:
+            self.guarded(self._emit, self._sampler.end())
 
     def guarded(self, step: Callable[..., None], *of: object) -> bool:
         """Take a step; a fault of ours costs that step alone, and is counted."""
@@ -235,9 +259,29 @@ class Pipeline:
         return {**self._filter.refused(records), **others}
 
     def _encode(self, finished: Iterable[Finished]) -> None:
+        step = self._sample if self._sampler else self._encode_one
         for each in finished:
-            if not self.guarded(self._encode_one, each):
+            if not self.guarded(step, each):
                 self._health.dropped["fault"] += 1
+
+    def _sample(self, finished: Finished) -> None:
+        assert self._sampler
+        self._emit(self._sampler.feed(finished))
+
+    def _emit(self, items: Iterable[Item]) -> None:
+        """Encode what was decided to be kept."""
+        from extension.telemetry.assembly.sampling import SdkPart  # noqa: PLC0415  # with a sampler
+
+        for each in items:
+            if isinstance(each, SdkPart):
+                self._buffer_sdk(each.signal, self._encoder.mark_sdk(each), each.count)
+            elif not self.guarded(self._encode_one, each):
+                self._health.dropped["fault"] += 1
+
+    def _count_left_out(self, finished: Finished) -> None:
+        if isinstance(finished, Invocation):
+            self._health.finished += 1
+        self._encoder.measure(finished)
 
     def _encode_one(self, finished: Finished) -> None:
         if isinstance(finished, Invocation):

@@ -180,6 +180,7 @@ CASES = [
     Case("DISPATCH_DETAIL_LEVEL_MIN", "INFO", says("hushed"), False, True),
     Case("DISPATCH_SLOW_MS", "1", says("hushed"), True, False,
          {"DISPATCH_DETAIL_LEVEL_MIN": "INFO"}),
+    Case("DISPATCH_SAMPLE_RATIO", "0", lambda scene: len(scene.spans), 1, 2),
     Case("DISPATCH_EXCLUDE_REGEX", "blar", says("blaring"), False, True),
     Case("DISPATCH_INCLUDE_REGEX", "hush", says("blaring"), False, True),
     Case("OTEL_SPAN_EVENT_COUNT_LIMIT", "1",

@@ -95,6 +95,8 @@ class JoinedSpan(Frozen):
 
     span: SdkSpan
     change: SpanChange | None = None
+    threshold: int | None = None
+    """Of the share by which it was kept, if that has to be said."""
     request_id: str = ""
     context: TraceContext | None = None
     records: tuple[Record, ...] = ()

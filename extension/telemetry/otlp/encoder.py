@@ -13,7 +13,7 @@ from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished, JoinedSpan
 from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.encoder import Encoder
-from extension.telemetry.export.buffer import PendingItem
+from extension.telemetry.export.buffer import PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
@@ -24,6 +24,7 @@ from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
+    from extension.telemetry.assembly.sampling import SdkPart
     from extension.telemetry.otlp.logs import LogEncoder
     from extension.telemetry.otlp.metrics import Meter  # 40 ms to import: only with metrics
     from extension.telemetry.reading.sdk_spans import SdkRequest
@@ -96,7 +97,30 @@ class OtlpEncoder(Encoder):
     def _joined(self, joined: JoinedSpan) -> PendingItem:
         body = joined.span.body
         changed = self._sdk.change(body, joined.change) if self._sdk else body
+        if joined.threshold is not None:
+            changed = _open_sdk_parts().mark(changed, joined.threshold)
         return PendingItem(signal="traces", body=changed)
+
+    def measure(self, finished: Finished) -> None:
+        """Count something finished that is not sent."""
+        if self._meter:
+            self._meter.record(finished)
+
+    def divide_sdk(
+        self, signal: Signal, body: bytes, count: int, *, detail_below: int
+    ) -> Sequence[SdkPart]:
+        """Divide a request that the function's SDK sent by trace."""
+        parts: Sequence[SdkPart] = _open_sdk_parts().divide(
+            signal, body, count, detail_below=detail_below
+        )
+        return parts
+
+    def mark_sdk(self, part: SdkPart) -> bytes:
+        """Return what the SDK sent as it is sent on."""
+        if part.threshold is None or part.signal != "traces":
+            return part.body
+        body: bytes = _open_sdk_parts().mark(part.body, part.threshold)
+        return body
 
     def count_answer(self, answer: CacheAnswer) -> None:
         """Measure one GET of the cache."""
@@ -124,6 +148,12 @@ def _open_sdk_requests() -> ModuleType:
     from extension.telemetry.otlp import sdk_requests  # noqa: PLC0415  # only with a receiver
 
     return sdk_requests
+
+
+def _open_sdk_parts() -> ModuleType:
+    from extension.telemetry.otlp import sdk_parts  # noqa: PLC0415  # only with a share
+
+    return sdk_parts
 
 
 def _open_logs(limits: Limits | None, health: Health) -> LogEncoder:

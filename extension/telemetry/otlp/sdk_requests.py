@@ -73,6 +73,7 @@ def take_out(body: bytes, count: int) -> SdkRequest:
             span_id=_span_id(span.span_id),
             body=_alone(span, of, scope),
             parent_span_id=_span_id(span.parent_span_id),
+            tracestate=span.trace_state,
             error=_error(span),
             **_shared(span, around),
         )

@@ -5,7 +5,7 @@ Always marked as sampled: `Sampled=0` says that X-Ray keeps no segment, not that
 
 from __future__ import annotations
 
-from opentelemetry.trace import Link, SpanContext, TraceFlags
+from opentelemetry.trace import Link, SpanContext, TraceFlags, TraceState
 
 from extension.process.ids import Ids
 from extension.telemetry.reading.xray import SpanLink, TraceContext
@@ -18,12 +18,23 @@ def below(parent: TraceContext | None, *, ids: Ids) -> TraceContext:
     if parent is None:
         return TraceContext(trace_id=ids.trace_id(), span_id=ids.span_id())
     return TraceContext(
-        trace_id=parent.trace_id, span_id=ids.span_id(), parent_span_id=parent.span_id
+        trace_id=parent.trace_id,
+        span_id=ids.span_id(),
+        parent_span_id=parent.span_id,
+        tracestate=parent.tracestate,
     )
 
 
 def own_context(of: TraceContext) -> SpanContext:
     """Return who the span is."""
+    if of.tracestate:
+        return SpanContext(
+            of.trace_id,
+            of.span_id,
+            is_remote=False,
+            trace_flags=SAMPLED,
+            trace_state=TraceState.from_header([of.tracestate]),
+        )
     return _span_context(of.trace_id, of.span_id, is_remote=False)
 
 

@@ -62,6 +62,7 @@ class SdkSpan(Frozen):
     links: tuple[SpanLink, ...] = ()
     attributes: Mapping[str, Value] = {}
     is_alone: bool = False
+    tracestate: str = ""
     error: HandlerError | None = None
     """Of what it failed, if it did."""
 

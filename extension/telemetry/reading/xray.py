@@ -46,6 +46,8 @@ class TraceContext(Frozen):
     link: SpanLink | None = None
     xray_trace_id: str = ""
     """X-Ray's own id of the trace where it is not ours, which becomes an attribute."""
+    tracestate: str = ""
+    """What the spans say of sampling, if anything."""
 
 
 def parse_header(header: str) -> TraceHeader:

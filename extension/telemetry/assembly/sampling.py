@@ -1,0 +1,352 @@
+"""PURE: what waits until it is known whether its invocation is kept, and what becomes of it.
+
+An invocation that failed, was slow or cold is kept, and of the others a share. All that belongs to
+one is kept or not together: its span, its lines, the calls of the cache, and what the function's
+SDK sent of the same trace, which comes before the verdict and waits for it.
+
+What the SDK sent of a trace that no invocation is known by is decided when `PATIENCE` invocations
+have ended since: it is kept if one of them was remarkable, else by its own trace id.
+
+What waits is bounded. Of the trace with the most, the oldest makes room: it leaves at once if its
+trace id is chosen, for then it is kept in any case; else it is lost, and counted once it is known
+whether it was wanted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from extension.process.frozen import Frozen, replace
+from extension.telemetry.assembly.finished import (
+    CallSpan,
+    Finished,
+    Invocation,
+    JoinedSpan,
+)
+from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.assembly.keeping import reason_to_keep
+from extension.telemetry.assembly.probability import (
+    own_tracestate,
+    randomness,
+    threshold_of,
+)
+from extension.telemetry.reading.records import size
+
+MAX_WAITING_BYTES = 4 * 1_048_576
+ITEM_BYTES = 256
+"""What waits besides its texts."""
+
+MAX_REMEMBERED = 2048
+"""Verdicts: of requests that are open, or whose report is still to come."""
+
+MAX_UNCLAIMED = 2 * MAX_WAITING_BYTES // ITEM_BYTES
+
+PATIENCE = 2
+"""Two, for the SDK's spans may overtake the end of the invocation before."""
+PATIENCE_OF_MANY = 128
+"""On Managed Instances, where many invocations end while one runs."""
+
+
+class SdkPart(Frozen):
+    """What the SDK sent of one trace, or log records of none, as a request of its own."""
+
+    signal: Literal["traces", "logs"]
+    body: bytes
+    count: int
+    trace_id: int = 0
+    tracestate: str = ""
+    is_detail: bool = False
+    """Whether it is log records below the detail level."""
+    threshold: int | None = None
+    """By which it was kept, if that has to be said."""
+
+
+Item = Finished | SdkPart
+
+
+class Decision(NamedTuple):
+    """What becomes of an invocation, or of a trace."""
+
+    is_kept: bool
+    threshold: int = 0
+    has_details: bool = False
+    of_trace: str = ""
+    """The tracestate of the SDK's spans."""
+
+
+class Waiting(NamedTuple):
+    """Something that waits, and how many verdicts there were when it came."""
+
+    item: Item
+    bytes: int
+    since: int
+
+    @property
+    def request_id(self) -> str:
+        """Whose it is, empty for what only its trace is known of."""
+        return getattr(self.item, "request_id", "")
+
+
+class Sampler:
+    """Decides for one sandbox.
+
+    `on_left_out` takes what is finished and not kept, for metrics count everything. What is not
+    kept is counted in `filtered`, what is lost in `dropped`.
+    """
+
+    def __init__(
+        self,
+        *,
+        ratio: float = 1.0,
+        slow_ms: int = 0,
+        concurrent: bool = False,
+        filtered: Counter[str],
+        dropped: Counter[str],
+    ) -> None:
+        self._threshold = threshold_of(ratio)
+        self._has_share = ratio < 1
+        self._slow_ms = slow_ms
+        self._concurrent = concurrent
+        self._patience = PATIENCE_OF_MANY if concurrent else PATIENCE
+        self._filtered = filtered
+        self._dropped = dropped
+        self.on_left_out: Callable[[Finished], None] = lambda _: None
+        self._waiting: dict[int, deque[Waiting]] = {}
+        """By trace."""
+        self._bytes: Counter[int] = Counter()
+        self.held_bytes = 0
+        """What waits of all traces."""
+        self._lost: Counter[tuple[int, bool]] = Counter()
+        """What had to make room, by trace, and whether it was details."""
+        self._unclaimed: deque[tuple[int, int]] = deque(maxlen=MAX_UNCLAIMED)
+        """Since when, and of which trace, something waits of which no request is known."""
+        self._requests: OrderedDict[str, Decision] = OrderedDict()
+        self._traces: OrderedDict[int, Decision] = OrderedDict()
+        self._verdicts = 0
+        self._last_remarkable = self._last_detailed = 0
+        """Numbers of verdicts."""
+
+    def feed(self, finished: Finished) -> Iterator[Item]:
+        """Take something finished; yield what leaves now."""
+        if isinstance(finished, Invocation):
+            yield from self._judge(finished)
+        elif not self._has_share:
+            yield from self._follow(finished)
+        elif isinstance(finished, Initialization):
+            yield self._marked(finished, Decision(is_kept=True))
+        elif decision := self._requests.get(finished.request_id):
+            yield from self._decided(finished, decision)
+        elif finished.context is None and not isinstance(finished, JoinedSpan):
+            yield finished
+        else:
+            yield from self._take(finished, _trace_of(finished))
+
+    def feed_sdk(self, part: SdkPart) -> Iterator[Item]:
+        """Take what the SDK sent; yield what leaves now."""
+        if not part.is_detail and not (part.trace_id and self._has_share):
+            yield part
+        elif not part.trace_id and self._concurrent:
+            self._leave_out(part)  # nothing says whose it is
+        else:
+            yield from self._take(part, part.trace_id)
+
+    def end(self) -> Iterator[Item]:
+        """Decide all that waits: nothing more will come."""
+        for trace_id in [*self._waiting]:
+            for each in self._take_all(trace_id):
+                yield from self._decided(each.item, self._alone(each, trace_id))
+        for trace_id in {trace_id for trace_id, _ in self._lost}:
+            self._count_lost(trace_id, self._traces.get(trace_id, Decision(is_kept=True)))
+
+    def _follow(self, finished: Finished) -> Iterator[Item]:
+        """Pass on what is kept whatever happens; it may tell the request of a trace."""
+        yield finished
+        if isinstance(finished, JoinedSpan) and finished.request_id in self._requests:
+            yield from self._claim(finished.span.trace_id, self._requests[finished.request_id])
+
+    def _judge(self, invocation: Invocation) -> Iterator[Item]:
+        trace_id, sdk = invocation.context.trace_id, invocation.sdk
+        traces = dict.fromkeys([trace_id, *([sdk.trace_id] if sdk else [])])
+        of_trace = sdk.tracestate if sdk and sdk.trace_id == trace_id else ""
+        reason = reason_to_keep(invocation, slow_ms=self._slow_ms)
+        self._verdicts += 1
+        if reason:
+            self._last_remarkable = self._verdicts
+        if has_details := reason in ("failed", "slow"):
+            self._last_detailed = self._verdicts
+        # Another invocation of the trace was kept, and the SDK's spans with it.
+        known = [self._traces[each] for each in traces if each in self._traces]
+        if reason or any(each.is_kept and not each.threshold for each in known):
+            decision = Decision(is_kept=True, has_details=has_details, of_trace=of_trace)
+        else:
+            decision = self._by_share(trace_id, of_trace)
+        self._requests[invocation.request_id] = decision
+        _forget_oldest(self._requests)
+        for each in traces:
+            yield from self._claim(each, decision, request_id=invocation.request_id)
+        yield from self._decided(invocation, decision)
+        yield from self._decide_unclaimed()
+
+    def _by_share(self, trace_id: int, of_trace: str) -> Decision:
+        chosen = randomness(trace_id, of_trace) >= self._threshold
+        return Decision(is_kept=chosen, threshold=self._threshold, of_trace=of_trace)
+
+    def _claim(self, trace_id: int, decision: Decision, *, request_id: str = "") -> Iterator[Item]:
+        """Decide what waits of a trace, what belongs to other requests excepted."""
+        self._traces[trace_id] = self._stronger(trace_id, decision)
+        _forget_oldest(self._traces)
+        waiting = self._take_all(trace_id)
+        self._put_back(
+            trace_id, [each for each in waiting if each.request_id not in ("", request_id)]
+        )
+        for each in waiting:
+            if each.request_id in ("", request_id):
+                yield from self._decided(each.item, decision)
+        if trace_id not in self._waiting:
+            self._count_lost(trace_id, decision)
+
+    def _take_all(self, trace_id: int) -> Sequence[Waiting]:
+        self.held_bytes -= self._bytes.pop(trace_id, 0)
+        return self._waiting.pop(trace_id, ())
+
+    def _put_back(self, trace_id: int, left: Sequence[Waiting]) -> None:
+        if left:
+            self._waiting[trace_id] = deque(left)
+            self._bytes[trace_id] = sum(each.bytes for each in left)
+            self.held_bytes += self._bytes[trace_id]
+
+    def _stronger(self, trace_id: int, decision: Decision) -> Decision:
+        """Return a decision, or one before it that keeps more of the trace."""
+        before = self._traces.get(trace_id)
+        if before is None or not before.is_kept:
+            return decision
+        return max(before, decision, key=lambda each: (each.is_kept, each.has_details))
+
+    def _take(self, item: Item, trace_id: int) -> Iterator[Item]:
+        """Let something wait, unless its trace is kept already."""
+        decision = self._traces.get(trace_id)
+        is_ours = bool(getattr(item, "request_id", ""))
+        if decision and not is_ours and _keeps(decision, item):
+            yield from self._decided(item, decision)
+            return
+        waiting = Waiting(item, _size(item), self._verdicts)
+        self._waiting.setdefault(trace_id, deque()).append(waiting)
+        self._bytes[trace_id] += waiting.bytes
+        self.held_bytes += waiting.bytes
+        mark = (self._verdicts, trace_id)
+        if not is_ours and (not self._unclaimed or self._unclaimed[-1] != mark):
+            self._unclaimed.append(mark)
+        while self.held_bytes > MAX_WAITING_BYTES:
+            yield from self._make_room()
+
+    def _make_room(self) -> Iterator[Item]:
+        [(trace_id, _)] = self._bytes.most_common(1)
+        oldest = self._waiting[trace_id].popleft()
+        self._bytes[trace_id] -= oldest.bytes
+        self.held_bytes -= oldest.bytes
+        if not self._waiting[trace_id]:
+            del self._waiting[trace_id], self._bytes[trace_id]
+        decision = self._by_share(trace_id, _tracestate_of(oldest.item))
+        if self._has_share and _keeps(decision, oldest.item):
+            yield from self._decided(oldest.item, decision)
+        else:
+            self._lost[trace_id, _is_detail(oldest.item)] += _number(oldest.item)
+
+    def _decide_unclaimed(self) -> Iterator[Item]:
+        """Decide what has waited for long enough for an invocation of its trace."""
+        while self._unclaimed and self._unclaimed[0][0] + self._patience <= self._verdicts:
+            since, trace_id = self._unclaimed.popleft()
+            waiting = self._take_all(trace_id)
+            self._put_back(
+                trace_id, [each for each in waiting if each.since > since or each.request_id]
+            )
+            for each in waiting:
+                if each.since <= since and not each.request_id:
+                    yield from self._decided(each.item, self._alone(each, trace_id))
+
+    def _alone(self, waiting: Waiting, trace_id: int) -> Decision:
+        """Decide what no invocation has claimed."""
+        if trace_id in self._traces:
+            return self._traces[trace_id]
+        if not self._concurrent and self._last_remarkable > waiting.since:
+            return Decision(is_kept=True, has_details=self._last_detailed > waiting.since)
+        return self._by_share(trace_id, _tracestate_of(waiting.item))
+
+    def _decided(self, item: Item, decision: Decision) -> Iterator[Item]:
+        if _keeps(decision, item):
+            yield self._marked(item, decision)
+        else:
+            self._leave_out(item)
+        if isinstance(item, JoinedSpan) and item.request_id:
+            yield from self._claim(item.span.trace_id, decision, request_id=item.request_id)
+
+    def _marked(self, item: Item, decision: Decision) -> Item:
+        """Return what is kept with the threshold by which it was."""
+        if not self._has_share:
+            return item
+        if isinstance(item, SdkPart):
+            return replace(item, threshold=decision.threshold)
+        if isinstance(item, JoinedSpan):
+            return replace(item, threshold=decision.threshold)
+        if item.context is None:
+            return item
+        tracestate = own_tracestate(decision.threshold, of_trace=decision.of_trace)
+        return replace(item, context=replace(item.context, tracestate=tracestate))
+
+    def _leave_out(self, item: Item) -> None:
+        match item:
+            case SdkPart():
+                reason = "details" if item.is_detail else "unsampled_sdk"
+                self._filtered[reason] += item.count
+                return
+            case JoinedSpan():
+                self._filtered["unsampled_sdk"] += 1
+            case Invocation():
+                self._filtered["unsampled_invocations"] += 1
+            case CallSpan():
+                self._filtered["unsampled_calls"] += 1
+        if lines := len(item.records) + item.dropped_records:
+            self._filtered["unsampled_lines"] += lines
+        self.on_left_out(item)
+
+    def _count_lost(self, trace_id: int, decision: Decision) -> None:
+        for is_detail in (False, True):
+            if lost := self._lost.pop((trace_id, is_detail), 0):
+                wanted = decision.is_kept and (decision.has_details or not is_detail)
+                (self._dropped if wanted else self._filtered)["undecided"] += lost
+
+
+def _forget_oldest(decisions: OrderedDict[Any, Decision]) -> None:
+    if len(decisions) > MAX_REMEMBERED:
+        decisions.popitem(last=False)
+
+
+def _keeps(decision: Decision, item: Item) -> bool:
+    return decision.is_kept and (decision.has_details or not _is_detail(item))
+
+
+def _is_detail(item: Item) -> bool:
+    return isinstance(item, SdkPart) and item.is_detail
+
+
+def _tracestate_of(item: Item) -> str:
+    return item.tracestate if isinstance(item, SdkPart) else ""
+
+
+def _trace_of(finished: Finished) -> int:
+    if isinstance(finished, JoinedSpan):
+        return finished.context.trace_id if finished.context else finished.span.trace_id
+    return finished.context.trace_id if finished.context else 0
+
+
+def _size(item: Item) -> int:
+    if isinstance(item, SdkPart):
+        return ITEM_BYTES + len(item.body)
+    body = len(item.span.body) if isinstance(item, JoinedSpan) else 0
+    return ITEM_BYTES + body + sum(map(size, item.records))
+
+
+def _number(item: Item) -> int:
+    return item.count if isinstance(item, SdkPart) else max(len(item.records), 1)
