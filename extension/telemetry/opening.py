@@ -246,7 +246,7 @@ def _open_details(config: TelemetryConfig, health: Health) -> Details | None:
 
 def _open_sampler(config: TelemetryConfig, *, concurrent: bool, health: Health) -> Sampler | None:
     has_verdicts = "platform" in config.events and config.format == "otlp"
-    has_share = config.sample_ratio < 1 and has_verdicts
+    has_share = config.sample_ratio < 1 and has_verdicts and config.posted != ("metrics",)
     has_sdk_details = bool(config.otlp_port and "logs" in config.posted and detail_severity(config))
     if not (has_share or has_sdk_details):
         return None

@@ -145,7 +145,7 @@ class Pipeline:
             self._keep_sdk("traces", request.rest, request.count)
 
     def _keep_sdk(self, signal: Signal, body: bytes, count: int) -> None:
-        if self._sampler and signal in ("traces", "logs"):
+        if self._sampler and self._sampler.concerns(signal):
             if not self.guarded(self._sample_sdk, self._sampler, signal, body, count):
                 self._health.dropped["fault"] += count
         else:

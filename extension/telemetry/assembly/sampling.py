@@ -128,6 +128,10 @@ class Sampler:
         self._last_remarkable = self._last_detailed = 0
         """Numbers of verdicts."""
 
+    def concerns(self, signal: str) -> bool:
+        """Tell whether anything that the SDK sends of a signal may have to wait."""
+        return signal == "logs" or (signal == "traces" and self._has_share)
+
     def feed(self, finished: Finished) -> Iterator[Item]:
         """Take something finished; yield what leaves now."""
         if isinstance(finished, Invocation):
