@@ -354,6 +354,8 @@ class Assembler:
         yield from in_flight.further_part(context, until_ns=span.end_ns)
         yield from in_flight.cache_calls(context)
         yield from in_flight.overhead(context)
+        if in_flight.state is State.CLOSED:
+            yield from in_flight.late_records(context)  # nothing else would take them
 
     def _without_init(self, context: TraceContext | None) -> Iterable[Finished]:
         """Give what came before the first invocation and no span of an init has taken."""

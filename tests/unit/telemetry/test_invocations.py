@@ -67,6 +67,13 @@ def test_the_report_adds_what_the_extensions_cost() -> None:
     assert overhead.report.billed_duration_ms == 1500
 
 
+def test_a_line_after_an_end_that_only_the_report_tells_is_not_lost() -> None:
+    """Nothing more comes of that invocation, so nothing else would take the line."""
+    into = assembler()
+    out = feed(into, [given.start("r", 1), given.line("late", 2.5), given.report("r", 2)])
+    assert [bodies(each) for each in out] == [[], ["late"]]
+
+
 def test_a_repeated_delivery_changes_nothing() -> None:
     """What the platform sends twice is taken once."""
     events = [*given.init(0, 1), given.start("r", 1), given.done("r", 2), given.report("r", 3)]
