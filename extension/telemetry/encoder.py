@@ -14,7 +14,7 @@ from extension.telemetry.export.buffer import PendingItem, Signal
 from extension.telemetry.health import Health
 
 if TYPE_CHECKING:  # not imported where no SDK sends anything
-    from extension.telemetry.assembly.sampling import SdkPart
+    from extension.telemetry.assembly.undecided import SdkPart
     from extension.telemetry.reading.sdk_spans import SdkRequest
 
 

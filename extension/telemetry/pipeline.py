@@ -36,7 +36,8 @@ from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.redact import redact_event
 
 if TYPE_CHECKING:  # not imported where everything is kept
-    from extension.telemetry.assembly.sampling import Item, Sampler
+    from extension.telemetry.assembly.sampling import Sampler
+    from extension.telemetry.assembly.undecided import Item
 
 
 class Pipeline:
@@ -270,7 +271,7 @@ class Pipeline:
 
     def _emit(self, items: Iterable[Item]) -> None:
         """Encode what was decided to be kept."""
-        from extension.telemetry.assembly.sampling import SdkPart  # noqa: PLC0415  # with a sampler
+        from extension.telemetry.assembly.undecided import SdkPart  # noqa: PLC0415  # with a sampler
 
         for each in items:
             if isinstance(each, SdkPart):

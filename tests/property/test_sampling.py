@@ -87,7 +87,7 @@ def test_nothing_is_unaccounted(
     assert lines + filtered["details"] + filtered["unsampled_lines"] == 2 * INVOCATIONS
     assert all(span.trace_state.startswith("ot=th:") for span in sent if span.name != "late logs")
     assert not stage.health.dropped
-    assert stage.sampler.held_bytes == 0
+    assert stage.sampler.undecided.bytes == 0
 
 
 @drawn(invocations)

@@ -15,10 +15,10 @@ whether it was wanted.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-from extension.process.frozen import Frozen, replace
+from extension.process.frozen import replace
 from extension.telemetry.assembly.finished import (
     CallSpan,
     Finished,
@@ -32,11 +32,17 @@ from extension.telemetry.assembly.probability import (
     randomness,
     threshold_of,
 )
-from extension.telemetry.reading.records import size
-
-MAX_WAITING_BYTES = 4 * 1_048_576
-ITEM_BYTES = 256
-"""What waits besides its texts."""
+from extension.telemetry.assembly.undecided import (
+    ITEM_BYTES,
+    MAX_WAITING_BYTES,
+    Item,
+    SdkPart,
+    Undecided,
+    Waiting,
+    is_detail,
+    number_of,
+    tracestate_of,
+)
 
 MAX_REMEMBERED = 2048
 """Verdicts: of requests that are open, or whose report is still to come."""
@@ -49,23 +55,6 @@ PATIENCE_OF_MANY = 128
 """On Managed Instances, where many invocations end while one runs."""
 
 
-class SdkPart(Frozen):
-    """What the SDK sent of one trace, or log records of none, as a request of its own."""
-
-    signal: Literal["traces", "logs"]
-    body: bytes
-    count: int
-    trace_id: int = 0
-    tracestate: str = ""
-    is_detail: bool = False
-    """Whether it is log records below the detail level."""
-    threshold: int | None = None
-    """By which it was kept, if that has to be said."""
-
-
-Item = Finished | SdkPart
-
-
 class Decision(NamedTuple):
     """What becomes of an invocation, or of a trace."""
 
@@ -74,19 +63,6 @@ class Decision(NamedTuple):
     has_details: bool = False
     of_trace: str = ""
     """The tracestate of the SDK's spans."""
-
-
-class Waiting(NamedTuple):
-    """Something that waits, and how many verdicts there were when it came."""
-
-    item: Item
-    bytes: int
-    since: int
-
-    @property
-    def request_id(self) -> str:
-        """Whose it is, empty for what only its trace is known of."""
-        return getattr(self.item, "request_id", "")
 
 
 class Sampler:
@@ -113,11 +89,7 @@ class Sampler:
         self._filtered = filtered
         self._dropped = dropped
         self.on_left_out: Callable[[Finished], None] = lambda _: None
-        self._waiting: dict[int, deque[Waiting]] = {}
-        """By trace."""
-        self._bytes: Counter[int] = Counter()
-        self.held_bytes = 0
-        """What waits of all traces."""
+        self.undecided = Undecided()
         self._lost: Counter[tuple[int, bool]] = Counter()
         """What had to make room, by trace, and whether it was details."""
         self._unclaimed: deque[tuple[int, int]] = deque(maxlen=MAX_UNCLAIMED)
@@ -158,8 +130,8 @@ class Sampler:
 
     def end(self) -> Iterator[Item]:
         """Decide all that waits: nothing more will come."""
-        for trace_id in [*self._waiting]:
-            for each in self._take_all(trace_id):
+        for trace_id in [*self.undecided.traces]:
+            for each in self.undecided.take(trace_id):
                 yield from self._decided(each.item, self._alone(each, trace_id))
         for trace_id in {trace_id for trace_id, _ in self._lost}:
             self._count_lost(trace_id, self._traces.get(trace_id, Decision(is_kept=True)))
@@ -201,25 +173,12 @@ class Sampler:
         """Decide what waits of a trace, what belongs to other requests excepted."""
         self._traces[trace_id] = self._stronger(trace_id, decision)
         _forget_oldest(self._traces)
-        waiting = self._take_all(trace_id)
-        self._put_back(
-            trace_id, [each for each in waiting if each.request_id not in ("", request_id)]
-        )
-        for each in waiting:
-            if each.request_id in ("", request_id):
-                yield from self._decided(each.item, decision)
-        if trace_id not in self._waiting:
+        for each in self.undecided.take(
+            trace_id, is_wanted=lambda each: each.request_id in ("", request_id)
+        ):
+            yield from self._decided(each.item, decision)
+        if trace_id not in self.undecided.traces:
             self._count_lost(trace_id, decision)
-
-    def _take_all(self, trace_id: int) -> Sequence[Waiting]:
-        self.held_bytes -= self._bytes.pop(trace_id, 0)
-        return self._waiting.pop(trace_id, ())
-
-    def _put_back(self, trace_id: int, left: Sequence[Waiting]) -> None:
-        if left:
-            self._waiting[trace_id] = deque(left)
-            self._bytes[trace_id] = sum(each.bytes for each in left)
-            self.held_bytes += self._bytes[trace_id]
 
     def _stronger(self, trace_id: int, decision: Decision) -> Decision:
         """Return a decision, or one before it that keeps more of the trace."""
@@ -235,40 +194,33 @@ class Sampler:
         if decision and not is_ours and _keeps(decision, item):
             yield from self._decided(item, decision)
             return
-        waiting = Waiting(item, _size(item), self._verdicts)
-        self._waiting.setdefault(trace_id, deque()).append(waiting)
-        self._bytes[trace_id] += waiting.bytes
-        self.held_bytes += waiting.bytes
+        self.undecided.add(trace_id, Waiting(item, since=self._verdicts))
         mark = (self._verdicts, trace_id)
         if not is_ours and (not self._unclaimed or self._unclaimed[-1] != mark):
             self._unclaimed.append(mark)
-        while self.held_bytes > MAX_WAITING_BYTES:
+        while self.undecided.bytes > MAX_WAITING_BYTES:
             yield from self._make_room()
 
     def _make_room(self) -> Iterator[Item]:
-        [(trace_id, _)] = self._bytes.most_common(1)
-        oldest = self._waiting[trace_id].popleft()
-        self._bytes[trace_id] -= oldest.bytes
-        self.held_bytes -= oldest.bytes
-        if not self._waiting[trace_id]:
-            del self._waiting[trace_id], self._bytes[trace_id]
-        decision = self._by_share(trace_id, _tracestate_of(oldest.item))
-        if self._has_share and _keeps(decision, oldest.item):
-            yield from self._decided(oldest.item, decision)
+        trace_id, item = self.undecided.pop_oldest()
+        decision = self._by_share(trace_id, tracestate_of(item))
+        if self._has_share and _keeps(decision, item):
+            yield from self._decided(item, decision)
         else:
-            self._lost[trace_id, _is_detail(oldest.item)] += _number(oldest.item)
+            self._lost[trace_id, is_detail(item)] += number_of(item)
 
     def _decide_unclaimed(self) -> Iterator[Item]:
         """Decide what has waited for long enough for an invocation of its trace."""
         while self._unclaimed and self._unclaimed[0][0] + self._patience <= self._verdicts:
-            since, trace_id = self._unclaimed.popleft()
-            waiting = self._take_all(trace_id)
-            self._put_back(
-                trace_id, [each for each in waiting if each.since > since or each.request_id]
-            )
-            for each in waiting:
-                if each.since <= since and not each.request_id:
-                    yield from self._decided(each.item, self._alone(each, trace_id))
+            until, trace_id = self._unclaimed.popleft()
+            for each in self.undecided.take(
+                trace_id,
+                is_wanted=lambda each: each.since <= until and not each.request_id,  # noqa: B023
+            ):
+                yield from self._decided(each.item, self._alone(each, trace_id))
+            if trace_id not in self.undecided.traces:
+                otherwise = self._by_share(trace_id, "")
+                self._count_lost(trace_id, self._traces.get(trace_id, otherwise))
 
     def _alone(self, waiting: Waiting, trace_id: int) -> Decision:
         """Decide what no invocation has claimed."""
@@ -276,7 +228,7 @@ class Sampler:
             return self._traces[trace_id]
         if not self._concurrent and self._last_remarkable > waiting.since:
             return Decision(is_kept=True, has_details=self._last_detailed > waiting.since)
-        return self._by_share(trace_id, _tracestate_of(waiting.item))
+        return self._by_share(trace_id, tracestate_of(waiting.item))
 
     def _decided(self, item: Item, decision: Decision) -> Iterator[Item]:
         if _keeps(decision, item):
@@ -316,9 +268,9 @@ class Sampler:
         self.on_left_out(item)
 
     def _count_lost(self, trace_id: int, decision: Decision) -> None:
-        for is_detail in (False, True):
-            if lost := self._lost.pop((trace_id, is_detail), 0):
-                wanted = decision.is_kept and (decision.has_details or not is_detail)
+        for of_details in (False, True):
+            if lost := self._lost.pop((trace_id, of_details), 0):
+                wanted = decision.is_kept and (decision.has_details or not of_details)
                 (self._dropped if wanted else self._filtered)["undecided"] += lost
 
 
@@ -328,29 +280,10 @@ def _forget_oldest(decisions: OrderedDict[Any, Decision]) -> None:
 
 
 def _keeps(decision: Decision, item: Item) -> bool:
-    return decision.is_kept and (decision.has_details or not _is_detail(item))
-
-
-def _is_detail(item: Item) -> bool:
-    return isinstance(item, SdkPart) and item.is_detail
-
-
-def _tracestate_of(item: Item) -> str:
-    return item.tracestate if isinstance(item, SdkPart) else ""
+    return decision.is_kept and (decision.has_details or not is_detail(item))
 
 
 def _trace_of(finished: Finished) -> int:
     if isinstance(finished, JoinedSpan):
         return finished.context.trace_id if finished.context else finished.span.trace_id
     return finished.context.trace_id if finished.context else 0
-
-
-def _size(item: Item) -> int:
-    if isinstance(item, SdkPart):
-        return ITEM_BYTES + len(item.body)
-    body = len(item.span.body) if isinstance(item, JoinedSpan) else 0
-    return ITEM_BYTES + body + sum(map(size, item.records))
-
-
-def _number(item: Item) -> int:
-    return item.count if isinstance(item, SdkPart) else max(len(item.records), 1)

@@ -24,7 +24,7 @@ from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
 
 if TYPE_CHECKING:
-    from extension.telemetry.assembly.sampling import SdkPart
+    from extension.telemetry.assembly.undecided import SdkPart
     from extension.telemetry.otlp.logs import LogEncoder
     from extension.telemetry.otlp.metrics import Meter  # 40 ms to import: only with metrics
     from extension.telemetry.reading.sdk_spans import SdkRequest

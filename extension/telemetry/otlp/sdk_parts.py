@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from extension.telemetry.assembly.probability import with_threshold
-from extension.telemetry.assembly.sampling import SdkPart
+from extension.telemetry.assembly.undecided import SdkPart
 
 REQUESTS: dict[str, Any] = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
 FIELDS = {

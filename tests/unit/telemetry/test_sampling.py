@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from extension.telemetry.assembly.cache_use import CacheCall
 from extension.telemetry.assembly.probability import decode, threshold_of
-from extension.telemetry.assembly.sampling import MAX_WAITING_BYTES
+from extension.telemetry.assembly.undecided import MAX_WAITING_BYTES
 from extension.telemetry.otlp.metrics import Meter
 from extension.telemetry.reading.levels import SEVERITIES
 from extension.telemetry.reading.xray import TraceParent
@@ -116,7 +116,7 @@ def test_all_of_an_invocation_follows_it(
         }  # fmt: skip
     else:
         assert states(stage) == {"ot=th:0"}
-    assert stage.sampler.held_bytes == 0
+    assert stage.sampler.undecided.bytes == 0
 
 
 @pytest.mark.parametrize("trace_parent", ["sdk", "xray"])
@@ -189,7 +189,7 @@ def test_what_waits_is_bounded_and_the_last_stays() -> None:
     body = request(work=[sdk_span("x" * 100_000, 0x52, trace=OTHER)])
     for _ in range(60):
         stage.sdk(body)
-        assert stage.sampler.held_bytes <= MAX_WAITING_BYTES
+        assert stage.sampler.undecided.bytes <= MAX_WAITING_BYTES
     last = request(work=[sdk_span("last", 0x53, trace=OTHER)])
     stage.sdk(last).platform(given.done("r", 2, **FAILED))
     assert {"last", "shop"} <= set(names(stage))
@@ -307,4 +307,6 @@ def test_ten_thousand_invocations_of_which_a_fiftieth_fails() -> None:
     assert stage.health.finished == 10_000
     assert not stage.health.dropped
     assert sum(meter._distributions["faas.invoke_duration"].counts) == 10_000
-    assert stage.sampler.held_bytes == stage.pipeline._assembler.requests.budget.held_bytes == 0
+    assert (
+        stage.sampler.undecided.bytes == stage.pipeline._assembler.requests.budget.held_bytes == 0
+    )
