@@ -65,6 +65,6 @@ def bytes_of(options: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.settings)
 def test_the_readme_shows_what_is_sent(row: Row) -> None:
-    """Measured with the same lines, before compression."""
+    """Measured with the same lines, warm, before compression."""
     [shown] = re.findall(rf"^\| {re.escape(row.settings)} \| ([\d,]+) ", README.read_text(), re.M)
     assert int(shown.replace(",", "")) == bytes_of(row.options)
