@@ -10,7 +10,7 @@ import pytest
 
 from extension.settings.config import USER_SECTIONS, read_config
 from extension.settings.variable import variables
-from extension.telemetry.otlp import attributes, metrics
+from extension.telemetry.otlp import attributes, instruments
 from tests.configuration_table import BLOCK, DOCUMENT, table
 
 ROOT = DOCUMENT.parent.parent
@@ -121,7 +121,7 @@ def test_telemetry_is_called_as_the_code_calls_it() -> None:
         if re.match(r"(faas|lambda_dispatch)\.", each)
     }
     assert named
-    assert named - constants - set(metrics.UNITS) == set()
+    assert named - constants - set(instruments.INSTRUMENTS) == set()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from extension.telemetry.assembly.verdict import judge
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.instruments import INSTRUMENTS
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
 from extension.telemetry.reading.events import Report
 from extension.telemetry.resource_identity import BYTES_PER_MIB
@@ -70,6 +71,8 @@ class Meter:
         self._cumulative = temporality == "cumulative"
         self._begin_ns = now_ns
         self._counters: Counter[tuple[str, str]] = Counter()
+        self._billed = 0.0
+        """Gigabytes times seconds."""
         self._distributions: dict[str, Distribution] = {}
         self._collected: Counter[tuple[str, str]] = Counter()
 
@@ -79,7 +82,7 @@ class Meter:
             case Invocation():
                 self._invocation(finished)
             case Overhead():
-                self._memory(finished.report)
+                self._report(finished.report)
             case Initialization(kind="init"):
                 self._add("faas.init_duration", (finished.end_ns - finished.start_ns) / NS_PER_S)
 
@@ -109,6 +112,7 @@ class Meter:
         metrics = [*self._sums(now_ns), *self._histograms(now_ns)]
         if not self._cumulative:
             self._counters.clear()
+            self._billed = 0.0
             self._distributions.clear()
             self._begin_ns = now_ns
         if not metrics:
@@ -136,11 +140,13 @@ class Meter:
         elif not invocation.incomplete:
             self._counters["faas.invocations", ""] += 1
         if invocation.report and not invocation.done:
-            self._memory(invocation.report)
+            self._report(invocation.report)
 
-    def _memory(self, report: Report) -> None:
+    def _report(self, report: Report) -> None:
         if report.max_memory_used_mb is not None:
             self._add("faas.mem_usage", report.max_memory_used_mb * BYTES_PER_MIB)
+        if report.billed_duration_ms is not None and report.memory_size_mb is not None:
+            self._billed += report.memory_size_mb / 1024 * report.billed_duration_ms / 1000
 
     def _health(self, health: Health) -> None:
         """Turn counts since the process began into what came since the last export."""
@@ -157,7 +163,7 @@ class Meter:
         self._collected = now
 
     def _add(self, name: str, value: float) -> None:
-        bounds = BYTES if UNITS[name] == "By" else SECONDS
+        bounds = BYTES if INSTRUMENTS[name].unit == "By" else SECONDS
         self._distributions.setdefault(name, Distribution(bounds)).add(value)
 
     @property
@@ -168,28 +174,26 @@ class Meter:
 
     def _sums(self, now_ns: int) -> list[Metric]:
         points: dict[str, list[NumberDataPoint]] = {}
-        for (name, label), count in self._counters.items():
+        values: dict[tuple[str, str], int | float] = {**self._counters}
+        if self._billed:
+            values["lambda_dispatch.billed_gigabyte_seconds", ""] = self._billed
+        for (name, label), value in values.items():
             labels = {**self._trigger} if name.startswith("faas.") else {}
             point = NumberDataPoint(
-                attributes={**labels, **({LABELS.get(name, "reason"): label} if label else {})},
+                attributes={**labels, **({INSTRUMENTS[name].label: label} if label else {})},
                 start_time_unix_nano=self._begin_ns,
                 time_unix_nano=now_ns,
-                value=count,
+                value=value,
             )
             points.setdefault(name, []).append(point)
         return [
-            Metric(name, None, UNITS[name], Sum(points[name], self._temporality, is_monotonic=True))
+            _metric(name, Sum(points[name], self._temporality, is_monotonic=True))
             for name in points
         ]
 
     def _histograms(self, now_ns: int) -> list[Metric]:
         return [
-            Metric(
-                name,
-                None,
-                UNITS[name],
-                Histogram([self._point(name, each, now_ns)], self._temporality),
-            )
+            _metric(name, Histogram([self._point(name, each, now_ns)], self._temporality))
             for name, each in self._distributions.items()
         ]
 
@@ -207,42 +211,6 @@ class Meter:
         )
 
 
-UNITS = {
-    "faas.invoke_duration": "s",
-    "faas.init_duration": "s",
-    "faas.mem_usage": "By",
-    "faas.coldstarts": "{coldstart}",
-    "faas.invocations": "{invocation}",
-    "faas.errors": "{error}",
-    "faas.timeouts": "{timeout}",
-    "lambda_dispatch.dropped": "{item}",
-    "lambda_dispatch.dead_letters": "{item}",
-    "lambda_dispatch.failed_exports": "{export}",
-    "lambda_dispatch.platform_dropped": "{record}",
-    "lambda_dispatch.added_after_response": "s",
-    "lambda_dispatch.secret_leaks": "{record}",
-    "lambda_dispatch.received.requests": "{request}",
-    "lambda_dispatch.received.bytes": "By",
-    "lambda_dispatch.received.items": "{item}",
-    "lambda_dispatch.received.not_forwarded": "{request}",
-    "lambda_dispatch.received.refused": "{request}",
-    "lambda_dispatch.received.redacted": "{item}",
-    "lambda_dispatch.cache.requests": "{request}",
-    "lambda_dispatch.cache.age": "s",
-    "lambda_dispatch.cache.upstream_duration": "s",
-    "lambda_dispatch.cache.upstream_errors": "{call}",
-    "lambda_dispatch.cache.throttles": "{answer}",
-}
-"""Every metric, and its unit."""
-
-LABELS = {
-    "lambda_dispatch.received.requests": "signal",
-    "lambda_dispatch.received.bytes": "signal",
-    "lambda_dispatch.received.items": "signal",
-    "lambda_dispatch.received.not_forwarded": "signal",
-    "lambda_dispatch.received.redacted": "signal",
-    "lambda_dispatch.cache.requests": "result",
-    "lambda_dispatch.cache.upstream_errors": "rpc.service",
-    "lambda_dispatch.cache.throttles": "rpc.service",
-}
-"""What a counter is split by, where it is not a reason."""
+def _metric(name: str, data: Sum | Histogram) -> Metric:
+    unit, description, _ = INSTRUMENTS[name]
+    return Metric(name, description, unit, data)

@@ -31,8 +31,8 @@ def test_metrics_are_the_conventions_metrics() -> None:
     """Names and units of the FaaS metrics are the official ones."""
     from opentelemetry.semconv._incubating.metrics import faas_metrics  # noqa: PLC0415
 
-    from extension.telemetry.otlp.metrics import UNITS  # noqa: PLC0415
+    from extension.telemetry.otlp.instruments import INSTRUMENTS  # noqa: PLC0415
 
     official = {value for value in vars(faas_metrics).values() if isinstance(value, str)}
-    ours = {name for name in UNITS if name.startswith("faas.")}
+    ours = {name for name in INSTRUMENTS if name.startswith("faas.")}
     assert ours <= official

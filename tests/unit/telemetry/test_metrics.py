@@ -13,7 +13,8 @@ from opentelemetry.sdk.resources import Resource
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
-from extension.telemetry.otlp.metrics import UNITS, Meter
+from extension.telemetry.otlp.instruments import INSTRUMENTS
+from extension.telemetry.otlp.metrics import Meter
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -41,7 +42,8 @@ def collect(from_: Meter, *, at: float = 60, health: Health | None = None) -> di
     """Return each metric's value: a count, or sum and buckets of a histogram."""
     values: dict[str, Any] = {}
     for metric in collected(from_, at=at, health=health):
-        assert metric.unit == UNITS[metric.name]
+        assert metric.unit == INSTRUMENTS[metric.name].unit
+        assert metric.description == INSTRUMENTS[metric.name].description
         values[metric.name] = _value(metric)
     return values
 
@@ -114,6 +116,18 @@ def test_a_handler_that_raised_is_an_error() -> None:
     error = given.line("[ERROR] E: x\nTraceback (most recent call last):\n f", 1.5)
     record(into, given.start("r", 1), error, given.done("r", 2))
     assert collect(into)["faas.errors"] == 1
+
+
+def test_what_is_billed() -> None:
+    """Billed time times configured memory, of the report; nothing where either is not told."""
+    into = meter()
+    record(into, *COLD)
+    report = given.report("b", 62.1, billedDurationMs=1500, memorySizeMB=512)
+    record(into, given.start("b", 61), given.done("b", 62), report)
+    [billed] = [each for each in collected(into) if "billed" in each.name]
+    [point] = _points(billed)
+    assert (point.as_double, billed.unit) == (0.75, "GiBy.s")
+    assert collect(into) == {}
 
 
 def test_delta_begins_anew_with_each_collection() -> None:
