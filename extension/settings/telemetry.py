@@ -252,6 +252,13 @@ class TelemetryConfig(Frozen):
         meaning="of sums and histograms; lowmemory is delta here; unset: delta, but cumulative for "
         "CloudWatch",
     )
+    process_metrics: bool = variable(
+        "DISPATCH_PROCESS_METRICS",
+        switch(),
+        default=False,
+        meaning="with `metrics`: CPU, network, descriptors, threads and /tmp of the sandbox, once "
+        "an invocation",
+    )
     service_name: str = variable(
         "OTEL_SERVICE_NAME",
         text(),

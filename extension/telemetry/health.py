@@ -43,6 +43,8 @@ class Health:
         """What all invocations together were held after their responses."""
         self.on_added: Callable[[float], None] | None = None
         """Measures each hold, where metrics are wanted."""
+        self.on_used: Callable[[str, float], None] | None = None
+        """Measures what the sandbox used, by the name of a metric, where metrics are wanted."""
 
     def add_after_response(self, seconds: float) -> None:
         """Count the time that one invocation was held."""

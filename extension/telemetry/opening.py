@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.telemetry.export.dead_letters import DeadLetters
     from extension.telemetry.otlp.fitting import Fitting
     from extension.telemetry.receiver.receiver import Receiver
+    from extension.telemetry.sandbox_usage import SandboxUsage
 
 SPANS_IN_BUFFER = 4
 """Spans full of lines that the buffer holds, at least."""
@@ -146,6 +147,7 @@ async def open_telemetry(
         prepare=credentials.prepare,
         close=post.close,
         min_batch_size=config.min_batch_size,
+        usage=_open_usage(config, health),
         sends_at_once=all(is_loopback(config.uri_of(each)) for each in config.posted),
     )
     try:
@@ -244,6 +246,14 @@ def _open_details(config: TelemetryConfig, health: Health) -> Details | None:
     return Details(below=below, slow_ms=config.slow_ms, filtered=health.filtered)
 
 
+def _open_usage(config: TelemetryConfig, health: Health) -> SandboxUsage | None:
+    if not config.process_metrics or health.on_used is None:
+        return None
+    from extension.telemetry.sandbox_usage import SandboxUsage  # noqa: PLC0415  # only if wanted
+
+    return SandboxUsage(health.on_used)
+
+
 def _open_sampler(config: TelemetryConfig, *, concurrent: bool, health: Health) -> Sampler | None:
     has_verdicts = "platform" in config.events and config.format == "otlp"
     has_share = config.sample_ratio < 1 and has_verdicts and config.posted != ("metrics",)
@@ -332,6 +342,7 @@ def _open_format(
             trigger=identity.trigger,
         )
         health.on_added = meter.record_added
+        health.on_used = meter.record_usage
     encoder = OtlpEncoder(
         ids=ids,
         identity=identity,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
 from extension.process.clock import Clock, Instant
@@ -33,6 +33,9 @@ from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.events import RuntimeDone
+
+if TYPE_CHECKING:  # not imported unless it is wanted
+    from extension.telemetry.sandbox_usage import SandboxUsage
 
 TIMER_S = 5.0
 """Between two exports where the sandbox is never frozen and no invocation is announced."""
@@ -93,6 +96,7 @@ class Telemetry(Job):
         close: Callable[[], Awaitable[None]],
         min_batch_size: int = 1,
         sends_at_once: bool = False,
+        usage: SandboxUsage | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.reader = reader
@@ -107,6 +111,7 @@ class Telemetry(Job):
         self._timeout_s = timeout_s
         self._min_batch_size = min_batch_size
         self._sends_at_once = sends_at_once
+        self._usage = usage
         self._reserve_s = LETTERS_S if delivery.has_letters else 0.0
         self._beside: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -140,6 +145,8 @@ class Telemetry(Job):
     def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
         """Learn of an invocation, which this may have been opened too late to hold."""
         self._health.invocations += 1
+        if self._usage:
+            self._usage.begin(invoke.request_id)
         self.pipeline.announced(invoke, at_ns=at_ns)
 
     async def shut_down(self, shutdown: Shutdown) -> None:
@@ -181,6 +188,8 @@ class Telemetry(Job):
 
     def _ended(self, done: RuntimeDone) -> None:
         self._policy.heard(done.duration_ms)
+        if self._usage:
+            self._usage.end(done.request_id)
         self._added.ended(done.request_id, at_ns=done.time_ns)
         if self._given_up and self._given_up.request_id == done.request_id:
             # It went on without us: what it left is exported now, or after the coming freeze.

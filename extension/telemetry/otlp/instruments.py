@@ -17,6 +17,13 @@ INSTRUMENTS = {
     "faas.invoke_duration": Instrument("s", "How long the handler ran."),
     "faas.init_duration": Instrument("s", "How long an initialization took."),
     "faas.mem_usage": Instrument("By", "Most memory that an invocation used."),
+    "faas.cpu_usage": Instrument("s", "CPU time of the sandbox while an invocation ran."),
+    "faas.net_io": Instrument("By", "Bytes on the network while an invocation ran."),
+    "lambda_dispatch.tmp_usage": Instrument("By", "Bytes in /tmp when an invocation ended."),
+    "lambda_dispatch.file_descriptors": Instrument(
+        "{descriptor}", "Open descriptors when an invocation ended."
+    ),
+    "lambda_dispatch.threads": Instrument("{thread}", "Threads when an invocation ended."),
     "faas.coldstarts": Instrument("{coldstart}", "Invocations that waited for an initialization."),
     "faas.invocations": Instrument("{invocation}", "Invocations that succeeded."),
     "faas.errors": Instrument("{error}", "Invocations that failed, timeouts excepted."),

@@ -42,6 +42,13 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 """Bucket bounds that the conventions advise for durations."""
 BYTES = tuple(float(2**power * BYTES_PER_MIB) for power in range(5, 14))
 """From 32 MiB to 8 GiB: Lambda's memory sizes."""
+NETWORK_BYTES = tuple(float(4**power * 1024) for power in range(10))
+"""From 1 KiB to 256 MiB."""
+COUNTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+"""Of descriptors and threads, of which Lambda allows 1024 each."""
+
+BOUNDS = {"faas.net_io": NETWORK_BYTES}
+BOUNDS_OF_UNITS = {"s": SECONDS, "By": BYTES}
 
 
 class Distribution:
@@ -101,6 +108,10 @@ class Meter:
             self._counters["lambda_dispatch.cache.upstream_errors", call.service] += 1
         if call.throttles:
             self._counters["lambda_dispatch.cache.throttles", call.service] += call.throttles
+
+    def record_usage(self, name: str, value: float) -> None:
+        """Measure what the sandbox used while one invocation ran."""
+        self._add(name, value)
 
     def record_added(self, seconds: float) -> None:
         """Measure how long one invocation was held after its response."""
@@ -163,7 +174,7 @@ class Meter:
         self._collected = now
 
     def _add(self, name: str, value: float) -> None:
-        bounds = BYTES if INSTRUMENTS[name].unit == "By" else SECONDS
+        bounds = BOUNDS.get(name) or BOUNDS_OF_UNITS.get(INSTRUMENTS[name].unit, COUNTS)
         self._distributions.setdefault(name, Distribution(bounds)).add(value)
 
     @property

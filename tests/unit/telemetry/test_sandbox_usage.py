@@ -1,0 +1,78 @@
+"""What the sandbox used while an invocation ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from extension.telemetry.otlp.instruments import INSTRUMENTS
+from extension.telemetry.sandbox_usage import SandboxUsage
+
+NET = """Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs
+    lo: 9999 1 0 0 0 0 0 0 9999 1 0 0 0 0 0 0
+  eth0: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0
+"""
+
+
+def write(proc: Path, *, ticks: int, received: int, sent: int) -> None:
+    """Write what the kernel tells."""
+    for folder in ("net", "sys/fs"):
+        (proc / folder).mkdir(parents=True, exist_ok=True)
+    (proc / "stat").write_text(f"cpu  {ticks} 0 50 99999 7 7 7 7 0 0\ncpu0 1 1 1 1\n")
+    (proc / "net/dev").write_text(NET.format(received=received, sent=sent))
+    (proc / "sys/fs/file-nr").write_text("96\t0\t9223372036854775807\n")
+    (proc / "loadavg").write_text("0.10 0.20 0.30 1/34 4711\n")
+
+
+def test_what_an_invocation_used(tmp_path: Path) -> None:
+    """Differences of counters, and levels at its end."""
+    measured: dict[str, float] = {}
+    usage = SandboxUsage(measured.__setitem__, proc=tmp_path, temporary=tmp_path)
+    write(tmp_path, ticks=100, received=1000, sent=500)
+    usage.begin("r")
+    write(tmp_path, ticks=125, received=1700, sent=800)
+    usage.end("r")
+    assert measured.pop("lambda_dispatch.tmp_usage") > 0
+    assert measured == {
+        "faas.cpu_usage": 0.25,
+        "faas.net_io": 1000,
+        "lambda_dispatch.file_descriptors": 96,
+        "lambda_dispatch.threads": 34,
+    }
+    assert set(measured) <= set(INSTRUMENTS)
+
+
+def test_another_end_is_not_measured(tmp_path: Path) -> None:
+    """An invocation that was overtaken, or told twice."""
+    measured: dict[str, float] = {}
+    usage = SandboxUsage(measured.__setitem__, proc=tmp_path, temporary=tmp_path)
+    usage.begin("r")
+    usage.begin("s")
+    usage.end("r")
+    assert measured == {}
+    usage.end("s")
+    measured.clear()
+    usage.end("s")
+    assert measured == {}
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """A kernel that hides it, or writes it otherwise."""
+    measured: dict[str, float] = {}
+    usage = SandboxUsage(measured.__setitem__, proc=tmp_path, temporary=tmp_path / "none")
+    (tmp_path / "stat").write_text("cpu who knows\n")
+    (tmp_path / "loadavg").write_text("")
+    usage.begin("r")
+    usage.end("r")
+    assert measured == {}
+
+
+def test_this_machine_tells_all_of_it() -> None:
+    """The real /proc has every figure."""
+    measured: dict[str, float] = {}
+    usage = SandboxUsage(measured.__setitem__)
+    usage.begin("r")
+    usage.end("r")
+    assert {"faas.cpu_usage", "lambda_dispatch.threads", "lambda_dispatch.tmp_usage"} <= set(
+        measured
+    )
