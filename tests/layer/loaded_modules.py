@@ -99,7 +99,7 @@ def running(layer: LayerTree, mode: str) -> Iterator[Run]:
         environment["DISPATCH_FLUSH"] = "end"
         told = Path(folder, "told")
         process = subprocess.Popen(
-            [INTERPRETER / "python3", "-I", "-S", "-c", PROGRAM, layer.library, told, port],
+            [INTERPRETER / "python3", "-I", "-S", "-B", "-c", PROGRAM, layer.library, told, port],
             env=environment,
         )
         try:

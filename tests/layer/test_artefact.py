@@ -110,7 +110,7 @@ def test_it_carries_the_licences_of_what_it_carries(layer_tree: LayerTree) -> No
 def test_no_module_is_compiled_at_the_start(layer_tree: LayerTree) -> None:
     """Every one of ours comes from the file of code objects, or is a compiled module."""
     done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-c", HEAVY, layer_tree.library],
+        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", HEAVY, layer_tree.library],
         capture_output=True,
         text=True,
         check=True,
@@ -151,7 +151,7 @@ with clients._sts.use("eu-central-1") as client:
 def test_another_role_can_be_assumed(layer_tree: LayerTree) -> None:
     """The model of STS is in the layer, cut down to some twenty kilobytes."""
     done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-c", ASSUMES, layer_tree.library],
+        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", ASSUMES, layer_tree.library],
         capture_output=True,
         text=True,
         check=True,
@@ -173,7 +173,7 @@ def test_protocol_buffers_are_encoded_in_c(layer_tree: LayerTree) -> None:
         "from google.protobuf.internal import api_implementation; print(api_implementation.Type())"
     )
     done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-c", program, layer_tree.library],
+        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", program, layer_tree.library],
         capture_output=True,
         text=True,
         check=True,

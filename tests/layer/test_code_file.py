@@ -44,7 +44,7 @@ def fail():
 def python(program: str, library: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a program that gets the library as its argument."""
     return subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", *options, "-c", program, library],
+        [INTERPRETER / "python3", "-I", "-S", "-B", *options, "-c", program, library],
         capture_output=True,
         text=True,
         check=False,

@@ -83,7 +83,7 @@ def test_tls_trusts_what_the_image_trusts(standalone_tree: LayerTree) -> None:
         "print(Places().find_folder() or Places().find_bundle())"
     )
     done = subprocess.run(
-        [python / "bin/python3", "-I", "-S", "-c", program, standalone_tree.library],
+        [python / "bin/python3", "-I", "-S", "-B", "-c", program, standalone_tree.library],
         env={"LD_LIBRARY_PATH": str(python / "lib")},
         capture_output=True,
         text=True,
