@@ -50,7 +50,7 @@ def rows() -> Iterator[Row]:
 
 
 def _us_a_line(work: Callable[[str], object], line: str) -> float:
-    began_s = time.perf_counter()
+    began_s = time.thread_time()
     for _ in range(LINES):
         work(line)
-    return (time.perf_counter() - began_s) / LINES * 1e6
+    return (time.thread_time() - began_s) / LINES * 1e6
