@@ -32,7 +32,7 @@ STRICT_LENGTH = 4
 MOST_DEPTH = 32
 """Of JSON in texts in JSON: below it the text is hidden as a whole."""
 
-REGION = re.compile(r"(af|ap|ca|cn|eu|il|me|mx|sa|us)(-[a-z]+)+-\d")
+REGION = re.compile(r"(af|ap|ca|cn|eu|eusc|il|me|mx|sa|us)(-[a-z]+)+-\d")
 WORD = re.compile(r"[a-z]+|[A-Z]+|[A-Z][a-z]+")
 OPEN_KEYS = re.compile(
     r"engine|host(name)?|port|db_?name|database|user_?name|user|region|db\w*identifier|masterarn",
