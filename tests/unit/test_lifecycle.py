@@ -208,6 +208,22 @@ async def test_other_failures_are_no_end(monkeypatch: pytest.MonkeyPatch, error:
     assert diary.entries == ["spindown"]
 
 
+async def test_pauses_between_failed_calls_grow_to_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After an outage of minutes the next event is still requested within a second."""
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    clock = SystemClock()
+    log = Log(clock=clock, sink=LogLines())
+    await lifecycle.run(Failing(ConnectionResetError(), times=7), jobs=[], clock=clock, log=log)
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+
+
 async def test_a_job_that_opens_later_gets_the_next_event() -> None:
     """The list of jobs is read for each event."""
     late = Diary()

@@ -6,6 +6,7 @@ import _socket
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -190,6 +191,21 @@ def test_the_port_that_is_bound_is_the_port_that_is_read(value: str, port: int |
         assert bound == {port or 2773} or f"port {port or 2773} on" in done.problems[0][1]
 
 
+def test_connections_of_the_last_process_do_not_keep_the_port() -> None:
+    """After a reset they linger in the kernel, closed by the side that listened."""
+    environ = {"DISPATCH_CACHE_PORT": str(free_port())}
+    with (
+        started(environ) as before,
+        socket.socket(fileno=before.cache_sockets[0].detach()) as listening,
+        socket.create_connection(listening.getsockname(), timeout=PATIENCE_S) as client,
+    ):
+        listening.accept()[0].close()
+        assert client.recv(1) == b""
+    with started(environ) as after:
+        assert after.problems == []
+        assert can_connect(after.cache_sockets[0].getsockname())
+
+
 def test_a_port_in_use_is_reported() -> None:
     """The cache is switched off, by name; registering goes on."""
     with socket.create_server(("127.0.0.1", 0)) as taken, api(REGISTERED) as served:
@@ -277,6 +293,19 @@ def test_the_last_resort_answers_events_until_shutdown() -> None:
         answer_events(registered, {})
     assert len(served.requests) == 4
     assert f"Lambda-Extension-Identifier: {IDENTIFIER}".encode() in served.requests[0]
+
+
+def test_the_last_resort_pauses_after_each_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to a second, so that it never calls in a tight loop; an event ends the row of failures."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    ok, failure = b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 500 Oops\r\n\r\n"
+    invoke, end = ok + b'{"eventType":"INVOKE"}', ok + b'{"eventType":"SHUTDOWN"}'
+    with api(*[failure] * 7, invoke, failure, invoke, end) as served:
+        registered = Start(served.address)
+        registered.identifier = IDENTIFIER
+        assert answer_events(registered, {})
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 0.05]
 
 
 def test_the_last_resort_registers_if_the_bootstrap_did_not() -> None:

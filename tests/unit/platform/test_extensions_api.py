@@ -116,6 +116,14 @@ async def test_a_connection_that_the_platform_closes_is_not_used_again() -> None
     assert platform.connected == 2
 
 
+async def test_a_connection_with_more_than_the_response_is_not_used_again() -> None:
+    """The next call would take what is left for its own response."""
+    platform = Platform([[WHOLE + b"HTTP/1.1 200 OK\r\n", WHOLE], [WHOLE]])
+    async with platform.running() as api:
+        assert [await api.next_event() for _ in range(2)] == [GOODBYE] * 2
+    assert platform.connected == 2
+
+
 async def test_the_response_to_the_bootstraps_request_is_read() -> None:
     """A second request for /next while the first is pending is refused."""
     platform = Platform([[WHOLE, WHOLE]])
