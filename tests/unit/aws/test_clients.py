@@ -85,6 +85,23 @@ async def test_errors_carry_what_aws_answered(aws: FakeAws, source: AwsClients) 
     assert call.attempts == ATTEMPTS
 
 
+@pytest.mark.parametrize(("deadline_s", "share_s"), [(1.5, 1.5), (6.0, 3.0), (60.0, 20.0)])
+def test_each_attempt_gets_its_share_of_the_deadline(
+    aws: FakeAws, deadline_s: float, share_s: float
+) -> None:
+    """One that hangs leaves time for the others, unless the deadline is too short for several."""
+    clients = AwsClients(
+        aws.environment,
+        credentials=SandboxCredentials(aws.environment),
+        deadline_s=dict.fromkeys(Service, deadline_s),
+        connections=3,
+    )
+    configured = [each.botocore.meta.config.read_timeout for each in clients._own.values()]
+    clients.close()
+    assert configured == [share_s] * len(configured)
+    assert configured
+
+
 async def test_credentials_of_the_environment_cannot_be_renewed(source: AwsClients) -> None:
     """They have no endpoint that could be asked."""
     assert source.session_tokens() == ()

@@ -7,16 +7,16 @@ import json
 
 import pytest
 
-from extension.aws.call import Service
+from extension.aws.call import Answer, Service
 from extension.aws.calls import Calls
-from extension.aws.errors import UpstreamError
+from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.batch import Batch, goes_alone
 from extension.parameters.hooks import Hooks
-from extension.parameters.request import ParameterKey
+from extension.parameters.request import Key, ParameterKey
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log
 from tests.doubles import DictSource, LogLines, ManualClock
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 NAMES = [f"/p/{number}" for number in range(10)]
 
@@ -26,8 +26,8 @@ class Bench:
 
     def __init__(self, source: DictSource) -> None:
         clock = ManualClock()
-        log = Log(clock=clock, sink=LogLines())
-        hooks = Hooks(log=log)
+        self.log = log = Log(clock=clock, sink=LogLines())
+        self.hooks = hooks = Hooks(log=log)
         self.calls = Calls(source, threads=3, clock=clock, report=hooks.upstream_call, log=log)
         deadline_s = dict.fromkeys(Service, 60.0)
         self.batch = Batch(Upstream(self.calls, deadline_s=deadline_s, hooks=hooks), log=log)
@@ -86,6 +86,30 @@ async def test_rubbish_leaves_nobody_waiting(source: DictSource) -> None:
     bench = Bench(source)
     source.error = ValueError("rubbish")
     assert await bench.ask(NAMES[:2]) == ["ValueError"] * 2
+
+
+class Faulty(Upstream):
+    """Raises what no upstream should."""
+
+    async def fetch(self, key: Key, *, traceparent: str | None = None) -> bytes:
+        """Fail for one key."""
+        raise ZeroDivisionError
+
+    async def fetch_parameters(
+        self, names: list[str], *, decrypt: bool, traceparent: str | None = None
+    ) -> Answer:
+        """Fail for several."""
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_fault_of_ours_leaves_no_caller_waiting(source: DictSource, number: int) -> None:
+    """Each gets an error that may pass, whether asked for alone or together."""
+    bench = Bench(source)
+    upstream = Faulty(bench.calls, deadline_s=dict.fromkeys(Service, 60.0), hooks=bench.hooks)
+    bench.batch = Batch(upstream, log=bench.log)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await bench.ask(NAMES[:number]) == [UNUSABLE] * number
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,16 @@ async def test_failing_refresh_serves_what_is_there() -> None:
     assert await bench.get() == (Result.HIT, b"1")
 
 
+async def test_refused_refresh_of_a_fresh_value_leaves_it() -> None:
+    """The caller of the refresh gets the refusal; until its TTL ends the value is served."""
+    bench = Bench()
+    await bench.get()
+    bench.upstream.error = UpstreamError("AccessDeniedException")
+    with pytest.raises(UpstreamError):
+        await bench.get(REFRESH)
+    assert await bench.get() == (Result.HIT, b"1")
+
+
 async def test_refused_refresh_of_an_expired_value_ends_it() -> None:
     """AWS's last word is no."""
     bench = Bench()
