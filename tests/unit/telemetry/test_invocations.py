@@ -17,6 +17,7 @@ from extension.telemetry.assembly.held_records import FULL_SIZE, MAX_BYTES_OF_AL
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.assembly.request_table import MAX_CLOSED, MAX_OPEN
+from extension.telemetry.assembly.verdict import judge
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.records import RECORD_BYTES, read_record
 from extension.telemetry.reading.xray import TraceContext
@@ -155,6 +156,29 @@ def test_a_lost_end_is_noticed_when_a_later_one_ends() -> None:
     assert (lost.request_id, lost.end_ns, lost.incomplete) == ("a", ns(1.5), True)
     assert isinstance(ended, Invocation)
     assert ended.request_id == "b"
+
+
+def test_an_end_that_comes_late_ends_no_later_request() -> None:
+    """The next one has begun by then, and may run for long."""
+    into = assembler()
+    feed(into, [given.start("a", 1), given.start("b", 3)])
+    [late] = feed(into, [given.done("a", 2)])
+    assert isinstance(late, Invocation)
+    assert late.request_id == "a"
+    [ended] = feed(into, [given.line("of b", 4), given.done("b", 5)])
+    assert isinstance(ended, Invocation)
+    assert (ended.request_id, ended.end_ns, ended.incomplete) == ("b", ns(5), False)
+    assert bodies(ended) == ["of b"]
+
+
+def test_a_start_that_comes_late_takes_no_lines_of_a_later_request() -> None:
+    """What was written after that one's end belongs to its overhead."""
+    into = assembler()
+    feed(into, [given.start("b", 3), given.done("b", 4), given.line("after b", 4.2)])
+    [late] = feed(into, [given.start("a", 1), given.done("a", 2)])
+    assert bodies(late) == []
+    [overhead] = feed(into, [given.report("b", 4.5)])
+    assert bodies(overhead) == ["after b"]
 
 
 def test_interleaved_requests_are_kept_apart() -> None:
@@ -330,6 +354,26 @@ def test_what_the_life_cycle_asks() -> None:
     feed(into, [given.done("r", 2)])
     assert into.requests.awaited_of("r") == "report"
     assert into.requests.awaited_of("unheard of") == "start"
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "verdict"),
+    [
+        ("timeout", None, "timeout"),
+        ("error", "Runtime.Unknown", "Runtime.Unknown"),
+        ("error", "Runtime.ExitError", "Runtime.OutOfMemory"),
+    ],
+)
+def test_only_an_exit_is_for_lack_of_memory(
+    status: str, error_type: str | None, verdict: str
+) -> None:
+    """A function may use all of its memory, and fail for another reason."""
+    full = {"memorySizeMB": 128, "maxMemoryUsedMB": 128, "durationMs": 1000}
+    said = {"requestId": "r", "status": status, "errorType": error_type, "metrics": full}
+    report = given.platform("report", 2, **said)
+    [invocation, *_] = feed(assembler(), [given.start("r", 1), report])
+    assert isinstance(invocation, Invocation)
+    assert judge(invocation).error_type == verdict
 
 
 def test_an_exit_waits_for_the_report_that_tells_why() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.buffer import Buffer, PendingItem
+from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.pipeline import Pipeline
-from extension.telemetry.reader import STEP_EVENTS, DeliveryReader
+from extension.telemetry.reader import MAX_WAITING_BYTES, STEP_EVENTS, DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.receiver.content import Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
@@ -65,6 +68,29 @@ async def test_a_last_line_that_nothing_continues_goes_out() -> None:
     await until(lambda: buffer.count > 1)
     reader.read_all()
     assert buffer.count == 2
+
+
+async def test_what_waits_to_be_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While reading waits for the endpoint, the platform waits for its answer, and then gathers."""
+    monkeypatch.setattr("extension.telemetry.reader.RECEIVE_PATIENCE_S", 0.0)
+    monkeypatch.setattr("extension.telemetry.reader.CONGESTION_PATIENCE_S", PATIENCE_S)
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=False)
+    reader = telemetry.reader
+    reader.on_half_full, reader.is_exporting = do_nothing, lambda: True
+    full = PendingItem(signal="logs", body=bytes(3_000_000), count=1)
+    telemetry._buffer.add(full)
+    await reader.receive(given.delivery(given.start("a", 1)))
+    await until(lambda: not reader._has_unread)
+    large = given.delivery(given.line("x" * (MAX_WAITING_BYTES // 2 - 200), 2))
+    for dropped in (0, 0, 1, 2):
+        await reader.receive(large)
+        large = large.replace(b"x", b"y", 1)
+        assert health.dropped["delivery"] == dropped
+    assert telemetry.pipeline.lost is not None
+    reader.read_all()
+    await reader.receive(large)
+    assert health.dropped["delivery"] == 2
 
 
 def reading(health: Health, taken: list[str]) -> DeliveryReader:
