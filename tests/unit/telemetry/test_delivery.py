@@ -55,6 +55,7 @@ class Stage:
     outcomes: list[Outcome] = field(default_factory=list)
     takes_s: float = 0.0
     renewable: int = 0
+    renewal_takes_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -78,11 +79,12 @@ class Stage:
             Budget(seconds, clock=self.clock), whatever_the_circuit=whatever_the_circuit
         )
 
-    async def renew(self, _: Budget) -> bool:
+    async def renew(self, budget: Budget) -> bool:
         """Renew credentials as often as there are new ones; less than none do not come at all."""
         if self.renewable < 0:
             raise TimeoutError
         self.renewable -= 1
+        budget.left_s -= self.renewal_takes_s
         return self.renewable >= 0
 
     def add(self, *names: str, signal: Signal = "traces", size: int = 10, count: int = 1) -> None:
@@ -370,3 +372,23 @@ async def test_credentials_that_stay_refused_keep_the_batch() -> None:
     await stage.flush()
     assert len(stage.exporter.sent) == 2
     assert stage.buffer.count == 1
+
+
+async def test_without_time_for_another_post_credentials_are_not_renewed() -> None:
+    """The refusal took the whole budget: a renewal would hold the function for nothing."""
+    stage = Stage([UNAUTHENTICATED], takes_s=1.0, renewable=1)
+    stage.add("a")
+    await stage.flush(1.0)
+    assert stage.renewable == 1
+    assert (len(stage.exporter.sent), stage.buffer.count) == (1, 1)
+
+
+async def test_renewed_credentials_wait_where_the_renewal_took_the_budget() -> None:
+    """The batch is kept, and goes out with the next flush."""
+    stage = Stage([UNAUTHENTICATED], renewable=1, renewal_takes_s=2.0)
+    stage.add("a")
+    await stage.flush(2.0)
+    assert (len(stage.exporter.sent), stage.buffer.count) == (1, 1)
+    stage.clock.advance(2)
+    await stage.flush()
+    assert (len(stage.exporter.sent), stage.buffer.count) == (2, 0)

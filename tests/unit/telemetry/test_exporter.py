@@ -82,15 +82,24 @@ async def intake() -> AsyncIterator[Intake]:
         yield running
 
 
-async def export(url: str, *, compression: str = "gzip", budget_s: float = 10) -> Outcome:
+async def export(
+    url: str,
+    *,
+    compression: str = "gzip",
+    timeout_s: float = 10,
+    budget: Budget | None = None,
+) -> Outcome:
     """Export once and return the outcome."""
     headers, _ = parse_headers(HEADERS)
     target = Target(
-        url=signal_url(url, "traces"), headers=headers, compression=compression, timeout_s=10
+        url=signal_url(url, "traces"),
+        headers=headers,
+        compression=compression,
+        timeout_s=timeout_s,
     )
     post = Post({"traces": target})
     try:
-        budget = Budget(budget_s, clock=SystemClock())
+        budget = budget or Budget(10, clock=SystemClock())
         return await OtlpExporter(post).export("traces", bodies(), budget=budget)
     finally:
         await post.close()
@@ -160,9 +169,22 @@ async def test_an_endpoint_that_hangs_costs_the_budget_and_no_more(intake: Intak
     """The budget ends the attempt, and the batch is kept."""
     released = asyncio.Event()
     intake.respond = [Hang(released=released)]
-    outcome = await export(intake.url, budget_s=0.2)
+    outcome = await export(intake.url, budget=Budget(0.2, clock=SystemClock()))
     released.set()
     assert (outcome.kind, outcome.cause) == ("kept", "timeout")
+
+
+async def test_an_endpoint_that_hangs_costs_its_timeout_where_the_budget_is_longer(
+    intake: Intake,
+) -> None:
+    """OTEL_EXPORTER_OTLP_TIMEOUT bounds one POST; the rest of the budget is for other batches."""
+    released = asyncio.Event()
+    intake.respond = [Hang(released=released)]
+    budget = Budget(10.0, clock=SystemClock())
+    outcome = await export(intake.url, timeout_s=0.1, budget=budget)
+    released.set()
+    assert (outcome.kind, outcome.cause) == ("kept", "timeout")
+    assert budget.left_s > 0
 
 
 async def test_garbage_for_an_answer_keeps_the_batch(intake: Intake) -> None:

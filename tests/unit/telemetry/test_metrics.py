@@ -140,6 +140,24 @@ def test_delta_begins_anew_with_each_collection() -> None:
     assert collect(into, at=70) == {"faas.invoke_duration": 1.0, "faas.invocations": 1}
 
 
+@pytest.mark.parametrize(
+    ("temporality", "begins"), [("delta", (0, 60, 70)), ("cumulative", (0, 0, 0))]
+)
+def test_the_time_of_a_point(
+    temporality: Literal["delta", "cumulative"], begins: tuple[int, ...]
+) -> None:
+    """Delta: from the last collection, whatever it held, so that no two points overlap."""
+    into = meter(temporality)
+    times: list[set[tuple[int, int]]] = []
+    for at, name in zip((60, 70, 80), "abc", strict=True):
+        record(into, given.start(name, at - 2), given.done(name, at - 1))
+        points = [point for metric in collected(into, at=at) for point in _points(metric)]
+        times.append({(point.start_time_unix_nano, point.time_unix_nano) for point in points})
+    ends = (60, 70, 80)
+    expected = [{(given.ns(begin), given.ns(end))} for begin, end in zip(begins, ends, strict=True)]
+    assert times == expected
+
+
 def test_cumulative_goes_on() -> None:
     """For back ends that want totals of each sandbox."""
     into = meter("cumulative")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from extension.settings.otlp import OtlpConfig
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target
-from extension.telemetry.export.tls import build_tls, trust_bundle
+from extension.telemetry.export.tls import PEM, _as_file, build_tls, trust_bundle
 from simulator.intake import Intake
 from tests.certificates import shake_hands, write_certificate, write_hashed
 
@@ -125,3 +126,13 @@ async def post(url: str, tls: ssl.SSLContext) -> Outcome:
         return await post.send("traces", b"x", content_type="text/plain", budget=budget)
     finally:
         await post.close()
+
+
+def test_a_key_in_a_setting_never_reaches_another_program(tmp_path: Path) -> None:
+    """OpenSSL reads it from memory, by a descriptor that closes with exec and right after."""
+    write_certificate(tmp_path)
+    with _as_file((tmp_path / "certificate.pem").read_text()) as path:
+        descriptor = int(path.rpartition("/")[2])
+        assert Path(path).read_text().startswith(PEM)
+        assert not os.get_inheritable(descriptor)
+    assert not Path(path).exists()
