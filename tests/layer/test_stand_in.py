@@ -293,6 +293,7 @@ def half_a_layer(folder: Path, *, main: str | None) -> Path:
         package = folder / "lambda-dispatch/lib-1/extension"
         package.mkdir(parents=True)
         (package / "__main__.py").write_text(main)
+        shutil.copy(ROOT / "layer/code_file.py", package.parent)
     return folder
 
 
