@@ -1,6 +1,6 @@
 """What a log line costs: CPU from the platform's delivery to the compressed bytes that leave.
 
-As a multiple of `json.loads` of the same deliveries, which nobody can do without. The parts of
+As a multiple of `json.loads` of the same deliveries, which no program can avoid. The parts of
 telemetry are put together as the process does it, without sockets and timers.
 """
 

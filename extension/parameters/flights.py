@@ -40,7 +40,7 @@ class Flights(Generic[T]):
     def begin(self, key: Hashable, begin: Callable[[], Coroutine[Any, Any, T]]) -> None:
         """Start a flight for `key` unless there is one; raises UpstreamError if there are too many.
 
-        Nobody needs to wait for it.
+        No caller needs to wait for it.
         """
         if key in self._tasks:
             return

@@ -1,7 +1,8 @@
 """Binds an address that containers reach, outside Lambda and only where callers need a token.
 
-The default are the loopback addresses, which containers do not reach. Whoever reaches another
-address could ask for secrets, so it is refused without a token, or with one that can be guessed.
+The default is the loopback addresses, which containers do not reach. Anyone who can reach
+another address could ask for secrets, so it is refused without a token, or with one that can be
+guessed.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Pipeline:
     """What the reader, the cache and the life cycle see of the way from an event to the buffer.
 
     `on_end` is called with each runtimeDone, `on_init_end` when the runtime is ready,
-    `on_instance` with the sandbox's name when it is told.
+    `on_instance` with the sandbox's name once it is known.
     `joins_sdk`: spans that the function's own SDK sends join those of their invocations.
     `logs_from`: "lines" or "sdk" leaves the log records of the other out.
     `sampler`: what is finished may wait for a verdict, and so may what the SDK sends; of its log

@@ -1,4 +1,4 @@
-"""PURE: what an AWS endpoint's answer means: what to do about it, and who has to do it.
+"""PURE: what an AWS endpoint's answer means, and what to do about it.
 
 AWS names its errors, in the body or in a header. The status alone says too little: an expired token
 is 403 with one service and 400 with another, and a 400 may be cured by a person, or by nothing.

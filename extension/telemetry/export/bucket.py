@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from extension.process.frozen import Frozen
 from extension.process.waits import Budget
@@ -22,6 +22,9 @@ from extension.telemetry.export.answers import Answer, quoted
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import COMPRESSORS, POST_ERRORS, Post, describe_failure
 from extension.telemetry.export.s3_location import Location
+
+if TYPE_CHECKING:  # a protocol, which is not needed at run time
+    from extension.telemetry.export.aws_requests import Signer
 
 TIMEOUT_S = 2.0
 """For one request; a bucket is milliseconds away."""
@@ -50,32 +53,6 @@ ADVICE = {
 }
 KEY_ACTIONS = {"s3:PutObject": "kms:GenerateDataKey", "s3:GetObject": "kms:Decrypt"}
 """What SSE-KMS needs beside an action."""
-
-
-class Signer(Protocol):
-    """Signs requests with the credentials of the sandbox; blocks."""
-
-    @property
-    def renewals(self) -> int:
-        """How often the credentials were renewed so far."""
-
-    def sign(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        *,
-        service: str,
-        region: str,
-    ) -> dict[str, str]:
-        """Return the headers with the signature."""
-
-    def renew_since(self, renewals: int) -> bool:
-        """Take other credentials than those of so many renewals; False if there are none."""
-
-    def set_time(self, aws_s: float) -> None:
-        """Sign by the clock of S3 from now on."""
 
 
 class Route(Frozen):

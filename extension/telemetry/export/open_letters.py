@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from extension.http.proxy import proxy_for
 from extension.process.clock import Clock
@@ -11,12 +12,15 @@ from extension.process.log import Log
 from extension.settings.aws import AwsConfig
 from extension.settings.otlp import OtlpConfig
 from extension.settings.telemetry import TelemetryConfig
-from extension.telemetry.export.bucket import Bucket, Route, Signer
+from extension.telemetry.export.bucket import Bucket, Route
 from extension.telemetry.export.dead_letters import DeadLetters
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import encryption_headers, location_of
 from extension.telemetry.export.tls import build_tls
 from extension.telemetry.health import Health
+
+if TYPE_CHECKING:  # a protocol, which is not needed at run time
+    from extension.telemetry.export.aws_requests import Signer
 
 
 def open_letters(

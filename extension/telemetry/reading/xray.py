@@ -17,7 +17,7 @@ from extension.telemetry.reading.events import Tracing
 
 TraceParent = Literal["sdk", "xray", "link", "none"]
 """What an X-Ray id means to us: the parent, a link beside a trace of our own, or nothing; `sdk`:
-the parent until the function's own SDK tells of another trace."""
+the parent until the function's own SDK reports another trace."""
 
 ROOT = re.compile(r"1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})")
 SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
