@@ -112,7 +112,7 @@ def test_test_that_ends_its_worker_fails_by_its_name(
     """Others may not have run, so it does not help that the test passes when it is run alone."""
     (tmp_path / "test_it.py").write_text(ENDS)
     outcome = run_suite("name", Path(sys.prefix), [str(tmp_path)], cache=tmp_path / "cache")
-    assert re.search(r"^FAILED \S+::test_that_ends$", capfd.readouterr().out, re.MULTILINE)
+    assert re.search(r"^FAILED \S+::test_that_ends\b", capfd.readouterr().out, re.MULTILINE)
     assert not outcome.passed
 
 
