@@ -1,0 +1,1 @@
+"""What the Runtime API's traffic says of an invocation: why it began, and what it answered."""

@@ -1,0 +1,114 @@
+"""PURE: what a response says: an HTTP status, messages that failed, its size.
+
+It is read only for what the source of the invocation reads in it: to a queue a `statusCode` means
+nothing, and to a browser no batch failed. A status of 500 or more is an error of ours; 4xx is the
+caller's. Messages that failed are retried, and the invocation itself did not fail.
+
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html,
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from extension.process.frozen import Frozen
+from extension.telemetry.tap import names
+from extension.telemetry.tap.cause import Cause
+from extension.telemetry.tap.json_paths import at, list_at, text_at
+from extension.telemetry.tap.partial_json import Excerpt, members_at_end, read_excerpt, read_head
+
+PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
+PRELUDE_END = b"\0" * 8
+ANSWER_KEYS = ("statusCode", "batchItemFailures", "headers", "isBase64Encoded", "cookies")
+"""Members that may follow a large body."""
+FAILED_RECORD = "ProcessingFailed"
+
+
+class Answer(Frozen):
+    """What a response says; `status_code` 0 and `failed_messages` None where it does not.
+
+    `failed_messages`: all of the batch if the service will retry all; -1 if that number is unknown.
+    """
+
+    size_bytes: int = 0
+    status_code: int = 0
+    failed_messages: int | None = None
+
+    @property
+    def error_type(self) -> str:
+        """The `error.type` of a span whose handler did not raise, empty if there is no error."""
+        return str(self.status_code) if self.status_code >= 500 else ""
+
+    def attributes(self) -> Mapping[str, Any]:
+        """Return the attributes of the invocation's span."""
+        failed = self.failed_messages
+        given = {
+            names.RESPONSE_BYTES: self.size_bytes,
+            names.HTTP_STATUS_CODE: self.status_code or None,
+            names.FAILED_MESSAGES: None if failed is None or failed < 0 else failed,
+            names.ERROR_TYPE: self.error_type or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def read_answer(excerpt: Excerpt, *, cause: Cause, headers: Mapping[str, str]) -> Answer:
+    """Return what a response to this cause says; `headers`: of its request, in lower case."""
+    size = excerpt.whole_size
+    if not cause.expects:
+        return Answer(size_bytes=size)
+    if cause.expects in ("http", "http_or_value"):
+        return Answer(size_bytes=size, status_code=_status(excerpt, cause=cause, headers=headers))
+    value = _value(excerpt)
+    if cause.expects == "transform":
+        failed = None if not excerpt.is_whole else _failed_records(value)
+        return Answer(size_bytes=size, failed_messages=failed)
+    return Answer(size_bytes=size, failed_messages=_failed_items(value, cause=cause))
+
+
+def _status(excerpt: Excerpt, *, cause: Cause, headers: Mapping[str, str]) -> int:
+    """Return the status that the caller gets, 0 if it is unknown."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() == PRELUDE_TYPE:
+        return _code(at(read_head(excerpt.head.partition(PRELUDE_END)[0]), "statusCode")) or 200
+    value = _value(excerpt)
+    if code := _code(at(value, "statusCode")):
+        return code
+    has_none = excerpt.is_whole and value is not None and at(value, "statusCode") is None
+    return 200 if cause.expects == "http_or_value" and has_none else 0
+
+
+def _code(value: Any) -> int:
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+        value = int(value)
+    is_code = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_code and 100 <= value <= 599 else 0
+
+
+def _value(excerpt: Excerpt) -> Any:
+    value = read_excerpt(excerpt)
+    if excerpt.is_whole or not isinstance(value, dict):
+        return value
+    return {**members_at_end(excerpt.tail, ANSWER_KEYS, closed_by=""), **value}
+
+
+def _failed_items(value: Any, *, cause: Cause) -> int | None:
+    """Return how many messages come again; one without an id means all of them.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    failures = list_at(value, "batchItemFailures")
+    if not failures:
+        return 0 if at(value, "batchItemFailures") is not None else None
+    if not all(text_at(each, "itemIdentifier") for each in failures):
+        return cause.message_count or -1
+    different = {text_at(each, "itemIdentifier") for each in failures}
+    return min(len(different), cause.message_count or len(different))
+
+
+def _failed_records(value: Any) -> int | None:
+    records = at(value, "records")
+    if not isinstance(records, list):
+        return None
+    return sum(text_at(each, "result") == FAILED_RECORD for each in records)

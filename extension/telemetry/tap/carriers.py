@@ -1,0 +1,172 @@
+"""PURE: takes what names a span out of headers, attributes of messages and bodies, as texts.
+
+Only the names in `READABLE` are taken, in any case; everything else that stands beside them is
+the user's and is not touched. `_datadog` holds a carrier of its own: an object, or JSON as text,
+or that in base64.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from extension.telemetry.reading.read_json import read_json
+from extension.telemetry.tap.json_paths import at, list_at, mapping_at, text_at
+from extension.telemetry.tap.trace_context import (
+    READABLE,
+    Carrier,
+    RemoteSpan,
+    read_context,
+    read_ids,
+)
+
+MOST_NAMES = 256
+"""Headers or attributes that are looked at."""
+MOST_BODY = 262_144
+"""Characters of a body that is parsed; one that is longer names no span."""
+LONGEST_NAME = 64
+LONGEST_VALUE = 8192
+NESTED = "_datadog"
+PLACES_IN_BODY = ((), ("metadata",), ("headers",), ("_datadog",))
+"""Where publishers put a context into their own JSON, by habit."""
+WORDS_IN_BODY = ("traceparent", "x-datadog-trace-id", "b3", "-amzn-trace-id")
+"""A body without any of these is not parsed."""
+
+TraceFields = tuple[str, str] | tuple[()]
+"""Paths of both ids in a body, such as `("meta.trace_id", "meta.span_id")`, or none."""
+
+
+PATH = re.compile(r"[^\s.,]{1,64}(?:\.[^\s.,]{1,64}){0,3}")
+"""Of up to four names."""
+
+
+def read_trace_fields(text: str) -> TraceFields:
+    """Return the paths in `trace_id,span_id` or `meta.trace_id,meta.span_id`, () if there are none.
+
+    Raises:
+        ValueError: it is not two paths.
+    """
+    if not text.strip():
+        return ()
+    paths = [each.strip() for each in text.split(",")]
+    if len(paths) != 2 or not all(map(PATH.fullmatch, paths)):
+        raise ValueError("not two names of fields, such as trace_id,span_id")
+    return paths[0], paths[1]
+
+
+def from_pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    """Return the carrier of names and texts; a list counts as its first item."""
+    carrier: dict[str, str] = {}
+    inner: dict[str, str] = {}
+    for name, value in islice(pairs, MOST_NAMES):
+        key = name.lower() if isinstance(name, str) and len(name) < LONGEST_NAME else ""
+        if key not in READABLE:
+            continue
+        first = value[0] if isinstance(value, list) and value else value
+        if key == NESTED:
+            inner = _nested(first)
+        elif isinstance(first, str) and len(first) <= LONGEST_VALUE:
+            carrier[key] = first
+    return inner | carrier
+
+
+def from_object(value: Any) -> Carrier:
+    """Return the carrier of an object's own fields."""
+    return from_pairs(value.items()) if isinstance(value, Mapping) else {}
+
+
+def from_headers(event: Any) -> Carrier:
+    """Return the carrier of an HTTP event: `headers` go before `multiValueHeaders`."""
+    return {
+        **from_object(at(event, "multiValueHeaders")),
+        **from_object(at(event, "headers")),
+    }
+
+
+def from_attributes(attributes: Any, *, text: str, binary: str) -> Carrier:
+    """Return the carrier of message attributes: objects whose `text` or `binary` is the value."""
+    pairs = islice(mapping_at({"": attributes}, "").items(), MOST_NAMES)
+    return from_pairs(
+        (name, text_at(each, text) or decode_base64(text_at(each, binary)))
+        for name, each in pairs
+        if name.lower() in READABLE
+    )
+
+
+def from_typed_attributes(attributes: Any) -> Carrier:
+    """Return the carrier of SNS attributes, `{"Type": "String" or "Binary", "Value": …}`."""
+    pairs = islice(mapping_at({"": attributes}, "").items(), MOST_NAMES)
+    return from_pairs(
+        (
+            name,
+            decode_base64(text_at(each, "Value"))
+            if text_at(each, "Type") == "Binary"
+            else text_at(each, "Value"),
+        )
+        for name, each in pairs
+        if name.lower() in READABLE
+    )
+
+
+def context_in_body(body: Any, fields: TraceFields) -> RemoteSpan | None:
+    """Return the span that a message's own JSON names: by habit, or in the configured fields.
+
+    `body`: JSON as text, or what it was parsed to.
+    """
+    if isinstance(body, str):
+        body = parse_body(body, words=(*WORDS_IN_BODY, *(path.split(".")[-1] for path in fields)))
+    if not isinstance(body, Mapping):
+        return None
+    if fields:
+        trace, span = (at(body, *path.split(".")) for path in fields)
+        if found := read_ids(trace, span):
+            return found
+    found_by_habit = (read_context(from_object(at(body, *place))) for place in PLACES_IN_BODY)
+    return next((each for each in found_by_habit if each), None)
+
+
+def parse_body(text: str, *, words: Iterable[str]) -> Any:
+    """Return an object that stands in a text, if any of the words does; None for anything else."""
+    if len(text) > MOST_BODY or text.lstrip()[:1] != "{":
+        return None
+    if not any(word in text for word in words):
+        return None
+    try:
+        return read_json(text)
+    except ValueError:
+        return None
+
+
+def decode_base64(text: str) -> str:
+    """Return what is in base64, if it is text."""
+    if not text or len(text) > MOST_BODY:
+        return ""
+    try:
+        return binascii.a2b_base64(text).decode()
+    except ValueError:
+        return ""
+
+
+def text_of_bytes(numbers: Any) -> str:
+    """Return the text of bytes written as numbers, as Kafka and RabbitMQ write headers: Java's
+    bytes may be negative.
+    """
+    values = list_at({"": numbers}, "")
+    if len(values) > LONGEST_VALUE or not all(type(each) is int for each in values):
+        return ""
+    try:
+        return bytes(each & 0xFF for each in values).decode()
+    except ValueError:
+        return ""
+
+
+def _nested(value: Any) -> dict[str, str]:
+    """Return the carrier in `_datadog`; a further one in that is not looked at."""
+    if isinstance(value, str):
+        text = value[: LONGEST_VALUE + 1]
+        value = parse_body(text, words=("",)) or parse_body(decode_base64(text), words=("",))
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    return from_pairs((name, text) for name, text in pairs if name.lower() != NESTED)

@@ -1,0 +1,98 @@
+"""PURE: what one service put around a message of another: SNS in SQS, EventBridge in SNS in SQS.
+
+A queue's body may be a notification, whose text may be an event of a bus, whose detail may be a
+CloudEvent. Each layer may have the publisher's context and the time at which it was accepted;
+the innermost context and the earliest time count, for that is where the message began.
+Raw delivery leaves no layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from extension.process.frozen import Frozen, replace
+from extension.telemetry.tap.carriers import (
+    from_attributes,
+    from_object,
+    from_typed_attributes,
+    parse_body,
+)
+from extension.telemetry.tap.facts import Message
+from extension.telemetry.tap.json_paths import arn_name, at, mapping_at, text_at, time_ns
+
+DEEPEST = 5
+"""Layers that are opened."""
+WORDS = ('"Notification"', '"detail-type"', '"eventSource"', '"specversion"')
+"""A text without any of these is no envelope and is not parsed for one."""
+
+
+class Layers(Frozen):
+    """What the layers around a message say; `publisher` is the outermost topic, bus or bucket."""
+
+    message: Message
+    publisher: str = ""
+    detail: str = ""
+
+
+def unwrap(message: Message) -> Layers:
+    """Return a message with what its layers tell."""
+    layers = Layers(message=message)
+    body = message.body
+    for _ in range(DEEPEST):
+        if isinstance(body, str):
+            body = parse_body(body, words=WORDS) or body
+        inside = _open(body)
+        if inside is None:
+            break
+        layers = _together(layers, inside)
+        body = inside.message.body
+    return layers
+
+
+def notification(body: Any, *, text: str, binary: str) -> Message:
+    """Return the message in a notification, whose attributes are objects of either form."""
+    attributes = at(body, "MessageAttributes")
+    return Message(
+        carrier=from_typed_attributes(attributes)
+        or from_attributes(attributes, text=text, binary=binary),
+        body=at(body, "Message"),
+        sent_ns=time_ns(text_at(body, "Timestamp")),
+    )
+
+
+def bus_event(body: Any) -> Message:
+    """Return the message in an event of EventBridge."""
+    detail = mapping_at(body, "detail")
+    return Message(carrier=from_object(detail), body=detail, sent_ns=time_ns(text_at(body, "time")))
+
+
+def _open(body: Any) -> Layers | None:
+    topic = text_at(body, "TopicArn")
+    if topic and text_at(body, "Type") == "Notification":
+        return Layers(
+            message=notification(body, text="stringValue", binary="binaryValue"),
+            publisher=arn_name(topic),
+        )
+    kind, source = text_at(body, "detail-type"), text_at(body, "source")
+    if kind and source:
+        return Layers(message=bus_event(body), publisher=source[:128], detail=kind[:128])
+    bucket = text_at(body, "Records", 0, "s3", "bucket", "name")
+    if bucket:
+        sent = time_ns(text_at(body, "Records", 0, "eventTime"))
+        return Layers(message=Message(sent_ns=sent), publisher=bucket[:128])
+    return None
+
+
+def _together(outer: Layers, inner: Layers) -> Layers:
+    times = [each.message.sent_ns for each in (outer, inner) if each.message.sent_ns]
+    message = outer.message._replace(
+        carrier=inner.message.carrier or outer.message.carrier,
+        body=inner.message.body if inner.message.body is not None else outer.message.body,
+        sent_ns=min(times, default=0),
+    )
+    return replace(
+        outer,
+        message=message,
+        publisher=outer.publisher or inner.publisher,
+        detail=inner.detail or outer.detail,
+    )

@@ -1,0 +1,66 @@
+"""PURE: names of the attributes that a cause and an answer have.
+
+A test holds those of the semantic conventions against the official package.
+Source: https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/
+"""
+
+from __future__ import annotations
+
+AWS_DYNAMODB_TABLE_NAMES = "aws.dynamodb.table_names"
+AWS_KINESIS_STREAM_NAME = "aws.kinesis.stream_name"
+AWS_LOG_GROUP_NAMES = "aws.log.group.names"
+AWS_S3_BUCKET = "aws.s3.bucket"
+AWS_SNS_TOPIC_ARN = "aws.sns.topic.arn"
+AWS_SQS_QUEUE_URL = "aws.sqs.queue.url"
+AWS_STATE_MACHINE_ARN = "aws.step_functions.state_machine.arn"
+CLIENT_ADDRESS = "client.address"
+CLOUDEVENTS_ID = "cloudevents.event_id"
+CLOUDEVENTS_SOURCE = "cloudevents.event_source"
+CLOUDEVENTS_SPEC_VERSION = "cloudevents.event_spec_version"
+CLOUDEVENTS_TYPE = "cloudevents.event_type"
+DOCUMENT_COLLECTION = "faas.document.collection"
+DOCUMENT_NAME = "faas.document.name"
+DOCUMENT_OPERATION = "faas.document.operation"
+DOCUMENT_TIME = "faas.document.time"
+ERROR_TYPE = "error.type"
+FAAS_TIME = "faas.time"
+FAAS_TRIGGER = "faas.trigger"
+GRAPHQL_OPERATION_NAME = "graphql.operation.name"
+GRAPHQL_OPERATION_TYPE = "graphql.operation.type"
+HTTP_METHOD = "http.request.method"
+HTTP_ROUTE = "http.route"
+HTTP_STATUS_CODE = "http.response.status_code"
+KAFKA_OFFSET = "messaging.kafka.offset"
+MESSAGING_COUNT = "messaging.batch.message_count"
+MESSAGING_DESTINATION = "messaging.destination.name"
+MESSAGING_ID = "messaging.message.id"
+MESSAGING_OPERATION_NAME = "messaging.operation.name"
+MESSAGING_OPERATION_TYPE = "messaging.operation.type"
+MESSAGING_PARTITION = "messaging.destination.partition.id"
+MESSAGING_PUBLISHED_TO = "messaging.destination_publish.name"
+MESSAGING_SYSTEM = "messaging.system"
+NETWORK_PROTOCOL_NAME = "network.protocol.name"
+NETWORK_PROTOCOL_VERSION = "network.protocol.version"
+RESPONSE_SIZE = "http.response.body.size"
+SERVER_ADDRESS = "server.address"
+TOOL_NAME = "gen_ai.tool.name"
+URL_PATH = "url.path"
+URL_SCHEME = "url.scheme"
+USER_AGENT = "user_agent.original"
+
+CONVENTIONAL = tuple(value for name, value in list(globals().items()) if name.isupper())
+"""Everything above, for the test."""
+
+AGE_MS = "lambda_dispatch.cause.age_ms"
+CUT = "lambda_dispatch.cause.cut"
+DETAIL = "lambda_dispatch.cause.detail"
+"""What kind of event of its source it is: a detail type, a trigger of a user pool."""
+EXECUTION_ARN = "lambda_dispatch.cause.execution_arn"
+FAILED_MESSAGES = "lambda_dispatch.failed_messages"
+RECEIVE_COUNT = "lambda_dispatch.cause.receive_count"
+"""How often the message that was tried most often has been received, this time included."""
+RESPONSE_BYTES = "lambda_dispatch.response_bytes"
+SOURCE = "lambda_dispatch.cause.source"
+
+CHOSEN_BY_USERS = frozenset([CLIENT_ADDRESS, DOCUMENT_NAME, MESSAGING_ID, URL_PATH, USER_AGENT])
+"""What may name a person or an order; `with_names=False` leaves these out."""

@@ -1,0 +1,102 @@
+"""PURE: reads a message of which only the head and the tail were kept.
+
+The head is read up to the last value that is whole, and what is open there is closed. In the tail
+a quotation mark without a backslash before it begins or ends a text: so the name of a member that
+is found between two of them is one, whatever users wrote into their texts; and what stands behind
+it closes as many objects and lists as it is deep in. So nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from extension.telemetry.reading.read_json import DECODER, read_json
+
+TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*+"?|[{}\[\],]', re.DOTALL)
+OPENED = {b"{": b"}", b"[": b"]"}
+MOST_TOKENS = 20_000
+"""Looked at in a head; what stands behind them does not count."""
+DEEPEST = 64
+MOST_ANCHORS = 32
+"""Places in a tail from which it is read."""
+
+
+class Excerpt(NamedTuple):
+    """A message as far as it was kept: its first bytes, its last ones beyond those, its size."""
+
+    head: bytes
+    tail: bytes = b""
+    size: int = -1
+    """Bytes of the whole message; -1: the head is all of it."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing between head and tail."""
+        return self.size <= len(self.head) + len(self.tail)
+
+    @property
+    def whole_size(self) -> int:
+        """Bytes of the whole message."""
+        return max(self.size, len(self.head) + len(self.tail))
+
+
+def read_excerpt(excerpt: Excerpt) -> Any:
+    """Return the message, or what its head says; None where that is no JSON."""
+    if not excerpt.is_whole:
+        return read_head(excerpt.head)
+    try:
+        return read_json(excerpt.head + excerpt.tail)
+    except ValueError:
+        return None
+
+
+def read_head(head: bytes) -> Any:
+    """Return the JSON that begins here as far as it is whole; None if it is none."""
+    end, closers = _last_whole(head)
+    try:
+        return read_json((head[:end] + b"".join(reversed(closers))).decode("utf-8", "replace"))
+    except ValueError:
+        return None
+
+
+def members_at_end(tail: bytes, keys: Iterable[str], *, closed_by: str) -> Mapping[str, Any]:
+    """Return the last members of the object that `closed_by` follows, beginning at one of `keys`.
+
+    `closed_by`: "" for the message itself, "]}" for the last item of a list in it.
+    """
+    text = tail.decode("utf-8", "replace")
+    anchor = re.compile(rf'(?<!\\)"(?:{"|".join(map(re.escape, keys))})"\s*:')
+    for number, found in enumerate(anchor.finditer(text)):
+        if number == MOST_ANCHORS:
+            break
+        # The decoder stops behind the object that is opened here in place of the one that was cut.
+        try:
+            members, end = DECODER.raw_decode("{" + text[found.start() :])
+        except (ValueError, RecursionError):
+            continue
+        rest = text[found.start() + end - 1 :]
+        if "".join(rest.split()) == closed_by and isinstance(members, dict):
+            return members
+    return {}
+
+
+def _last_whole(head: bytes) -> tuple[int, list[bytes]]:
+    """Return where the last whole value ends, and what closes it, innermost last."""
+    open_now: list[bytes] = []
+    end, closers = 0, list(open_now)
+    for number, found in enumerate(TOKEN.finditer(head)):
+        token = found[0]
+        if number == MOST_TOKENS or len(open_now) > DEEPEST or (end and not open_now):
+            break
+        if token in OPENED:
+            open_now.append(OPENED[token])
+        elif token in (b"}", b"]"):
+            if not open_now or open_now.pop() != token:
+                break
+        elif token != b",":
+            continue
+        end = found.start() if token == b"," else found.end()
+        closers = list(open_now)
+    return end, closers

@@ -1,0 +1,119 @@
+"""PURE: records of Kinesis, Firehose and CloudWatch Logs.
+
+The data of a record is the user's: of Kinesis it is decoded only to find a context in it, and only
+where it may have one; of a subscription to logs only what stands before the lines is unpacked.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html,
+https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html,
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
+"""
+
+from __future__ import annotations
+
+import binascii
+import zlib
+from typing import Any
+
+from extension.telemetry.tap import names
+from extension.telemetry.tap.carriers import decode_base64
+from extension.telemetry.tap.facts import (
+    Event,
+    Facts,
+    Message,
+    Source,
+    common,
+    message_attributes,
+    process_name,
+)
+from extension.telemetry.tap.json_paths import MS, S, arn_name, at, epoch_ns, list_at, text_at
+from extension.telemetry.tap.partial_json import read_head
+
+MOST_READ = 256
+"""Records whose data is looked into."""
+GZIP_HEAD = 4096
+"""Characters of base64, and bytes that are unpacked: the names stand before the lines."""
+WITH_GZIP_HEADER = 31
+LOG_NAME = 512
+
+
+def _stream(event: Event) -> Facts:
+    records = list_at(event, "Records")
+    arns = (text_at(each, "eventSourceARN") for each in records or [event])
+    stream = common(map(arn_name, arns))
+    shards = (text_at(each, "eventID").partition(":")[0] for each in records[:MOST_READ])
+    return Facts(
+        name=process_name(stream),
+        attributes={
+            **message_attributes("aws.kinesis", stream, count=len(records)),
+            names.AWS_KINESIS_STREAM_NAME: stream,
+            names.MESSAGING_PARTITION: common(shards)[:128],
+        },
+        messages=(_streamed(each) for each in records[:MOST_READ]),
+        count=len(records),
+    )
+
+
+def _streamed(record: Any) -> Message:
+    arrived = at(record, "kinesis", "approximateArrivalTimestamp")
+    return Message(
+        body=decode_base64(text_at(record, "kinesis", "data")),
+        sent_ns=epoch_ns(arrived, unit_ns=S),
+    )
+
+
+def _delivery(event: Event) -> Facts:
+    records = list_at(event, "records")
+    stream = arn_name(text_at(event, "deliveryStreamArn"))
+    return Facts(
+        name=process_name(stream),
+        attributes=message_attributes("aws.firehose", stream, count=len(records)),
+        messages=[
+            Message(sent_ns=epoch_ns(at(each, "approximateArrivalTimestamp"), unit_ns=MS))
+            for each in records[:MOST_READ]
+        ],
+        count=len(records),
+    )
+
+
+def _log_lines(event: Event) -> Facts:
+    group = text_at(_unpacked(text_at(event, "awslogs", "data")), "logGroup")[:LOG_NAME]
+    return Facts(
+        name=process_name(group),
+        attributes={
+            **message_attributes("aws.cloudwatch_logs", group),
+            names.AWS_LOG_GROUP_NAMES: [group] if group else None,
+        },
+    )
+
+
+def _unpacked(data: str) -> Any:
+    """Return the beginning of the lines' envelope, which names the group."""
+    try:
+        packed = binascii.a2b_base64(data[:GZIP_HEAD])
+        head = zlib.decompressobj(WITH_GZIP_HEADER).decompress(packed, GZIP_HEAD)
+    except (ValueError, zlib.error):
+        return None
+    return read_head(head)
+
+
+def _is_stream(event: Event) -> bool:
+    """Tell a stream's records; the last call of a tumbling window may bring none."""
+    is_window = "window" in event and ":kinesis:" in text_at(event, "eventSourceARN")[:64]
+    return is_window or text_at(event, "Records", 0, "eventSource") == "aws:kinesis"
+
+
+def _is_delivery(event: Event) -> bool:
+    is_named = bool(text_at(event, "deliveryStreamArn") or text_at(event, "invocationId"))
+    has_records = bool(text_at(event, "records", 0, "recordId"))
+    return is_named and has_records and "applicationArn" not in event
+
+
+def _is_log_lines(event: Event) -> bool:
+    return bool(text_at(event, "awslogs", "data"))
+
+
+SOURCES = (
+    Source("kinesis", "pubsub", _is_stream, _stream, expects="batch"),
+    Source("firehose", "pubsub", _is_delivery, _delivery, expects="transform"),
+    Source("cloudwatch.logs", "pubsub", _is_log_lines, _log_lines),
+)
