@@ -84,7 +84,7 @@ def request_attributes(
 
 
 def cloud_event(fields: Any, *, prefix: str = "") -> dict[str, Any]:
-    """Return the attributes of a CloudEvent, nothing for what is none; its data and subject stay."""
+    """Return the attributes of a CloudEvent, none for anything else; its data is never read."""
     if not (text_at(fields, f"{prefix}specversion") and text_at(fields, f"{prefix}type")):
         return {}
     return {

@@ -32,7 +32,7 @@ MOST_READ = 256
 """Records whose data is looked into."""
 GZIP_HEAD = 4096
 """Characters of base64, and bytes that are unpacked: the names stand before the lines."""
-WITH_GZIP_HEADER = 31
+GZIP_OR_ZLIB = 47
 LOG_NAME = 512
 
 
@@ -90,7 +90,7 @@ def _unpacked(data: str) -> Any:
     """Return the beginning of the lines' envelope, which names the group."""
     try:
         packed = binascii.a2b_base64(data[:GZIP_HEAD])
-        head = zlib.decompressobj(WITH_GZIP_HEADER).decompress(packed, GZIP_HEAD)
+        head = zlib.decompressobj(GZIP_OR_ZLIB).decompress(packed, GZIP_HEAD)
     except (ValueError, zlib.error):
         return None
     return read_head(head)

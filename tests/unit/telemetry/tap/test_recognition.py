@@ -1,0 +1,146 @@
+"""Which service an event is from, and what its span is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from extension.telemetry.tap import names
+from extension.telemetry.tap.cause import cause_of
+from extension.telemetry.tap.facts import Source
+from extension.telemetry.tap.recognition import SOURCES
+from tests.unit.telemetry.tap.samples import (
+    ALB,
+    APPSYNC,
+    DYNAMODB,
+    SAMPLES,
+    SENT_NS,
+    STREAM_ARN,
+    source_of,
+)
+
+TIMES_UNKNOWN = {
+    "api_gateway.authorizer by token", "appsync", "appsync.authorizer", "appsync.events",
+    "cloudwatch.logs", "direct", "durable_execution", "s3.batch", "s3.object_lambda",
+    "vpc_lattice of version 1",
+}  # fmt: skip
+"""Samples whose events have no time at all."""
+
+TRIGGERS = {
+    "pubsub": {
+        "activemq", "cloudevents", "cloudwatch.logs", "eventbridge", "firehose", "kafka", "kinesis",
+        "lambda.destination", "rabbitmq", "ses", "sns", "sqs",
+    },
+    "datasource": {"documentdb", "dynamodb", "eventbridge.s3", "s3", "s3.batch"},
+    "timer": {"eventbridge.schedule", "eventbridge.scheduler"},
+    "http": {
+        "alb", "api_gateway.authorizer", "api_gateway.http", "api_gateway.rest",
+        "api_gateway.websocket", "appsync", "appsync.authorizer", "appsync.events", "cloudfront",
+        "function_url", "s3.object_lambda", "vpc_lattice",
+    },
+}  # fmt: skip
+
+SPAN_NAMES = {
+    "activemq": "process kettle",
+    "alb": "GET",
+    "api_gateway.http": "POST /orders/{id}",
+    "api_gateway.http in format 1.0": "POST /orders/{id}",
+    "api_gateway.rest": "POST /orders/{id}",
+    "api_gateway.websocket": "$connect",
+    "appsync": "Mutation.placeOrder",
+    "cloudwatch.logs": "process /aws/lambda/tea",
+    "eventbridge": "process Order placed",
+    "firehose": "process archive",
+    "function_url": "POST",
+    "kafka": "process brews",
+    "kinesis": "process clicks",
+    "rabbitmq": "process kettle",
+    "sns": "process order-placed",
+    "sqs": "process orders",
+    "vpc_lattice": "GET",
+    "vpc_lattice of version 1": "GET",
+}
+"""Every other span is called like the function."""
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_sample_is_recognised(name: str) -> None:
+    """An event of a service has that service as its source."""
+    assert cause_of(SAMPLES[name]).source == source_of(name)
+
+
+def test_every_row_has_a_sample() -> None:
+    """No row of a table is untested but those of devices and consoles that nobody can invoke."""
+    rare = {
+        "iot.provisioning", "iot.button", "cloudwatch.dashboard", "sagemaker.ground_truth", "workmail",
+    }  # fmt: skip
+    sampled = {source_of(name) for name in SAMPLES}
+    assert {row.name for row in SOURCES} - sampled == rare
+
+
+@pytest.mark.parametrize("row", SOURCES, ids=lambda row: row.name)
+def test_a_row_knows_its_own_events_only(row: Source) -> None:
+    """No row takes an event away from another that is asked after it."""
+    others = [name for name in SAMPLES if cause_of(SAMPLES[name]).source != row.name]
+    later = SOURCES[SOURCES.index(row) + 1 :]
+    after = {each.name for each in later}
+    taken = [name for name in others if source_of(name) in after and row.matches(SAMPLES[name])]
+    assert taken == []
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_trigger_is_of_the_conventions(name: str) -> None:
+    """What has no trigger of the conventions is `other`; messages are consumed."""
+    cause = cause_of(SAMPLES[name])
+    expected = [trigger for trigger, those in TRIGGERS.items() if source_of(name) in those]
+    assert cause.trigger == (expected[0] if expected else "other")
+    assert cause.attributes[names.FAAS_TRIGGER] == cause.trigger
+    assert cause.kind == ("consumer" if cause.trigger == "pubsub" else "server")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_span_is_named_after_what_it_works_on(name: str) -> None:
+    """A route or a queue names the span where there is one."""
+    assert cause_of(SAMPLES[name]).name == SPAN_NAMES.get(name, "")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_time_of_the_event_is_read(name: str) -> None:
+    """Whatever unit or form a service writes it in, it is the same moment."""
+    cause = cause_of(SAMPLES[name])
+    by_services = cause.trigger == "other" and source_of(name) not in (
+        "cloudwatch.alarm",
+        "step_functions",
+    )
+    is_unknown = name in TIMES_UNKNOWN or by_services or source_of(name) in ("cloudfront", "ses")
+    assert cause.sent_ns == (0 if is_unknown else SENT_NS)
+
+
+def test_a_batch_of_resolvers_is_one_field() -> None:
+    """AppSync's batch is a list of requests of the same field."""
+    assert cause_of([APPSYNC, APPSYNC]).name == "Mutation.placeOrder"
+
+
+def test_the_last_call_of_a_window_may_have_no_records() -> None:
+    """The end of a tumbling window is still the stream's."""
+    event = {
+        "Records": [],
+        "eventSourceARN": STREAM_ARN,
+        "window": {"start": "2025-11-27T08:00:00Z", "end": "2025-11-27T08:05:00Z"},
+        "isFinalInvokeForWindow": True,
+    }
+    cause = cause_of(event)
+    assert cause.source == cause_of(DYNAMODB).source
+    assert cause.attributes[names.DOCUMENT_COLLECTION] == "Orders"
+
+
+def test_a_health_check_says_so() -> None:
+    """A load balancer's own check can be told from the traffic of users."""
+    event = {**ALB, "headers": {"user-agent": "ELB-HealthChecker/2.0"}}
+    assert cause_of(event).attributes[names.DETAIL] == "health check"
+
+
+@pytest.mark.parametrize("event", [None, 7, "text", [], [1], {}, {"Records": []}, {"Records": [7]}])
+def test_anything_else_is_a_direct_invoke(event: object) -> None:
+    """What no service sends has a cause all the same."""
+    cause = cause_of(event)
+    assert (cause.source, cause.trigger, cause.parent, cause.links) == ("direct", "other", None, ())
