@@ -13,7 +13,7 @@ from extension.telemetry.tap import names
 from extension.telemetry.tap.carriers import from_headers, from_object
 from extension.telemetry.tap.facts import Event, Facts, Source
 from extension.telemetry.tap.http_events import METHODS, ROUTE
-from extension.telemetry.tap.json_paths import MS, at, epoch_ns, mapping_at, text_at
+from extension.telemetry.tap.json_paths import MS, at, epoch_ns, kind_at, mapping_at, text_at
 
 KINDS = frozenset(["TOKEN", "REQUEST"])
 ROUTE_KEY = re.compile(r"([A-Z]{3,7}) (/\S{0,511})", re.ASCII)
@@ -30,7 +30,7 @@ def _gateway(event: Event) -> Facts:
         attributes={
             names.HTTP_METHOD: method if method in METHODS else "",
             names.HTTP_ROUTE: route if ROUTE.fullmatch(route) else "",
-            names.DETAIL: text_at(event, "type"),
+            names.DETAIL: kind_at(event, "type"),
         },
         caller=from_headers(event),
         sent_ns=epoch_ns(when, unit_ns=MS),

@@ -37,13 +37,13 @@ from extension.telemetry.tap.json_paths import (
     list_at,
     lists_in,
     mapping_at,
+    name_at,
     text_at,
 )
 
 MOST_READ = 256
 """Messages whose headers and bodies are looked into."""
 MOST_HEADERS = 64
-LONGEST_NAME = 256
 KAFKA = frozenset(["aws:kafka", "SelfManagedKafka", "aws:SelfManagedKafka"])
 ACTIVEMQ = frozenset(["aws:mq", "aws:amq"])
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -57,7 +57,7 @@ def _topics(event: Event) -> Facts:
     by_partition = mapping_at(event, "records")
     records = lists_in(by_partition, most=MOST_READ)
     count = sum(len(each) for each in by_partition.values() if isinstance(each, list))
-    topic = common(text_at(each, "topic")[:LONGEST_NAME] for each in records)
+    topic = common(name_at(each, "topic") for each in records)
     return Facts(
         name=process_name(topic),
         attributes={
@@ -82,11 +82,11 @@ def _recorded(record: Any) -> Message:
 
 def _active(event: Event) -> Facts:
     messages = list_at(event, "messages")
-    queue = common(text_at(each, "destination", "physicalName")[:LONGEST_NAME] for each in messages)
+    queue = common(name_at(each, "destination", "physicalName") for each in messages)
     return Facts(
         name=process_name(queue),
         attributes=message_attributes(
-            "activemq", queue, count=len(messages), message_id=text_at(messages, 0, "messageID")
+            "activemq", queue, count=len(messages), message_id=name_at(messages, 0, "messageID")
         ),
         messages=map(_active_message, messages[:MOST_READ]),
         count=len(messages),
@@ -106,14 +106,14 @@ def _rabbit(event: Event) -> Facts:
     by_queue = mapping_at(event, "rmqMessagesByQueue")
     messages = lists_in(by_queue, most=MOST_READ)
     count = sum(len(each) for each in by_queue.values() if isinstance(each, list))
-    queue = common(name.partition("::")[0][:LONGEST_NAME] for name in by_queue)
+    queue = common(name_at(name.partition("::")[0]) for name in by_queue)
     return Facts(
         name=process_name(queue),
         attributes=message_attributes(
             "rabbitmq",
             queue,
             count=count,
-            message_id=text_at(messages, 0, "basicProperties", "messageId"),
+            message_id=name_at(messages, 0, "basicProperties", "messageId"),
         ),
         messages=map(_rabbit_message, messages),
         count=count,

@@ -25,20 +25,25 @@ from extension.telemetry.tap.facts import (
     process_name,
 )
 from extension.telemetry.tap.http_events import cloud_event
-from extension.telemetry.tap.json_paths import mapping_at, text_at, time_ns
+from extension.telemetry.tap.json_paths import (
+    kind_at,
+    mapping_at,
+    name_at,
+    text_at,
+    time_ns,
+    title_at,
+)
 from extension.telemetry.tap.store_events import document_attributes
 
-LONGEST = 128
-"""Characters of a source or a detail type; EventBridge takes no more of the latter."""
 CREATED, DELETED = "Object Created", "Object Deleted"
 
 
 def _bus(event: Event) -> Facts:
-    source, detail_type = _source_of(event), text_at(event, "detail-type")[:LONGEST]
+    source, detail_type = name_at(event, "source"), title_at(event, "detail-type")
     return Facts(
         name=process_name(detail_type),
         attributes={
-            **message_attributes("aws.eventbridge", source, message_id=text_at(event, "id")),
+            **message_attributes("aws.eventbridge", source, message_id=name_at(event, "id")),
             names.DETAIL: detail_type,
             **cloud_event(mapping_at(event, "detail")),
         },
@@ -52,7 +57,7 @@ def _schedule(event: Event) -> Facts:
     return Facts(
         attributes={
             names.FAAS_TIME: when if time_ns(when) else "",
-            names.DETAIL: text_at(event, "detail-type")[:LONGEST],
+            names.DETAIL: title_at(event, "detail-type"),
         },
         sent_ns=time_ns(when),
     )
@@ -64,12 +69,12 @@ def _bucket_notice(event: Event) -> Facts:
     return Facts(
         attributes={
             **document_attributes(
-                bucket=text_at(detail, "bucket", "name"),
+                bucket=name_at(detail, "bucket", "name"),
                 key=text_at(detail, "object", "key"),
                 operation={CREATED: "insert", DELETED: "delete"}.get(kind, ""),
                 when=text_at(event, "time"),
             ),
-            names.DETAIL: kind[:LONGEST],
+            names.DETAIL: title_at(event, "detail-type"),
         },
         sent_ns=time_ns(text_at(event, "time")),
     )
@@ -77,22 +82,18 @@ def _bucket_notice(event: Event) -> Facts:
 
 def _alarm(event: Event) -> Facts:
     return Facts(
-        attributes={names.DETAIL: text_at(event, "alarmData", "state", "value")[:LONGEST]},
+        attributes={names.DETAIL: kind_at(event, "alarmData", "state", "value")},
         sent_ns=time_ns(text_at(event, "time")),
     )
 
 
 def _cloud_event(event: Event) -> Facts:
     return Facts(
-        attributes={**cloud_event(event), names.DETAIL: text_at(event, "type")[:LONGEST]},
+        attributes={**cloud_event(event), names.DETAIL: name_at(event, "type")},
         messages=[
             Message(carrier=from_object(event), body=event, sent_ns=time_ns(text_at(event, "time")))
         ],
     )
-
-
-def _source_of(event: Event) -> str:
-    return text_at(event, "source")[:LONGEST]
 
 
 def _is_bus(event: Event) -> bool:

@@ -18,7 +18,15 @@ from extension.telemetry.tap.carriers import (
     parse_body,
 )
 from extension.telemetry.tap.facts import Message
-from extension.telemetry.tap.json_paths import arn_name, at, mapping_at, text_at, time_ns
+from extension.telemetry.tap.json_paths import (
+    arn_name,
+    at,
+    mapping_at,
+    name_at,
+    text_at,
+    time_ns,
+    title_at,
+)
 
 DEEPEST = 5
 """Layers that are opened."""
@@ -73,13 +81,13 @@ def _open(body: Any) -> Layers | None:
             message=notification(body, text="stringValue", binary="binaryValue"),
             publisher=arn_name(topic),
         )
-    kind, source = text_at(body, "detail-type"), text_at(body, "source")
-    if kind and source:
-        return Layers(message=bus_event(body), publisher=source[:128], detail=kind[:128])
-    bucket = text_at(body, "Records", 0, "s3", "bucket", "name")
+    if text_at(body, "detail-type") and text_at(body, "source"):
+        kind = title_at(body, "detail-type")
+        return Layers(message=bus_event(body), publisher=name_at(body, "source"), detail=kind)
+    bucket = name_at(body, "Records", 0, "s3", "bucket", "name")
     if bucket:
         sent = time_ns(text_at(body, "Records", 0, "eventTime"))
-        return Layers(message=Message(sent_ns=sent), publisher=bucket[:128])
+        return Layers(message=Message(sent_ns=sent), publisher=bucket)
     return None
 
 

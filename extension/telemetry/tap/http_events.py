@@ -18,7 +18,16 @@ from typing import Any
 from extension.telemetry.tap import names
 from extension.telemetry.tap.carriers import MOST_NAMES, from_headers
 from extension.telemetry.tap.facts import Event, Expects, Facts, Source
-from extension.telemetry.tap.json_paths import MS, US, at, epoch_ns, mapping_at, text_at
+from extension.telemetry.tap.json_paths import (
+    MS,
+    US,
+    at,
+    epoch_ns,
+    kind_at,
+    mapping_at,
+    name_at,
+    text_at,
+)
 
 METHODS = frozenset(
     ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"]
@@ -32,7 +41,7 @@ HEADERS = frozenset(
 """All that is read besides what names a span."""
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?", re.ASCII)
 ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
-ROUTE = re.compile(r"[^\s?#]{1,512}", re.ASCII)
+ROUTE = re.compile(r"/[^\s?#]{0,511}", re.ASCII)
 PATH = re.compile(r"/[^?#\s]{0,1023}")
 VERSION = re.compile(r"HTTP/(\d(?:\.\d)?)", re.ASCII)
 ROOT_TIME = re.compile(r"Root=1-([0-9a-fA-F]{8})-", re.ASCII)
@@ -88,10 +97,10 @@ def cloud_event(fields: Any, *, prefix: str = "") -> dict[str, Any]:
     if not (text_at(fields, f"{prefix}specversion") and text_at(fields, f"{prefix}type")):
         return {}
     return {
-        names.CLOUDEVENTS_ID: text_at(fields, f"{prefix}id")[:256],
+        names.CLOUDEVENTS_ID: name_at(fields, f"{prefix}id"),
         names.CLOUDEVENTS_SOURCE: _without_query(text_at(fields, f"{prefix}source")),
-        names.CLOUDEVENTS_SPEC_VERSION: text_at(fields, f"{prefix}specversion")[:16],
-        names.CLOUDEVENTS_TYPE: text_at(fields, f"{prefix}type")[:256],
+        names.CLOUDEVENTS_SPEC_VERSION: name_at(fields, f"{prefix}specversion"),
+        names.CLOUDEVENTS_TYPE: name_at(fields, f"{prefix}type"),
     }
 
 
@@ -171,7 +180,7 @@ def _lattice(event: Event) -> Facts:
 def _websocket(event: Event) -> Facts:
     """Read a frame of a connection; only CONNECT comes with headers."""
     context = mapping_at(event, "requestContext")
-    route = _route(text_at(context, "routeKey"), is_default_shown=True)
+    route = name_at(context, "routeKey")
     attributes = {
         **request_attributes(
             read_headers(event),
@@ -182,7 +191,7 @@ def _websocket(event: Event) -> Facts:
         ),
         names.HTTP_METHOD: "",
         names.NETWORK_PROTOCOL_NAME: "websocket",
-        names.DETAIL: text_at(context, "eventType")[:32],
+        names.DETAIL: kind_at(context, "eventType"),
     }
     return Facts(
         name=route,
@@ -198,10 +207,8 @@ def _method(method: str) -> str:
     return method.upper() if method.upper() in METHODS else "_OTHER"
 
 
-def _route(route: str, *, is_default_shown: bool = False) -> str:
-    """Return a route's pattern; `$default` is none of HTTP, but one of a WebSocket."""
-    if route == "$default" and not is_default_shown:
-        return ""
+def _route(route: str) -> str:
+    """Return a route's pattern; `$default` is none."""
     return route if ROUTE.fullmatch(route) else ""
 
 
@@ -213,8 +220,8 @@ def _name(method: str, route: str) -> str:
 
 def _without_query(uri: str) -> str:
     """Return a source's URI without what stands behind its path, or before its host."""
-    scheme, colon, rest = re.split(r"[?#]", uri[:512])[0].rpartition("//")
-    return scheme + colon + rest.rpartition("@")[2]
+    before, slashes, rest = re.split(r"[?#]", uri[:512])[0].rpartition("//")
+    return name_at(before + slashes + rest.rpartition("@")[2])
 
 
 def _is_load_balancer(event: Event) -> bool:

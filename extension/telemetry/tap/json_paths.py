@@ -17,6 +17,11 @@ US = 1000
 S = NS_PER_S
 """Nanoseconds of the units that events count time in."""
 
+NAME = re.compile(r"[^\s?&=]{1,256}")
+TITLE = re.compile(r"[^\t-\r?&=]{1,128}")
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.:]{0,63}", re.ASCII)
+"""What names of queues, titles that people read, and the kinds of a service's own events look like:
+none of them like a query or a token in a header."""
 NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,9})?", re.ASCII)
 ARN = re.compile(r"arn:[a-z-]{3,20}:[a-z0-9-]{1,40}:[a-z0-9-]*:\d*:([^\s?#]{1,1024})", re.ASCII)
 NOTHING: Mapping[str, Any] = {}
@@ -38,6 +43,24 @@ def text_at(value: Any, *path: str | int) -> str:
     """Return the text at the path, empty for anything else."""
     found = at(value, *path)
     return found if isinstance(found, str) else ""
+
+
+def name_at(value: Any, *path: str | int) -> str:
+    """Return the name or id at the path, empty for a text that looks like none."""
+    found = text_at(value, *path)
+    return found if NAME.fullmatch(found) else ""
+
+
+def title_at(value: Any, *path: str | int) -> str:
+    """Return the title at the path, words with spaces, empty for a text that looks like none."""
+    found = text_at(value, *path)
+    return found if TITLE.fullmatch(found) else ""
+
+
+def kind_at(value: Any, *path: str | int) -> str:
+    """Return a service's word for the kind of its event, empty for a text that looks like none."""
+    found = text_at(value, *path)
+    return found if KIND.fullmatch(found) else ""
 
 
 def mapping_at(value: Any, *path: str | int) -> Mapping[str, Any]:

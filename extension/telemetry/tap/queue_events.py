@@ -29,6 +29,7 @@ from extension.telemetry.tap.json_paths import (
     epoch_ns,
     is_arn,
     list_at,
+    name_at,
     text_at,
 )
 
@@ -47,7 +48,7 @@ def _queue(event: Event) -> Facts:
         name=process_name(queue),
         attributes={
             **message_attributes(
-                "aws_sqs", queue, count=len(records), message_id=text_at(records, 0, "messageId")
+                "aws_sqs", queue, count=len(records), message_id=name_at(records, 0, "messageId")
             ),
             names.AWS_SQS_QUEUE_URL: _queue_url(arn) if queue else "",
             names.RECEIVE_COUNT: _receives(records),
@@ -81,7 +82,7 @@ def _topic(event: Event) -> Facts:
                 "aws.sns",
                 topic,
                 count=len(records),
-                message_id=text_at(records, 0, "Sns", "MessageId"),
+                message_id=name_at(records, 0, "Sns", "MessageId"),
             ),
             names.AWS_SNS_TOPIC_ARN: arn if is_arn(arn) else "",
             **_layer_attributes(layers),

@@ -8,15 +8,11 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from extension.telemetry.tap import names
 from extension.telemetry.tap.facts import Event, Facts, Source, Trigger
-from extension.telemetry.tap.json_paths import at, mapping_at, text_at
-
-KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.:]{0,63}", re.ASCII)
-"""How services write the kinds of their events; nothing with a space, a slash or a query."""
+from extension.telemetry.tap.json_paths import at, kind_at, mapping_at, text_at
 
 Path = tuple[str | int, ...]
 Matches = Callable[[Event], bool]
@@ -54,8 +50,8 @@ def _reads(*paths: Path) -> Callable[[Event], Facts]:
     """Return a reader of the first of these texts that is a kind."""
 
     def read(event: Event) -> Facts:
-        texts = (text_at(event, *path) for path in paths)
-        kind = next((each for each in texts if KIND.fullmatch(each)), "")
+        kinds = (kind_at(event, *path) for path in paths)
+        kind = next((each for each in kinds if each), "")
         return Facts(attributes={names.DETAIL: kind})
 
     return read

@@ -23,12 +23,13 @@ from extension.telemetry.tap.json_paths import (
     arn_name,
     at,
     epoch_ns,
+    kind_at,
     list_at,
+    name_at,
     text_at,
     time_ns,
 )
 
-LONGEST_NAME = 255
 LONGEST_KEY = 1024
 """Bytes of an S3 key, encoded; no more of it is read."""
 ITEM_OPERATIONS = {"INSERT": "insert", "MODIFY": "edit", "REMOVE": "delete"}
@@ -49,18 +50,18 @@ OBJECT_LAMBDA = (
 def document_attributes(*, bucket: str, key: str, operation: str, when: str) -> dict[str, Any]:
     """Return the attributes of a change of one object."""
     return {
-        names.DOCUMENT_COLLECTION: bucket[:LONGEST_NAME],
+        names.DOCUMENT_COLLECTION: bucket,
         names.DOCUMENT_NAME: key[:LONGEST_KEY].partition("?")[0],
         names.DOCUMENT_OPERATION: operation,
         names.DOCUMENT_TIME: when if time_ns(when) else "",
-        names.AWS_S3_BUCKET: bucket[:LONGEST_NAME],
+        names.AWS_S3_BUCKET: bucket,
     }
 
 
 def _bucket(event: Event) -> Facts:
     records = list_at(event, "Records")
     kind = text_at(records, 0, "eventName")
-    bucket = common(text_at(each, "s3", "bucket", "name") for each in records)
+    bucket = common(name_at(each, "s3", "bucket", "name") for each in records)
     key = text_at(records, 0, "s3", "object", "key") if len(records) == 1 else ""
     when = text_at(records, 0, "eventTime")
     return Facts(
@@ -71,7 +72,7 @@ def _bucket(event: Event) -> Facts:
                 operation=_object_operation(kind),
                 when=when,
             ),
-            names.DETAIL: kind[:64],
+            names.DETAIL: kind_at(records, 0, "eventName"),
         },
         sent_ns=time_ns(when),
     )
@@ -116,7 +117,7 @@ def _collection(event: Event) -> Facts:
 
 
 def _namespace(value: Any) -> str:
-    parts = [text_at(value, "db")[:LONGEST_NAME], text_at(value, "coll")[:LONGEST_NAME]]
+    parts = [name_at(value, "db"), name_at(value, "coll")]
     return "/".join(part for part in parts if part)
 
 
@@ -143,7 +144,7 @@ def _batch_task(event: Event) -> Facts:
 
 def _bucket_of(task: Any) -> str:
     arn = text_at(task, "s3BucketArn")
-    return (arn_name(arn) if arn else text_at(task, "s3Bucket"))[:LONGEST_NAME]
+    return arn_name(arn) if arn else name_at(task, "s3Bucket")
 
 
 def _oldest(records: Any, *path: str) -> int:

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.htm
 from __future__ import annotations
 
 import binascii
+import re
 import zlib
 from typing import Any
 
@@ -25,32 +26,46 @@ from extension.telemetry.tap.facts import (
     message_attributes,
     process_name,
 )
-from extension.telemetry.tap.json_paths import MS, S, arn_name, at, epoch_ns, list_at, text_at
+from extension.telemetry.tap.json_paths import (
+    MS,
+    S,
+    arn_name,
+    at,
+    epoch_ns,
+    list_at,
+    name_at,
+    text_at,
+)
 from extension.telemetry.tap.partial_json import read_head
 
+SHARD = re.compile(r"shardId-\d{1,20}", re.ASCII)
 MOST_READ = 256
 """Records whose data is looked into."""
 GZIP_HEAD = 4096
 """Characters of base64, and bytes that are unpacked: the names stand before the lines."""
 GZIP_OR_ZLIB = 47
-LOG_NAME = 512
 
 
 def _stream(event: Event) -> Facts:
     records = list_at(event, "Records")
     arns = (text_at(each, "eventSourceARN") for each in records or [event])
     stream = common(map(arn_name, arns))
-    shards = (text_at(each, "eventID").partition(":")[0] for each in records[:MOST_READ])
+    shards = (_shard(each) for each in records[:MOST_READ])
     return Facts(
         name=process_name(stream),
         attributes={
             **message_attributes("aws.kinesis", stream, count=len(records)),
             names.AWS_KINESIS_STREAM_NAME: stream,
-            names.MESSAGING_PARTITION: common(shards)[:128],
+            names.MESSAGING_PARTITION: common(shards),
         },
         messages=(_streamed(each) for each in records[:MOST_READ]),
         count=len(records),
     )
+
+
+def _shard(record: Any) -> str:
+    found = SHARD.match(text_at(record, "eventID"))
+    return found[0] if found else ""
 
 
 def _streamed(record: Any) -> Message:
@@ -76,7 +91,7 @@ def _delivery(event: Event) -> Facts:
 
 
 def _log_lines(event: Event) -> Facts:
-    group = text_at(_unpacked(text_at(event, "awslogs", "data")), "logGroup")[:LOG_NAME]
+    group = name_at(_unpacked(text_at(event, "awslogs", "data")), "logGroup")
     return Facts(
         name=process_name(group),
         attributes={

@@ -30,7 +30,9 @@ TRACE_ID = re.compile(r"(?:[0-9a-f]{16}){1,2}", re.ASCII | re.IGNORECASE)
 SPAN_ID = re.compile(r"[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
 DATADOG_ID = re.compile(r"\d{1,20}", re.ASCII)
 DATADOG_HIGH = re.compile(r"(?:^|,)_dd\.p\.tid=([0-9a-f]{16})(?:,|$)", re.ASCII)
-TRACESTATE = re.compile(r"[ -~]{0,512}", re.ASCII)
+TRACESTATE = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[!-+\--<>-~]{1,256}", re.ASCII)
+"""A member of the list; a text with anything else in it is no state."""
+LONGEST_STATE = 512
 SAMPLED_XRAY = {"Sampled=1": True, "Sampled=0": False}
 MOST_HEADER = 1024
 
@@ -93,14 +95,19 @@ def _w3c(carrier: Carrier) -> RemoteSpan | None:
         found = TRACEPARENT.fullmatch(text.strip().lower())
         if found is None or (found[1] == "00" and found[5] is not None):
             continue
-        state = text_at(carrier, f"{prefix}tracestate").strip()
         return _span(
             int(found[2], 16),
             int(found[3], 16),
             sampled=bool(int(found[4], 16) & 1),
-            trace_state=state if TRACESTATE.fullmatch(state) else "",
+            trace_state=_state(text_at(carrier, f"{prefix}tracestate")),
         )
     return None
+
+
+def _state(text: str) -> str:
+    members = [each.strip() for each in text.split(",") if each.strip()]
+    is_state = len(text) <= LONGEST_STATE and all(map(TRACESTATE.fullmatch, members))
+    return ",".join(members) if is_state else ""
 
 
 def _datadog(carrier: Carrier) -> RemoteSpan | None:

@@ -23,6 +23,7 @@ from extension.telemetry.tap.json_paths import (
     mapping_at,
     text_at,
     time_ns,
+    title_at,
 )
 
 CONTEXT_PLACES: tuple[tuple[str, ...], ...] = (
@@ -43,7 +44,7 @@ def _step(event: Event) -> Facts:
         attributes={
             names.AWS_STATE_MACHINE_ARN: _arn(text_at(context, "StateMachine", "Id")),
             names.EXECUTION_ARN: _arn(text_at(context, "Execution", "Id")),
-            names.DETAIL: text_at(context, "State", "Name")[:80],
+            names.DETAIL: title_at(context, "State", "Name"),
         },
         caller=from_object(event),
         caller_body=event,

@@ -430,19 +430,20 @@ S3_BATCH: Event = {
     "tasks": [{"taskId": "dGFzaw", "s3Key": SECRET, "s3BucketArn": "arn:aws:s3:::tea-pictures"}],
 }
 
+SEQUENCE = "49590338271490256608559692538361571095921575989136588898"
 KINESIS: Event = {
     "Records": [
         {
             "kinesis": {
                 "kinesisSchemaVersion": "1.0",
                 "partitionKey": SECRET,
-                "sequenceNumber": "49590338271490256608559692538361571095921575989136588898",
+                "sequenceNumber": SEQUENCE,
                 "data": packed({**ORDER, "traceparent": TRACEPARENT}),
                 "approximateArrivalTimestamp": SENT_MS / 1000,
             },
             "eventSource": "aws:kinesis",
             "eventVersion": "1.0",
-            "eventID": "shardId-000000000006:49590338271490256608559692538361571095921575989136588898",
+            "eventID": f"shardId-000000000006:{SEQUENCE}",
             "eventName": "aws:kinesis:record",
             "awsRegion": REGION,
             "eventSourceARN": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/clicks",
@@ -535,6 +536,7 @@ RABBITMQ: Event = {
     },
 }
 
+FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:tea"
 STEP: Event = {
     **ORDER,
     "Execution": {
@@ -548,7 +550,7 @@ STEP: Event = {
     "traceparent": TRACEPARENT,
 }
 DURABLE: Event = {
-    "DurableExecutionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:tea:1/durable-execution/a/b",
+    "DurableExecutionArn": f"{FUNCTION_ARN}:1/durable-execution/a/b",
     "CheckpointToken": SECRET,
     "InitialExecutionState": {
         "Operations": [
@@ -567,7 +569,7 @@ DESTINATION: Event = {
     "timestamp": SENT,
     "requestContext": {
         "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e",
-        "functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:tea:$LATEST",
+        "functionArn": f"{FUNCTION_ARN}:$LATEST",
         "condition": "RetriesExhausted",
         "approximateInvokeCount": 3,
     },

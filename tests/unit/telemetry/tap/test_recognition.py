@@ -71,8 +71,12 @@ def test_each_sample_is_recognised(name: str) -> None:
 def test_every_row_has_a_sample() -> None:
     """No row of a table is untested but those of devices and consoles that nobody can invoke."""
     rare = {
-        "iot.provisioning", "iot.button", "cloudwatch.dashboard", "sagemaker.ground_truth", "workmail",
-    }  # fmt: skip
+        "cloudwatch.dashboard",
+        "iot.button",
+        "iot.provisioning",
+        "sagemaker.ground_truth",
+        "workmail",
+    }
     sampled = {source_of(name) for name in SAMPLES}
     assert {row.name for row in SOURCES} - sampled == rare
 
