@@ -1,4 +1,4 @@
-"""A message of which only head and tail were kept says what it can, and nothing that is not in it."""
+"""A message of which head and tail alone were kept says what it can, and nothing else."""
 
 from __future__ import annotations
 
