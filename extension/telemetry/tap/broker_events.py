@@ -9,7 +9,6 @@ https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,7 +71,7 @@ def _topics(event: Event) -> Facts:
 
 def _recorded(record: Any) -> Message:
     headers = list_at(record, "headers")[:MOST_HEADERS]
-    pairs = (pair for each in headers if isinstance(each, Mapping) for pair in each.items())
+    pairs = (pair for each in headers if isinstance(each, dict) for pair in each.items())
     return Message(
         carrier=from_pairs((name, text_of_bytes(value)) for name, value in pairs),
         body=decode_base64(text_at(record, "value")),

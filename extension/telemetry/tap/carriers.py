@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -75,7 +75,7 @@ def from_pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
 
 def from_object(value: Any) -> Carrier:
     """Return the carrier of an object's own fields."""
-    return from_pairs(value.items()) if isinstance(value, Mapping) else {}
+    return from_pairs(value.items()) if isinstance(value, dict) else {}
 
 
 def from_headers(event: Any) -> Carrier:
@@ -88,7 +88,7 @@ def from_headers(event: Any) -> Carrier:
 
 def from_attributes(attributes: Any, *, text: str, binary: str) -> Carrier:
     """Return the carrier of message attributes: objects whose `text` or `binary` is the value."""
-    pairs = islice(mapping_at({"": attributes}, "").items(), MOST_NAMES)
+    pairs = islice(mapping_at(attributes).items(), MOST_NAMES)
     return from_pairs(
         (name, text_at(each, text) or decode_base64(text_at(each, binary)))
         for name, each in pairs
@@ -98,7 +98,7 @@ def from_attributes(attributes: Any, *, text: str, binary: str) -> Carrier:
 
 def from_typed_attributes(attributes: Any) -> Carrier:
     """Return the carrier of SNS attributes, `{"Type": "String" or "Binary", "Value": …}`."""
-    pairs = islice(mapping_at({"": attributes}, "").items(), MOST_NAMES)
+    pairs = islice(mapping_at(attributes).items(), MOST_NAMES)
     return from_pairs(
         (
             name,
@@ -118,7 +118,7 @@ def context_in_body(body: Any, fields: TraceFields) -> RemoteSpan | None:
     """
     if isinstance(body, str):
         body = parse_body(body, words=(*WORDS_IN_BODY, *(path.split(".")[-1] for path in fields)))
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return None
     if fields:
         trace, span = (at(body, *path.split(".")) for path in fields)
@@ -154,7 +154,7 @@ def text_of_bytes(numbers: Any) -> str:
     """Return the text of bytes written as numbers, as Kafka and RabbitMQ write headers: Java's
     bytes may be negative.
     """
-    values = list_at({"": numbers}, "")
+    values = list_at(numbers)
     if len(values) > LONGEST_VALUE or not all(type(each) is int for each in values):
         return ""
     try:
@@ -168,5 +168,5 @@ def _nested(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         text = value[: LONGEST_VALUE + 1]
         value = parse_body(text, words=("",)) or parse_body(decode_base64(text), words=("",))
-    pairs = value.items() if isinstance(value, Mapping) else ()
+    pairs = value.items() if isinstance(value, dict) else ()
     return from_pairs((name, text) for name, text in pairs if name.lower() != NESTED)

@@ -31,7 +31,7 @@ def at(value: Any, *path: str | int) -> Any:
     """Return what stands at the path of keys and indexes, None if nothing does."""
     for step in path:
         if isinstance(step, str):
-            value = value.get(step) if isinstance(value, Mapping) else None
+            value = value.get(step) if isinstance(value, dict) else None
         elif isinstance(value, list) and step < len(value):
             value = value[step]
         else:
@@ -66,7 +66,7 @@ def kind_at(value: Any, *path: str | int) -> str:
 def mapping_at(value: Any, *path: str | int) -> Mapping[str, Any]:
     """Return the object at the path, empty for anything else."""
     found = at(value, *path)
-    return found if isinstance(found, Mapping) else NOTHING
+    return found if isinstance(found, dict) else NOTHING
 
 
 def list_at(value: Any, *path: str | int) -> Sequence[Any]:

@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 
 from extension.telemetry.reading.read_json import DECODER, read_json
 
-TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*+"?|[{}\[\],]', re.DOTALL)
+TEXT = rb'"(?:[^"\\]++|\\.)*+"'
+TO_BRACKET = re.compile(rb"(?:" + TEXT + rb'|[^"{}\[\]]++)*+', re.DOTALL)
+"""What stands before the next bracket, or before a text that is not closed."""
+TO_LAST_COMMA = re.compile(rb"(?:(?:" + TEXT + rb'|[^",]++)*+,)*+', re.DOTALL)
 OPENED = {b"{": b"}", b"[": b"]"}
-MOST_TOKENS = 20_000
+MOST_BRACKETS = 20_000
 """Looked at in a head; what stands behind them does not count."""
 DEEPEST = 64
 MOST_ANCHORS = 32
@@ -84,19 +87,20 @@ def members_at_end(tail: bytes, keys: Iterable[str], *, closed_by: str) -> Mappi
 
 def _last_whole(head: bytes) -> tuple[int, list[bytes]]:
     """Return where the last whole value ends, and what closes it, innermost last."""
-    open_now: list[bytes] = []
-    end, closers = 0, list(open_now)
-    for number, found in enumerate(TOKEN.finditer(head)):
-        token = found[0]
-        if number == MOST_TOKENS or len(open_now) > DEEPEST or (end and not open_now):
+    is_open: list[bytes] = []
+    end = place = 0
+    for _ in range(MOST_BRACKETS):
+        run = TO_BRACKET.match(head, end)
+        place = run.end() if run else end
+        bracket = head[place : place + 1]
+        if bracket in OPENED and len(is_open) < DEEPEST:
+            is_open.append(OPENED[bracket])
+        elif is_open and bracket == is_open[-1]:
+            is_open.pop()
+        else:  # the end, or no JSON
             break
-        if token in OPENED:
-            open_now.append(OPENED[token])
-        elif token in (b"}", b"]"):
-            if not open_now or open_now.pop() != token:
-                break
-        elif token != b",":
-            continue
-        end = found.start() if token == b"," else found.end()
-        closers = list(open_now)
-    return end, closers
+        end = place + 1
+        if not is_open:
+            return end, is_open
+    last = TO_LAST_COMMA.match(head, end, place)
+    return max(end, last.end() - 1 if last else end), is_open

@@ -6,7 +6,6 @@ what is read of one is bounded and checked, whatever it says it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from extension.process.frozen import replace
@@ -72,7 +71,7 @@ def read_event(excerpt: Excerpt) -> Any:
 def recognise(event: Any) -> Recognised:
     """Return where an event is from, `DIRECT` where no row knows it."""
     event = _first_of_batch(event)
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         return Recognised(workflow_events.DIRECT, Facts())
     source = next((each for each in SOURCES if each.matches(event)), workflow_events.DIRECT)
     facts = source.read(event)
@@ -88,7 +87,7 @@ def _durable(source: Source, facts: Facts, event: Event) -> Recognised:
         starter = read_json(text) if 0 < len(text) <= MOST_BODY else None
     except ValueError:
         starter = None
-    if not isinstance(starter, Mapping):
+    if not isinstance(starter, dict):
         return Recognised(source, facts)
     found = next((each for each in SOURCES if each.matches(starter)), workflow_events.DIRECT)
     began = found.read(starter)

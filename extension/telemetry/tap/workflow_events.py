@@ -91,7 +91,7 @@ def _direct(event: Event) -> Facts:
 
 
 def _context_object(event: Event) -> Any:
-    places = (mapping_at({"": event}, "", *place) for place in CONTEXT_PLACES)
+    places = (mapping_at(event, *place) for place in CONTEXT_PLACES)
     return next((each for each in places if _is_context(each)), None)
 
 

@@ -77,7 +77,8 @@ def test_a_head_that_is_no_json_is_nothing(head: bytes) -> None:
 def test_a_head_is_read_so_far_and_no_further() -> None:
     """Depth and number of what is looked at are bounded."""
     assert read_head(b"[" * 100_000) is not None
-    assert len(read_head(b"[" + b"1," * 100_000)) < 100_000
+    assert len(read_head(b"[" + b"[]," * 100_000)) < 100_000
+    assert read_head(b'{"a":1,"b":' + b"[" * 100)["a"] == 1
 
 
 def test_a_message_that_was_kept_as_a_whole_is_read_as_a_whole() -> None:

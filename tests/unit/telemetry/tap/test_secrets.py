@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from extension.redaction.redactor import Redacted
+from extension.telemetry.reading.redact import redact_event
 from extension.telemetry.tap.cause import Cause, CauseOptions, cause_of
 from tests.unit.telemetry.tap.samples import (
     ACCOUNT,
@@ -192,3 +194,14 @@ def test_attributes_with_names_like_a_carrier_s_are_the_user_s() -> None:
     )
     assert MARK not in said(cause_of({"Records": [record]}))
     assert MARK not in said(cause_of({**SQS, "token": MARK}))
+
+
+def test_a_known_secret_is_taken_out_of_a_path() -> None:
+    """What the cache has served is searched for in whatever goes out, so in a cause, too."""
+
+    def redact(text: str) -> Redacted:
+        return Redacted(text.replace(MARK, "[hidden]"), ("tea",) if MARK in text else ())
+
+    cause = cause_of({**REST, "path": f"/reset/{MARK}"})
+    assert MARK in said(cause)
+    assert MARK not in said(redact_event(cause, redact))
