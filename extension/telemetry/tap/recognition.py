@@ -73,14 +73,16 @@ def recognise(event: Any) -> Recognised:
     event = _first_of_batch(event)
     if not isinstance(event, dict):
         return Recognised(workflow_events.DIRECT, Facts())
-    source = next((each for each in SOURCES if each.matches(event)), workflow_events.DIRECT)
+    source = _source_of(event)
     facts = source.read(event)
-    if source.read is workflow_events.SOURCES[0].read:
-        return _durable(source, facts, event)
-    return Recognised(source, facts)
+    return _begun(facts, event) if source is workflow_events.DURABLE else Recognised(source, facts)
 
 
-def _durable(source: Source, facts: Facts, event: Event) -> Recognised:
+def _source_of(event: Event) -> Source:
+    return next((each for each in SOURCES if each.matches(event)), workflow_events.DIRECT)
+
+
+def _begun(facts: Facts, event: Event) -> Recognised:
     """Take over what caused the event that a durable execution began with."""
     text = workflow_events.started_by(event)
     try:
@@ -88,8 +90,8 @@ def _durable(source: Source, facts: Facts, event: Event) -> Recognised:
     except ValueError:
         starter = None
     if not isinstance(starter, dict):
-        return Recognised(source, facts)
-    found = next((each for each in SOURCES if each.matches(starter)), workflow_events.DIRECT)
+        return Recognised(workflow_events.DURABLE, facts)
+    found = _source_of(starter)
     began = found.read(starter)
     taken = replace(
         facts,
@@ -98,7 +100,7 @@ def _durable(source: Source, facts: Facts, event: Event) -> Recognised:
         messages=[each._replace(sent_ns=0) for each in began.messages],
         count=began.count,
     )
-    return Recognised(source, taken, found)
+    return Recognised(workflow_events.DURABLE, taken, found)
 
 
 def _first_of_batch(event: Any) -> Any:

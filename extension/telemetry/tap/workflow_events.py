@@ -118,8 +118,10 @@ def _is_destination(event: Event) -> bool:
     return bool(text_at(event, "requestContext", "condition")) and "requestPayload" in event
 
 
+DURABLE = Source("durable_execution", "other", _is_durable, _durable)
+
 SOURCES = (
-    Source("durable_execution", "other", _is_durable, _durable),
+    DURABLE,
     Source("lambda.destination", "pubsub", _is_destination, _destination),
     Source("step_functions", "other", _is_step, _step),
 )

@@ -75,6 +75,8 @@ def test_what_is_no_status_is_none(code: Any) -> None:
     """No attribute says it, and nothing raises."""
     assert answer(REST, {"statusCode": code}).status_code == 0
     assert "http.response.status_code" not in answer(REST, {"statusCode": code}).attributes()
+    if code is not None:
+        assert answer(HTTP_API, {"statusCode": code}).status_code == 0
 
 
 @pytest.mark.parametrize("event", [DIRECT, THREE, SNS, APPSYNC])

@@ -11,7 +11,11 @@ from extension.telemetry.tap.recognition import SOURCES
 from tests.unit.telemetry.tap.samples import (
     ALB,
     APPSYNC,
+    DOCUMENTDB,
     DYNAMODB,
+    HTTP_API,
+    RABBITMQ,
+    S3,
     SAMPLES,
     SENT_NS,
     STREAM_ARN,
@@ -148,3 +152,82 @@ def test_anything_else_is_a_direct_invoke(event: object) -> None:
     """What no service sends has a cause all the same."""
     cause = cause_of(event)
     assert (cause.source, cause.trigger, cause.parent, cause.links) == ("direct", "other", None, ())
+
+
+def test_a_request_s_path_may_stand_in_the_context_alone() -> None:
+    """Frameworks that make up events for their tests leave out the rest."""
+    event = {key: value for key, value in HTTP_API.items() if key not in ("rawPath", "routeKey")}
+    cause = cause_of(event)
+    assert cause.attributes[names.URL_PATH] == "/orders/7"
+    assert cause.name == "POST /orders/{id}"
+
+
+def test_a_task_of_either_version_names_its_bucket() -> None:
+    """The newer one by name, the older by ARN."""
+    for task in ({"s3Bucket": "tea-pictures"}, {"s3BucketArn": "arn:aws:s3:::tea-pictures"}):
+        event = {"invocationSchemaVersion": "2.0", "tasks": [{"taskId": "1", **task}]}
+        assert cause_of(event).attributes[names.AWS_S3_BUCKET] == "tea-pictures"
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation"),
+    [
+        ("ObjectCreated:Put", "insert"),
+        ("s3:ObjectRemoved:Delete", "delete"),
+        ("LifecycleExpiration:Delete", "delete"),
+        ("ObjectRestore:Completed", None),
+    ],
+)
+def test_what_was_done_to_an_object_is_told(kind: str, operation: str | None) -> None:
+    """What changed no object is no operation of the conventions."""
+    event = {"Records": [{**S3["Records"][0], "eventName": kind}]}
+    assert cause_of(event).attributes.get(names.DOCUMENT_OPERATION) == operation
+
+
+@pytest.mark.parametrize(
+    ("kinds", "operation"),
+    [
+        (["INSERT"], "insert"),
+        (["MODIFY", "MODIFY"], "edit"),
+        (["REMOVE"], "delete"),
+        (["INSERT", "REMOVE"], None),
+    ],
+)
+def test_what_was_done_to_items_is_told(kinds: list[str], operation: str | None) -> None:
+    """If it was the same for all."""
+    records = [{**DYNAMODB["Records"][0], "eventName": kind} for kind in kinds]
+    found = cause_of({"Records": records}).attributes
+    assert found.get(names.DOCUMENT_OPERATION) == operation
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation"),
+    [("insert", "insert"), ("update", "edit"), ("replace", "edit"), ("delete", "delete")],
+)
+def test_what_was_done_to_a_document_is_told(kind: str, operation: str) -> None:
+    """With the collection that it is in."""
+    change = {**DOCUMENTDB["events"][0]["event"], "operationType": kind}
+    attributes = cause_of({**DOCUMENTDB, "events": [{"event": change}]}).attributes
+    assert attributes[names.DOCUMENT_OPERATION] == operation
+    assert attributes[names.DOCUMENT_COLLECTION] == "tea/orders"
+
+
+@pytest.mark.parametrize(
+    ("text", "time_ns"),
+    [
+        ("Nov 27, 2025, 8:00:00 AM", SENT_NS),
+        ("Nov 27, 2025, 8:00:00\u202fPM", SENT_NS + 12 * 3600 * 10**9),
+        ("Nov 27, 2025, 12:00:00 AM", SENT_NS - 8 * 3600 * 10**9),
+        (SENT_NS // 1_000_000, SENT_NS),
+        ("Nov 31, 2025, 8:00:00 AM", 0),
+        ("Foo 27, 2025, 8:00:00 AM", 0),
+        ("now", 0),
+        (None, 0),
+    ],
+)
+def test_the_time_of_a_rabbit_is_read(text: object, time_ns: int) -> None:
+    """Lambda writes it as Java does, in words."""
+    message = RABBITMQ["rmqMessagesByQueue"]["kettle::/"][0]
+    properties = {**message["basicProperties"], "timestamp": text}
+    messages = {"kettle::/": [{**message, "basicProperties": properties}]}
+    assert cause_of({**RABBITMQ, "rmqMessagesByQueue": messages}).sent_ns == time_ns
