@@ -123,6 +123,15 @@ def test_a_tool_of_a_gateway_is_named() -> None:
     cause = cause_of(ORDER, client_context=context(bedrockAgentCoreToolName="shop___find_tea"))
     assert cause.source == "agentcore.gateway"
     assert cause.attributes[names.TOOL_NAME] == "find_tea"
+    assert (cause.sent_ns, cause.message_count, cause.name) == (0, 0, "")
+
+
+def test_a_tool_s_caller_is_the_parent() -> None:
+    """What it says of itself stands beside the tool's name."""
+    given = context(bedrockAgentCoreToolName="shop___find_tea", traceparent=TRACEPARENT)
+    found = cause_of(ORDER, client_context=given).parent
+    assert found is not None
+    assert found.ids == SPAN
 
 
 def test_a_batch_has_a_link_for_each_sender() -> None:

@@ -132,6 +132,8 @@ def test_layers_are_opened_so_deep_and_no_deeper() -> None:
         {"Type": "Notification"},
         {"Type": "Notification", "TopicArn": 7, "Message": TRACED},
         {"detail-type": 1, "source": 2, "detail": TRACED},
+        {"detail-type": "Order placed", "detail": {"traceparent": TRACEPARENT}},
+        {"source": "shop", "detail-type": "", "detail": {"traceparent": TRACEPARENT}},
         {"Records": 7, "eventSource": "aws:s3"},
         {"eventSource": "aws:s3", "Records": [{"s3": 7}]},
     ],

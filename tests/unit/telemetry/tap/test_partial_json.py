@@ -111,6 +111,16 @@ def test_a_large_message_of_a_queue_is_known_by_its_end() -> None:
     assert cause.is_cut
 
 
+def test_a_record_is_known_by_whatever_of_it_is_at_the_end() -> None:
+    """Where the tail begins is chance."""
+    record = sqs_record(LARGE)
+    ending = {key: record[key] for key in list(record)[list(record).index("messageAttributes") :]}
+    tail = len(json.dumps(ending, ensure_ascii=False)) + 2
+    cause = read_cause(cut({"Records": [record]}, tail=tail), headers={})
+    assert (cause.source, cause.sent_ns) == ("sqs", 0)
+    assert [link.ids for link in cause.links] == [SPAN]
+
+
 def test_a_large_batch_has_the_links_of_what_is_kept() -> None:
     """How many messages there are is unknown, so there is no count, and no parent."""
     records = [sqs_record(number=number % 10) for number in range(1000)]

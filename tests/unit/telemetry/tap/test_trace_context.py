@@ -85,6 +85,7 @@ def test_what_is_malformed_names_no_span(name: str) -> None:
         ({"traceparent": TRACEPARENT}, True),
         ({"traceparent": TRACEPARENT[:-1] + "0"}, False),
         (DATADOG, None),
+        ({**DATADOG, "x-datadog-sampling-priority": "1"}, True),
         ({**DATADOG, "x-datadog-sampling-priority": "2"}, True),
         ({**DATADOG, "x-datadog-sampling-priority": "-1"}, False),
         ({"b3": f"{TRACE_ID}-{SPAN_ID}-d"}, True),
