@@ -32,12 +32,13 @@ LONGEST_VALUE = 8192
 NESTED = "_datadog"
 PLACES_IN_BODY = ((), ("metadata",), ("headers",), ("_datadog",))
 """Where publishers put a context into their own JSON, by habit."""
-WORDS_IN_BODY = ("traceparent", "x-datadog-trace-id", "b3", "-amzn-trace-id")
-"""A body without any of these is not parsed."""
+WORDS_IN_BODY = (
+    "raceparent", "_datadog", "x-datadog-trace-id", "-amzn-trace-id", "-Amzn-Trace-Id", '"b3"',
+)  # fmt: skip
+"""A body without any of these is not parsed; more than these are not written in bodies."""
 
 TraceFields = tuple[str, str] | tuple[()]
 """Paths of both ids in a body, such as `("meta.trace_id", "meta.span_id")`, or none."""
-
 
 PATH = re.compile(r"[^\s.,]{1,64}(?:\.[^\s.,]{1,64}){0,3}")
 """Of up to four names."""

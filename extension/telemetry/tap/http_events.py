@@ -21,6 +21,7 @@ from extension.telemetry.tap.facts import Event, Expects, Facts, Source
 from extension.telemetry.tap.json_paths import (
     MS,
     US,
+    S,
     at,
     epoch_ns,
     kind_at,
@@ -42,7 +43,7 @@ HEADERS = frozenset(
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?", re.ASCII)
 ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
 ROUTE = re.compile(r"/[^\s?#]{0,511}", re.ASCII)
-PATH = re.compile(r"/[^?#\s]{0,1023}")
+PATH = re.compile(r"/[^?#\r\n]{0,1023}")
 VERSION = re.compile(r"HTTP/(\d(?:\.\d)?)", re.ASCII)
 ROOT_TIME = re.compile(r"Root=1-([0-9a-fA-F]{8})-", re.ASCII)
 LONGEST_AGENT = 256
@@ -162,7 +163,7 @@ def _load_balancer(event: Event) -> Facts:
         name=_name(method, ""),
         attributes=attributes,
         caller=from_headers(event),
-        sent_ns=epoch_ns(int(root[1], 16), unit_ns=MS * 1000) if root else 0,
+        sent_ns=epoch_ns(int(root[1], 16), unit_ns=S) if root else 0,
     )
 
 

@@ -24,7 +24,7 @@ from extension.telemetry.tap import (
 )
 from extension.telemetry.tap.carriers import MOST_BODY
 from extension.telemetry.tap.facts import Event, Facts, Source
-from extension.telemetry.tap.json_paths import mapping_at
+from extension.telemetry.tap.json_paths import mapping_at, text_at
 from extension.telemetry.tap.partial_json import Excerpt, members_at_end, read_excerpt
 
 SOURCES = (
@@ -46,6 +46,7 @@ RECORD_KEYS = ("attributes", "messageAttributes", "eventSource")
 NOTIFICATION_KEYS = ("Timestamp", "MessageAttributes")
 EVENT_KEYS = ("requestContext", "info", "detail-type", "source")
 """Members of an event that may follow what is large in it."""
+PIPED = frozenset(["aws:sqs", "aws:dynamodb", "aws:kinesis"])
 SHARED = ("eventSource", "eventSourceARN")
 """What all records of a batch have the same of."""
 
@@ -70,7 +71,7 @@ def read_event(excerpt: Excerpt) -> Any:
 
 def recognise(event: Any) -> Recognised:
     """Return where an event is from, `DIRECT` where no row knows it."""
-    event = _first_of_batch(event)
+    event = _of_list(event)
     if not isinstance(event, dict):
         return Recognised(workflow_events.DIRECT, Facts())
     source = _source_of(event)
@@ -103,10 +104,20 @@ def _begun(facts: Facts, event: Event) -> Recognised:
     return Recognised(workflow_events.DURABLE, taken, found)
 
 
-def _first_of_batch(event: Any) -> Any:
-    """Return the first of AppSync's batch, which is a list of requests of one field."""
-    is_batch = isinstance(event, list) and event and mapping_at(event, 0, "info")
-    return event[0] if is_batch else event
+def _of_list(event: Any) -> Any:
+    """Return what a list stands for: requests of one field by AppSync, or records of a pipe.
+
+    A pipe of EventBridge passes on records of queues and tables as they are, those of streams with
+    the members of `kinesis` beside the others.
+    Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
+    """
+    if not isinstance(event, list) or not event:
+        return event
+    if mapping_at(event, 0, "info"):
+        return event[0]
+    if text_at(event, 0, "eventSource") == "aws:kinesis":
+        event = [{"kinesis": each} | each for each in event if isinstance(each, dict)]
+    return {"Records": event} if text_at(event, 0, "eventSource") in PIPED else event
 
 
 def _with_last(records: list[Any], tail: bytes) -> list[Any]:

@@ -14,10 +14,12 @@ from tests.unit.telemetry.tap.samples import (
     DOCUMENTDB,
     DYNAMODB,
     HTTP_API,
+    KINESIS,
     RABBITMQ,
     S3,
     SAMPLES,
     SENT_NS,
+    SQS,
     STREAM_ARN,
     source_of,
 )
@@ -126,6 +128,15 @@ def test_the_time_of_the_event_is_read(name: str) -> None:
 def test_a_batch_of_resolvers_is_one_field() -> None:
     """AppSync's batch is a list of requests of the same field."""
     assert cause_of([APPSYNC, APPSYNC]).name == "Mutation.placeOrder"
+
+
+def test_a_pipe_passes_records_on_in_a_list() -> None:
+    """Those of queues and tables as they are, those of streams in one object each."""
+    record = KINESIS["Records"][0]
+    flat = record["kinesis"] | {key: record[key] for key in record if key != "kinesis"}
+    for event, piped in ((SQS, SQS["Records"]), (DYNAMODB, DYNAMODB["Records"]), (KINESIS, [flat])):
+        assert cause_of(piped) == cause_of(event)
+    assert cause_of([record, 7]).source == "kinesis"
 
 
 def test_the_last_call_of_a_window_may_have_no_records() -> None:

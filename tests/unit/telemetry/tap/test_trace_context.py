@@ -225,6 +225,10 @@ def test_bytes_may_be_negative() -> None:
         {"metadata": {"traceparent": TRACEPARENT}},
         {"headers": {"Traceparent": TRACEPARENT}},
         {"_datadog": {"traceparent": TRACEPARENT}},
+        {"_datadog": base64.b64encode(json.dumps({"traceparent": TRACEPARENT}).encode()).decode()},
+        {"X-Amzn-Trace-Id": XRAY},
+        {"b3": f"{TRACE_ID}-{SPAN_ID}"},
+        DATADOG,
     ],
 )
 def test_a_body_may_name_a_span_by_habit(body: Any) -> None:
