@@ -12,7 +12,7 @@ import re
 from extension.telemetry.tap import names
 from extension.telemetry.tap.carriers import from_headers, from_object
 from extension.telemetry.tap.facts import Event, Facts, Source
-from extension.telemetry.tap.http_events import METHODS, ROUTE
+from extension.telemetry.tap.http_requests import METHODS, ROUTE
 from extension.telemetry.tap.json_paths import MS, at, epoch_ns, kind_at, mapping_at, text_at
 
 KINDS = frozenset(["TOKEN", "REQUEST"])

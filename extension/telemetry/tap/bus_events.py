@@ -21,10 +21,10 @@ from extension.telemetry.tap.facts import (
     Facts,
     Message,
     Source,
+    cloud_event,
     message_attributes,
     process_name,
 )
-from extension.telemetry.tap.http_events import cloud_event
 from extension.telemetry.tap.json_paths import (
     kind_at,
     mapping_at,

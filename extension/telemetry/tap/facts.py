@@ -6,12 +6,13 @@ ones links, and what is left out, `cause` decides for all of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from extension.process.frozen import Frozen
 from extension.telemetry.tap import names
-from extension.telemetry.tap.json_paths import NOTHING
+from extension.telemetry.tap.json_paths import NOTHING, name_at, text_at
 from extension.telemetry.tap.trace_context import Carrier
 
 Trigger = Literal["datasource", "http", "other", "pubsub", "timer"]
@@ -91,3 +92,21 @@ def common(values: Iterable[str]) -> str:
     """Return the value that all have that have one, empty if they differ."""
     different = {value for value in values if value}
     return different.pop() if len(different) == 1 else ""
+
+
+def cloud_event(fields: Any, *, prefix: str = "") -> dict[str, Any]:
+    """Return the attributes of a CloudEvent, none for anything else; its data is never read."""
+    if not (text_at(fields, f"{prefix}specversion") and text_at(fields, f"{prefix}type")):
+        return {}
+    return {
+        names.CLOUDEVENTS_ID: name_at(fields, f"{prefix}id"),
+        names.CLOUDEVENTS_SOURCE: _without_query(text_at(fields, f"{prefix}source")),
+        names.CLOUDEVENTS_SPEC_VERSION: name_at(fields, f"{prefix}specversion"),
+        names.CLOUDEVENTS_TYPE: name_at(fields, f"{prefix}type"),
+    }
+
+
+def _without_query(uri: str) -> str:
+    """Return a source's URI without what stands behind its path, or before its host."""
+    before, slashes, rest = re.split(r"[?#]", uri[:512])[0].rpartition("//")
+    return name_at(before + slashes + rest.rpartition("@")[2])

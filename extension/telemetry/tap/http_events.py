@@ -4,20 +4,23 @@ Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lam
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html,
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html,
-https://docs.aws.amazon.com/vpc-lattice/latest/ug/lambda-functions.html,
-https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+https://docs.aws.amazon.com/vpc-lattice/latest/ug/lambda-functions.html
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from itertools import islice
-from typing import Any
+from collections.abc import Callable
 
 from extension.telemetry.tap import names
-from extension.telemetry.tap.carriers import MOST_NAMES, from_headers
+from extension.telemetry.tap.carriers import from_headers
 from extension.telemetry.tap.facts import Event, Expects, Facts, Source
+from extension.telemetry.tap.http_requests import (
+    read_headers,
+    request_attributes,
+    route_of,
+    span_name,
+)
 from extension.telemetry.tap.json_paths import (
     MS,
     US,
@@ -30,86 +33,15 @@ from extension.telemetry.tap.json_paths import (
     text_at,
 )
 
-METHODS = frozenset(
-    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"]
-)
-HEADERS = frozenset(
-    [
-        "host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-amzn-trace-id",
-        "ce-id", "ce-source", "ce-specversion", "ce-type",
-    ]
-)  # fmt: skip
-"""All that is read besides what names a span."""
-HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?", re.ASCII)
-ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
-ROUTE = re.compile(r"/[^\s?#]{0,511}", re.ASCII)
-PATH = re.compile(r"/[^?#\r\n]{0,1023}")
-VERSION = re.compile(r"HTTP/(\d(?:\.\d)?)", re.ASCII)
 ROOT_TIME = re.compile(r"Root=1-([0-9a-fA-F]{8})-", re.ASCII)
-LONGEST_AGENT = 256
 HEALTH_CHECK = "ELB-HealthChecker/"
-
-Headers = Mapping[str, str]
-
-
-def read_headers(event: Any) -> Headers:
-    """Return the headers that attributes are made of, by names in lower case."""
-    found: dict[str, str] = {}
-    for key in ("multiValueHeaders", "headers"):
-        for name, value in islice(mapping_at(event, key).items(), MOST_NAMES):
-            first = value[0] if isinstance(value, list) and value else value
-            if name.lower() in HEADERS and isinstance(first, str):
-                found[name.lower()] = first
-    return found
-
-
-def request_attributes(
-    headers: Headers,
-    *,
-    method: str = "",
-    path: str = "",
-    route: str = "",
-    host: str = "",
-    client: str = "",
-    agent: str = "",
-    protocol: str = "",
-) -> dict[str, Any]:
-    """Return the attributes of a request; what does not have the form of its field is left out."""
-    host = host or headers.get("host", "")
-    client = client or headers.get("x-forwarded-for", "").partition(",")[0].strip()
-    version = VERSION.fullmatch(protocol)
-    scheme = headers.get("x-forwarded-proto", "").lower()
-    found_path = PATH.match(path)
-    return {
-        names.HTTP_METHOD: _method(method),
-        names.HTTP_ROUTE: route,
-        names.URL_PATH: found_path[0] if found_path else "",
-        names.URL_SCHEME: scheme if scheme in ("http", "https") else "https",
-        names.SERVER_ADDRESS: host.partition(":")[0] if HOST.fullmatch(host) else "",
-        names.CLIENT_ADDRESS: client if ADDRESS.fullmatch(client) else "",
-        names.USER_AGENT: (agent or headers.get("user-agent", ""))[:LONGEST_AGENT],
-        names.NETWORK_PROTOCOL_VERSION: version[1] if version else "",
-        **cloud_event(headers, prefix="ce-"),
-    }
-
-
-def cloud_event(fields: Any, *, prefix: str = "") -> dict[str, Any]:
-    """Return the attributes of a CloudEvent, none for anything else; its data is never read."""
-    if not (text_at(fields, f"{prefix}specversion") and text_at(fields, f"{prefix}type")):
-        return {}
-    return {
-        names.CLOUDEVENTS_ID: name_at(fields, f"{prefix}id"),
-        names.CLOUDEVENTS_SOURCE: _without_query(text_at(fields, f"{prefix}source")),
-        names.CLOUDEVENTS_SPEC_VERSION: name_at(fields, f"{prefix}specversion"),
-        names.CLOUDEVENTS_TYPE: name_at(fields, f"{prefix}type"),
-    }
 
 
 def _rest(event: Event) -> Facts:
     """Read a REST API's request, or an HTTP API's of format 1.0."""
     context = mapping_at(event, "requestContext")
     method = text_at(event, "httpMethod")
-    route = _route(text_at(event, "resource") or text_at(context, "resourcePath"))
+    route = route_of(text_at(event, "resource") or text_at(context, "resourcePath"))
     attributes = request_attributes(
         read_headers(event),
         method=method,
@@ -121,7 +53,7 @@ def _rest(event: Event) -> Facts:
         protocol=text_at(context, "protocol"),
     )
     return Facts(
-        name=_name(method, route),
+        name=span_name(method, route),
         attributes=attributes,
         caller=from_headers(event),
         sent_ns=epoch_ns(context.get("requestTimeEpoch"), unit_ns=MS),
@@ -134,7 +66,7 @@ def _http_api(event: Event) -> Facts:
     http = mapping_at(context, "http")
     method = text_at(http, "method")
     key = text_at(event, "routeKey") or text_at(context, "routeKey")
-    route = _route(key.rpartition(" ")[2])
+    route = route_of(key.rpartition(" ")[2])
     attributes = request_attributes(
         read_headers(event),
         method=method,
@@ -146,7 +78,7 @@ def _http_api(event: Event) -> Facts:
         protocol=text_at(http, "protocol"),
     )
     return Facts(
-        name=_name(method, route),
+        name=span_name(method, route),
         attributes=attributes,
         caller=from_headers(event),
         sent_ns=epoch_ns(context.get("timeEpoch"), unit_ns=MS),
@@ -160,7 +92,7 @@ def _load_balancer(event: Event) -> Facts:
         attributes[names.DETAIL] = "health check"
     root = ROOT_TIME.search(headers.get("x-amzn-trace-id", "")[:256])
     return Facts(
-        name=_name(method, ""),
+        name=span_name(method, ""),
         attributes=attributes,
         caller=from_headers(event),
         sent_ns=epoch_ns(int(root[1], 16), unit_ns=S) if root else 0,
@@ -171,7 +103,7 @@ def _lattice(event: Event) -> Facts:
     method = text_at(event, "method")
     path = text_at(event, "path") or text_at(event, "raw_path")
     return Facts(
-        name=_name(method, ""),
+        name=span_name(method, ""),
         attributes=request_attributes(read_headers(event), method=method, path=path),
         caller=from_headers(event),
         sent_ns=epoch_ns(at(event, "requestContext", "timeEpoch"), unit_ns=US),
@@ -200,29 +132,6 @@ def _websocket(event: Event) -> Facts:
         caller=from_headers(event),
         sent_ns=epoch_ns(context.get("requestTimeEpoch"), unit_ns=MS),
     )
-
-
-def _method(method: str) -> str:
-    if not method:
-        return ""
-    return method.upper() if method.upper() in METHODS else "_OTHER"
-
-
-def _route(route: str) -> str:
-    """Return a route's pattern; `$default` is none."""
-    return route if ROUTE.fullmatch(route) else ""
-
-
-def _name(method: str, route: str) -> str:
-    """Return the span's name; a method that nobody knows may be anything, so it is HTTP."""
-    known = method.upper() if method.upper() in METHODS else "HTTP"
-    return f"{known} {route}" if route else known
-
-
-def _without_query(uri: str) -> str:
-    """Return a source's URI without what stands behind its path, or before its host."""
-    before, slashes, rest = re.split(r"[?#]", uri[:512])[0].rpartition("//")
-    return name_at(before + slashes + rest.rpartition("@")[2])
 
 
 def _is_load_balancer(event: Event) -> bool:
