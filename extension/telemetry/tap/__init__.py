@@ -1,1 +1,1 @@
-"""What the Runtime API's traffic says of an invocation: why it began, and what it answered."""
+"""Reads the Runtime API's traffic: what caused an invocation, and what the function answered."""

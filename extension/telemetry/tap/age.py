@@ -1,7 +1,7 @@
-"""PURE: how long what caused an invocation had waited when the invocation began.
+"""PURE: how long a request or message waited until the invocation started.
 
-Clocks of services differ, and a message may have a time of its publisher's: a time in the future
-is no wait, and one before SQS's and Kinesis's longest retention is no time.
+Clocks of services differ: a time slightly in the future counts as now. Times further in the future,
+or older than the longest retention of any source, are ignored.
 """
 
 from __future__ import annotations

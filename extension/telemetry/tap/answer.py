@@ -1,8 +1,8 @@
-"""PURE: what a response says: an HTTP status, messages that failed, its size.
+"""PURE: reads a function's response: an HTTP status, failed messages, its size.
 
-It is read only for what the source of the invocation reads in it: to a queue a `statusCode` means
-nothing, and to a browser no batch failed. A status of 500 or more is an error of ours; 4xx is the
-caller's. Messages that failed are retried, and the invocation itself did not fail.
+Only what the source of the event would read is read: `statusCode` means nothing to a queue. A
+status of 500 or more is an error of the function; 4xx is the caller's. Failed messages are retried
+by their source and do not make the invocation an error.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html,
@@ -23,14 +23,14 @@ from extension.telemetry.tap.partial_json import Excerpt, members_at_end, read_e
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 PRELUDE_END = b"\0" * 8
 ANSWER_KEYS = ("statusCode", "batchItemFailures", "headers", "isBase64Encoded", "cookies")
-"""Members that may follow a large body."""
+"""Members that may come after a large body."""
 FAILED_RECORD = "ProcessingFailed"
 
 
 class Answer(Frozen):
-    """What a response says; `status_code` 0 and `failed_messages` None where it does not.
+    """What a response says; `status_code` is 0 and `failed_messages` None if it says nothing of it.
 
-    `failed_messages`: all of the batch if the service will retry all; -1 if that number is unknown.
+    `failed_messages`: the size of the batch if all of it will be retried, -1 if that is unknown.
     """
 
     size_bytes: int = 0
@@ -39,7 +39,7 @@ class Answer(Frozen):
 
     @property
     def error_type(self) -> str:
-        """The `error.type` of a span whose handler did not raise, empty if there is no error."""
+        """The `error.type` of a span whose handler raised nothing, empty if there was no error."""
         return str(self.status_code) if self.status_code >= 500 else ""
 
     def attributes(self) -> Mapping[str, Any]:
@@ -55,7 +55,7 @@ class Answer(Frozen):
 
 
 def read_answer(excerpt: Excerpt, *, cause: Cause, headers: Mapping[str, str]) -> Answer:
-    """Return what a response to this cause says; `headers`: of its request, in lower case."""
+    """Return what a response says; `headers`: of the runtime's request, in lower case."""
     size = excerpt.whole_size
     if not cause.expects:
         return Answer(size_bytes=size)
@@ -69,7 +69,7 @@ def read_answer(excerpt: Excerpt, *, cause: Cause, headers: Mapping[str, str]) -
 
 
 def _status(excerpt: Excerpt, *, cause: Cause, headers: Mapping[str, str]) -> int:
-    """Return the status that the caller gets, 0 if it is unknown."""
+    """Return the status that the caller receives, 0 if it is unknown."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() == PRELUDE_TYPE:
         return _code(at(read_head(excerpt.head.partition(PRELUDE_END)[0]), "statusCode")) or 200
     value = _value(excerpt)
@@ -94,7 +94,7 @@ def _value(excerpt: Excerpt) -> Any:
 
 
 def _failed_items(value: Any, *, cause: Cause) -> int | None:
-    """Return how many messages come again; one without an id means all of them.
+    """Return how many messages will be retried; an item without an id means all of them.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """

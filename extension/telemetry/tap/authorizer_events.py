@@ -1,4 +1,4 @@
-"""PURE: requests that an authorizer decides about; the token in them is never read.
+"""PURE: requests to Lambda authorizers; their tokens are never read.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html,
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html,
@@ -20,7 +20,7 @@ ROUTE_KEY = re.compile(r"([A-Z]{3,7}) (/\S{0,511})", re.ASCII)
 
 
 def _gateway(event: Event) -> Facts:
-    """Read either format; of a request without a pattern, no path says what is asked for."""
+    """Read a request of any format; its path is not an attribute."""
     context = mapping_at(event, "requestContext")
     key = ROUTE_KEY.fullmatch(text_at(event, "routeKey"))
     method = key[1] if key else text_at(event, "httpMethod") or text_at(context, "http", "method")

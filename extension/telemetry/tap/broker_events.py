@@ -41,7 +41,7 @@ from extension.telemetry.tap.json_paths import (
 )
 
 MOST_READ = 256
-"""Messages whose headers and bodies are looked into."""
+"""Messages of a batch whose headers and bodies are searched."""
 MOST_HEADERS = 64
 KAFKA = frozenset(["aws:kafka", "SelfManagedKafka", "aws:SelfManagedKafka"])
 ACTIVEMQ = frozenset(["aws:mq", "aws:amq"])
@@ -133,7 +133,7 @@ def _header_text(value: Any) -> str:
 
 
 def _rabbit_time(value: Any) -> int:
-    """Return epoch nanoseconds; the time of day is written without saying that it is UTC."""
+    """Return epoch nanoseconds; the text has no offset and is UTC."""
     if not isinstance(value, str):
         return epoch_ns(value, unit_ns=MS)
     found = RABBIT_TIME.fullmatch(value)

@@ -1,7 +1,7 @@
 """PURE: events of EventBridge, its schedules and its Scheduler, alarms, and CloudEvents.
 
-A schedule of the Scheduler with an input of its own is nothing but that input, and cannot be told
-from a direct invoke. A text that stands where EventBridge has an object is left alone.
+A schedule of EventBridge Scheduler that has a custom input delivers only that input, which looks
+like a direct invoke. Its default event has a text where EventBridge has an object in `detail`.
 
 Sources: https://docs.aws.amazon.com/eventbridge/latest/ref/events-structure.html,
 https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html,
@@ -64,7 +64,7 @@ def _schedule(event: Event) -> Facts:
 
 
 def _bucket_notice(event: Event) -> Facts:
-    """Read what a bucket sends by EventBridge: its object, in place of a message."""
+    """Read an S3 notification that came through EventBridge, as a change of an object."""
     detail, kind = mapping_at(event, "detail"), text_at(event, "detail-type")
     return Facts(
         attributes={

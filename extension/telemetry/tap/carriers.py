@@ -1,8 +1,7 @@
-"""PURE: takes what names a span out of headers, attributes of messages and bodies, as texts.
+"""PURE: extracts carriers of trace context from headers, message attributes and bodies.
 
-Only the names in `READABLE` are taken, in any case; everything else that stands beside them is
-the user's and is not touched. `_datadog` holds a carrier of its own: an object, or JSON as text,
-or that in base64.
+Only the names in `READABLE` are extracted, in any case; the other fields are the user's. The value
+of `_datadog` is a carrier itself: an object, JSON as text, or that in base64.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from extension.telemetry.tap.trace_context import (
 )
 
 MOST_NAMES = 256
-"""Headers or attributes that are looked at."""
+"""Headers or attributes of one message that are read."""
 MOST_BODY = 262_144
-"""Characters of a body that is parsed; one that is longer names no span."""
+"""Characters of a body; longer bodies are not parsed."""
 LONGEST_NAME = 64
 LONGEST_VALUE = 8192
 NESTED = "_datadog"
 PLACES_IN_BODY = ((), ("metadata",), ("headers",), ("_datadog",))
-"""Where publishers put a context into their own JSON, by habit."""
+"""Where publishers usually put a trace context into their JSON."""
 WORDS_IN_BODY = (
     "raceparent", "_datadog", "x-datadog-trace-id", "-amzn-trace-id", "-Amzn-Trace-Id", '"b3"',
 )  # fmt: skip
-"""A body without any of these is not parsed; more than these are not written in bodies."""
+"""A body that contains none of these is not parsed."""
 
 TraceFields = tuple[str, str] | tuple[()]
 """Paths of both ids in a body, such as `("meta.trace_id", "meta.span_id")`, or none."""
@@ -80,7 +79,7 @@ def from_object(value: Any) -> Carrier:
 
 
 def from_headers(event: Any) -> Carrier:
-    """Return the carrier of an HTTP event: `headers` go before `multiValueHeaders`."""
+    """Return the carrier of an HTTP event; `headers` override `multiValueHeaders`."""
     return {
         **from_object(at(event, "multiValueHeaders")),
         **from_object(at(event, "headers")),
@@ -113,7 +112,7 @@ def from_typed_attributes(attributes: Any) -> Carrier:
 
 
 def context_in_body(body: Any, fields: TraceFields) -> RemoteSpan | None:
-    """Return the span that a message's own JSON names: by habit, or in the configured fields.
+    """Return the span in a message's JSON: from the configured fields, or in the usual places.
 
     `body`: JSON as text, or what it was parsed to.
     """
@@ -130,7 +129,7 @@ def context_in_body(body: Any, fields: TraceFields) -> RemoteSpan | None:
 
 
 def parse_body(text: str, *, words: Iterable[str]) -> Any:
-    """Return an object that stands in a text, if any of the words does; None for anything else."""
+    """Return the JSON object in a text that contains one of the words; None for anything else."""
     if len(text) > MOST_BODY or text.lstrip()[:1] != "{":
         return None
     if not any(word in text for word in words):
@@ -142,7 +141,7 @@ def parse_body(text: str, *, words: Iterable[str]) -> Any:
 
 
 def decode_base64(text: str) -> str:
-    """Return what is in base64, if it is text."""
+    """Return the text in base64, empty if it is not text."""
     if not text or len(text) > MOST_BODY:
         return ""
     try:
@@ -152,9 +151,7 @@ def decode_base64(text: str) -> str:
 
 
 def text_of_bytes(numbers: Any) -> str:
-    """Return the text of bytes written as numbers, as Kafka and RabbitMQ write headers: Java's
-    bytes may be negative.
-    """
+    """Return the text of bytes that are written as numbers; those of Java may be negative."""
     values = list_at(numbers)
     if len(values) > LONGEST_VALUE or not all(type(each) is int for each in values):
         return ""
@@ -165,7 +162,7 @@ def text_of_bytes(numbers: Any) -> str:
 
 
 def _nested(value: Any) -> dict[str, str]:
-    """Return the carrier in `_datadog`; a further one in that is not looked at."""
+    """Return the carrier in `_datadog`; carriers within that one are not read."""
     if isinstance(value, str):
         text = value[: LONGEST_VALUE + 1]
         value = parse_body(text, words=("",)) or parse_body(decode_base64(text), words=("",))

@@ -1,10 +1,11 @@
-"""PURE: why an invocation began: its trigger, the span that waits for it, what it works on.
+"""PURE: what caused an invocation: its trigger, its remote parent, its links, its attributes.
 
-Who waits for the answer is the parent; who sent a message is a link, for a batch has many senders
-and none of them waits. What a caller says of itself is believed if it may invoke the function; at
-an endpoint that is open to everybody, only if the user says so.
+The span of a caller that waits for the response becomes the parent. The spans that sent messages
+become links, because a batch has many senders and none of them waits. The trace context of callers
+that need permission to invoke the function is always used; at public endpoints the user can have
+it ignored.
 
-Source: https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/,
+Sources: https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/,
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 """
 
@@ -26,7 +27,7 @@ from extension.telemetry.tap.trace_context import RemoteSpan, read_context, read
 MOST_LINKS = 128
 """OpenTelemetry's limit of a span's links."""
 MOST_MESSAGES = 256
-"""Messages of a batch in which a span is looked for."""
+"""Messages of a batch that are searched for a trace context."""
 MOST_CONTEXT = 16_384
 """Characters of a client context; Lambda takes 3,583 bytes."""
 LONGEST_TEXT = 1024
@@ -34,16 +35,16 @@ CLIENT_CONTEXT = "lambda-runtime-client-context"
 TOOL_NAME = "bedrockAgentCoreToolName"
 TOOL_SEPARATOR = "___"
 CUSTOM = ("custom", "Custom")
-"""Where SDKs put what is not about a mobile app; Java writes the latter."""
+"""The custom part as most SDKs write it, and as Java's does."""
 
 
 class CauseOptions(Frozen):
-    """What the user decides.
+    """What the user configures.
 
-    `trusts_caller`: whether a context that comes to a public endpoint counts.
-    `trace_fields`: where messages have their ids.
-    `adopts_single_message`: whether the sender of a batch of one is the parent.
-    `with_names`: whether what users have named is told: paths, keys, addresses.
+    `trusts_caller`: whether to use the trace context of callers at public endpoints.
+    `trace_fields`: the fields of a message's JSON body that hold the ids.
+    `adopts_single_message`: whether the sender becomes the parent if the batch has one message.
+    `with_names`: whether to include the attributes in `names.CHOSEN_BY_USERS`.
     """
 
     trusts_caller: bool = True
@@ -53,7 +54,7 @@ class CauseOptions(Frozen):
 
 
 class Cause(Frozen):
-    """Why an invocation began.
+    """What caused an invocation.
 
     `name`: of the span, empty for the function's. `message_count`: 0 if unknown, or no messages.
     `sent_ns`: when the request or the oldest message was accepted, 0 if unknown.
@@ -78,7 +79,7 @@ DEFAULT_OPTIONS = CauseOptions()
 def read_cause(
     excerpt: Excerpt, *, headers: Mapping[str, str], options: CauseOptions = DEFAULT_OPTIONS
 ) -> Cause:
-    """Return the cause of what `/next` brought.
+    """Return the cause from the response to `/next`.
 
     `headers`: by their names in lower case.
     """
@@ -97,7 +98,7 @@ def cause_of(
     options: CauseOptions = DEFAULT_OPTIONS,
     is_cut: bool = False,
 ) -> Cause:
-    """Return the cause by an event that is parsed; `is_cut`: some of it is missing."""
+    """Return the cause from a parsed event; `is_cut`: a part of the event is missing."""
     custom = _custom(client_context)
     if tool := _tool(custom):
         return _by_tool(tool, custom, is_cut=is_cut)
@@ -125,7 +126,7 @@ def cause_of(
 
 
 def _caller(found: Recognised, options: CauseOptions) -> RemoteSpan | None:
-    """Return the span of who waits for the answer, if it counts."""
+    """Return the span of the caller that waits for the response, if its context is used."""
     facts, is_public = found.facts, (found.starter or found.source).is_public
     if is_public and not options.trusts_caller:
         return None
@@ -147,7 +148,7 @@ def _messages(messages: Iterable[Message], fields: TraceFields) -> tuple[list[Re
 
 
 def _sender(message: Message, fields: TraceFields) -> RemoteSpan | None:
-    """Return the span that the publisher named, else the service that passed the message on."""
+    """Return the publisher's span, else the span of the service that delivered the message."""
     return (
         read_context(message.carrier)
         or context_in_body(message.body, fields)
@@ -158,7 +159,7 @@ def _sender(message: Message, fields: TraceFields) -> RemoteSpan | None:
 def _attributes(
     source: Source, facts: Facts, *, is_cut: bool, with_names: bool
 ) -> Mapping[str, Any]:
-    """Return what is known, within bounds; how many messages a cut batch has is unknown."""
+    """Return the attributes, bounded; a batch that was cut has no count and no message id."""
     given: dict[str, Any] = {
         names.FAAS_TRIGGER: source.trigger,
         names.SOURCE: source.name,
@@ -176,7 +177,7 @@ def _attributes(
 
 
 def _custom(client_context: str) -> Any:
-    """Return what a caller's code put into the client context."""
+    """Return the custom part of the client context."""
     if not client_context or len(client_context) > MOST_CONTEXT:
         return None
     try:
@@ -187,7 +188,7 @@ def _custom(client_context: str) -> Any:
 
 
 def _tool(custom: Any) -> str:
-    """Return the tool that AgentCore's gateway calls; its target is in front of the name."""
+    """Return the name of the tool that AgentCore's gateway calls, without its target."""
     return text_at(custom, TOOL_NAME).rpartition(TOOL_SEPARATOR)[2][:128]
 
 

@@ -1,8 +1,8 @@
-"""PURE: an HTTP message of the Runtime API, of whose bytes the first and the last were copied.
+"""PURE: reads the copied first and last bytes of an HTTP message of the Runtime API.
 
-Header names count in any case: clients in C++ write them small. A body in chunks has lines between
-its pieces; they are taken out, for otherwise JSON would not be JSON. Bytes of a message that is
-still coming, or was broken off, are read like those of one whose rest was not kept.
+Header names are compared in any case, because C++ clients write them in lower case. The size lines
+of a chunked body are removed, so that its JSON can be read. A message that is incomplete, or was
+aborted, is read like one whose middle was not copied.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html,
 https://www.rfc-editor.org/rfc/rfc9112#name-chunked-transfer-coding
@@ -26,14 +26,14 @@ ROUTE = re.compile(
 STATUS = re.compile(r"HTTP/1\.[01] (\d{3})(?: .*)?", re.ASCII)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?\r\n")
 CHUNK_LINE = re.compile(rb"\r\n[0-9A-Fa-f]{1,8}(?:;[^\r\n]*)?\r\n")
-"""A line end in JSON has no such line after it but by a strange chance: texts have none."""
+"""Texts in JSON have no line ends, so a line like this between them is a chunk's size."""
 LAST_CHUNK = re.compile(rb"(?:^|\r\n)0\r\n((?:[!-9;-~]+:[^\r\n]*\r\n)*)\r\n$")
 
 Kind = Literal["answer", "response", "error", "init", "restore", "other"]
 
 
 class Copied(NamedTuple):
-    """What was kept of a message: its first bytes, its last ones beyond those, its size so far."""
+    """The copy of a message: its first bytes, its last bytes beyond those, its size so far."""
 
     head: bytes
     tail: bytes = b""
@@ -41,10 +41,10 @@ class Copied(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message that was read; names of headers and trailers are in lower case.
+    """A message; names of headers and trailers are in lower case.
 
-    `kind`: "answer" is one of the Runtime API's own, such as that to `/next`; the others are what
-    the runtime posts. `status`: of an answer. `request_id`: of the invocation, where it is named.
+    `kind`: "answer" is a response of the Runtime API, such as that to `/next`; the other kinds are
+    requests of the runtime. `status`: of an answer. `request_id`: of the invocation, or empty.
     """
 
     kind: Kind
@@ -56,7 +56,7 @@ class Message(NamedTuple):
 
 
 def read_message(copied: Copied) -> Message:
-    """Return what the copy of a message says."""
+    """Return the message in a copy."""
     about, separator, rest = copied.head.partition(HEADERS_END)
     start, _, lines = about.partition(b"\r\n")
     headers = _headers(lines)
@@ -98,7 +98,7 @@ def _headers(lines: bytes) -> Mapping[str, str]:
 
 
 def _from_chunks(body: Excerpt) -> tuple[Excerpt, Mapping[str, str]]:
-    """Return the body without the lines between its pieces, and the trailers behind it."""
+    """Return the body without the chunks' size lines, and the trailers."""
     wire = body.head + body.tail if body.is_whole else body.head
     ending = LAST_CHUNK.search(wire if body.is_whole else body.tail)
     trailers = _headers(ending[1]) if ending else NOTHING
@@ -107,12 +107,12 @@ def _from_chunks(body: Excerpt) -> tuple[Excerpt, Mapping[str, str]]:
         return Excerpt(data), trailers
     tail = b"" if body.is_whole else body.tail
     tail = CHUNK_LINE.sub(b"", tail[: ending.start()] if ending else tail)
-    # The lines in what was not kept are unknown: the size is that on the wire.
+    # The size lines that were not copied cannot be counted: the size is that on the wire.
     return Excerpt(data, tail, max(body.size, len(data) + len(tail) + 1)), trailers
 
 
 def _joined(wire: bytes) -> bytes:
-    """Return the data of the chunks, as far as they are there."""
+    """Return the data of the chunks that were copied."""
     pieces, place = [], 0
     while found := CHUNK.match(wire, place):
         size = int(found[1], 16)

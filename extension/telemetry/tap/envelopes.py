@@ -1,9 +1,8 @@
-"""PURE: what one service put around a message of another: SNS in SQS, EventBridge in SNS in SQS.
+"""PURE: unwraps messages that one service delivered to another: SNS in SQS, EventBridge in SNS.
 
-A queue's body may be a notification, whose text may be an event of a bus, whose detail may be a
-CloudEvent. Each layer may have the publisher's context and the time at which it was accepted;
-the innermost context and the earliest time count, for that is where the message began.
-Raw delivery leaves no layer.
+The body of a queue's message may be a notification, whose text may be an event of EventBridge. Each
+layer may have a trace context and the time at which it was accepted; the innermost context and the
+earliest time are used, because that is where the message began. Raw delivery adds no layer.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ from extension.telemetry.tap.json_paths import (
 )
 
 DEEPEST = 5
-"""Layers that are opened."""
+"""Layers that are unwrapped."""
 WORDS = ('"Notification"', '"detail-type"', '"eventSource"', '"specversion"')
-"""A text without any of these is no envelope and is not parsed for one."""
+"""A text that contains none of these is not an envelope and is not parsed."""
 
 
 class Layers(Frozen):
-    """What the layers around a message say; `publisher` is the outermost topic, bus or bucket."""
+    """A message and its layers; `publisher` is the outermost topic, event source or bucket."""
 
     message: Message
     publisher: str = ""
@@ -43,7 +42,7 @@ class Layers(Frozen):
 
 
 def unwrap(message: Message) -> Layers:
-    """Return a message with what its layers tell."""
+    """Return a message with what its layers say."""
     layers = Layers(message=message)
     body = message.body
     for _ in range(DEEPEST):

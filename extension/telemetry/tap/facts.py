@@ -1,7 +1,7 @@
-"""PURE: what a family of events tells of one, before anything is decided about it.
+"""PURE: what a family of event sources reads from an event.
 
-A family says where things stand and what they are called; which span becomes the parent, which
-ones links, and what is left out, `cause` decides for all of them.
+A family only locates fields and names attributes. `cause` decides, for all families alike, which
+span becomes the parent, which become links, and which attributes are left out.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Trigger = Literal["datasource", "http", "other", "pubsub", "timer"]
 """`faas.trigger`. Source: https://opentelemetry.io/docs/specs/semconv/faas/faas-spans/"""
 
 Expects = Literal["", "http", "http_or_value", "batch", "transform"]
-"""What the source reads in the answer: a status, a status where there is one (a plain value is a
-200), items of a batch that failed, results of a transformation; or nothing."""
+"""What the source reads in the response: an HTTP status; an HTTP status, where a plain value means
+200; the failed items of a batch; the results of a transformation; nothing."""
 
 Event = Mapping[str, Any]
 
 
 class Message(NamedTuple):
-    """One of what a batch brings: what may name the span that sent it, and when it was sent.
+    """A message of a batch: where its sender's span may be named, and when it was sent.
 
-    `carrier` is what its publisher attached; `body` its JSON, as text or parsed; `xray` the header
-    that the service added, which counts where the publisher named nothing.
+    `carrier`: what the publisher attached. `body`: the message's JSON, as text or parsed. `xray`:
+    the trace header that the service added, used if the publisher named no span.
     """
 
     carrier: Carrier = NOTHING
@@ -39,11 +39,11 @@ class Message(NamedTuple):
 
 
 class Facts(Frozen):
-    """What is known of an event by its source.
+    """What an event says.
 
-    `name`: of the span, empty for the function's name. `caller`: what names the span of who waits
-    for the answer. `messages` are read as far as there may be links. `count`: messages in the
-    batch. `sent_ns`: when the request was accepted, 0 if unknown or if the messages tell.
+    `name`: of the span, empty for the function's name. `caller` and `caller_body`: where the
+    caller's span may be named. `count`: messages in the batch; `messages` may yield fewer.
+    `sent_ns`: when the request was accepted, 0 if unknown or if `messages` have the times.
     """
 
     name: str = ""
@@ -56,7 +56,7 @@ class Facts(Frozen):
 
 
 class Source(NamedTuple):
-    """A row of a family's table. `is_public`: callers are whoever reaches the endpoint."""
+    """A row of a family's table. `is_public`: callers may need no permission to invoke it."""
 
     name: str
     trigger: Trigger
@@ -69,7 +69,7 @@ class Source(NamedTuple):
 def message_attributes(
     system: str, destination: str, *, count: int = 1, message_id: str = ""
 ) -> dict[str, Any]:
-    """Return the attributes of messages that are processed; a batch has a count, one an id.
+    """Return the attributes of processed messages: a count for a batch, an id for one message.
 
     Source: https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
     """
@@ -89,13 +89,13 @@ def process_name(destination: str) -> str:
 
 
 def common(values: Iterable[str]) -> str:
-    """Return the value that all have that have one, empty if they differ."""
+    """Return the one value that is not empty, or an empty text if there are several."""
     different = {value for value in values if value}
     return different.pop() if len(different) == 1 else ""
 
 
 def cloud_event(fields: Any, *, prefix: str = "") -> dict[str, Any]:
-    """Return the attributes of a CloudEvent, none for anything else; its data is never read."""
+    """Return the attributes of a CloudEvent or none; its data and subject are not read."""
     if not (text_at(fields, f"{prefix}specversion") and text_at(fields, f"{prefix}type")):
         return {}
     return {
@@ -107,6 +107,6 @@ def cloud_event(fields: Any, *, prefix: str = "") -> dict[str, Any]:
 
 
 def _without_query(uri: str) -> str:
-    """Return a source's URI without what stands behind its path, or before its host."""
+    """Return a URI without its query, fragment and user information."""
     before, slashes, rest = re.split(r"[?#]", uri[:512])[0].rpartition("//")
     return name_at(before + slashes + rest.rpartition("@")[2])

@@ -1,8 +1,8 @@
-"""PURE: how the ids of an invocation follow from its cause, beside those by X-Ray.
+"""PURE: chooses the ids of an invocation's span from its cause and from X-Ray's header.
 
-Decided once, when `/next` has brought the event and before anything carries the ids. The caller's
-trace goes first, X-Ray's becomes a link; the other way around where the user reports to X-Ray.
-Within one trace X-Ray's segment stands between the caller and us, and stays our parent.
+The choice is made once, when the event has arrived and before anything has used the ids. The span
+joins the caller's trace and links to X-Ray's; with `xray`, the other way around. If both are the
+same trace, X-Ray's segment stays the parent: it is between the caller and the function.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from extension.telemetry.tap.trace_context import RemoteSpan
 def follow(
     ours: TraceContext, cause: Cause, *, beside: TraceContext, trace_parent: TraceParent
 ) -> TraceContext:
-    """Return our ids: `ours` are those by X-Ray, `beside` those with X-Ray's trace as a link."""
+    """Return our ids.
+
+    `ours`: by X-Ray's header. `beside`: in a trace of our own, with a link to X-Ray's.
+    """
     caller = cause.parent
     if caller is None or _keeps_xray(ours, trace_parent):
         return ours
@@ -26,7 +29,7 @@ def follow(
 
 
 def links_of(cause: Cause, *, ours: TraceContext) -> tuple[SpanLink, ...]:
-    """Return links to what sent the messages, and to a caller whose trace ours is not in."""
+    """Return links to the senders of messages, and to a caller in another trace."""
     caller = cause.parent
     beside = (caller,) if caller and caller.trace_id != ours.trace_id else ()
     return tuple(map(_link, (*beside, *cause.links)))

@@ -1,6 +1,6 @@
-"""PURE: AppSync: resolvers, batches of them, subscriptions and publications of its event API.
+"""PURE: AppSync's resolvers, and the publications and subscriptions of its Event API.
 
-The document, its variables, the arguments and the source are the user's and are never read.
+Documents, variables, arguments and sources are never read.
 
 Sources: https://docs.aws.amazon.com/appsync/latest/devguide/resolver-context-reference.html,
 https://docs.aws.amazon.com/appsync/latest/eventapi/writing-event-handlers.html,
@@ -40,7 +40,7 @@ def _resolver(event: Event) -> Facts:
 
 
 def _channel(event: Event) -> Facts:
-    """Read what happened on a channel; of its path, only the namespace is no user's."""
+    """Read an operation on a channel; only the namespace of its path is used."""
     path = text_at(event, "info", "channel", "path")
     namespace = CHANNEL.match(path)
     operation = text_at(event, "info", "operation")
@@ -62,7 +62,7 @@ def _is_resolver(event: Event) -> bool:
 
 
 def _is_direct_field(event: Event) -> bool:
-    """Tell a request template's event, which many write with the field's name at the top."""
+    """Recognise the event of a request template that has the field's name at the top level."""
     has_names = bool(text_at(event, "typeName") and text_at(event, "fieldName"))
     return has_names and "arguments" in event
 

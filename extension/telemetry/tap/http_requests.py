@@ -1,7 +1,7 @@
 """PURE: the attributes of a request, whichever gateway it came through.
 
-Everything in a request is what its caller wrote: a text that has not the form of its field is left
-out, and queries, bodies, cookies and tokens are never read.
+Callers write everything in a request: a text that does not have the form of its field is left out,
+and queries, bodies, cookies and tokens are never read.
 
 Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
@@ -27,7 +27,7 @@ HEADERS = frozenset(
         "ce-id", "ce-source", "ce-specversion", "ce-type",
     ]
 )  # fmt: skip
-"""All that is read besides what names a span."""
+"""Headers that are read, besides those of trace contexts."""
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?", re.ASCII)
 ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
 ROUTE = re.compile(r"/[^\s?#]{0,511}", re.ASCII)
@@ -39,7 +39,7 @@ Headers = Mapping[str, str]
 
 
 def read_headers(event: Any) -> Headers:
-    """Return the headers that attributes are made of, by names in lower case."""
+    """Return the headers that attributes are made from, with names in lower case."""
     found: dict[str, str] = {}
     for key in ("multiValueHeaders", "headers"):
         for name, value in islice(mapping_at(event, key).items(), MOST_NAMES):
@@ -80,12 +80,12 @@ def request_attributes(
 
 
 def route_of(route: str) -> str:
-    """Return a route's pattern; `$default` is none."""
+    """Return a route's pattern, empty for `$default`."""
     return route if ROUTE.fullmatch(route) else ""
 
 
 def span_name(method: str, route: str) -> str:
-    """Return the span's name; a method that nobody knows may be anything, so it is HTTP."""
+    """Return the span's name; `HTTP` stands for unknown methods, to bound the number of names."""
     known = method.upper() if method.upper() in METHODS else "HTTP"
     return f"{known} {route}" if route else known
 

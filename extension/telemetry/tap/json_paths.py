@@ -20,8 +20,8 @@ S = NS_PER_S
 NAME = re.compile(r"[^\s?&=]{1,256}")
 TITLE = re.compile(r"[^\t-\r?&=]{1,128}")
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.:]{0,63}", re.ASCII)
-"""What names of queues, titles that people read, and the kinds of a service's own events look like:
-none of them like a query or a token in a header."""
+"""Names of resources, titles in words, and a service's own kinds of events. No query, and no
+`Bearer` token, looks like a name or a kind."""
 NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,9})?", re.ASCII)
 ARN = re.compile(r"arn:[a-z-]{3,20}:[a-z0-9-]{1,40}:[a-z0-9-]*:\d*:([^\s?#]{1,1024})", re.ASCII)
 NOTHING: Mapping[str, Any] = {}
@@ -40,25 +40,25 @@ def at(value: Any, *path: str | int) -> Any:
 
 
 def text_at(value: Any, *path: str | int) -> str:
-    """Return the text at the path, empty for anything else."""
+    """Return the text at the path, or an empty one."""
     found = at(value, *path)
     return found if isinstance(found, str) else ""
 
 
 def name_at(value: Any, *path: str | int) -> str:
-    """Return the name or id at the path, empty for a text that looks like none."""
+    """Return the name or id at the path, empty if the text does not have that form."""
     found = text_at(value, *path)
     return found if NAME.fullmatch(found) else ""
 
 
 def title_at(value: Any, *path: str | int) -> str:
-    """Return the title at the path, words with spaces, empty for a text that looks like none."""
+    """Return the title at the path, empty if the text does not have that form."""
     found = text_at(value, *path)
     return found if TITLE.fullmatch(found) else ""
 
 
 def kind_at(value: Any, *path: str | int) -> str:
-    """Return a service's word for the kind of its event, empty for a text that looks like none."""
+    """Return the kind of event at the path, empty if the text does not have that form."""
     found = text_at(value, *path)
     return found if KIND.fullmatch(found) else ""
 
@@ -76,13 +76,13 @@ def list_at(value: Any, *path: str | int) -> Sequence[Any]:
 
 
 def lists_in(value: Mapping[str, Any], *, most: int) -> list[Any]:
-    """Return what stands in the lists of an object, the first `most` of it."""
+    """Return the first `most` items of the lists in an object."""
     lists = (each for each in value.values() if isinstance(each, list))
     return list(islice((item for each in lists for item in each), most))
 
 
 def epoch_ns(value: Any, *, unit_ns: int) -> int:
-    """Return epoch nanoseconds of a number or its text, 0 for what is no time."""
+    """Return epoch nanoseconds of a number or its text, 0 if it is not a time."""
     if isinstance(value, str):
         value = float(value) if NUMBER.fullmatch(value) and "." in value else _whole(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -94,7 +94,7 @@ def epoch_ns(value: Any, *, unit_ns: int) -> int:
 
 
 def time_ns(text: str) -> int:
-    """Return epoch nanoseconds of an RFC 3339 time, 0 for what is none."""
+    """Return epoch nanoseconds of an RFC 3339 time, 0 if it is not one."""
     try:
         return parse_time(text) if len(text) <= 40 else 0
     except (ValueError, OverflowError):
@@ -111,7 +111,7 @@ def arn_name(arn: str) -> str:
 
 
 def is_arn(text: str) -> bool:
-    """Tell whether a text is an ARN, so that it can be no secret in the place of one."""
+    """Tell whether a text is an ARN."""
     return ARN.fullmatch(text) is not None
 
 

@@ -1,9 +1,9 @@
-"""PURE: reads a message of which only the head and the tail were kept.
+"""PURE: reads JSON of which only the head and the tail were copied.
 
-The head is read up to the last value that is whole, and what is open there is closed. In the tail
-a quotation mark without a backslash before it begins or ends a text: so the name of a member that
-is found between two of them is one, whatever users wrote into their texts; and what stands behind
-it closes as many objects and lists as it is deep in. So nothing is guessed.
+The head is read up to its last complete value, and the objects and lists that are open there are
+closed. In the tail, a quotation mark without a backslash before it begins or ends a text, so a
+member's name that is found between two of them is never inside a text; and the brackets at the end
+say how deep in that member is. So nothing is guessed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from extension.telemetry.reading.read_json import DECODER, read_json
 
 TEXT = rb'"(?:[^"\\]++|\\.)*+"'
 TO_BRACKET = re.compile(rb"(?:" + TEXT + rb'|[^"{}\[\]]++)*+', re.DOTALL)
-"""What stands before the next bracket, or before a text that is not closed."""
+"""What comes before the next bracket, or before a text that is cut."""
 TO_LAST_COMMA = re.compile(rb"(?:(?:" + TEXT + rb'|[^",]++)*+,)*+', re.DOTALL)
 OPENED = {b"{": b"}", b"[": b"]"}
 MOST_BRACKETS = 20_000
-"""Looked at in a head; what stands behind them does not count."""
+"""Brackets that are read in a head."""
 DEEPEST = 64
 MOST_ANCHORS = 32
-"""Places in a tail from which it is read."""
+"""Places in a tail from which reading is tried."""
 
 
 class Excerpt(NamedTuple):
-    """A message as far as it was kept: its first bytes, its last ones beyond those, its size."""
+    """A message's first bytes, its last bytes beyond those, and its size."""
 
     head: bytes
     tail: bytes = b""
@@ -36,7 +36,7 @@ class Excerpt(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing between head and tail."""
+        """Whether head and tail are the whole message."""
         return self.size <= len(self.head) + len(self.tail)
 
     @property
@@ -46,7 +46,7 @@ class Excerpt(NamedTuple):
 
 
 def read_excerpt(excerpt: Excerpt) -> Any:
-    """Return the message, or what its head says; None where that is no JSON."""
+    """Return the message, or what its head says; None if that is not JSON."""
     if not excerpt.is_whole:
         return read_head(excerpt.head)
     try:
@@ -56,7 +56,7 @@ def read_excerpt(excerpt: Excerpt) -> Any:
 
 
 def read_head(head: bytes) -> Any:
-    """Return the JSON that begins here as far as it is whole; None if it is none."""
+    """Return the complete part of the JSON that begins here; None if it is not JSON."""
     end, closers = _last_whole(head)
     try:
         return read_json((head[:end] + b"".join(reversed(closers))).decode("utf-8", "replace"))
@@ -65,7 +65,7 @@ def read_head(head: bytes) -> Any:
 
 
 def members_at_end(tail: bytes, keys: Iterable[str], *, closed_by: str) -> Mapping[str, Any]:
-    """Return the last members of the object that `closed_by` follows, beginning at one of `keys`.
+    """Return the last members of the object that ends before `closed_by`, from one of `keys` on.
 
     `closed_by`: "" for the message itself, "]}" for the last item of a list in it.
     """
@@ -74,7 +74,7 @@ def members_at_end(tail: bytes, keys: Iterable[str], *, closed_by: str) -> Mappi
     for number, found in enumerate(anchor.finditer(text)):
         if number == MOST_ANCHORS:
             break
-        # The decoder stops behind the object that is opened here in place of the one that was cut.
+        # This brace stands for the one that was cut off.
         try:
             members, end = DECODER.raw_decode("{" + text[found.start() :])
         except (ValueError, RecursionError):
@@ -86,7 +86,7 @@ def members_at_end(tail: bytes, keys: Iterable[str], *, closed_by: str) -> Mappi
 
 
 def _last_whole(head: bytes) -> tuple[int, list[bytes]]:
-    """Return where the last whole value ends, and what closes it, innermost last."""
+    """Return where the last complete value ends, and what is open there, innermost last."""
     is_open: list[bytes] = []
     end = place = 0
     for _ in range(MOST_BRACKETS):

@@ -1,4 +1,4 @@
-"""PURE: messages of SQS and SNS, what another service wrapped into them included.
+"""PURE: messages of SQS and SNS, and what other services wrapped in them.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html,
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html,
@@ -34,7 +34,7 @@ from extension.telemetry.tap.json_paths import (
 )
 
 MOST_READ = 256
-"""Messages of a batch whose layers are opened."""
+"""Messages of a batch that are unwrapped."""
 MOST_RECEIVES = 1_000_000
 CHINA = "aws-cn"
 
@@ -97,7 +97,7 @@ def _notified(record: Any) -> Message:
 
 
 def _layer_attributes(layers: Sequence[Layers]) -> dict[str, Any]:
-    """Return where it was published before it came here, if all of it was published there."""
+    """Return where the messages were first published, if that is the same place for all."""
     if not all(each.publisher for each in layers):
         return {}
     return {
@@ -107,7 +107,7 @@ def _layer_attributes(layers: Sequence[Layers]) -> dict[str, Any]:
 
 
 def _receives(records: Sequence[Any]) -> int | None:
-    """Return how often the message that was tried most has been received; None for the first."""
+    """Return the highest receive count of the messages, None if it is 1."""
     counts = [
         epoch_ns(at(each, "attributes", "ApproximateReceiveCount"), unit_ns=1) for each in records
     ]

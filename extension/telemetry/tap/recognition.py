@@ -1,7 +1,7 @@
-"""PURE: which service an event is from: the first row of all families' tables that knows it.
+"""PURE: recognises the source of an event: the first row of the families' tables that matches.
 
-An event is known by its shape alone, which a caller's own may have by chance or on purpose: so
-what is read of one is bounded and checked, whatever it says it is.
+Only the shape of an event says where it came from, and callers can imitate any shape. So all that
+is read is bounded and validated, whatever the event says it is.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ SOURCES = (
     *bus_events.SOURCES,
     *service_events.SOURCES,
 )
-"""Authorizers are before HTTP: their events look like a request's."""
+"""Authorizers come before HTTP, because their events look like requests."""
 
 RECORD_KEYS = ("attributes", "messageAttributes", "eventSource")
 """Members of a record that follow its body."""
 NOTIFICATION_KEYS = ("Timestamp", "MessageAttributes")
 EVENT_KEYS = ("requestContext", "info", "detail-type", "source")
-"""Members of an event that may follow what is large in it."""
+"""Members of an event that may follow a large one."""
 PIPED = frozenset(["aws:sqs", "aws:dynamodb", "aws:kinesis"])
 SHARED = ("eventSource", "eventSourceARN")
-"""What all records of a batch have the same of."""
+"""Members that are the same in all records of a batch."""
 
 
 class Recognised(NamedTuple):
-    """A source and what its event says; `starter` is that of the event behind a durable one."""
+    """A source and what its event says; `starter`: the source that began a durable execution."""
 
     source: Source
     facts: Facts
@@ -60,7 +60,7 @@ class Recognised(NamedTuple):
 
 
 def read_event(excerpt: Excerpt) -> Any:
-    """Return an event as far as it was kept; None where it is no JSON."""
+    """Return the copied part of an event; None if it is not JSON."""
     event = read_excerpt(excerpt)
     if excerpt.is_whole or not isinstance(event, dict):
         return event
@@ -70,7 +70,7 @@ def read_event(excerpt: Excerpt) -> Any:
 
 
 def recognise(event: Any) -> Recognised:
-    """Return where an event is from, `DIRECT` where no row knows it."""
+    """Return the source of an event and what the event says; `DIRECT` if no row matches."""
     event = _of_list(event)
     if not isinstance(event, dict):
         return Recognised(workflow_events.DIRECT, Facts())
@@ -84,7 +84,7 @@ def _source_of(event: Event) -> Source:
 
 
 def _begun(facts: Facts, event: Event) -> Recognised:
-    """Take over what caused the event that a durable execution began with."""
+    """Take over the cause of the event that started a durable execution."""
     text = workflow_events.started_by(event)
     try:
         starter = read_json(text) if 0 < len(text) <= MOST_BODY else None
@@ -105,10 +105,10 @@ def _begun(facts: Facts, event: Event) -> Recognised:
 
 
 def _of_list(event: Any) -> Any:
-    """Return what a list stands for: requests of one field by AppSync, or records of a pipe.
+    """Return the event that a list stands for: a batch of AppSync, or the records of a pipe.
 
-    A pipe of EventBridge passes on records of queues and tables as they are, those of streams with
-    the members of `kinesis` beside the others.
+    EventBridge Pipes pass on the records of queues and tables as they are, and those of streams
+    with the members of `kinesis` beside the others.
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
     """
     if not isinstance(event, list) or not event:
@@ -121,7 +121,7 @@ def _of_list(event: Any) -> Any:
 
 
 def _with_last(records: list[Any], tail: bytes) -> list[Any]:
-    """Return the records in the head, and what the tail says of the last one."""
+    """Return the records in the head, and the last one as far as the tail has it."""
     last = members_at_end(tail, RECORD_KEYS, closed_by="]}")
     notified = members_at_end(tail, NOTIFICATION_KEYS, closed_by="}]}")
     if "Timestamp" in notified:

@@ -1,8 +1,8 @@
-"""PURE: the error that a runtime reports to the Runtime API: its type, message and stack.
+"""PURE: reads the error that a runtime reports to the Runtime API: its type, message and stack.
 
-The body says more than the headers, whose type is a general word for most runtimes; where it was
-cut, or is none, the cause that clients write for X-Ray has the stack. A response that breaks off
-reports in its trailers.
+The body comes first, because most runtimes write only a general type into the headers. The cause
+that clients write for X-Ray is used for what the body does not say. Streams that fail report their
+error in trailers.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-invokeerror
 """
@@ -22,7 +22,7 @@ TYPE_HEADER = "lambda-runtime-function-error-type"
 BODY_TRAILER = "lambda-runtime-function-error-body"
 XRAY_HEADER = "lambda-runtime-function-xray-error-cause"
 MOST_XRAY = 65_536
-"""Characters of a cause for X-Ray; the platform keeps no more."""
+"""Characters of a cause for X-Ray; the platform does not keep longer ones."""
 LONGEST_TYPE = 256
 UNKNOWN = "Error"
 
@@ -33,7 +33,7 @@ def read_error(excerpt: Excerpt, *, headers: Mapping[str, str]) -> HandlerError:
 
 
 def read_trailers(trailers: Mapping[str, str]) -> HandlerError | None:
-    """Return why a response broke off; None where its trailers, in lower case, name no error."""
+    """Return the error in a response's trailers; `trailers`: by names in lower case."""
     if not trailers.get(TYPE_HEADER) and not trailers.get(BODY_TRAILER):
         return None
     try:
@@ -64,5 +64,5 @@ def _xray_exception(header: str) -> Mapping[str, Any]:
 
 
 def _short(kind: str) -> str:
-    """Return a type that is the same each time: Rust's is that of a reference."""
+    """Return a type, bounded, and without the reference of Rust's types."""
     return kind.strip().lstrip("&")[:LONGEST_TYPE] or UNKNOWN

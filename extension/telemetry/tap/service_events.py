@@ -1,7 +1,7 @@
-"""PURE: events by which a service asks a function for something: Cognito, CloudFormation, Lex.
+"""PURE: events of services that call a function as a hook: Cognito, CloudFormation, Lex, others.
 
-A row says how an event is recognised, and which of its texts says what kind it is. Nothing else is
-read: these events are full of names, addresses, credentials and signed URLs.
+A row says how an event is recognised and which field says what kind it is. Nothing else is read,
+because these events are full of personal data, credentials and signed URLs.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
 """
@@ -19,13 +19,13 @@ Matches = Callable[[Event], bool]
 
 
 def _has(*paths: str) -> Matches:
-    """Return whether all of these, written with dots, are there, whatever they are."""
+    """Return a test that all of these paths, written with dots, exist."""
     steps = [tuple(path.split(".")) for path in paths]
     return lambda event: all(at(event, *each) is not None for each in steps)
 
 
 def _has_key(name: str) -> Matches:
-    """Return whether there is a member whose name has dots in it."""
+    """Return a test that a member exists whose name has dots in it."""
     return lambda event: name in event
 
 
@@ -47,7 +47,7 @@ def _is_edge(event: Event) -> bool:
 
 
 def _reads(*paths: Path) -> Callable[[Event], Facts]:
-    """Return a reader of the first of these texts that is a kind."""
+    """Return a reader of the first of these fields that holds a kind."""
 
     def read(event: Event) -> Facts:
         kinds = (kind_at(event, *path) for path in paths)

@@ -1,7 +1,7 @@
-"""PURE: changes in S3, DynamoDB and DocumentDB, and requests that S3 has a function answer.
+"""PURE: changes in S3, DynamoDB and DocumentDB, and requests of S3 Object Lambda and S3 Batch.
 
-The key of an object and the name of a document are what a user called them: they can be left out.
-What changed, the images of items and documents, is never read.
+The key of an object is a name that users chose, so it can be left out. The contents of items and
+documents are never read.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html,
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html,
@@ -79,7 +79,7 @@ def _bucket(event: Event) -> Facts:
 
 
 def _object_operation(kind: str) -> str:
-    """Return what `s3:ObjectCreated:Put` and the like did, empty for what changed no object."""
+    """Return the operation of an event such as `ObjectCreated:Put`, empty if no object changed."""
     kind = kind.removeprefix("s3:")
     if kind.startswith(("ObjectRemoved:", "LifecycleExpiration:")):
         return "delete"
@@ -122,7 +122,7 @@ def _namespace(value: Any) -> str:
 
 
 def _object_request(event: Event) -> Facts:
-    """Read a request to an access point; its URLs are signed, and its headers are the caller's."""
+    """Read a request to an access point; its URLs are signed, so they are never read."""
     kind = next(key for key in OBJECT_LAMBDA if key in event)
     point = text_at(event, "configuration", "accessPointArn")
     return Facts(
@@ -163,7 +163,7 @@ def _is_bucket(event: Event) -> bool:
 
 
 def _is_table(event: Event) -> bool:
-    """Tell a stream's records; the last call of a tumbling window may bring none."""
+    """Recognise a stream's records; the final call of a tumbling window may have none."""
     is_window = "window" in event and ":dynamodb:" in text_at(event, "eventSourceARN")[:64]
     return is_window or text_at(event, "Records", 0, "eventSource") == "aws:dynamodb"
 

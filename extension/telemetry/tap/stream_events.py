@@ -1,7 +1,7 @@
 """PURE: records of Kinesis, Firehose and CloudWatch Logs.
 
-The data of a record is the user's: of Kinesis it is decoded only to find a context in it, and only
-where it may have one; of a subscription to logs only what stands before the lines is unpacked.
+The data of a Kinesis record is parsed only if it may contain a trace context. Of a CloudWatch Logs
+subscription only the fields before the log lines are decompressed.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html,
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html,
@@ -40,9 +40,9 @@ from extension.telemetry.tap.partial_json import read_head
 
 SHARD = re.compile(r"shardId-\d{1,20}", re.ASCII)
 MOST_READ = 256
-"""Records whose data is looked into."""
+"""Records of a batch whose data is searched."""
 GZIP_HEAD = 4096
-"""Characters of base64, and bytes that are unpacked: the names stand before the lines."""
+"""Characters of base64, and decompressed bytes: the names come before the lines."""
 GZIP_OR_ZLIB = 47
 
 
@@ -102,7 +102,7 @@ def _log_lines(event: Event) -> Facts:
 
 
 def _unpacked(data: str) -> Any:
-    """Return the beginning of the lines' envelope, which names the group."""
+    """Return the fields before the log lines, which name the group."""
     try:
         packed = binascii.a2b_base64(data[:GZIP_HEAD])
         head = zlib.decompressobj(GZIP_OR_ZLIB).decompress(packed, GZIP_HEAD)
@@ -112,7 +112,7 @@ def _unpacked(data: str) -> Any:
 
 
 def _is_stream(event: Event) -> bool:
-    """Tell a stream's records; the last call of a tumbling window may bring none."""
+    """Recognise a stream's records; the final call of a tumbling window may have none."""
     is_window = "window" in event and ":kinesis:" in text_at(event, "eventSourceARN")[:64]
     return is_window or text_at(event, "Records", 0, "eventSource") == "aws:kinesis"
 

@@ -1,8 +1,8 @@
-"""PURE: the span elsewhere that a carrier of texts names: W3C, Datadog, B3, X-Ray, in this order.
+"""PURE: reads the remote span in a carrier: W3C, Datadog, B3 and X-Ray, in this order.
 
-A carrier is anything that has names and texts: headers, attributes of a message, fields of its
-body. Whoever wrote it may be anybody: ids that are malformed or zero are no ids, and a text is
-never taken into anything but the state of the trace.
+A carrier is a mapping of names to texts: headers, attributes of a message, fields of its body.
+Carriers come from untrusted callers: malformed ids and ids of zeros are ignored, and the only text
+that is kept is a valid `tracestate`.
 
 Sources: https://www.w3.org/TR/trace-context/,
 https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md,
@@ -31,13 +31,13 @@ SPAN_ID = re.compile(r"[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
 DATADOG_ID = re.compile(r"\d{1,20}", re.ASCII)
 DATADOG_HIGH = re.compile(r"(?:^|,)_dd\.p\.tid=([0-9a-f]{16})(?:,|$)", re.ASCII)
 TRACESTATE = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[!-+\--<>-~]{1,256}", re.ASCII)
-"""A member of the list; a text with anything else in it is no state."""
+"""A member of the list; a state with any other text in it is dropped."""
 LONGEST_STATE = 512
 SAMPLED_XRAY = {"Sampled=1": True, "Sampled=0": False}
 MOST_HEADER = 1024
 
 Carrier = Mapping[str, Any]
-"""Names in lower case; what is no text counts as absent."""
+"""Names in lower case; values that are not texts count as absent."""
 
 READABLE = frozenset(
     [
@@ -47,7 +47,7 @@ READABLE = frozenset(
         "x-amzn-trace-id", "awstraceheader", "_datadog",
     ]
 )  # fmt: skip
-"""All names that are looked for; `_datadog` has a carrier of its own in it."""
+"""All names that are read; the value of `_datadog` is a carrier itself."""
 
 
 class RemoteSpan(NamedTuple):
@@ -65,14 +65,14 @@ class RemoteSpan(NamedTuple):
 
 
 def read_context(carrier: Carrier) -> RemoteSpan | None:
-    """Return the span that a carrier names."""
+    """Return the remote span that a carrier names, None if it names none."""
     if not carrier:
         return None
     return _w3c(carrier) or _datadog(carrier) or _b3(carrier) or _xray_of(carrier)
 
 
 def read_xray(header: str) -> RemoteSpan | None:
-    """Return the span of `Root=…;Parent=…;Sampled=…`; a root without a parent is no span."""
+    """Return the span of `Root=…;Parent=…;Sampled=…`, None if there is no parent."""
     found = parse_header(header[:MOST_HEADER])
     sampled = next((SAMPLED_XRAY[part] for part in header.split(";") if part in SAMPLED_XRAY), None)
     return _span(found.trace_id, found.parent_span_id, sampled=sampled)

@@ -1,8 +1,8 @@
 """PURE: steps of workflows, durable executions, destinations, and invocations by a caller's code.
 
-An execution of Step Functions shows only where the definition puts its context into the input. A
-durable execution begins with the event that started it, which stands in its first operation; each
-time it goes on, that is there again: its cause is the same.
+Step Functions are recognised only if the state machine's definition passes its context object in
+the input. The first operation of a durable execution holds the event that started it, in every
+invocation; so all its invocations have the same cause.
 
 Sources: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html,
 https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html,
@@ -32,7 +32,7 @@ CONTEXT_PLACES: tuple[tuple[str, ...], ...] = (
     ("Payload",),
     ("Payload", "_datadog"),
 )
-"""Where definitions put the context object."""
+"""Where definitions usually put the context object."""
 EXHAUSTED = frozenset(
     ["Success", "RetriesExhausted", "EventAgeExceeded", "MaximumEventAgeExceeded"]
 )
@@ -64,7 +64,7 @@ def _durable(event: Event) -> Facts:
 
 
 def started_by(event: Event) -> str:
-    """Return the JSON of the event that a durable execution began with."""
+    """Return the JSON of the event that started a durable execution."""
     first = mapping_at(event, "InitialExecutionState", "Operations", 0)
     if text_at(first, "Type") != "EXECUTION":
         return ""
@@ -127,4 +127,4 @@ SOURCES = (
 )
 
 DIRECT = Source("direct", "other", lambda _: True, _direct)
-"""What no row knows: a caller's own event, or a service's that looks like one."""
+"""Events that no row recognises: those of callers, and of services that send any JSON."""

@@ -70,7 +70,7 @@ def traceparent(number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_who_waits_is_the_parent_and_who_sent_is_a_link(name: str) -> None:
+def test_callers_become_parents_and_senders_links(name: str) -> None:
     """Requests continue their caller's trace; messages are linked to what sent them."""
     cause = cause_of(SAMPLES[name])
     assert (cause.parent.ids if cause.parent else None) == (SPAN if name in PARENTS else None)
@@ -79,7 +79,7 @@ def test_who_waits_is_the_parent_and_who_sent_is_a_link(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(PARENTS | LINKS))
 def test_a_caller_at_a_public_endpoint_may_be_ignored(name: str) -> None:
-    """Who may invoke the function or send to a queue is believed; everybody on the internet not."""
+    """Callers that need permission, and senders of messages, are used all the same."""
     cause = cause_of(SAMPLES[name], options=DISTRUST)
     spans = [cause.parent, *cause.links] if cause.parent else cause.links
     assert [span.ids for span in spans] == ([] if name in PUBLIC else [SPAN])
@@ -87,7 +87,7 @@ def test_a_caller_at_a_public_endpoint_may_be_ignored(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_client_context_of_a_direct_invoke_is_the_parent(name: str) -> None:
-    """Code that invokes the function with another service's event is who waits for the answer."""
+    """Code that invokes the function with a service's event waits for the response itself."""
     own = f"00-{TRACE_ID}-{7:016x}-01"
     cause = cause_of(SAMPLES[name], client_context=context(traceparent=own), options=DISTRUST)
     assert cause.parent is not None
@@ -181,7 +181,7 @@ def test_fields_in_the_body_name_the_span() -> None:
 
 
 def test_fields_in_the_body_of_a_direct_invoke_name_the_parent() -> None:
-    """Who invokes with ids of its own in the event waits for the answer."""
+    """A caller can put its ids into the event."""
     event = {"trace_id": TRACE_ID, "span_id": SPAN_ID}
     found = cause_of(event, options=CauseOptions(trace_fields=("trace_id", "span_id"))).parent
     assert found is not None

@@ -115,7 +115,7 @@ def test_a_batch_from_several_topics_was_published_nowhere_in_particular() -> No
 
 
 def test_layers_are_opened_so_deep_and_no_deeper() -> None:
-    """Nobody wraps so much; who does so anyway wants to keep us busy."""
+    """More layers than services add are an attempt to keep the reader busy."""
     body: Any = TRACED
     for _ in range(12):
         body = notification(body, attributes={})

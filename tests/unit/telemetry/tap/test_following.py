@@ -1,4 +1,4 @@
-"""How the ids of an invocation follow from its cause, beside those by X-Ray."""
+"""Which ids an invocation's span gets from its cause and from X-Ray's header."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_within_one_trace_xray_s_segment_stays_the_parent(trace_parent: TracePar
 
 @pytest.mark.parametrize("trace_parent", ["sdk", "xray", "link", "none"])
 def test_messages_change_no_ids(trace_parent: TraceParent) -> None:
-    """Who sent them are links."""
+    """Their senders become links."""
     assert follow(TRACED, BATCH, beside=BESIDE, trace_parent=trace_parent) == TRACED
     assert links_of(BATCH, ours=TRACED) == (CALLER,)
     assert follow(TRACED, NOTHING, beside=BESIDE, trace_parent=trace_parent) == TRACED

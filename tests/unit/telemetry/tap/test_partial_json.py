@@ -166,7 +166,7 @@ def test_a_resolver_with_large_arguments_is_known_by_its_end() -> None:
     assert (cause.source, cause.name) == ("appsync", "Mutation.placeOrder")
 
 
-def test_a_text_that_looks_like_an_event_deceives_nobody() -> None:
+def test_a_text_that_looks_like_an_event_is_not_mistaken_for_one() -> None:
     """In a text every quotation mark has a backslash before it."""
     for body in (LARGE + DECEIT, LARGE + DECEIT * 20):
         assert caused({"Records": [sqs_record(body)]}).source == "sqs"
@@ -175,7 +175,7 @@ def test_a_text_that_looks_like_an_event_deceives_nobody() -> None:
         assert caused({"order": 7, "body": body}).source == "direct"
 
 
-def test_an_object_that_looks_like_an_event_deceives_nobody() -> None:
+def test_an_object_that_looks_like_an_event_is_not_mistaken_for_one() -> None:
     """What is deeper in than its place would be is the user's."""
     event = {
         "picture": LARGE,

@@ -75,7 +75,7 @@ def test_each_sample_is_recognised(name: str) -> None:
 
 
 def test_every_row_has_a_sample() -> None:
-    """No row of a table is untested but those of devices and consoles that nobody can invoke."""
+    """No row of a table is untested, except those of rare services."""
     rare = {
         "cloudwatch.dashboard",
         "iot.button",
@@ -153,7 +153,7 @@ def test_the_last_call_of_a_window_may_have_no_records() -> None:
 
 
 def test_a_health_check_says_so() -> None:
-    """A load balancer's own check can be told from the traffic of users."""
+    """The checks of a load balancer can be distinguished from the traffic of users."""
     event = {**ALB, "headers": {"user-agent": "ELB-HealthChecker/2.0"}}
     assert cause_of(event).attributes[names.DETAIL] == "health check"
 

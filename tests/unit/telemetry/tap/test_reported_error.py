@@ -1,4 +1,4 @@
-"""The error that a runtime reports is told as its language writes it."""
+"""The error that a runtime reports is read as its language writes it."""
 
 from __future__ import annotations
 
