@@ -48,6 +48,11 @@ def caused(event: Any) -> Cause:
     return read_cause(cut(event), headers={})
 
 
+def repr_of(event: Any) -> str:
+    """Return what a sample is called in a test's name."""
+    return next(name for name, each in SAMPLES.items() if each is event)
+
+
 def is_part(part: Any, whole: Any) -> bool:
     """Tell whether nothing in a value is missing from, or different in, another."""
     match part, whole:
@@ -89,17 +94,22 @@ def test_a_message_that_was_kept_as_a_whole_is_read_as_a_whole() -> None:
     assert read_excerpt(Excerpt(b"tea")) is None
 
 
-@pytest.mark.parametrize(
-    "event",
-    [REST, HTTP_API, FUNCTION_URL, ALB],
-    ids=lambda each: each["path"] if "path" in each else each["routeKey"],
-)
+@pytest.mark.parametrize("event", [REST, HTTP_API, FUNCTION_URL, ALB], ids=repr_of)
 def test_a_request_with_a_large_body_is_known(event: Any) -> None:
     """What the gateway says stands before the body."""
     cause = caused({**event, "body": LARGE})
     whole = cause_of(event)
     assert (cause.source, cause.name, cause.parent) == (whole.source, whole.name, whole.parent)
     assert cause.attributes == {**whole.attributes, names.CUT: True}
+
+
+@pytest.mark.parametrize("event", [REST, HTTP_API, FUNCTION_URL, ALB, APPSYNC], ids=repr_of)
+def test_a_request_that_was_cut_is_trusted_no_more_than_a_whole_one(event: Any) -> None:
+    """A large body does not make a public endpoint look like a caller with permission."""
+    large = {**event, "body": LARGE} if "body" in event else {**event, "stash": {"a": LARGE}}
+    ignoring = CauseOptions(trusts_caller=False)
+    for excerpt in (cut(large), cut(large, head=1500, tail=500)):
+        assert read_cause(excerpt, headers={}, options=ignoring).parent is None
 
 
 def test_a_large_message_of_a_queue_is_known_by_its_end() -> None:
