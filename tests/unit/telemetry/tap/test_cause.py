@@ -22,8 +22,10 @@ from tests.unit.telemetry.tap.samples import (
     DURABLE,
     EVENTBRIDGE,
     HTTP_API,
+    HTTP_AUTHORIZER,
     KAFKA,
     ORDER,
+    REQUEST_AUTHORIZER,
     REST,
     S3,
     SAMPLES,
@@ -245,6 +247,15 @@ def test_a_request_has_the_attributes_of_http() -> None:
     }
 
 
+@pytest.mark.parametrize("event", [REQUEST_AUTHORIZER, HTTP_AUTHORIZER])
+def test_a_request_to_authorize_has_a_route(event: Any) -> None:
+    """The route that is asked for, in either format; the path may name a person."""
+    attributes = cause_of(event).attributes
+    assert attributes["http.request.method"] == "POST"
+    assert attributes["http.route"] == "/orders/{id}"
+    assert "url.path" not in attributes
+
+
 def test_a_frame_of_a_websocket_has_no_method() -> None:
     """Its route is the key by which the gateway chose the function."""
     attributes = cause_of(WEBSOCKET).attributes
@@ -296,6 +307,7 @@ def test_queues_of_a_batch_are_named_only_if_they_are_one() -> None:
     other = {**sqs_record(), "eventSourceARN": "arn:aws:sqs:eu-central-1:111122223333:returns"}
     cause = cause_of(batch(sqs_record(), other))
     assert names.MESSAGING_DESTINATION not in cause.attributes
+    assert names.AWS_SQS_QUEUE_URL not in cause.attributes
     assert cause.name == ""
 
 

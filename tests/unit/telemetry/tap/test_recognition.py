@@ -158,7 +158,26 @@ def test_a_health_check_says_so() -> None:
     assert cause_of(event).attributes[names.DETAIL] == "health check"
 
 
-@pytest.mark.parametrize("event", [None, 7, "text", [], [1], {}, {"Records": []}, {"Records": [7]}])
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        7,
+        "text",
+        [],
+        [1],
+        {},
+        {"Records": []},
+        {"Records": [7]},
+        {"resource": "/teas", "path": "/teas"},
+        {"resource": "/teas", "httpMethod": "GET"},
+        {"path": "/teas", "httpMethod": "GET"},
+        {"version": "2.0", "requestContext": {}},
+        {"specversion": "1.0", "type": "tea"},
+        {"source": "aws.cloudwatch"},
+        {"source": "aws.scheduler", "detail-type": ""},
+    ],
+)
 def test_anything_else_is_a_direct_invoke(event: object) -> None:
     """What no service sends has a cause all the same."""
     cause = cause_of(event)
