@@ -19,7 +19,7 @@ S = NS_PER_S
 
 NAME = re.compile(r"[^\s?&=]{1,256}")
 TITLE = re.compile(r"[^\t-\r?&=]{1,128}")
-KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.:]{0,63}", re.ASCII)
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}", re.ASCII)
 """Names of resources, titles in words, and a service's own kinds of events. No query, and no
 `Bearer` token, looks like a name or a kind."""
 NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,9})?", re.ASCII)

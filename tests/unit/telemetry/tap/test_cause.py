@@ -15,6 +15,7 @@ from extension.telemetry.tap.cause import (
     read_cause,
 )
 from extension.telemetry.tap.partial_json import Excerpt
+from tests.unit.telemetry.tap.sample_attributes import ATTRIBUTES
 from tests.unit.telemetry.tap.samples import (
     AGENT,
     ALB,
@@ -37,6 +38,7 @@ from tests.unit.telemetry.tap.samples import (
     WEBSOCKET,
     XRAY,
     notification,
+    source_of,
     sqs_record,
 )
 
@@ -229,6 +231,15 @@ def test_a_durable_execution_has_the_cause_it_began_with() -> None:
     assert cause.attributes[names.DETAIL] == "resume"
     assert cause.parent is not None
     assert cause.parent.ids == SPAN
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_source_has_its_attributes(name: str) -> None:
+    """And no others."""
+    attributes = dict(cause_of(SAMPLES[name]).attributes)
+    assert attributes.pop(names.FAAS_TRIGGER)
+    assert attributes.pop(names.SOURCE) == source_of(name)
+    assert attributes == ATTRIBUTES.get(name, {})
 
 
 def test_a_request_has_the_attributes_of_http() -> None:

@@ -8,6 +8,7 @@ from extension.telemetry.tap import names
 from extension.telemetry.tap.cause import cause_of
 from extension.telemetry.tap.facts import Source
 from extension.telemetry.tap.recognition import SOURCES
+from extension.telemetry.tap.store_events import OBJECT_LAMBDA
 from tests.unit.telemetry.tap.samples import (
     ALB,
     APPSYNC,
@@ -192,6 +193,30 @@ def test_a_request_s_path_may_stand_in_the_context_alone() -> None:
     assert cause.name == "POST /orders/{id}"
 
 
+@pytest.mark.parametrize("kind", OBJECT_LAMBDA)
+def test_each_request_of_object_lambda_is_known(kind: str) -> None:
+    """The detail says which one it is."""
+    event = {"xAmzRequestId": "1", kind: {"inputS3Url": "https://tea.example"}}
+    cause = cause_of(event)
+    assert cause.source == "s3.object_lambda"
+    assert f"{cause.attributes[names.DETAIL]}Context" == kind
+
+
+def test_a_field_of_a_type_has_no_operation() -> None:
+    """Only the fields of the three root types are operations."""
+    info = {**APPSYNC["info"], "parentTypeName": "Order"}
+    cause = cause_of({**APPSYNC, "info": info})
+    assert cause.name == "Order.placeOrder"
+    assert names.GRAPHQL_OPERATION_TYPE not in cause.attributes
+
+
+def test_a_request_of_unknown_form_has_few_attributes() -> None:
+    """What is absent is not made up."""
+    event = {"requestContext": {"elb": {"targetGroupArn": "a"}}, "path": "tea", "httpMethod": ""}
+    assert set(cause_of(event).attributes) == {names.FAAS_TRIGGER, names.SOURCE, names.URL_SCHEME}
+    assert cause_of(event).sent_ns == 0
+
+
 def test_a_task_of_either_version_names_its_bucket() -> None:
     """The newer one by name, the older by ARN."""
     for task in ({"s3Bucket": "tea-pictures"}, {"s3BucketArn": "arn:aws:s3:::tea-pictures"}):
@@ -249,6 +274,7 @@ def test_what_was_done_to_a_document_is_told(kind: str, operation: str) -> None:
         ("Nov 27, 2025, 8:00:00\u202fPM", SENT_NS + 12 * 3600 * 10**9),
         ("Nov 27, 2025, 12:00:00 AM", SENT_NS - 8 * 3600 * 10**9),
         (SENT_NS // 1_000_000, SENT_NS),
+        ("Mar 27, 2025, 8:00:00 AM", SENT_NS - 245 * 86_400 * 10**9),
         ("Nov 31, 2025, 8:00:00 AM", 0),
         ("Foo 27, 2025, 8:00:00 AM", 0),
         ("now", 0),
