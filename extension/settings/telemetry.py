@@ -317,6 +317,11 @@ class TelemetryConfig(Frozen):
         return self.sigv4 != "off" and self.aws_service_of(signal) is not None
 
     @property
+    def stores_letters(self) -> bool:
+        """Whether batches that cannot be delivered go to a bucket, as OTLP alone can."""
+        return bool(self.dead_letters) and self.format == "otlp"
+
+    @property
     def is_any_signed(self) -> bool:
         """Whether AWS credentials are needed for exports."""
         return any(map(self.is_signed, self.posted))

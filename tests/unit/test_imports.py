@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from extension.opening import telemetry_modules
 from extension.settings.config import read_config
+from extension.telemetry_part import telemetry_modules
 
 ROOT = Path(__file__).parents[2]
 

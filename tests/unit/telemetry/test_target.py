@@ -10,10 +10,10 @@ import pytest
 from extension.http.proxy import proxy_for
 from extension.process.log import Log
 from extension.settings.config import read_config
+from extension.telemetry.derived_settings import temporality_of
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.target import Target, build_targets
 from extension.telemetry.export.tls import SettingError, TlsError
-from extension.telemetry.opening import temporality_of
 from tests.doubles import LogLines, ManualClock
 
 
