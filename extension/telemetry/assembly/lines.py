@@ -1,0 +1,144 @@
+"""PURE: whose each log line is, and where it waits until the span of its invocation is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from extension.telemetry.assembly.finished import Finished, LooseRecords
+from extension.telemetry.assembly.in_flight import InFlightInvocation
+from extension.telemetry.assembly.initialization import ColdStart
+from extension.telemetry.assembly.request_table import RequestTable
+from extension.telemetry.assembly.span_ids import SpanIds
+from extension.telemetry.assembly.transitions import State
+from extension.telemetry.reading.records import Record
+
+if TYPE_CHECKING:  # not imported without a detail level
+    from extension.telemetry.assembly.details import Details
+
+
+class Lines:
+    """The lines of all requests; with `stream_records` they do not wait for a span."""
+
+    def __init__(
+        self,
+        *,
+        requests: RequestTable,
+        cold_start: ColdStart,
+        details: Details | None,
+        span_ids: SpanIds,
+        stream_records: bool,
+        with_platform: bool,
+    ) -> None:
+        self._requests = requests
+        self._cold_start = cold_start
+        self._details = details
+        self._span_ids = span_ids
+        self._stream_records = stream_records
+        self._with_platform = with_platform
+        """Without, no event reports the init that a line belongs to."""
+
+    def feed(self, record: Record, *, keep: bool = True) -> list[Finished]:
+        """Take a line that was read; one that is not kept may still tell what left the handler."""
+        in_flight = self._owner(record)
+        if in_flight:
+            in_flight.learn(record, is_kept=keep)
+        if not keep or (self._details and not self._without_details([record], in_flight)):
+            return []
+        if in_flight:
+            return self._keep(in_flight, record)
+        if self._with_platform and self._cold_start.takes(record):
+            return []
+        return [LooseRecords(records=(record,))]
+
+    def feed_all(
+        self, records: Sequence[Record], *, refused: Collection[int] = ()
+    ) -> list[Finished]:
+        """Take lines that were read one after the other; those in some places are not kept."""
+        in_flight = self._owner_of_all(records)
+        if in_flight is None or in_flight.state is State.ENDED:
+            fed = (self.feed(record, keep=at not in refused) for at, record in enumerate(records))
+            return [each for finished in fed for each in finished]
+        in_flight.learn_all(records, refused=refused)
+        if refused:
+            records = [record for at, record in enumerate(records) if at not in refused]
+        if self._details:
+            records = self._without_details(records, in_flight)
+        if in_flight.is_out or self._stream_records:
+            return [self._alone(in_flight, *records)] if records else []
+        finished: list[Finished] = []
+        while (held := in_flight.records.hold_all(records)) < len(records):
+            finished += self._make_room(in_flight, records[held])
+            records = records[held + 1 :]
+        return finished
+
+    def take_over(self, in_flight: InFlightInvocation) -> list[Finished]:
+        """Give an invocation the lines that came before its start and went to the one before."""
+        finished: list[Finished] = []
+        for before in self._requests.between(in_flight.begun_ns):
+            for record in before.records.take_later(since_ns=in_flight.begun_ns):
+                in_flight.learn(record)
+                finished += self._keep(in_flight, record)
+            if self._details and before.details:
+                later = before.details.take_later(since_ns=in_flight.begun_ns)
+                for record in self._without_details(later, in_flight):
+                    finished += self._keep(in_flight, record)
+        return finished
+
+    def _without_details(
+        self, records: Sequence[Record], in_flight: InFlightInvocation | None
+    ) -> Sequence[Record]:
+        """Let the details among records of one request, or of none, wait; return the others."""
+        assert self._details
+        return self._details.set_aside(
+            records,
+            in_flight,
+            budget=self._requests.budget,
+            before_first=self._with_platform and not self._cold_start.first_request_id,
+        )
+
+    def _keep(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:
+        """Hold a line for its span, or for the overhead; send it alone if neither is to come.
+
+        A line after the end may be one of the next invocation, whose start is not here yet.
+        """
+        after_end = in_flight.state is State.ENDED and record.observed_ns > in_flight.runtime_end_ns
+        waits = after_end or not (in_flight.is_out or self._stream_records)
+        if waits and in_flight.records.hold(record):
+            return []
+        if waits and not self._stream_records:
+            return self._make_room(in_flight, record)
+        return [self._alone(in_flight, record)]
+
+    def _make_room(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:
+        """Let the further part go, for it is full, and hold the line as the next one's first."""
+        if in_flight.records.is_exhausted:
+            in_flight.records.drop()
+            return []
+        gone: list[Finished] = [*in_flight.further_part(self._span_ids.of(in_flight))]
+        if not in_flight.records.hold(record):  # other requests hold too much
+            gone.append(self._alone(in_flight, record))
+        return gone
+
+    def _alone(self, in_flight: InFlightInvocation, *records: Record) -> LooseRecords:
+        return LooseRecords(
+            context=self._span_ids.of(in_flight), request_id=in_flight.request_id, records=records
+        )
+
+    def _owner_of_all(self, records: Sequence[Record]) -> InFlightInvocation | None:
+        """Find whose several lines are; None if that has to be looked at line by line."""
+        ids = {record.request_id for record in records}
+        if len(ids) != 1:
+            return None
+        if owner := self._requests.find(ids.pop()):
+            return owner
+        times = [record.observed_ns for record in records]
+        first, last = self._requests.current(min(times)), self._requests.current(max(times))
+        return first if first is last else None
+
+    def _owner(self, record: Record) -> InFlightInvocation | None:
+        """Find whose it is: by a request id that is one of ours, else by time.
+
+        A `requestId` in a JSON line may belong to another service, an API for instance.
+        """
+        return self._requests.find(record.request_id) or self._requests.current(record.observed_ns)
