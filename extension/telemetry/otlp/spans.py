@@ -1,7 +1,5 @@
-"""What is finished, to `ReadableSpan`s with ids and times of their own.
+"""What is finished, to spans: which there are, and what each says.
 
-The SDK's tracer and its batch processor are not used: they read clocks, draw ids from `random`
-and start threads and timers, none of which survives a freeze.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-otel-spans.html
 """
 
@@ -10,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from opentelemetry.sdk.trace import Event as SpanEvent
-from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import SpanKind
-from opentelemetry.trace.status import Status, StatusCode
 
 from extension.process.clock import NS_PER_MS
 from extension.process.ids import Ids
@@ -33,8 +28,7 @@ from extension.telemetry.assembly.verdict import Verdict, judge, judge_initializ
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.otlp.requests import NO_RESOURCE, SpanWithLines
-from extension.telemetry.otlp.resource import SCOPE
+from extension.telemetry.otlp.requests import SpanWithLines
 from extension.telemetry.otlp.span_attributes import (
     call_attributes,
     initialization_attributes,
@@ -42,8 +36,8 @@ from extension.telemetry.otlp.span_attributes import (
     overhead_attributes,
     remote_attributes,
 )
-from extension.telemetry.otlp.span_contexts import below, links, own_context, parent_context
-from extension.telemetry.otlp.span_events import LineEvents, exception_event
+from extension.telemetry.otlp.span_contexts import below
+from extension.telemetry.otlp.span_factory import SpanFactory
 from extension.telemetry.reading.events import PhaseSpan, phases
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
@@ -74,9 +68,12 @@ class SpanBuilder:
         self._identity = identity
         self._part = part
         self._with_records = with_records
-        self._repeat = repeat_exceptions
-        self._limits = limits or Limits()
-        self._lines = LineEvents(self._limits, health=health or Health())
+        self._factory = SpanFactory(
+            with_records=with_records,
+            repeat_exceptions=repeat_exceptions,
+            limits=limits or Limits(),
+            health=health or Health(),
+        )
 
     def build(self, finished: Finished) -> list[SpanWithLines]:
         """Return the span of what is finished and its children."""
@@ -96,7 +93,7 @@ class SpanBuilder:
 
     def _invocation(self, invocation: Invocation) -> list[SpanWithLines]:
         verdict = judge(invocation)
-        span = self._span(
+        span = self._factory.span(
             invocation.context,
             name=self._identity.function_name or "invocation",
             kind=SpanKind.SERVER,
@@ -106,7 +103,7 @@ class SpanBuilder:
                 **invocation_attributes(invocation, verdict, identity=self._identity),
                 **self._signals("LOCAL_ROOT"),
             },
-            events=self._events(dropped=invocation.dropped_records, error=invocation.error),
+            events=self._factory.events(dropped=invocation.dropped_records, error=invocation.error),
             lines=invocation.records,
             verdict=verdict,
             has_remote_parent=True,
@@ -118,13 +115,13 @@ class SpanBuilder:
     def _overhead(self, overhead: Overhead) -> list[SpanWithLines]:
         context = below(overhead.context, ids=self._ids)
         lines, *further = self._parts(overhead.records)
-        span = self._span(
+        span = self._factory.span(
             context,
             name="extension overhead",
             start_ns=overhead.start_ns,
             end_ns=overhead.end_ns,
             attributes=overhead_attributes(overhead),
-            events=self._events(dropped=overhead.dropped_records),
+            events=self._factory.events(dropped=overhead.dropped_records),
             lines=lines,
         )
         return [
@@ -139,13 +136,13 @@ class SpanBuilder:
         if report and report.error:
             left = TimedError(time_ns=report.time_ns, error=report.error)
         lines, *further = self._parts(done.records)
-        span = self._span(
+        span = self._factory.span(
             done.context,
             name=done.kind,
             start_ns=done.start_ns,
             end_ns=done.end_ns,
             attributes=initialization_attributes(done, verdict),
-            events=self._events(dropped=done.dropped_records, error=left),
+            events=self._factory.events(dropped=done.dropped_records, error=left),
             lines=lines,
             verdict=verdict,
             has_remote_parent=True,
@@ -196,7 +193,7 @@ class SpanBuilder:
         part: int | None = None,
     ) -> SpanWithLines:
         times = [record.time_ns for record in lines]
-        return self._span(
+        return self._factory.span(
             below(under, ids=self._ids),
             name=name,
             start_ns=min(times),
@@ -212,7 +209,7 @@ class SpanBuilder:
     def _call(self, call: CacheCall, *, under: TraceContext | None) -> SpanWithLines:
         """Return a call of the cache to AWS, under the span that waited for it."""
         verdict = Verdict(failed=bool(call.code), error_type=call.code, description=call.code)
-        return self._span(
+        return self._factory.span(
             below(under, ids=self._ids),
             name=f"{call.service}.{call.operation}",
             kind=SpanKind.CLIENT,
@@ -235,7 +232,7 @@ class SpanBuilder:
 
     def _children(self, parent: TraceContext, parts: Iterable[PhaseSpan]) -> list[SpanWithLines]:
         return [
-            self._span(
+            self._factory.span(
                 below(parent, ids=self._ids),
                 name=phase.name,
                 start_ns=phase.start_ns,
@@ -244,57 +241,6 @@ class SpanBuilder:
             )
             for phase in parts
         ]
-
-    def _events(self, *, dropped: int, error: TimedError | None = None) -> Sequence[SpanEvent]:
-        """Return the exception, which no line stands before.
-
-        An exception whose line is a log record is not repeated, unless the user asks for both.
-        """
-        events: list[SpanEvent] = []
-        if error and (self._with_records or self._repeat or not error.has_record):
-            events.append(exception_event(error, limits=self._limits))
-        bounded = BoundedList.from_seq(len(events), events)
-        bounded.dropped += dropped
-        return bounded
-
-    def _span(
-        self,
-        context: TraceContext,
-        *,
-        name: str,
-        start_ns: int,
-        end_ns: int,
-        attributes: Mapping[str, Any],
-        kind: SpanKind = SpanKind.INTERNAL,
-        events: Sequence[SpanEvent] = (),
-        lines: Sequence[Record] = (),
-        verdict: Verdict | None = None,
-        has_remote_parent: bool = False,
-        more_links: Sequence[SpanLink] = (),
-    ) -> SpanWithLines:
-        failed = verdict is not None and verdict.failed
-        code = StatusCode.ERROR if failed else StatusCode.UNSET
-        span = SpanWithLines(
-            name=name,
-            context=own_context(context),
-            parent=parent_context(context, is_remote=has_remote_parent),
-            resource=NO_RESOURCE,
-            attributes=self._limits.apply(
-                {key: value for key, value in attributes.items() if value not in ("", None)}
-            ),
-            events=events,
-            links=links(context, *more_links),
-            kind=kind,
-            status=Status(
-                code, self._limits.text(verdict.description) if failed and verdict else None
-            ),
-            start_time=start_ns,
-            end_time=end_ns,
-            instrumentation_scope=SCOPE,
-        )
-        if lines and self._with_records:
-            span.lines = self._lines.encode(lines)
-        return span
 
 
 def _links_by_sdk(invocation: Invocation) -> Sequence[SpanLink]:
