@@ -1,8 +1,6 @@
 """Telemetry in the life cycle: how long an invocation is held, and when what waits is exported.
 
-`pipeline` fills the buffer and `delivery` empties it; the pure modules decide, this one waits.
-There are two ways out: an invocation that is held exports before /next is called; beside whatever
-runs a task exports, which holds nothing and may sleep through a freeze.
+`pipeline` fills the buffer and `exports` empties it; the pure modules decide, this one waits.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
 from extension.process.clock import Clock, Instant
 from extension.process.log import Log
-from extension.process.tasks import start_task
 from extension.process.waits import Budget
 from extension.telemetry.added_time import AddedTime
 from extension.telemetry.assembly.hold import Hold, quiet_patience_s
@@ -22,13 +19,12 @@ from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.flush import (
-    HALF_FULL,
     LAST_WAIT_S,
-    PERIOD_S,
     FlushPolicy,
     invocation_budget_s,
     shutdown_budget_s,
 )
+from extension.telemetry.exports import Exports
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reader import DeliveryReader
@@ -40,13 +36,8 @@ if TYPE_CHECKING:  # not imported unless it is wanted
 TIMER_S = 5.0
 """Between two exports where the sandbox is never frozen and no invocation is announced."""
 
-LAST_PATIENCE_S = 0.5
-"""At SHUTDOWN: for an export under way; its connection may have died in a freeze."""
-
-
 SETTLING_S = 0.25
 """At SHUTDOWN: for the last events to come and to be read, however slow the endpoint is."""
-
 
 LETTERS_S = 0.6
 """At SHUTDOWN, of the last export's time: for storing what the endpoint does not take."""
@@ -104,37 +95,44 @@ class Telemetry(Job):
         self._buffer = buffer
         self._delivery = delivery
         self._policy = policy
+        self._exports = Exports(
+            pipeline=pipeline,
+            reader=reader,
+            buffer=buffer,
+            delivery=delivery,
+            policy=policy,
+            clock=clock,
+            timeout_s=timeout_s,
+            min_batch_size=min_batch_size,
+        )
         self.health = self._health = health
         self._added = AddedTime(health)
         self._clock = clock
         self._log = log
         self._timeout_s = timeout_s
-        self._min_batch_size = min_batch_size
         self._sends_at_once = sends_at_once
         self._usage = usage
         self._reserve_s = LETTERS_S if delivery.has_letters else 0.0
-        self._beside: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._given_up: GivenUp | None = None
         self.prepare = prepare
         """Makes the endpoint ready, once subscribed; takes `RESOLVE_S` at most."""
         self.close = close
         """Lets go of the endpoint, where nothing will ever be sent."""
         pipeline.on_end = self._ended
-        reader.on_half_full = self._export_beside
-        reader.is_exporting = lambda: self._is_exporting
+        reader.on_half_full = self._exports.begin_beside
+        reader.is_exporting = lambda: self._exports.is_under_way
 
     async def invoked(self, invoke: Invoke) -> None:
         """Hold an invocation until its telemetry is here and out, or let it go at once."""
         now = self._clock.now()
         self.invoked_before(invoke, at_ns=now.wall_ns)
         self._policy.invoked(now)
-        self._start_timer()
+        self._exports.start_timer()
         if self._policy.holds:
             await self._hold(invoke)
             await self._export_held(invoke)
         elif self._policy.is_due(now, fullness=self._buffer.fullness):
-            self._export_beside()
+            self._exports.begin_beside()
 
     def next_called(self, invoke: Invoke) -> None:
         """Take note that nothing holds this invocation any more."""
@@ -151,7 +149,7 @@ class Telemetry(Job):
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Export everything, for there is no later, and tell how it went."""
-        self._stop_timer()
+        self._exports.stop_timer()
         began = self._clock.now()
         left_s = plausible_shutdown_s(began.until_ms(shutdown.deadline_ms))
         end = Ending(began=began, lasts_s=shutdown_budget_s(left_s=left_s), clock=self._clock)
@@ -166,7 +164,7 @@ class Telemetry(Job):
     async def _settle_everything(self, shutdown: Shutdown, end: Ending) -> bool:
         """Put everything into the buffer, even if it is cut off; return whether to try a POST."""
         try:
-            await self._finish_beside(end.budget())
+            await self._exports.finish_beside(end.budget())
             is_up = True
             if self._sends_at_once and self._buffer.count:
                 budget = end.budget(less_s=SETTLING_S + self._reserve_s)
@@ -184,7 +182,7 @@ class Telemetry(Job):
         """Export for ever, where no invocation would cause it (Managed Instances)."""
         while True:
             await asyncio.sleep(TIMER_S)
-            self._export_beside()
+            self._exports.begin_beside()
 
     def _ended(self, done: RuntimeDone) -> None:
         self._policy.heard(done.duration_ms)
@@ -193,7 +191,7 @@ class Telemetry(Job):
         self._added.ended(done.request_id, at_ns=done.time_ns)
         if self._given_up and self._given_up.request_id == done.request_id:
             # It went on without us: what it left is exported now, or after the coming freeze.
-            asyncio.get_running_loop().call_soon(self._export_beside)
+            asyncio.get_running_loop().call_soon(self._exports.begin_beside)
 
     async def _hold(self, invoke: Invoke) -> None:
         """Wait for the end of an invocation, or give it up."""
@@ -218,7 +216,7 @@ class Telemetry(Job):
             self._policy.missed()
             self._given_up = GivenUp(invoke.request_id, max(began, self.reader.heard or began))
         else:
-            self._stop_timer()
+            self._exports.stop_timer()
 
     def _heard_ns(self, invoke: Invoke) -> int:
         """Return when an invocation that was given up was heard of last, 0 for all others."""
@@ -229,57 +227,7 @@ class Telemetry(Job):
     async def _export_held(self, invoke: Invoke) -> None:
         left_s = self._clock.now().until_ms(invoke.deadline_ms)
         seconds = invocation_budget_s(timeout_s=self._timeout_s, left_s=left_s)
-        await self._export(Budget(seconds, clock=self._clock))
-
-    async def _export(self, budget: Budget) -> bool:
-        """Export what waits; return whether all of it is out."""
-        self.pipeline.collect()  # first: where metrics alone are wanted, nothing else waits
-        if self._buffer.count < self._min_batch_size and self._buffer.fullness < HALF_FULL:
-            return False
-        self._policy.exported(self._clock.now())
-        return await self._delivery.flush(budget)
-
-    @property
-    def _is_exporting(self) -> bool:
-        return self._delivery.is_busy or (self._beside is not None and not self._beside.done())
-
-    def _export_beside(self) -> None:
-        """Begin to export what waits, unless that is under way or not worth a try."""
-        if not self._is_exporting and self._delivery.may_try:
-            self._beside = start_task(
-                self._export_until_half_empty(),
-                name="export",
-                on_error=self.pipeline.count_fault,  # the next export may do better
-            )
-
-    async def _export_until_half_empty(self) -> None:
-        try:
-            while await self._export(Budget(self._timeout_s, clock=self._clock)):
-                if self._buffer.fullness < HALF_FULL:
-                    return
-        finally:
-            self.reader.settled()
-
-    async def _finish_beside(self, budget: Budget) -> None:
-        """Let an export under way come to its end, or make way for the last one."""
-        if self._beside is None or self._beside.done():
-            return
-        try:
-            await budget.wait(self._beside, at_most_s=LAST_PATIENCE_S)
-        except TimeoutError:
-            return
-
-    def _start_timer(self) -> None:
-        self._stop_timer()
-        self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._period_is_over)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _period_is_over(self) -> None:
-        self._export_beside()
-        self._start_timer()
+        await self._exports.export(Budget(seconds, clock=self._clock))
 
     async def _wait_for_the_last(self) -> None:
         began = self._clock.now()

@@ -10,7 +10,7 @@ from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked
 from tests.e2e.failures.expectations import invocations
 from tests.waiting import until
 
-SHORT_PERIOD = "replace('extension.telemetry.telemetry:PERIOD_S', 0.2)"
+SHORT_PERIOD = "replace('extension.telemetry.exports:PERIOD_S', 0.2)"
 LINES, LINES_A_DELIVERY = 100_000, 2_000
 FLUSHES = pytest.mark.parametrize("flush", ["auto", "end", "periodic"])
 

@@ -110,7 +110,7 @@ async def test_shutdown_comes_during_an_export(intake: Intake) -> None:
     answer = Hang(then=Reply())
     intake.respond = [answer]
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
-    setup = "replace('extension.telemetry.telemetry:LAST_PATIENCE_S', 60.0)"
+    setup = "replace('extension.telemetry.exports:LAST_PATIENCE_S', 60.0)"
     async with sandbox(setup, **environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())

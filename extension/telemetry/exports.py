@@ -1,0 +1,101 @@
+"""Exports what waits: before /next is called, or beside whatever runs.
+
+An invocation that is held waits for its export. Beside it a task exports, which holds nothing and
+may sleep through a freeze.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from extension.process.clock import Clock
+from extension.process.tasks import start_task
+from extension.process.waits import Budget
+from extension.telemetry.export.buffer import Buffer
+from extension.telemetry.export.delivery import Delivery
+from extension.telemetry.export.flush import HALF_FULL, PERIOD_S, FlushPolicy
+from extension.telemetry.pipeline import Pipeline
+from extension.telemetry.reader import DeliveryReader
+
+LAST_PATIENCE_S = 0.5
+"""At SHUTDOWN: for an export under way; its connection may have died in a freeze."""
+
+
+class Exports:
+    """Begins exports, one at a time; `timeout_s` is the time of one, unless its caller has less."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        reader: DeliveryReader,
+        buffer: Buffer,
+        delivery: Delivery,
+        policy: FlushPolicy,
+        clock: Clock,
+        timeout_s: float,
+        min_batch_size: int,
+    ) -> None:
+        self._pipeline = pipeline
+        self._reader = reader
+        self._buffer = buffer
+        self._delivery = delivery
+        self._policy = policy
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._min_batch_size = min_batch_size
+        self._beside: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def export(self, budget: Budget) -> bool:
+        """Export what waits; return whether all of it is out."""
+        self._pipeline.collect()  # first: where metrics alone are wanted, nothing else waits
+        if self._buffer.count < self._min_batch_size and self._buffer.fullness < HALF_FULL:
+            return False
+        self._policy.exported(self._clock.now())
+        return await self._delivery.flush(budget)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether anything is exported at this time."""
+        return self._delivery.is_busy or (self._beside is not None and not self._beside.done())
+
+    def begin_beside(self) -> None:
+        """Begin to export what waits, unless that is under way or not worth a try."""
+        if not self.is_under_way and self._delivery.may_try:
+            self._beside = start_task(
+                self._export_until_half_empty(),
+                name="export",
+                on_error=self._pipeline.count_fault,  # the next export may do better
+            )
+
+    async def _export_until_half_empty(self) -> None:
+        try:
+            while await self.export(Budget(self._timeout_s, clock=self._clock)):
+                if self._buffer.fullness < HALF_FULL:
+                    return
+        finally:
+            self._reader.settled()
+
+    async def finish_beside(self, budget: Budget) -> None:
+        """Let an export under way come to its end, or make way for the last one."""
+        if self._beside is None or self._beside.done():
+            return
+        try:
+            await budget.wait(self._beside, at_most_s=LAST_PATIENCE_S)
+        except TimeoutError:
+            return
+
+    def start_timer(self) -> None:
+        """Export each period from now on, however long the invocation runs."""
+        self.stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._period_is_over)
+
+    def stop_timer(self) -> None:
+        """Leave it to what happens next."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _period_is_over(self) -> None:
+        self.begin_beside()
+        self.start_timer()
