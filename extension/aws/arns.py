@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from extension.settings.variable import REGION
+from extension.settings.kinds import REGION
 
 ROLE = r"arn:[\w-]{3,32}:iam::[0-9]{12}:role/[\w+=,.@/-]{1,1024}"
 """Compiled where it is needed, as that of regions: most functions never name either."""

@@ -26,7 +26,7 @@ from extension.aws.connecting import Connector
 from extension.aws.session import AwsSession, Identity, Models
 from extension.http.proxy import BadProxyError, proxy_for
 from extension.settings.aws import AwsConfig
-from extension.settings.variable import REGION, is_http_url
+from extension.settings.kinds import REGION, is_http_url
 
 SERVICES = {"SSM": "ssm", "Secrets Manager": "secretsmanager", "STS": "sts"}
 """The services that clients are built for, as AWS prints them, with botocore's names."""

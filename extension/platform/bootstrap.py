@@ -197,7 +197,7 @@ def _register(start: Start) -> None:
 
 
 def is_on(environ: Mapping[str, str], switch: str) -> bool:
-    """Read a switch that is on by default; `settings.variable` has the same words."""
+    """Read a switch that is on by default; `settings.kinds` has the same words."""
     return environ.get(switch, "").strip().lower() not in OFF
 
 
@@ -240,7 +240,7 @@ def _listen_where_told(
 
 
 def _cache_port(environ: Mapping[str, str]) -> int:
-    """Return the first port that is set; `settings.variable` has the same rule for a port."""
+    """Return the first port that is set; `settings.kinds` has the same rule for a port."""
     for name in CACHE_PORTS:
         if port := _port(environ, name):
             return port

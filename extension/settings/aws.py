@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from extension.process.frozen import Frozen
-from extension.settings.variable import (
-    aws_endpoint,
-    external_id,
-    pem_file,
-    switch,
-    text,
-    variable,
-)
+from extension.settings.kinds import aws_endpoint, external_id, pem_file, switch, text
+from extension.settings.variable import variable
 
 
 class AwsConfig(Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from extension.process.frozen import Frozen
+from extension.settings.kinds import choice, credential, text, whole
 from extension.settings.sdk_variables import (
     CLIENT_CERTIFICATE,
     CLIENT_KEY,
@@ -14,16 +15,7 @@ from extension.settings.sdk_variables import (
     read_signal,
 )
 from extension.settings.telemetry import TelemetryConfig
-from extension.settings.variable import (
-    Problem,
-    choice,
-    credential,
-    read,
-    text,
-    variable,
-    variables,
-    whole,
-)
+from extension.settings.variable import Problem, read, variable, variables
 
 
 class OtlpConfig(Frozen):

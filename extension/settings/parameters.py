@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from extension.process.frozen import Frozen
-from extension.settings.variable import (
-    choice,
-    fraction,
-    port,
-    regions,
-    switch,
-    text,
-    variable,
-    whole,
-)
+from extension.settings.kinds import choice, fraction, port, regions, switch, text, whole
+from extension.settings.variable import variable
 
 
 class ParametersConfig(Frozen):

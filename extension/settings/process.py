@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from extension.process.frozen import Frozen
-from extension.settings.variable import choice, pattern, switch, text, variable, whole
+from extension.settings.kinds import choice, pattern, switch, text, whole
+from extension.settings.variable import variable
 
 
 class ProcessConfig(Frozen):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from extension.process.frozen import Frozen
-from extension.settings.sdk_variables import SIGNALS, same_origin
-from extension.settings.variable import (
+from extension.settings.kinds import (
     choice,
     choices,
     credential,
@@ -19,9 +18,10 @@ from extension.settings.variable import (
     sigv4,
     switch,
     text,
-    variable,
     whole,
 )
+from extension.settings.sdk_variables import SIGNALS, same_origin
+from extension.settings.variable import variable
 
 if TYPE_CHECKING:  # only with an endpoint of AWS
     from extension.settings.aws_hosts import SignedFor

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from extension.process.frozen import Frozen
-from extension.settings.variable import (
+from extension.settings.kinds import (
     Kind,
     choice,
     choices,
@@ -15,12 +15,11 @@ from extension.settings.variable import (
     fraction,
     http_url,
     pattern,
-    read,
     switch,
     text,
-    variable,
     whole,
 )
+from extension.settings.variable import read, variable
 
 
 def parse(kind: Kind[Any], given: str) -> tuple[Any, tuple[str, ...]]:
