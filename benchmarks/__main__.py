@@ -35,6 +35,7 @@ MODULES = (
     "miss",
     "parameters",
     "ramp",
+    "growth",
 )
 """Each has a function `rows()` that yields rows; a new one is added here."""
 

@@ -43,6 +43,16 @@ async def ask(port: int, request: bytes, *, connections: int, seconds: float) ->
     )
 
 
+async def ask_at_once(port: int, request: bytes, *, callers: int) -> None:
+    """Let callers ask the same once, all at once, each over a connection of its own."""
+    loop = asyncio.get_running_loop()
+    askers = [_Asker(request, until_ns=0) for _ in range(callers)]
+    await asyncio.gather(
+        *(loop.create_connection(partial(_itself, each), "127.0.0.1", port) for each in askers)
+    )
+    await asyncio.gather(*(each.done for each in askers))
+
+
 async def ask_each(port: int, requests: list[bytes]) -> None:
     """Send every request once, one after the other over one connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

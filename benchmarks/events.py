@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
 
         def export_per_s() -> float:
             """Let an invocation bring a whole delivery; what it costs by itself is little."""
-            return events / (process.invoke(next(before), also=next(unseen)).cpu_ms / 1000)
+            return events / (process.invoke(next(before), also=[next(unseen)]).cpu_ms / 1000)
 
         turns = take_turns(
             {"ours": export_per_s, "json": lambda: events / _loading_s(delivery)}, turns=TURNS

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.asking import Load, ask, ask_each
+from benchmarks.asking import Load, ask, ask_at_once, ask_each
+from benchmarks.process import cpu_ms
 from benchmarks.rows import Row, bounded, compare, take_turns
 from extension.aws.call import Call
 from extension.parameters.parameters import Parameters
@@ -30,6 +31,9 @@ SECONDS = 2.0
 """Length of a round: tens of thousands of requests."""
 
 TURNS = 3
+LEAST_CALLERS = 500
+"""Callers of a round of those that come at once: fewer are too short to measure."""
+
 ENTRIES = 1000
 VALUE_BYTES = 1024
 TOKEN = "t" * 1000  # about as long as a real one
@@ -85,27 +89,33 @@ class ServerProcess:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
+        self._pid = process.pid
         self._folder = Path("/proc") / str(process.pid)
         self.port = int(process.stdout.readline())
 
     def round(self, connections: int) -> tuple[Load, float]:
         """Return one round of load, and the server's CPU for each request of it, in µs."""
-        before_s = self._cpu_s()
+        before_ms = cpu_ms(self._pid)
         load = asyncio.run(ask(self.port, HIT, connections=connections, seconds=SECONDS))
-        return load, (self._cpu_s() - before_s) / load.requests * 1e6
+        return load, (cpu_ms(self._pid) - before_ms) / load.requests * 1e3
+
+    def at_once_ms(self, callers: int) -> float:
+        """Return the server's CPU for callers that come at once, each over its own connection."""
+        rounds = max(1, LEAST_CALLERS // callers)
+        before_ms = cpu_ms(self._pid)
+        for _ in range(rounds):
+            asyncio.run(ask_at_once(self.port, HIT, callers=callers))
+        return (cpu_ms(self._pid) - before_ms) / rounds
 
     def resident_mb(self) -> float:
         """Return its resident memory."""
         pages = int((self._folder / "statm").read_text().split()[1])
         return pages * resource.getpagesize() / 1e6
 
-    def _cpu_s(self) -> float:
-        after_name = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
-
 
 @contextmanager
-def _serving(what: str) -> Iterator[ServerProcess]:
+def serving(what: str) -> Iterator[ServerProcess]:
+    """Start a server of this file, `cache` or `limit`."""
     command = [sys.executable, "-m", "benchmarks.parameters", "serve", what]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -117,7 +127,7 @@ def _serving(what: str) -> Iterator[ServerProcess]:
 def rows() -> Iterator[Row]:
     """Yield the figures of a cached GET, each held against the limit in the same turns."""
     _hold_to_core(1)
-    with _serving("cache") as cache, _serving("limit") as limit:
+    with serving("cache") as cache, serving("limit") as limit:
         yield _memory(cache)
         eight = take_turns(
             {"ours": lambda: cache.round(8), "limit": lambda: limit.round(8)}, turns=TURNS

@@ -26,6 +26,9 @@ KIB_PER_MIB = 1024
 CPUCLOCK_SCHED = 2
 """The low bits of a process clock in the kernel: ~pid shifted by three, and this."""
 
+RESET_PEAK = "5"
+"""What proc's clear_refs takes for it."""
+
 FREE_WITHIN_S = 20.0
 """How long a port may be somebody else's: tests that run beside the measurement give it back."""
 
@@ -161,19 +164,19 @@ class Process:
         self._output.close()
 
     def invoke(
-        self, number: int, *, also: bytes = b"", timeout_s: float = DEADLINE_S
+        self, number: int, *, also: Sequence[bytes] = (), timeout_s: float = DEADLINE_S
     ) -> Invocation:
         """Give it one invocation with its telemetry, up to its next /next.
 
-        `also` is a delivery that comes with it, `timeout_s` the function's timeout.
+        `also` are deliveries that come with it, `timeout_s` is the function's timeout.
         """
         api = self._api
         api.forget_exports()
         cpu_ms, began_ns = self.cpu_ms(), time.perf_counter_ns()
         api.invoke(traffic.request_id(number), timeout_s=timeout_s)
         api.deliver(traffic.during(number))
-        if also:
-            api.deliver(also)
+        for each in also:
+            api.deliver(each)
         responded_ns = time.perf_counter_ns()
         api.deliver(traffic.after(number))
         asked_ns = self._wait_for(api.asked).at_ns
@@ -195,13 +198,23 @@ class Process:
 
     def cpu_ms(self) -> float:
         """Return what it has used since its start."""
-        clock = (~self.pid << 3) | CPUCLOCK_SCHED
-        return time.clock_gettime_ns(clock) / NS_PER_MS
+        return cpu_ms(self.pid)
 
     def rss_mib(self) -> float:
         """Return its resident memory."""
+        return self._memory_mib("VmRSS:")
+
+    def peak_mib(self) -> float:
+        """Return the most that its resident memory was since `forget_peak`, or its start."""
+        return self._memory_mib("VmHWM:")
+
+    def forget_peak(self) -> None:
+        """Let the peak begin at what is resident now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text(RESET_PEAK)
+
+    def _memory_mib(self, name: str) -> float:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        kib = next(line.split()[1] for line in lines if line.startswith("VmRSS:"))
+        kib = next(line.split()[1] for line in lines if line.startswith(name))
         return int(kib) / KIB_PER_MIB
 
     def _wait_for(self, queue: SimpleQueue[Seen]) -> Seen:
@@ -214,6 +227,11 @@ class Process:
     def _printed(self) -> str:
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
+
+
+def cpu_ms(pid: int) -> float:
+    """Return the CPU that a process has used since its start, all threads."""
+    return time.clock_gettime_ns((~pid << 3) | CPUCLOCK_SCHED) / NS_PER_MS
 
 
 def _forget_starts() -> None:
