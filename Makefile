@@ -5,9 +5,11 @@ FAST   := tests/unit tests/runtimes tests/property tests/contract
 RUN    := $(VENV)/bin/python
 PYTEST := $(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 1
 READY  := $(VENV)/.ready
+DOCS   := .venv-docs
+SITE   := build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast pythons ci ready check format bench layer fidelity soak soak-letters soak-deliveries fuzz lock clean
+.PHONY: help demo test test-fast pythons ci ready check format bench docs layer fidelity soak soak-letters soak-deliveries fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +53,14 @@ format: $(READY) ## Format the code and apply the fixes that ruff knows
 bench: $(READY) ## Measure start, memory and hot paths as ratios to references in the same run
 	@$(RUN) -m benchmarks
 
+$(DOCS)/.ready: requirements/docs.txt
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/docs.txt
+	@touch $@
+
+docs: $(DOCS)/.ready ## Build the documentation as a site, build/site/index.html; a broken link or anchor fails
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict --site-dir $(SITE)
+
 layer: ## Build the Lambda layer into dist/ (ARGS="--arch arm64", "--standalone", "--help")
 	@PYTHON=$(PYTHON) ./build_layer.sh $(ARGS)
 
@@ -74,6 +84,8 @@ lock: ## Pin the requirements again, with hashes (needs uv)
 	  --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements/dev.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" pyproject.toml -o layer/requirements.txt
+	@echo "mkdocs-material==9.8.2" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" - -o requirements/docs.txt
 	@echo "rotel==0.0.1a15" | uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" - -o requirements/rotel.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

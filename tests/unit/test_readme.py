@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from extension.settings.config import USER_SECTIONS, read_config
+from extension.settings.sdk_variables import PREFIX, SIGNALS
 from extension.settings.variable import variables
 from extension.telemetry.otlp import attributes, instruments
 from tests.configuration_table import BLOCK, DOCUMENT, table
@@ -77,13 +78,16 @@ def test_paths_exist() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    # These two name variables of SDKs, too.
-    [each for each in DOCUMENTS if each.name not in ("conventions.md", "sdk.md")],
+    # These name variables of SDKs, too.
+    [each for each in DOCUMENTS if each.name not in ("conventions.md", "migrate.md", "sdk.md")],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_variables_exist(document: Path) -> None:
     """Every variable that is ours, or that we share with others, is read by the code."""
     known = {each.name for section in USER_SECTIONS for each in variables(section)}
+    general = {name for name in known if name.startswith(PREFIX)}
+    known |= {name.replace(PREFIX, f"{PREFIX}{signal.upper()}_") for name in general
+              for signal in SIGNALS}  # fmt: skip
     named = set(re.findall(OURS, document.read_text()))
     assert named - known == set()
 

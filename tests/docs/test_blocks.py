@@ -1,0 +1,47 @@
+"""Every block of code in the documents is well formed; other tests run most of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.docs.linters import NotHereError, problem
+from tests.docs.pages import DOCUMENTS, ROOT, Block, blocks
+
+BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
+
+
+@pytest.mark.parametrize(
+    "block", BLOCKS, ids=[f"{each.document.relative_to(ROOT)}-{each.language}" for each in BLOCKS]
+)
+def test_block_is_well_formed(block: Block) -> None:
+    """The tool of its language accepts it."""
+    try:
+        assert problem(block.language, block.code) == ""
+    except NotHereError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("sh", "if true; then"),
+        ("console", "$ echo 'open"),
+        ("python", "def f(:"),
+        ("json", "{'a': 1}"),
+        ("yaml", "a: b: c"),
+        ("js", "const = 1"),
+        ("java", "public class A { int f() { return; } }"),
+        ("go", "package main\nfunc f( {}\n"),
+        ("ruby", "def f(\n"),
+        ("php", "<?php echo 'open;"),
+        ("hcl", 'resource "a" {'),
+        ("dockerfile", "FORM scratch"),
+        ("cobol", "STOP RUN."),
+    ],
+)
+def test_a_broken_block_is_noticed(language: str, code: str) -> None:
+    """A language that has no tool is noticed, too."""
+    try:
+        assert problem(language, code) != ""
+    except NotHereError as missing:
+        pytest.skip(str(missing))

@@ -1,0 +1,35 @@
+"""Links of the sources become links of the site, also where they leave docs/."""
+
+from __future__ import annotations
+
+import pytest
+
+from website.outside import PAGES, ROOT, with_links_of_the_site
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "expected"),
+    [
+        ("docs/a.md", "[b](b.md#c)", "[b](b.md#c)"),
+        ("docs/a.md", "[security](../SECURITY.md)", "[security](security.md)"),
+        ("docs/a.md", "[x](../layer/README.md#publish)", "[x](layer.md#publish)"),
+        ("docs/a.md", "[x](../README.md)", "[x](index.md)"),
+        ("docs/a.md", "the [builder](../layer/build.py) does", "the builder does"),
+        ("docs/a.md", "[out](https://example.com/b.md)", "[out](https://example.com/b.md)"),
+        ("docs/a.md", "[here](#here)", "[here](#here)"),
+        ("docs/a.md", "![picture](demo.png)", "![picture](demo.png)"),
+        ("docs/a.md", "```js\nf[0](x.md)\n```\n", "```js\nf[0](x.md)\n```\n"),
+        ("layer/README.md", "[cw](../docs/cloudwatch.md)", "[cw](cloudwatch.md)"),
+        ("layer/README.md", "[x](defer.py)", "x"),
+        ("SECURITY.md", "[r](docs/secrets.md#redaction)", "[r](secrets.md#redaction)"),
+    ],
+)
+def test_link(source: str, text: str, expected: str) -> None:
+    """A page of the site is linked, any other file of the repository is only named."""
+    assert with_links_of_the_site(text, source=source) == expected
+
+
+def test_the_sources_exist() -> None:
+    """Each page from outside of docs/ has its source, and none hides a page of docs/."""
+    assert [source for source in PAGES if not (ROOT / source).is_file()] == []
+    assert [page for page in PAGES.values() if (ROOT / "docs" / page).exists()] == []

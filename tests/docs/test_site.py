@@ -1,0 +1,119 @@
+"""`make docs` builds a site without a warning, which a browser shows without any other host."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # comes with cfn-lint
+
+from tests.build_cache import locked
+from tests.docs.linters import NotHereError
+from tests.docs.pages import PAGES, ROOT
+from website.outside import PAGES as OUTSIDE
+
+BUILD_S = 280
+LOADED = r'<(?:script|img|link|iframe)[^>]*\b(?:src|href)="([a-z]+:[^"]*|//[^"]*)"'
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--virtual-time-budget=5000",
+)
+
+
+@pytest.fixture(scope="module")
+def site() -> Path:
+    """The site, as `make docs` builds it; skipped where its packages cannot be fetched."""
+    with locked("docs") as folder:
+        try:
+            folder.mkdir(exist_ok=True)
+            _make(folder, ".ready")
+        except NotHereError as error:
+            pytest.skip(str(error))
+        target = folder / "site"
+        command = ["make", "docs", f"DOCS={folder}", f"SITE={target}"]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_S, check=False
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return target
+
+
+def _make(folder: Path, name: str) -> None:
+    """Install what builds the site."""
+    done = subprocess.run(
+        ["make", f"{folder}/{name}", f"DOCS={folder}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=BUILD_S, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise NotHereError(f"the packages of the site cannot be fetched: {done.stderr[-200:]}")
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """Nobody has to know the name of a page to find it."""
+    text = (ROOT / "mkdocs.yml").read_text()
+    listed = [page for part in yaml.safe_load(text)["nav"] for [(_, pages)] in [part.items()]
+              for entry in pages for page in entry.values()]  # fmt: skip
+    assert sorted(listed) == sorted([*(page.name for page in PAGES), *OUTSIDE.values()])
+
+
+def test_each_page_is_built(site: Path) -> None:
+    """Each has its title, and none is empty."""
+    for page in [*(page.stem for page in PAGES), *(name[:-3] for name in OUTSIDE.values())]:
+        text = (site / f"{page}.html").read_text()
+        assert re.search(r"<h1[^>]*>[^<]+", text), page
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    """No font, script or picture of another host: the site works without a network."""
+    texts = {path: path.read_text() for path in site.rglob("*.html")}
+    loaded = {found for text in texts.values() for found in re.findall(LOADED, text)}
+    assert {each for each in loaded if not each.startswith("data:")} == set()
+    sheets = "".join(path.read_text() for path in site.rglob("*.css"))
+    assert re.findall(r"url\(['\"]?https?:", sheets) == []
+
+
+def test_lists_and_tables_are_rendered(site: Path) -> None:
+    """No Markdown is left in the text of a page."""
+    for path in site.glob("*.html"):
+        text = re.sub(r"<(pre|code|script)\b.*?</\1>", "", path.read_text(), flags=re.S)
+        assert re.findall(r"<p>[^<]*\n- ", text) == [], path.name
+        assert re.findall(r"\| --- \|", text) == [], path.name
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_start_page_renders_in_a_browser(site: Path, width: int) -> None:
+    """Chromium lays it out within the window, with its picture, and takes a picture of it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not here (apt-get install it)")
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="site-") as folder:
+        shot, page = Path(folder, "start.png"), site / "index.html"
+        size = f"--window-size={width},900"
+        dom = _chromium(chromium, folder, "--dump-dom", size, page.as_uri())
+        assert "What do you want to do?" in dom
+        _chromium(chromium, folder, f"--screenshot={shot}", size, page.as_uri())
+        content = shot.read_bytes()
+        assert struct.unpack(">II", content[16:24]) == (width, 900)
+        assert len(content) > 20_000  # an empty page of this size takes 4 KB
+
+
+def _chromium(program: str, folder: str, *options: str) -> str:
+    done = subprocess.run(
+        [program, *FLAGS, f"--user-data-dir={folder}/profile", *options],
+        capture_output=True, text=True, timeout=BUILD_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-500:]
+    return done.stdout
