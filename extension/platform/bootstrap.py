@@ -14,7 +14,8 @@ core. It is recognised by a mark that the first start leaves (`start_mark`). Whe
 left, a start that gets little CPU is treated as a repeated one; the budget limits all others.
 
 All of this uses plain sockets, before any module that is not built in is imported. Failures are
-kept in `Start.problems` for `app` to report: there is no log yet, and the process must live.
+kept in `Start.problems` for `app` to report: there is no log yet, and the process must live. It is
+one long module, because every file that is read before /register makes every cold start slower.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 """
@@ -212,12 +213,12 @@ def _bind_cache(start: Start, environ: Mapping[str, str]) -> None:
         return
     address, port = environ.get(BIND, "").strip(), _cache_port(environ)
     if address and not start.api:
-        start.cache_sockets += _listen_where_told(start, address, port, environ)
+        start.cache_sockets += _listen_where_asked(start, address, port, environ)
     else:
         start.cache_sockets += _listen_on_loopback(start, port, part="cache")
 
 
-def _listen_where_told(
+def _listen_where_asked(
     start: Start, address: str, port: int, environ: Mapping[str, str]
 ) -> list[_socket.socket]:
     """Bind loopback and one more address, or nothing: outside Lambda no function depends on it."""

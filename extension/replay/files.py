@@ -16,9 +16,9 @@ from extension.replay.retries import Sleep, patiently
 from extension.telemetry.export.answers import Answer
 from extension.telemetry.export.bucket import Bucket, judge
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.export.connection_failures import POST_ERRORS, describe_failure
 from extension.telemetry.export.envelopes import NotProtobufError, count
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.post import POST_ERRORS, describe_failure
 from extension.telemetry.export.s3_location import KEY
 from extension.telemetry.export.target import SIGNALS
 

@@ -23,9 +23,9 @@ from extension.telemetry.export.aws_answers import (
     remedy_of,
     time_of,
 )
+from extension.telemetry.export.connection_failures import NotSignedError, try_twice
 from extension.telemetry.export.log_stream import STREAM, TARGET_PREFIX, LogStream
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.post import NotSignedError, try_twice
 from extension.telemetry.export.target import Target
 
 SIGNED = ("content-type", "content-encoding", "host", "x-amz-", "x-aws-")

@@ -1,20 +1,19 @@
 """One POST to the endpoint over a connection that is kept: compressed, bounded in time, judged.
 
-It never follows a redirect and never retries by waiting. Failures of ours are named by their kind,
-not by their text, which may hold a URL or a header; the endpoint's words are repeated without them.
+It never follows a redirect and never retries by waiting. The endpoint's words are repeated without
+the URL and the headers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 import ssl
 import sys
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
@@ -30,6 +29,11 @@ from extension.telemetry.export.answers import (
     read_text,
 )
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.export.connection_failures import (
+    POST_ERRORS,
+    describe_failure,
+    try_twice,
+)
 from extension.telemetry.export.cookies import NoCookies
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
 from extension.telemetry.export.target import Target
@@ -46,10 +50,6 @@ USER_AGENT = f"lambda-dispatch/{__version__} Python/{'.'.join(map(str, sys.versi
 LARGE_BYTES = 65_536
 """From here on compressing is left to a thread: the event loop has GETs to answer."""
 
-AUTHORITIES = "OTEL_EXPORTER_OTLP_CERTIFICATE may name a PEM file of further authorities"
-PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
-NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
-
 COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: gzip.compress(body, compresslevel=_level(body), mtime=0),
     "deflate": lambda body: zlib.compress(body, _level(body)),
@@ -63,14 +63,8 @@ def _level(body: bytes) -> int:
     return 1 if len(body) >= LARGE_BYTES else 6
 
 
-T = TypeVar("T")
-
 Read = Callable[[Answer], EndpointMessage]
 """Reads what an answer says."""
-
-
-POST_ERRORS = (aiohttp.ClientError, OSError)
-"""What a request that gets no answer raises."""
 
 
 async def _read_bytes(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
@@ -116,18 +110,6 @@ def _judged(target: Target, answer: Answer, read: Read) -> Outcome:
     wish = retry_after_s(answer.retry_after, date=answer.date)
     said = quoted(message.text, hiding=credentials_in(target.url, target.headers))
     return judge(answer, message, said=said, retry_after_s=wish)
-
-
-async def try_twice(post: Callable[[], Awaitable[T]]) -> T:
-    """Post once more at once when the connection was dead: it may have slept in a freeze."""
-    try:
-        return await post()
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        return await post()
-
-
-class NotSignedError(OSError):
-    """There are no credentials to sign a request with, at least for now."""
 
 
 class Post:
@@ -186,7 +168,7 @@ class Post:
             )
         except TimeoutError:
             return Outcome(kind="kept", cause="timeout", timed_out=True)
-        except (aiohttp.ClientError, OSError) as error:
+        except POST_ERRORS as error:
             return Outcome(kind="kept", cause=describe_failure(error))
         except ValueError as error:  # a request that cannot be made: waiting does not cure it
             return Outcome(kind="rejected", cause=describe_failure(error))
@@ -258,42 +240,6 @@ class Post:
         date = answer.headers.get("Date", "")
         return Answer(status=answer.status, content=content, date=date)
 
-    @staticmethod
-    async def try_twice(post: Callable[[], Awaitable[T]]) -> T:
-        """Send once more at once when the connection was dead."""
-        return await try_twice(post)
-
     async def close(self) -> None:
         """Close the connection."""
         await self._session.close()
-
-
-def describe_failure(error: Exception) -> str:
-    """Return an error's name and what is known beside it."""
-    name, detail = type(error).__name__, _detail(error)
-    return f"{name}: {detail}" if detail else name
-
-
-def _detail(error: Exception) -> str:
-    match error:
-        case NotSignedError():
-            return str(error)
-        case aiohttp.ClientConnectorCertificateError():
-            return f"{getattr(error.certificate_error, 'verify_message', '')}; {AUTHORITIES}"
-        case aiohttp.ClientConnectorSSLError():
-            reason = getattr(error.os_error, "reason", None) or "no TLS"
-            return f"{reason.replace('_', ' ').lower()}: does it expect http?"
-        case aiohttp.ClientProxyConnectionError():
-            return f"the proxy, {os.strerror(error.os_error.errno or 0)}; {PROXIES}"
-        case aiohttp.ClientConnectorDNSError():
-            return "the host name is not found"
-        case aiohttp.ClientConnectorError():
-            number = error.os_error.errno
-            return os.strerror(number) if number else ""
-        case aiohttp.ServerDisconnectedError():
-            return "closes the connection without an answer (https? gRPC?)"
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy answers status {error.status}; {PROXIES}"
-        case aiohttp.ClientResponseError():
-            return NO_HTTP
-    return ""

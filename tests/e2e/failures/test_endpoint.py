@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extension.telemetry.export.post import NO_HTTP
+from extension.telemetry.export.connection_failures import NO_HTTP
 from simulator.intake import Intake
 from simulator.intake.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Hang, Raw, Reply
 from tests.certificates import write_certificate

@@ -1,0 +1,64 @@
+"""How a request fails that gets no answer: what it raises, its cause in words, one more attempt.
+
+A failure is named by its kind, not by its text, which may hold a URL or a header.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import aiohttp
+
+T = TypeVar("T")
+
+AUTHORITIES = "OTEL_EXPORTER_OTLP_CERTIFICATE may name a PEM file of further authorities"
+PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
+NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
+
+POST_ERRORS = (aiohttp.ClientError, OSError)
+"""What a request that gets no answer raises."""
+
+
+class NotSignedError(OSError):
+    """There are no credentials to sign a request with, at least for now."""
+
+
+async def try_twice(post: Callable[[], Awaitable[T]]) -> T:
+    """Post once more at once when the connection was dead: it may have slept in a freeze."""
+    try:
+        return await post()
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        return await post()
+
+
+def describe_failure(error: Exception) -> str:
+    """Return an error's name and what is known beside it."""
+    name, detail = type(error).__name__, _detail(error)
+    return f"{name}: {detail}" if detail else name
+
+
+def _detail(error: Exception) -> str:
+    match error:
+        case NotSignedError():
+            return str(error)
+        case aiohttp.ClientConnectorCertificateError():
+            return f"{getattr(error.certificate_error, 'verify_message', '')}; {AUTHORITIES}"
+        case aiohttp.ClientConnectorSSLError():
+            reason = getattr(error.os_error, "reason", None) or "no TLS"
+            return f"{reason.replace('_', ' ').lower()}: does it expect http?"
+        case aiohttp.ClientProxyConnectionError():
+            return f"the proxy, {os.strerror(error.os_error.errno or 0)}; {PROXIES}"
+        case aiohttp.ClientConnectorDNSError():
+            return "the host name is not found"
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno
+            return os.strerror(number) if number else ""
+        case aiohttp.ServerDisconnectedError():
+            return "closes the connection without an answer (https? gRPC?)"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answers status {error.status}; {PROXIES}"
+        case aiohttp.ClientResponseError():
+            return NO_HTTP
+    return ""
