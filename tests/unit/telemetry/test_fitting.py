@@ -26,17 +26,14 @@ from extension.telemetry.export.buffer import Buffer, PendingItem, Signal
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
-from extension.telemetry.otlp.fitting import (
-    MAX_AGE_NS,
+from extension.telemetry.otlp.aws_rules import (
     MAX_AHEAD_NS,
     MAX_EVENT_BYTES,
-    MAX_LABELS,
-    MAX_LABELS_BYTES,
     MAX_POINT_AHEAD_NS,
-    MAX_RESOURCE_AND_SCOPE_BYTES,
     MAX_SPAN_BYTES,
-    Fitting,
 )
+from extension.telemetry.otlp.fitting import MAX_AGE_NS, MAX_RESOURCE_AND_SCOPE_BYTES, Fitting
+from extension.telemetry.otlp.labels import MAX_LABELS, MAX_LABELS_BYTES
 from extension.telemetry.otlp.stored_event import EVENT_BYTES, event_bytes, text_bound
 from simulator.aws.endpoints import AwsEndpoints
 from simulator.aws.endpoints.limits import EVENT_OVERHEAD_BYTES
