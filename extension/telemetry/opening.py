@@ -41,8 +41,7 @@ from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:  # a feature that is off is not imported
-    from extension.aws.signing import Signer
-    from extension.telemetry.export.aws_requests import AwsRequests
+    from extension.telemetry.export.aws_requests import AwsRequests, Signer
     from extension.telemetry.export.dead_letters import DeadLetters
     from extension.telemetry.otlp.fitting import Fitting
     from extension.telemetry.sandbox_usage import SandboxUsage

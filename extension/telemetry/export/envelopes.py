@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 from itertools import islice
 
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.wire import FIXED32, FIXED64, LENGTH, VARINT, field
 
 ENVELOPES, ITEMS = 1, 2
 """Numbers of the fields that hold the envelopes of a request, and what is in an envelope."""
@@ -23,7 +24,6 @@ DATA_POINTS = 1
 DATA_OF_A_METRIC = frozenset({5, 7, 9, 10, 11})
 """Gauge, sum, histogram, exponential histogram, summary; each has its points in field 1."""
 
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 FIXED = {FIXED64: 8, FIXED32: 4}
 LONGEST_VARINT = 10
 MOST_LOOKED_AT = 256
@@ -104,7 +104,7 @@ def split(
             signal, body, envelope, around=len(resource), max_bytes=max_bytes, max_items=max_items
         ):
             found += len(inner)
-            yield (_length_field(ENVELOPES, resource + inner), number) if inner else NOTHING
+            yield (field(ENVELOPES, resource + inner), number) if inner else NOTHING
         if not found:
             yield NOTHING
 
@@ -123,7 +123,7 @@ def _scopes(
         found = 0
         for items, number in _groups(signal, body, scope, room=room, max_items=max_items):
             found += len(items)
-            yield (_length_field(ITEMS, without + items), number) if items else NOTHING
+            yield (field(ITEMS, without + items), number) if items else NOTHING
         if not found:
             yield NOTHING
 
@@ -227,12 +227,3 @@ def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:
             return number, place + 1
         shift += 7
     raise NotProtobufError("a number has no end")
-
-
-def _length_field(number: int, value: bytes) -> bytes:
-    length, coded = len(value), bytearray([number << 3 | LENGTH])
-    while length >= 0x80:
-        coded.append(length & 0x7F | 0x80)
-        length >>= 7
-    coded.append(length)
-    return bytes(coded) + value

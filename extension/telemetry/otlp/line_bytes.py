@@ -17,7 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.otlp.wire import Heads, TextHeads, field, varint
+from extension.telemetry.wire import Heads, TextHeads, field, varint
 
 LOG_ATTRIBUTES, EVENT_ATTRIBUTES = 6, 3
 """Numbers of the field that an attribute is, in a log record and in an event of a span."""

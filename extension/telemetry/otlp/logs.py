@@ -35,10 +35,10 @@ from extension.telemetry.otlp.line_bytes import (
 from extension.telemetry.otlp.requests import NO_RESOURCE
 from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_contexts import own_context
-from extension.telemetry.otlp.wire import Heads
 from extension.telemetry.reading.line_parts import LineTrace
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
+from extension.telemetry.wire import Heads
 
 RECORDS = Heads(2)
 """What stands before a log record in the message of its scope."""

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanContext
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
-from extension.telemetry.otlp.wire import Heads, field
+from extension.telemetry.wire import Heads, field
 
 NO_RESOURCE = Resource({}, SCHEMA_URL)
 """What items carry until their request gets the real one."""

@@ -15,8 +15,8 @@ from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes
 from extension.telemetry.otlp.line_bytes import EVENT_ATTRIBUTES, MOST_REMEMBERED, AttributeBytes
-from extension.telemetry.otlp.wire import Heads
 from extension.telemetry.reading.records import Record
+from extension.telemetry.wire import Heads
 
 EVENTS = Heads(11)
 """What stands before an event in the message of its span."""

@@ -19,8 +19,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.receiver.large_json import LARGE, MAX_DEPTH, WINDOW, LargeJson
 from extension.telemetry.receiver.messages import ID_BYTES, is_repeated, request_type
+from extension.telemetry.wire import FIXED32, FIXED64, LENGTH, VARINT, varint
 
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 UNSIGNED = (1 << 64) - 1
 
 STEP_VALUES = 512
@@ -98,7 +98,7 @@ class JsonConverter:
         return table
 
     def _field(self, field: FieldDescriptor) -> Coder:
-        encode, tag = self._single(field), _varint(field.number << 3 | LENGTH)
+        encode, tag = self._single(field), varint(field.number << 3 | LENGTH)
         message = self._table(field.message_type) if field.message_type else None
         one = Coder(encode, tag=tag, message=message)
         if not is_repeated(field):
@@ -112,18 +112,18 @@ class JsonConverter:
         number, kind = field.number, FieldDescriptor
         match field.type:
             case kind.TYPE_MESSAGE:
-                tag, table = _varint(number << 3 | LENGTH), self._table(field.message_type)
+                tag, table = varint(number << 3 | LENGTH), self._table(field.message_type)
                 return lambda value: _sized(tag, _fields(value, table))
             case kind.TYPE_STRING:
-                tag = _varint(number << 3 | LENGTH)
+                tag = varint(number << 3 | LENGTH)
                 return lambda value: _sized(tag, value.encode("utf-8", "replace"))
             case kind.TYPE_BYTES:
-                tag = _varint(number << 3 | LENGTH)
+                tag = varint(number << 3 | LENGTH)
                 decode = bytes.fromhex if field.name in ID_BYTES else _from_base64
                 return lambda value: _sized(tag, decode(value))
             case _:
                 scalar, wire = _scalar(field)
-                tag = _varint(number << 3 | wire)
+                tag = varint(number << 3 | wire)
                 return lambda value: tag + scalar(value)
 
 
@@ -212,7 +212,7 @@ def _scalar(field: FieldDescriptor) -> tuple[Encode, int]:
     match field.type:
         case kind.TYPE_ENUM:
             names = {each.name: each.number for each in field.enum_type.values}
-            return lambda value: _varint(_int(names.get(value, value)) & UNSIGNED), VARINT
+            return lambda value: varint(_int(names.get(value, value)) & UNSIGNED), VARINT
         case kind.TYPE_BOOL:
             return lambda value: b"\1" if _bool(value) else b"\0", VARINT
         case kind.TYPE_FIXED64:
@@ -224,8 +224,8 @@ def _scalar(field: FieldDescriptor) -> tuple[Encode, int]:
         case kind.TYPE_DOUBLE:
             return lambda value: struct.pack("<d", _float(value)), FIXED64
         case kind.TYPE_SINT32 | kind.TYPE_SINT64:
-            return lambda value: _varint(_zigzag(_int(value))), VARINT
-    return lambda value: _varint(_int(value) & UNSIGNED), VARINT
+            return lambda value: varint(_zigzag(_int(value))), VARINT
+    return lambda value: varint(_int(value) & UNSIGNED), VARINT
 
 
 def _packed(field: FieldDescriptor) -> Encode | None:
@@ -235,26 +235,12 @@ def _packed(field: FieldDescriptor) -> Encode | None:
         FieldDescriptor.TYPE_BYTES,
     ):
         return None
-    tag, (scalar, _) = _varint(field.number << 3 | LENGTH), _scalar(field)
+    tag, (scalar, _) = varint(field.number << 3 | LENGTH), _scalar(field)
     return lambda values: _sized(tag, b"".join(map(scalar, values)))
 
 
 def _sized(tag: bytes, value: bytes) -> bytes:
-    return tag + _varint(len(value)) + value
-
-
-def _varint(number: int) -> bytes:
-    if number < 0x80:
-        return ONE_BYTE[number]
-    coded = bytearray()
-    while number >= 0x80:
-        coded.append(number & 0x7F | 0x80)
-        number >>= 7
-    coded.append(number)
-    return bytes(coded)
-
-
-ONE_BYTE = tuple(bytes([number]) for number in range(0x80))
+    return tag + varint(len(value)) + value
 
 
 def _zigzag(number: int) -> int:

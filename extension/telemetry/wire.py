@@ -1,4 +1,4 @@
-"""PURE: the few bytes of protobuf's wire format that are written without its library.
+"""PURE: protobuf's wire format, as far as it is read and written without its library.
 
 What varies from line to line is so little that an object for each would cost ten times as much as
 its bytes. The official encoders are the oracle in the tests.
@@ -7,14 +7,20 @@ Source: https://protobuf.dev/programming-guides/encoding/
 
 from __future__ import annotations
 
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+"""Kinds of fields: the lowest three bits of a tag."""
+
+ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
+"""Numbers that are one byte, as nearly all are."""
+
 MOST_REMEMBERED = 65_536
 """Lengths whose head is remembered; nearly all lines are shorter."""
 
 
 def varint(number: int) -> bytes:
-    """Return a length or a tag as its bytes."""
+    """Return a number, a length or a tag as its bytes."""
     if number < 0x80:
-        return bytes((number,))
+        return ONE_BYTE[number]
     if number < 0x4000:
         return bytes((number & 0x7F | 0x80, number >> 7))
     if number < 0x200000:
@@ -29,14 +35,14 @@ def varint(number: int) -> bytes:
 
 def field(number: int, value: bytes) -> bytes:
     """Return a field that is a message, a text or bytes."""
-    return varint(number << 3 | 2) + varint(len(value)) + value
+    return varint(number << 3 | LENGTH) + varint(len(value)) + value
 
 
 class Heads(dict[int, bytes]):
     """Tag and length of a field, by its length."""
 
     def __init__(self, number: int) -> None:
-        self._tag = varint(number << 3 | 2)
+        self._tag = varint(number << 3 | LENGTH)
 
     def __missing__(self, length: int) -> bytes:
         head = self._tag + varint(length)
