@@ -9,7 +9,7 @@ A row that a package's new version does not know ends the build.
 from __future__ import annotations
 
 DEFERRED = {
-    # Nobody traces our requests, keeps cookies or logs in with a digest.
+    # Nothing traces our requests, keeps cookies or logs in with a digest.
     "aiohttp": (".tracing", ".client_middleware_digest_auth", ".cookiejar", ".multipart"),
     "aiohttp.client": (".tracing", ".cookiejar"),
     # Bodies of several parts.

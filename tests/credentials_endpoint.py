@@ -16,7 +16,7 @@ FAR_FUTURE = "2999-01-01T00:00:00Z"
 
 @dataclass
 class CredentialsEndpoint:
-    """Hands out one session token until told another; `status` 0 answers rubbish with 200.
+    """Hands out one session token until it gets another; `status` 0 answers rubbish with 200.
 
     `hand_out` gives it whole keys, one for each request; the last one is kept for those that
     follow. `held` delays all answers until it is set.

@@ -19,7 +19,7 @@ NOON_NS = 1_767_268_800 * NS_PER_S
 
 @dataclass
 class ManualClock:
-    """A clock that moves when told to; a freeze moves the wall clock alone."""
+    """A clock that moves on request; a freeze moves the wall clock alone."""
 
     wall_ns: int = NOON_NS
     monotonic_ns: int = 1_000 * NS_PER_S

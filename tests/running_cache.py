@@ -58,7 +58,7 @@ async def stop_serving(listening: socket.socket, server: Server) -> None:
 
 
 class RunningCache:
-    """`async with RunningCache(environ) as cache`: started and, unless told otherwise, opened."""
+    """`async with RunningCache(environ) as cache`: started and, by default, opened."""
 
     def __init__(
         self,

@@ -175,9 +175,9 @@ def _fields(query: str) -> dict[str, str]:
     return fields
 
 
-def _role(given: set[str]) -> str:
+def _role(named: set[str]) -> str:
     """Return the role; an empty one must not mean the function's own, nor one of two be chosen."""
-    roles = {_as_name(each) for each in given}
+    roles = {_as_name(each) for each in named}
     if len(roles) != 1 or not is_role(*roles):
         raise _RefusedError(f"{ROLE} must be one arn:PARTITION:iam::ACCOUNT:role/NAME")
     return roles.pop()

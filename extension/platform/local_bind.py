@@ -46,10 +46,10 @@ def refusal(address: str, environ: Mapping[str, str]) -> str:
         tokens.append(content_of(path))
         if not tokens[-1]:
             return f"{TOKEN_FILE} names no file with a token"
-    given = [token for token in tokens if token]
-    if not given:
+    present = [token for token in tokens if token]
+    if not present:
         return f"it needs a token: set {TOKEN_FILE}"
-    if min(map(len, given)) < LEAST_LENGTH:
+    if min(map(len, present)) < LEAST_LENGTH:
         return f"a token is shorter than {LEAST_LENGTH} characters"
     return ""
 

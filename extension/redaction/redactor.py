@@ -23,7 +23,7 @@ MOST_LOOSE = 4096
 """Versions kept although the cache does not hold them: rotated, evicted, or never cached."""
 
 LONGEST_PART = 256
-"""Characters of a name or key that stand in a label: keys come from whoever wrote the secret."""
+"""Characters of a name or key that stand in a label: a secret may have any keys."""
 
 UNSAFE = re.compile(r"[^\w./:@+=,*#-]")
 """What a label leaves out: a quote or control character would break the line that it is put in."""

@@ -73,13 +73,13 @@ def leaves(value: str | bytes, *, strict: bool = False) -> Iterator[Leaf]:
 
 def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
     """Look through a text that may be JSON itself, whatever it stands in."""
-    told = _read(value) if depth < MOST_DEPTH else None
-    if told is None and depth < MOST_DEPTH and (inner := _from_base64(value)) is not None:
+    parsed = _read(value) if depth < MOST_DEPTH else None
+    if parsed is None and depth < MOST_DEPTH and (inner := _from_base64(value)) is not None:
         yield path, value.strip()
         yield from _leaves_of_json(inner, path, strict=strict, depth=depth + 1)
         return
-    if isinstance(told, dict | list | str):
-        yield from _leaves_of_json(told, path, strict=strict, depth=depth + 1)
+    if isinstance(parsed, dict | list | str):
+        yield from _leaves_of_json(parsed, path, strict=strict, depth=depth + 1)
         return
     value = value.strip()
     if _is_worth_hiding(value, strict=strict):
@@ -102,10 +102,10 @@ def _key_parts(text: str) -> Iterator[str]:
             yield from (line for line in lines if len(line) >= SHORTEST_LINE)
 
 
-def _leaves_of_json(told: Any, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
-    match told:
+def _leaves_of_json(parsed: Any, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
+    match parsed:
         case dict():
-            for key, each in told.items():
+            for key, each in parsed.items():
                 if is_secret := _is_random(key):
                     yield path, key
                 if strict or not _is_open(key, each):
@@ -113,13 +113,13 @@ def _leaves_of_json(told: Any, path: str, *, strict: bool, depth: int) -> Iterat
                     below = f"{path}.{shown}" if path else shown
                     yield from _leaves_of_json(each, below, strict=strict, depth=depth)
         case list():
-            for index, each in enumerate(told):
+            for index, each in enumerate(parsed):
                 below = f"{path}.{index}" if path else str(index)
                 yield from _leaves_of_json(each, below, strict=strict, depth=depth)
         case str():
-            yield from _leaves_of_text(told, path, strict=strict, depth=depth)
-        case int() | float() if strict and _is_worth_hiding(str(told), strict=True):
-            yield path, str(told)
+            yield from _leaves_of_text(parsed, path, strict=strict, depth=depth)
+        case int() | float() if strict and _is_worth_hiding(str(parsed), strict=True):
+            yield path, str(parsed)
 
 
 def _read(value: str) -> Any:
@@ -137,10 +137,10 @@ def _from_base64(value: str) -> dict[str, Any] | None:
     if not value.lstrip().startswith(("ey", "ew")):  # `{"`, `{ `, or `{` before a line break
         return None
     try:
-        told = json.loads(b64decode(value.translate(URL_SAFE).strip().rstrip("=") + "=="))
+        parsed = json.loads(b64decode(value.translate(URL_SAFE).strip().rstrip("=") + "=="))
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def _is_random(key: str) -> bool:
@@ -148,11 +148,11 @@ def _is_random(key: str) -> bool:
     return len(key) >= RANDOM_KEY_LENGTH and sum(map(str.isdigit, key)) >= RANDOM_KEY_DIGITS
 
 
-def _is_open(key: str, told: Any) -> bool:
+def _is_open(key: str, parsed: Any) -> bool:
     """Whether a key says that the text under it is no secret, and the text agrees."""
-    if not OPEN_KEYS.fullmatch(key) or not isinstance(told, str):
+    if not OPEN_KEYS.fullmatch(key) or not isinstance(parsed, str):
         return False
-    return _read(told) is None and not any(passwords(told))
+    return _read(parsed) is None and not any(passwords(parsed))
 
 
 def _is_worth_hiding(value: str, *, strict: bool) -> bool:

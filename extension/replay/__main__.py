@@ -76,11 +76,11 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Co
         UsageError: a setting is missing, or cannot be used.
     """
     named = {"DISPATCH_DEAD_LETTERS": arguments.bucket, "DISPATCH_POST_URI": arguments.to}
-    given = {name: value for name, value in named.items() if value}
+    on_command_line = {name: value for name, value in named.items() if value}
     # `--to` is the endpoint of all signals.
     unused = SIGNAL_URIS if arguments.to else ()
     others = {name: value for name, value in environ.items() if name not in unused}
-    config, problems = read_config({**others, **given})
+    config, problems = read_config({**others, **on_command_line})
     for problem in problems:
         if problem.variable in {*named, *SIGNAL_URIS, *AWS_URLS}:
             raise UsageError(str(problem))
@@ -162,9 +162,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(given: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run the command."""
-    arguments = _parser().parse_args(given)
+    arguments = _parser().parse_args(words)
     try:
         return asyncio.run(replay(arguments, os.environ))
     except (UsageError, SettingError, BadProxyError) as error:

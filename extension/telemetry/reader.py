@@ -53,8 +53,8 @@ CONGESTION_PATIENCE_S = 2.0
 class DeliveryReader:
     """Feeds the pipeline from the bodies of the platform's POSTs.
 
-    `on_half_full` is called whenever the buffer is; `is_exporting` says whether waiting for room
-    makes sense. `concurrent` on Managed Instances.
+    `on_half_full` is called whenever the buffer is; `is_exporting` says whether waiting for it to
+    become emptier makes sense. `concurrent` on Managed Instances.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class DeliveryReader:
         self._pipeline.count_fault(error)
 
     def settled(self) -> None:
-        """Learn that an export has made room, or has given up."""
+        """Learn that an export has emptied the buffer, or has given up."""
         self._room.set()
 
     async def wait_for_progress(self, seconds: float) -> None:

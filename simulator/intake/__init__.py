@@ -1,4 +1,4 @@
-"""An OTLP/HTTP receiver on loopback for tests: keeps, decodes, and answers as it is told to."""
+"""An OTLP/HTTP receiver on loopback for tests: keeps, decodes, and answers as it is set to."""
 
 from __future__ import annotations
 

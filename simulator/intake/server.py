@@ -1,4 +1,4 @@
-"""An OTLP/HTTP intake on loopback: keeps and decodes what is posted, answers as it is told to.
+"""An OTLP/HTTP intake on loopback: keeps and decodes what is posted, answers as it is set to.
 
 It judges like a collector: what is not a POST of well-formed OTLP, in protobuf or JSON, is
 refused. Posts to any other path (raw JSON, say) are kept in `requests` undecoded.

@@ -101,7 +101,7 @@ class CacheTap:
 
 
 class Conversation:
-    """One connection's GETs, told apart by who speaks: HTTP/1.1 takes turns."""
+    """One connection's GETs, separated by who sends: HTTP/1.1 takes turns."""
 
     def __init__(self, gets: list[CacheGet]) -> None:
         self._gets = gets

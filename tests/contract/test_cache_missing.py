@@ -60,7 +60,7 @@ async def test_by_default_each_get_asks(aws: FakeAws, serve: Serve) -> None:
 
 
 async def test_refresh_asks_again(aws: FakeAws, cache: RunningCache) -> None:
-    """Whoever has just made the secret need not wait; the plain GETs get it, too."""
+    """A caller that has just made the secret need not wait; the plain GETs get it, too."""
     await cache.secret("secretId=late")
     aws.put_secret("late", "here")
     assert (await cache.secret("secretId=late")).status == 400

@@ -147,7 +147,7 @@ async def test_fixed_version_is_not_rotated(aws: FakeAws, cache: RunningCache) -
 
 
 async def test_off_by_default(aws: FakeAws, serve: Serve) -> None:
-    """The permission is asked of nobody."""
+    """No role needs the permission."""
     cache = await serve()
     rotate_in(aws, cache, 100)
     await cache.secret("secretId=n")

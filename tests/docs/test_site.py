@@ -62,7 +62,7 @@ def _make(folder: Path, name: str) -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Nobody has to know the name of a page to find it."""
+    """A page is found without its name."""
     text = (ROOT / "mkdocs.yml").read_text()
     listed = [page for part in yaml.safe_load(text)["nav"] for [(_, pages)] in [part.items()]
               for entry in pages for page in entry.values()]  # fmt: skip

@@ -14,7 +14,7 @@ asked = [threads.submit(fetch, PATH)]
 
 
 def handler(event: dict[str, Any], _context: object) -> object:
-    """Return what was asked for before, unless told to ask and to leave."""
+    """Return what was asked for before, unless the event says to ask and to leave."""
     if "leave" in event:
         asked.append(threads.submit(fetch, event["leave"]))
         return None

@@ -58,7 +58,7 @@ def library(layer_tree: LayerTree, tmp_path: Path) -> Path:
 
 
 def test_every_module_is_imported_from_it(library: Path) -> None:
-    """What fails to import, for want of a package that is not shipped, fails from source, too."""
+    """What fails to import, because of a package that is not shipped, fails from source, too."""
     from_file = json.loads(python(FROM_FILE + IMPORT_ALL, library).stdout)
     from_source = json.loads(python(FROM_SOURCE + IMPORT_ALL, library, "-B").stdout)
     assert from_file == from_source

@@ -65,7 +65,7 @@ def test_the_loader_of_a_program_is_read() -> None:
 
 
 def test_other_files_are_no_libraries(tmp_path: Path) -> None:
-    """Text and an empty file are told apart, and stripping leaves them alone."""
+    """Text and an empty file are distinguished, and stripping leaves them alone."""
     for content in (b"", b"#!/bin/sh\n"):
         file = tmp_path / "file"
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""One scripted process inside a sandbox: makes the calls it is told to and notes what it sees.
+"""One scripted process inside a sandbox: makes the calls of its script, notes what it sees.
 
 It is copied, with its steps, into an executable of its own, so it imports the standard library
 alone and may be run by any user. A step is a dict with one of these keys:

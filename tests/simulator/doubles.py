@@ -13,7 +13,7 @@ from tests.waiting import until
 
 @dataclass
 class RecordingSender:
-    """A listener that notes every batch; it refuses as often as it is told, or hangs."""
+    """A listener that notes every batch; it refuses as often as it is set to, or hangs."""
 
     refusals: int = 0
     attempts: list[list[Any]] = field(default_factory=list)

@@ -43,7 +43,7 @@ class Part:
         self.bytes = 0
         self._size = size
 
-    def has_room(self, held: int) -> bool:
+    def takes(self, held: int) -> bool:
         """Whether a line of `held` bytes fits."""
         lines, most_bytes = self._size
         return not self.records or (len(self.records) < lines and self.bytes + held <= most_bytes)
@@ -78,7 +78,7 @@ def in_parts(records: Sequence[Record], of: PartSize) -> list[list[Record]]:
     parts = [Part(of)]
     for record in records:
         held = size(record)
-        if not parts[-1].has_room(held):
+        if not parts[-1].takes(held):
             parts.append(Part(of))
         parts[-1].add(record, held)
     return [part.records for part in parts]
@@ -105,12 +105,12 @@ class HeldRecords:
         return self._held_in_all >= MAX_BYTES_OF_ALL
 
     def hold(self, record: Record) -> bool:
-        """Keep a line; False if there is no room for it."""
+        """Keep a line; return False if too much is held already."""
         held = size(record)
         part = self._first
-        if self._further.records or not part.has_room(held):
+        if self._further.records or not part.takes(held):
             part = self._further
-            if not part.has_room(held):
+            if not part.takes(held):
                 return False
         if self._budget.held_bytes + held > MAX_BYTES_TOGETHER:
             return False
@@ -120,7 +120,7 @@ class HeldRecords:
         return True
 
     def hold_all(self, records: Sequence[Record]) -> int:
-        """Keep lines in their order; return how many there was room for."""
+        """Keep lines in their order; return how many are kept."""
         if not self._further.records:
             sizes = [size(record) for record in records]
             together = sum(sizes)

@@ -29,7 +29,7 @@ LOSS_PATIENCE_S = 1.5
 """After a sign of loss: deliveries come every 25 ms, and once more after a failed attempt."""
 
 UNKNOWN_QUIET_S = 10.0
-"""A silent function is given so long before any of its durations is known."""
+"""How long a silent function is waited for, before any of its durations is known."""
 
 LEAST_QUIET_S = 2.0
 """However short the function usually takes: one that is slow is likelier than a lost end."""

@@ -111,7 +111,7 @@ class Buffer:
         return tuple(sorted(filter(self._waiting.get, self._waiting), key=self._oldest))
 
     def add(self, item: PendingItem) -> None:
-        """Keep one request; make room by dropping the oldest."""
+        """Keep one request; drop the oldest if they are too much."""
         for each in self._fitting.fit(item) if self._fitting else (item,):
             self._add(each)
 
@@ -138,11 +138,11 @@ class Buffer:
         The bodies of all but a single one come to `max_bytes` together, at most.
         """
         chosen: list[Entry] = []
-        room = max_bytes
+        left = max_bytes
         load = self._fitting.load(signal) if self._fitting else None
         for entry in self._waiting.get(signal, {}).values():
-            room -= len(entry.item.body) + 1  # the comma of the JSON format
-            if (before is not None and entry.number >= before) or (chosen and room < 0):
+            left -= len(entry.item.body) + 1  # the comma of the JSON format
+            if (before is not None and entry.number >= before) or (chosen and left < 0):
                 break
             if load and not load.takes(entry.item):
                 break

@@ -229,11 +229,11 @@ def _size(item: PendingItem) -> int:
 
 def _groups(losses: Sequence[Lost]) -> list[list[Lost]]:
     groups: list[list[Lost]] = []
-    room = 0
+    left = 0
     for lost in losses:
-        if not groups or len(lost.item.body) > room:
+        if not groups or len(lost.item.body) > left:
             groups.append([])
-            room = FILE_BYTES
+            left = FILE_BYTES
         groups[-1].append(lost)
-        room -= len(lost.item.body)
+        left -= len(lost.item.body)
     return groups

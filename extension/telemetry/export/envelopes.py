@@ -119,9 +119,11 @@ def _scopes(
             continue
         without = yield from _without_items(body, scope)
         heads = around + len(without) + HEADS_BYTES
-        room = max(max_bytes - heads, heads if max_bytes else 0)
+        most_bytes = max(max_bytes - heads, heads if max_bytes else 0)
         found = 0
-        for items, number in _groups(signal, body, scope, room=room, max_items=max_items):
+        for items, number in _groups(
+            signal, body, scope, most_bytes=most_bytes, max_items=max_items
+        ):
             found += len(items)
             yield (field(ITEMS, without + items), number) if items else NOTHING
         if not found:
@@ -129,9 +131,9 @@ def _scopes(
 
 
 def _groups(
-    signal: Signal, body: bytes, scope: Value, *, room: int, max_items: int
+    signal: Signal, body: bytes, scope: Value, *, most_bytes: int, max_items: int
 ) -> Iterator[Piece]:
-    """Yield the items of a scope, as many together as there is room for, and their number."""
+    """Yield the items of a scope, as many together as fit, and their number."""
     parts: list[bytes] = []
     size = number = 0
     for item in _nested(body, ITEMS, *scope[1:]):
@@ -139,7 +141,7 @@ def _groups(
             yield NOTHING
             continue
         at, _, end = item
-        if parts and (size + end - at > room or len(parts) >= max_items):
+        if parts and (size + end - at > most_bytes or len(parts) >= max_items):
             yield b"".join(parts), number
             parts, size, number = [], 0, 0
         parts.append(body[at:end])

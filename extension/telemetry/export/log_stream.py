@@ -39,10 +39,10 @@ class LogStream:
         if name != self._name:
             self._name, self.is_created = name, False
 
-    def headers(self, given: Mapping[str, str]) -> Mapping[str, str]:
+    def headers(self, others: Mapping[str, str]) -> Mapping[str, str]:
         """Return the headers with the names of group and stream."""
         self._name = self._name or f"{self._ids.span_id():016x}"  # no event has named the sandbox
-        return {GROUP: self._group, STREAM: self._name, **given}
+        return {GROUP: self._group, STREAM: self._name, **others}
 
     async def create(self, headers: Mapping[str, str], ask: Ask) -> None:
         """Create the stream, and the group if need be; a line says what the role may not."""

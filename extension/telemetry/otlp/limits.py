@@ -19,7 +19,7 @@ MOST = 128
 """Attributes of a span, event or record; Loki takes no more, and OpenTelemetry has the same."""
 
 SHORTEST_CUT = 64
-"""A shorter limit leaves no room to say what is missing."""
+"""Within a shorter limit nothing says what is missing."""
 
 
 class Limits:
@@ -70,5 +70,5 @@ class Limits:
         if self.length < SHORTEST_CUT:
             return text[: self.length]
         mark = f"…[{len(text) - self.length} characters cut]…"
-        room = self.length - len(mark)
-        return text[: room - room // 2] + mark + text[len(text) - room // 2 :]
+        kept = self.length - len(mark)
+        return text[: kept - kept // 2] + mark + text[len(text) - kept // 2 :]

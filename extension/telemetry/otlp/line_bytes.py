@@ -100,10 +100,10 @@ class AttributeBytes:
                 for key, each in fields.items()
                 if key and key != without and each is not None
             }
-        room = max(self._limits.count - besides, 0)
-        if len(fields) > room:
-            self._limits.count_left_out(len(fields) - room)
-            fields = dict(list(fields.items())[:room])
+        left = max(self._limits.count - besides, 0)
+        if len(fields) > left:
+            self._limits.count_left_out(len(fields) - left)
+            fields = dict(list(fields.items())[:left])
         heads = self._heads
         return b"".join([self._pair(heads, key, each) for key, each in fields.items()])
 

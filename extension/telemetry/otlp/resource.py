@@ -56,16 +56,16 @@ def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Reso
         names.TELEMETRY_DISTRO_NAME: NAME,
         names.TELEMETRY_DISTRO_VERSION: __version__,
     }
-    given = parse_resource_attributes(identity.resource_attributes)
+    by_user = parse_resource_attributes(identity.resource_attributes)
     named = {names.SERVICE_NAME: identity.service_name} if identity.service_name else {}
     known = {name: value for name, value in found.items() if value}
-    return Resource({**known, **given, **named}, SCHEMA_URL)
+    return Resource({**known, **by_user, **named}, SCHEMA_URL)
 
 
 def function_arn(identity: ResourceIdentity) -> str:
     """Return the ARN of the function's version, empty if a part of it is not known.
 
-    No API tells it before the first invocation, and what INVOKE tells may name an alias.
+    No API has it before the first invocation, and the one in INVOKE may name an alias.
     """
     region, account, name = identity.region, identity.account_id, identity.function_name
     if not (region and account and name):

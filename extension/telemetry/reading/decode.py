@@ -64,7 +64,7 @@ class Batch(Frozen):
 def parse(body: bytes, *, received_ns: int = 0) -> Batch:
     """Read one delivery: a JSON array of events.
 
-    An event whose time cannot be read happened when it was received, if that is given: an end
+    An event whose time cannot be read happened when it was received, if that is known: an end
     without a time is still an end.
     """
     first_part = b""

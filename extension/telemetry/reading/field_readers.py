@@ -62,22 +62,22 @@ def _phase_spans(record: Fields, key: str) -> tuple[PhaseSpan, ...]:
     return tuple(span for span in read if span is not None)
 
 
-def _phase_span(given: Any) -> PhaseSpan | None:
+def _phase_span(phase: Any) -> PhaseSpan | None:
     """Read one of `spans`; one whose start is no time is left out."""
     try:
-        start_ns, duration_ms = parse_time(given["start"]), given["durationMs"]
+        start_ns, duration_ms = parse_time(phase["start"]), phase["durationMs"]
         if not _is_number(duration_ms) or duration_ms < 0:
             return None
-        return PhaseSpan(name=str(given["name"]), start_ns=start_ns, duration_ms=duration_ms)
+        return PhaseSpan(name=str(phase["name"]), start_ns=start_ns, duration_ms=duration_ms)
     except (ValueError, TypeError, KeyError):
         return None
 
 
 def _tracing(record: Fields, key: str) -> Tracing | None:
-    given = record.get(key)
-    if not isinstance(given, dict) or not isinstance(given.get("value"), str):
+    tracing = record.get(key)
+    if not isinstance(tracing, dict) or not isinstance(tracing.get("value"), str):
         return None
-    return Tracing(header=given["value"], span_id=_text(given, "spanId"))
+    return Tracing(header=tracing["value"], span_id=_text(tracing, "spanId"))
 
 
 def _is_number(value: Any) -> bool:

@@ -98,10 +98,10 @@ def is_lambda_scope(name: str) -> bool:
     return LAMBDA_SCOPE in "".join(filter(str.isalpha, name.lower()))
 
 
-def shared_attributes(given: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+def shared_attributes(attributes: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     """Return those that ours takes over, and what they tell of the trigger."""
     shared: dict[str, Value] = {}
-    for name, value in given:
+    for name, value in attributes:
         is_shared = name == TRIGGER or (
             name.startswith(SHARED) and not name.startswith(NEVER_SHARED)
         )

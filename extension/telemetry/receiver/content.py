@@ -84,14 +84,14 @@ def check(body: bytes, encoding: Encoding) -> None:
 def _members(body: bytes, window_bits: int) -> list[bytes]:
     """Return the parts that were compressed one by one; several of gzip may be joined."""
     parts: list[bytes] = []
-    room = MAX_BODY_BYTES
+    left = MAX_BODY_BYTES
     while body:
         if len(parts) == MAX_MEMBERS:
             raise RefusedError(413, f"the body has more than {MAX_MEMBERS} compressed parts")
         unpacker = zlib.decompressobj(wbits=window_bits)
-        parts.append(unpacker.decompress(body, room + 1))
-        room -= len(parts[-1])
-        if room < 0:
+        parts.append(unpacker.decompress(body, left + 1))
+        left -= len(parts[-1])
+        if left < 0:
             raise RefusedError(413, f"the body is larger than {MAX_BODY_BYTES} bytes decompressed")
         if not unpacker.eof:
             raise zlib.error("it has no end")

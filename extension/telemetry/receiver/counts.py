@@ -18,8 +18,8 @@ class ReceiverCounts:
         self.not_forwarded: Counter[str] = Counter()
         """Requests that were accepted and not read: their signal is not exported; by signal."""
         self.refused: Counter[str] = Counter()
-        """Requests, by the status of the answer; of those that were accepted, `waiting`: there was
-        no room, and `repeated`: the same bytes came before."""
+        """Requests, by the status of the answer; of those that were accepted, `waiting`: too
+        much waited, and `repeated`: the same bytes came before."""
         self.redacted: Counter[str] = Counter()
         """Items that held a secret, by signal."""
         self.faults: Counter[str] = Counter()

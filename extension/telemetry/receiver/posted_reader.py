@@ -53,7 +53,7 @@ class Take(Protocol):
         """Take `count` spans, log records or data points in protobuf; all of a request, or not."""
 
 
-class Given:
+class Outgoing:
     """What is handed on of one request."""
 
     def __init__(self, signal: Signal, take: Take) -> None:
@@ -114,18 +114,18 @@ class PostedReader:
         if self._is_repeated(posted):
             self._counts.refused["repeated"] += 1
             return
-        given = Given(signal, self._take)
+        outgoing = Outgoing(signal, self._take)
         try:
             body = yield from self._as_protobuf(posted)
             del posted
             for clean, number in self._parts(signal, body):
                 if clean:
-                    given.add(clean, number)
+                    outgoing.add(clean, number)
                     self._counts.items[signal] += number
                 yield
         except (NotOtlpError, NotProtobufError):
             self._health.dropped["bad_request"] += 1
-        yield from given.rest()
+        yield from outgoing.rest()
 
     def _is_repeated(self, posted: Posted) -> bool:
         """Tell whether these very bytes came before; they hold times and ids, so none are twice."""

@@ -20,7 +20,7 @@ MAX_KEPT_BYTES = 8 * 1_048_576
 """Requests that wait for telemetry to open; those beyond it are lost, and counted."""
 
 Take = Callable[[Posted], bool]
-"""Takes a request to be read; returns whether there was room for it."""
+"""Takes a request to be read; returns whether it is kept."""
 
 
 class Receiver(Job):

@@ -67,7 +67,7 @@ class Announced:
 
 @asynccontextmanager
 async def sandbox(setup: str = "", **environment: str) -> AsyncIterator[Platform]:
-    """Start the extension and wait for its first /next; it is told to shut down in the end."""
+    """Start the extension and wait for its first /next; it gets a SHUTDOWN in the end."""
     async with Platform(environment, setup=setup) as platform:
         yield platform
         platform.thaw()

@@ -32,7 +32,7 @@ def assert_unharmed(stage: Stage, answers: Iterable[Answer]) -> None:
 
 
 def assert_lived_until_shutdown(stage: Stage) -> None:
-    """In every sandbox the extension ended by itself, with status 0, and only when told to."""
+    """In every sandbox the extension ended by itself, with status 0, and only after SHUTDOWN."""
     crashes = [
         record
         for kind in ("runtimeDone", "report", "extension")

@@ -74,7 +74,7 @@ def test_closing_closes_all() -> None:
 
 
 def test_threads_share_values_and_each_is_closed_once() -> None:
-    """Whoever builds, borrows and drops at the same time."""
+    """Threads that build, borrow and drop at the same time."""
     shelf = Shelf(most=3)
     together = threading.Barrier(8)
 

@@ -1,4 +1,4 @@
-"""Credentials of a role: when they are renewed, what is told of them, and the session's name."""
+"""Credentials of a role: when they are renewed, what is logged of them, and the session's name."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sts(clock: ManualClock) -> Sts:
 
 @pytest.fixture
 def learned() -> dict[str, str]:
-    """The secrets that the role has told."""
+    """The secrets that were fetched for the role."""
     return {}
 
 

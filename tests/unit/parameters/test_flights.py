@@ -13,7 +13,7 @@ from tests.waiting import until
 
 
 class Runway:
-    """Counts what begins, and lets it land when told to."""
+    """Counts what begins, and lets it land on request."""
 
     def __init__(self) -> None:
         self.begun = 0

@@ -1,4 +1,4 @@
-"""The intake keeps what a collector would keep, and answers as it is told to."""
+"""The intake keeps what a collector would keep, and answers as it is set to."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def test_long_lines_are_folded() -> None:
 
 
 def test_gets_are_marks_beneath_the_invocation() -> None:
-    """Hits, misses, stale answers and refusals are told apart, in the trace of their time."""
+    """Hits, misses, stale answers and refusals are separate, in the trace of their time."""
     gets = [
         _get(5, "MISS"),
         _get(10, "HIT"),

@@ -119,7 +119,7 @@ def test_a_handler_that_raised_is_an_error() -> None:
 
 
 def test_what_is_billed() -> None:
-    """Billed time times configured memory, of the report; nothing where either is not told."""
+    """Billed time times configured memory, of the report; nothing where either is unknown."""
     into = meter()
     record(into, *COLD)
     report = given.report("b", 62.1, billedDurationMs=1500, memorySizeMB=512)

@@ -43,7 +43,7 @@ def test_what_an_invocation_used(tmp_path: Path) -> None:
 
 
 def test_another_end_is_not_measured(tmp_path: Path) -> None:
-    """An invocation that was overtaken, or told twice."""
+    """An invocation that was overtaken, or reported twice."""
     measured: dict[str, float] = {}
     usage = SandboxUsage(measured.__setitem__, proc=tmp_path, temporary=tmp_path)
     usage.begin("r")

@@ -100,7 +100,7 @@ def test_an_unusable_file_of_authorities_is_not_used(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """OpenSSL would trust nobody then; the image's authorities are trusted as if it were unset."""
+    """OpenSSL would trust none then; the image's authorities are trusted as if it were unset."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert trusts(build_tls(OtlpConfig(), environ, places=hashed(tmp_path)), server)
