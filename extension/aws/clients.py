@@ -8,21 +8,17 @@ An unusable endpoint of one service does not affect the other.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004  # no connection at all; not an HTTPClientError
-    CredentialRetrievalError,
     HTTPClientError,
     InvalidRegionError,
 )
-from botocore.parsers import ResponseParserError
 
+from extension.aws.attempts import Attempts
 from extension.aws.call import STS, Answer, Call, Place, Service
 from extension.aws.client_builder import (
     ATTEMPTS,
@@ -35,17 +31,10 @@ from extension.aws.client_builder import (
 from extension.aws.connecting import Connector
 from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import (
-    EXPIRED,
     NOT_OPEN,
-    THROTTLING,
-    TIMEOUT,
-    UNUSABLE,
     SettingError,
     UpstreamError,
-    is_outdated,
-    is_transient,
 )
-from extension.aws.reasons import reason_of
 from extension.aws.recent import Recent
 from extension.aws.session import AwsSession
 from extension.process.clock import SystemClock
@@ -58,9 +47,6 @@ READ_S = 3.0
 
 MOST_CLIENTS = 20
 """Clients of other regions and roles that are kept: as many roles as AWS's agent allows."""
-
-NETWORK = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
-"""Errors without an answer of AWS after which another attempt may succeed."""
 
 _METHODS = {
     "GetParameter": "get_parameter",
@@ -92,7 +78,7 @@ class AwsClients:
     ) -> None:
         self._deadline_s = deadline_s
         self._connections = connections
-        self._current = threading.local()
+        self._attempts = Attempts()
         self._aws, _ = read(AwsConfig, environ)
         self._sandbox, _ = read(LambdaConfig, environ)
         self.region = self._aws.region or self._aws.default_region
@@ -115,13 +101,11 @@ class AwsClients:
         A request that was signed before a freeze and rejected after it is signed and sent again,
         once.
         """
-        self._current.call = call
+        self._attempts.begin(call)
         method = _METHODS[call.operation]
         try:
             with self._client(call.place) as client:
-                return self._signed_in_time(
-                    client, lambda: self._ask(client, method, call.arguments)
-                )
+                return self._attempts.ask(client, method, call.arguments)
         except UnusableError as error:
             raise UpstreamError(NOT_OPEN, reason=str(error), service=call.service) from error
 
@@ -169,9 +153,9 @@ class AwsClients:
             region=place.region,
             session=self._session_of(place.role),
             limits=limits,
-            before_attempt=self._before_attempt,
+            before_attempt=self._attempts.before,
         )
-        client.botocore.meta.events.register("response-received", self._after_attempt)
+        client.botocore.meta.events.register("response-received", self._attempts.after)
         return client
 
     def _session_of(self, role: str) -> AwsSession:
@@ -198,7 +182,7 @@ class AwsClients:
             limits=roles.limits(
                 deadline_s=min(self._deadline_s.values()), connections=self._connections
             ),
-            before_attempt=self._check_abandoned,
+            before_attempt=self._attempts.check_abandoned,
         )
 
     def _assume(self, arn: str) -> Mapping[str, Any]:
@@ -210,76 +194,10 @@ class AwsClients:
             arguments["ExternalId"] = external_id
         try:
             with self._sts.use(self.region) as sts:
-                answer = self._signed_in_time(sts, lambda: self._ask(sts, "assume_role", arguments))
+                answer = self._attempts.ask(sts, "assume_role", arguments)
         except UpstreamError as error:
             error.reason = error.reason or roles.reason_of_refusal(error.code, arn)
             error.message = error.message or error.reason
             raise
         credentials: Mapping[str, Any] = answer.get("Credentials", {})
         return credentials
-
-    def _signed_in_time(self, client: Client, ask: Callable[[], Answer]) -> Answer:
-        """Ask, and once more with a new signature if the first was refused for its time."""
-        renewals = client.identity.renewals
-        try:
-            return ask()
-        except UpstreamError as error:
-            # What STS refused were the credentials of the function, not those of a role.
-            if error.code in EXPIRED and error.service == client.service and _renews(client):
-                client.identity.expire(since=renewals)
-            elif not is_outdated(error.code, message=error.message):
-                raise
-        return ask()
-
-    def _ask(self, client: Client, method: str, arguments: Mapping[str, Any]) -> Answer:
-        call: Call = self._current.call
-        try:
-            answer: Answer = getattr(client.botocore, method)(**arguments)
-        except ClientError as error:
-            raise self._refused(client, error) from error
-        except (BotoCoreError, HTTPClientError, ResponseParserError) as error:
-            raise UpstreamError(
-                type(error).__name__,
-                reason=reason_of(error, host=client.host, named_by=client.named_by),
-                service=client.service,
-                transient=isinstance(error, NETWORK),
-            ) from error
-        call.request_id = answer.get("ResponseMetadata", {}).get("RequestId", "")
-        return answer
-
-    def _check_abandoned(self, **_: object) -> None:
-        call: Call = self._current.call
-        if call.abandoned:
-            raise UpstreamError(TIMEOUT, service=call.service, transient=True)
-
-    def _before_attempt(self, **_: object) -> None:
-        self._check_abandoned()
-        self._current.call.attempts += 1
-
-    def _after_attempt(self, parsed_response: Answer | None = None, **_: object) -> None:
-        code = (parsed_response or {}).get("Error", {}).get("Code", "")
-        if code in THROTTLING:
-            call: Call = self._current.call
-            call.throttles += 1
-
-    def _refused(self, client: Client, error: ClientError) -> UpstreamError:
-        """Convert an error that AWS answered."""
-        call: Call = self._current.call
-        fields = error.response.get("Error", {})
-        metadata = error.response.get("ResponseMetadata", {})
-        call.request_id = metadata.get("RequestId", "")
-        code, message = str(fields.get("Code", "")) or UNUSABLE, str(fields.get("Message", ""))
-        can_renew = code in EXPIRED and _renews(client)
-        return UpstreamError(
-            code,
-            message=message,
-            service=client.service,
-            request_id=call.request_id,
-            transient=can_renew
-            or is_transient(code, message=message, status=metadata.get("HTTPStatusCode", 0)),
-        )
-
-
-def _renews(client: Client) -> bool:
-    """Whether a client's credentials can be fetched again."""
-    return client.identity.are_renewable
