@@ -88,6 +88,8 @@ lock: ## Pin the requirements again, with hashes (needs uv)
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" - -o requirements/docs.txt
 	@echo "rotel==0.0.1a15" | uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" - -o requirements/rotel.txt
+	@echo "grafana-foundation-sdk==1769699998!10.1.0" | uv pip compile --quiet --universal --python-version 3.11 --no-deps \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" - -o requirements/grafana.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	  --custom-compile-command "make lock" tests/functions/sdks/python/requirements.in -o requirements/python-sdk.txt
 

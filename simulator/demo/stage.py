@@ -6,6 +6,7 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from simulator.aws import LocalAws
@@ -16,7 +17,7 @@ from simulator.local_lambda import LocalLambda
 from simulator.settings import FunctionSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from simulator.intake.otlp import Span
     from simulator.report.cache_tap import CacheGet
@@ -89,11 +90,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(otlp_url: str = "", *, to_cloudwatch: bool = False) -> AsyncIterator[Stage]:
+async def open_stage(
+    otlp_url: str = "",
+    *,
+    to_cloudwatch: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncIterator[Stage]:
     """Start everything but the sandbox, which the first invocation starts: a cold start.
 
     With `otlp_url` the traces go there, and there is no intake; nor with a local CloudWatch, which
-    gets logs and metrics, too.
+    gets logs and metrics, too. `environment` is for the extension alone.
     """
     lines: list[str] = []
 
@@ -123,7 +129,9 @@ async def open_stage(otlp_url: str = "", *, to_cloudwatch: bool = False) -> Asyn
         if cloudwatch:  # a file that a variable names is visible in the sandbox
             environment = {**bare.environment, "LOCAL_AWS_CA_BUNDLE": str(cloudwatch.bundle)}
             bare = replace(bare, environment=environment)
-        settings, tap = await stack.enter_async_context(beside_dispatch(bare, environment=own))
+        settings, tap = await stack.enter_async_context(
+            beside_dispatch(bare, environment={**own, **environment})
+        )
         function = await stack.enter_async_context(LocalLambda(settings, on_line=keep))
         yield Stage(
             aws=aws,

@@ -17,6 +17,9 @@ INSTRUMENTS = {
     "faas.invoke_duration": Instrument("s", "How long the handler ran."),
     "faas.init_duration": Instrument("s", "How long an initialization took."),
     "faas.mem_usage": Instrument("By", "Most memory that an invocation used."),
+    "lambda_dispatch.memory_utilization": Instrument(
+        "1", "Most memory that an invocation used, as a share of what is configured."
+    ),
     "faas.cpu_usage": Instrument("s", "CPU time of the sandbox while an invocation ran."),
     "faas.net_io": Instrument("By", "Bytes on the network while an invocation ran."),
     "lambda_dispatch.tmp_usage": Instrument("By", "Bytes in /tmp when an invocation ended."),
@@ -29,7 +32,7 @@ INSTRUMENTS = {
     "faas.errors": Instrument("{error}", "Invocations that failed, timeouts excepted."),
     "faas.timeouts": Instrument("{timeout}", "Invocations that timed out."),
     "lambda_dispatch.billed_gigabyte_seconds": Instrument(
-        "GiBy.s", "Billed duration times the configured memory."
+        "{gigabyte_second}", "Billed duration times the configured memory."
     ),
     "lambda_dispatch.dropped": Instrument("{item}", "Items of telemetry that were lost."),
     "lambda_dispatch.dead_letters": Instrument(

@@ -47,8 +47,10 @@ NETWORK_BYTES = tuple(float(4**power * 1024) for power in range(10))
 COUNTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 """Of descriptors and threads, of which Lambda allows 1024 each."""
 
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
 BOUNDS = {"faas.net_io": NETWORK_BYTES}
-BOUNDS_OF_UNITS = {"s": SECONDS, "By": BYTES}
+BOUNDS_OF_UNITS = {"s": SECONDS, "By": BYTES, "1": SHARES}
 
 
 class Distribution:
@@ -156,6 +158,9 @@ class Meter:
     def _report(self, report: Report) -> None:
         if report.max_memory_used_mb is not None:
             self._add("faas.mem_usage", report.max_memory_used_mb * BYTES_PER_MIB)
+        if report.max_memory_used_mb is not None and report.memory_size_mb:
+            share = report.max_memory_used_mb / report.memory_size_mb
+            self._add("lambda_dispatch.memory_utilization", share)
         if report.billed_duration_ms is not None and report.memory_size_mb is not None:
             self._billed += report.memory_size_mb / 1024 * report.billed_duration_ms / 1000
 

@@ -126,7 +126,7 @@ def test_what_is_billed() -> None:
     record(into, given.start("b", 61), given.done("b", 62), report)
     [billed] = [each for each in collected(into) if "billed" in each.name]
     [point] = _points(billed)
-    assert (point.as_double, billed.unit) == (0.75, "GiBy.s")
+    assert (point.as_double, billed.unit) == (0.75, "{gigabyte_second}")
     assert collect(into) == {}
 
 
