@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from extension.process.ids import Ids
 from extension.redaction.redactor import Redactor
+from extension.settings.sharing import Share
 from extension.telemetry.assembly.details import Details
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
@@ -101,7 +102,7 @@ class Stage:
         logs_from: str = "both",
         ids: Ids | None = None,
         stream_records: bool = False,
-        ratio: float = 1.0,
+        ratio: float | Share = 1.0,
         detail_below: int = 0,
         slow_ms: int = 0,
         meter: Meter | None = None,
@@ -111,8 +112,9 @@ class Stage:
         self.buffer = Buffer(max_bytes=buffer_bytes, dropped=self.health.dropped)
         filtered, dropped = self.health.filtered, self.health.dropped
         details = Details(below=detail_below, slow_ms=slow_ms, filtered=filtered)
+        share = ratio if isinstance(ratio, Share) else Share(ratio)
         self.sampler = Sampler(
-            ratio=ratio, slow_ms=slow_ms, concurrent=concurrent, filtered=filtered, dropped=dropped
+            share=share, slow_ms=slow_ms, concurrent=concurrent, filtered=filtered, dropped=dropped
         )
         drawn = ids or SequentialIds()
         self.pipeline = Pipeline(
@@ -139,7 +141,7 @@ class Stage:
             clock=ManualClock(),
             joins_sdk=True,
             logs_from=logs_from,
-            sampler=self.sampler if ratio < 1 or detail_below else None,
+            sampler=self.sampler if not share.is_whole or detail_below else None,
             detail_below=detail_below,
         )
 

@@ -122,6 +122,16 @@ def fraction(low: float, high: float) -> Kind[float]:
     return Kind(parse=parse, allowed=f"{low:g} to {high:g}")
 
 
+def fraction_or(word: str, low: float, high: float) -> Kind[float | None]:
+    """A decimal number, or a word for None."""
+    number = fraction(low, high)
+
+    def parse(raw: str) -> float | None:
+        return None if raw.lower() == word else number.parse(raw)
+
+    return Kind(parse=parse, allowed=f"{number.allowed} or {word}")
+
+
 def choice(*names: str) -> Kind[str]:
     """One of some names, in any case; the name as declared is the value."""
 

@@ -10,7 +10,7 @@ from extension.settings.kinds import (
     choices,
     credential,
     encryption,
-    fraction,
+    fraction_or,
     http_url,
     log_group,
     pattern,
@@ -170,12 +170,25 @@ class TelemetryConfig(Frozen):
         unit="milliseconds",
         meaning="an invocation that takes longer is slow, and kept as if it had failed; 0: none",
     )
-    sample_ratio: float = variable(
+    sample_ratio: float | None = variable(
         "DISPATCH_SAMPLE_RATIO",
-        fraction(0, 1),
+        fraction_or("otel", 0, 1),
         default=1.0,
         meaning="share that is kept of the invocations that neither failed nor were slow nor cold, "
-        "with all that belongs to them; metrics count all",
+        "with all that belongs to them; metrics count all; otel: those that the function's SDK "
+        "samples",
+    )
+    sdk_sampler: str = variable(
+        "OTEL_TRACES_SAMPLER",
+        text("the name of a sampler"),
+        default="parentbased_always_on",
+        meaning="the function's own SDK's; ours with `DISPATCH_SAMPLE_RATIO=otel`",
+    )
+    sdk_sampler_argument: str = variable(
+        "OTEL_TRACES_SAMPLER_ARG",
+        text(),
+        default="",
+        meaning="likewise: the ratio of `traceidratio` and `parentbased_traceidratio`",
     )
     exclude_regex: str = variable(
         "DISPATCH_EXCLUDE_REGEX",

@@ -181,6 +181,10 @@ CASES = [
     Case("DISPATCH_SLOW_MS", "1", says("hushed"), True, False,
          {"DISPATCH_DETAIL_LEVEL_MIN": "INFO"}),
     Case("DISPATCH_SAMPLE_RATIO", "0", lambda scene: len(scene.spans), 1, 2),
+    Case("OTEL_TRACES_SAMPLER", "always_off", lambda scene: len(scene.spans), 1, 2,
+         {"DISPATCH_SAMPLE_RATIO": "otel"}),
+    Case("OTEL_TRACES_SAMPLER_ARG", "0", lambda scene: len(scene.spans), 1, 2,
+         {"DISPATCH_SAMPLE_RATIO": "otel", "OTEL_TRACES_SAMPLER": "traceidratio"}),
     Case("DISPATCH_EXCLUDE_REGEX", "blar", says("blaring"), False, True),
     Case("DISPATCH_INCLUDE_REGEX", "hush", says("blaring"), False, True),
     Case("OTEL_SPAN_EVENT_COUNT_LIMIT", "1",
@@ -379,6 +383,7 @@ def test_a_bad_value_is_one_line(row: Any) -> None:
 
 FREE_TEXT = {
     "any text",
+    "the name of a sampler",
     "key=value pairs, comma-separated, URL-encoded",
     "an http:// or https:// URL",
     "a PEM file",

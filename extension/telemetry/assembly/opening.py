@@ -17,6 +17,7 @@ from extension.telemetry.health import Health
 
 if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.telemetry.assembly.details import Details
+    from extension.settings.sharing import Share, share_of  # noqa: PLC0415  # only with a share
     from extension.telemetry.assembly.sampling import Sampler
 
 
@@ -50,14 +51,14 @@ def _open_details(config: TelemetryConfig, health: Health) -> Details | None:
 
 def open_sampler(config: TelemetryConfig, *, concurrent: bool, health: Health) -> Sampler | None:
     """Return what decides which invocations are sent; None if all of them are, with everything."""
-    has_share = config.sample_ratio < 1 and has_verdicts(config) and config.posted != ("metrics",)
+    has_share = config.sample_ratio != 1 and has_verdicts(config) and config.posted != ("metrics",)
     has_sdk_details = bool(config.otlp_port and "logs" in config.posted and detail_severity(config))
     if not (has_share or has_sdk_details):
         return None
     from extension.telemetry.assembly.sampling import Sampler  # noqa: PLC0415  # only with a share
 
     return Sampler(
-        ratio=config.sample_ratio if has_share else 1.0,
+        share=share_of(config) if has_share else Share(),
         slow_ms=config.slow_ms,
         concurrent=concurrent,
         filtered=health.filtered,

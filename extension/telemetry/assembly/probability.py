@@ -57,6 +57,12 @@ def random_value(tracestate: str) -> str:
     return value if RANDOM.fullmatch(value) else ""
 
 
+def threshold_in(tracestate: str) -> int | None:
+    """Return the threshold that a tracestate tells, None if it tells none."""
+    value = _members(tracestate)[0].get("th", "")
+    return decode(value) if THRESHOLD.fullmatch(value) else None
+
+
 def with_threshold(tracestate: str, threshold: int) -> str:
     """Return a tracestate with the higher of its own threshold and another."""
     ours, others = _members(tracestate)

@@ -2,7 +2,8 @@
 
 An invocation that failed, was slow or cold is kept, and of the others a share. All that belongs to
 one is kept or not together: its span, its lines, the calls of the cache, and what the function's
-SDK sent of the same trace, which comes before the verdict and waits for it.
+SDK sent of the same trace, which comes before the verdict and waits for it. The share is drawn by
+the trace id, or by the SDK's own sampler: then what the SDK has sent spans of is kept.
 
 What the SDK sent of a trace that no invocation is known by is decided when `PATIENCE` invocations
 have ended since: it is kept if one of them was remarkable, else by its own trace id.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from extension.process.frozen import replace
+from extension.settings.sharing import Share
 from extension.telemetry.assembly.finished import (
     CallSpan,
     Finished,
@@ -28,8 +30,10 @@ from extension.telemetry.assembly.finished import (
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.keeping import reason_to_keep
 from extension.telemetry.assembly.probability import (
+    EVERY,
     own_tracestate,
     randomness,
+    threshold_in,
     threshold_of,
 )
 from extension.telemetry.assembly.undecided import (
@@ -59,7 +63,8 @@ class Decision(NamedTuple):
     """What becomes of an invocation, or of a trace."""
 
     is_kept: bool
-    threshold: int = 0
+    threshold: int | None = 0
+    """By which it was kept; None if that is not known."""
     has_details: bool = False
     of_trace: str = ""
     """The tracestate of the SDK's spans."""
@@ -75,14 +80,15 @@ class Sampler:
     def __init__(
         self,
         *,
-        ratio: float = 1.0,
+        share: Share = Share(),  # noqa: B008  # a value
         slow_ms: int = 0,
         concurrent: bool = False,
         filtered: Counter[str],
         dropped: Counter[str],
     ) -> None:
-        self._threshold = threshold_of(ratio)
-        self._has_share = ratio < 1
+        self._share = share
+        self._threshold = None if share.ratio is None else threshold_of(share.ratio)
+        self._has_share = not share.is_whole
         self._slow_ms = slow_ms
         self._concurrent = concurrent
         self._patience = PATIENCE_OF_MANY if concurrent else PATIENCE
@@ -154,10 +160,16 @@ class Sampler:
             self._last_detailed = self._verdicts
         # Another invocation of the trace was kept, and the SDK's spans with it.
         known = [self._traces[each] for each in traces if each in self._traces]
-        if reason or any(each.is_kept and not each.threshold for each in known):
+        if reason or any(each.is_kept and each.threshold == 0 for each in known):
             decision = Decision(is_kept=True, has_details=has_details, of_trace=of_trace)
         else:
-            decision = self._by_share(trace_id, of_trace)
+            is_sampled = any(map(self.undecided.has_sdk, traces)) or sdk is not None
+            decision = self._by_share(
+                trace_id,
+                of_trace,
+                is_sampled=is_sampled,
+                has_parent=sdk is not None and sdk.parent_span_id != 0,
+            )
         self._requests[invocation.request_id] = decision
         _forget_oldest(self._requests)
         for each in traces:
@@ -165,9 +177,19 @@ class Sampler:
         yield from self._decided(invocation, decision)
         yield from self._decide_unclaimed()
 
-    def _by_share(self, trace_id: int, of_trace: str) -> Decision:
-        chosen = randomness(trace_id, of_trace) >= self._threshold
-        return Decision(is_kept=chosen, threshold=self._threshold, of_trace=of_trace)
+    def _by_share(
+        self, trace_id: int, of_trace: str, *, is_sampled: bool, has_parent: bool = False
+    ) -> Decision:
+        """Decide about what is unremarkable; `is_sampled`: by the SDK, which sent spans of it."""
+        threshold = self._threshold
+        if not self._share.follows_sdk:
+            chosen = threshold is None or randomness(trace_id, of_trace) >= threshold
+            return Decision(is_kept=chosen, threshold=threshold, of_trace=of_trace)
+        of_parent = self._share.has_parents and has_parent
+        known = threshold_in(of_trace)
+        if known is not None or of_parent or threshold == EVERY:
+            threshold = known
+        return Decision(is_kept=is_sampled, threshold=threshold, of_trace=of_trace)
 
     def _claim(self, trace_id: int, decision: Decision, *, request_id: str = "") -> Iterator[Item]:
         """Decide what waits of a trace, what belongs to other requests excepted."""
@@ -203,7 +225,7 @@ class Sampler:
 
     def _make_room(self) -> Iterator[Item]:
         trace_id, item = self.undecided.pop_oldest()
-        decision = self._by_share(trace_id, tracestate_of(item))
+        decision = self._of_sdk(trace_id, item)
         if self._has_share and _keeps(decision, item):
             yield from self._decided(item, decision)
         else:
@@ -219,7 +241,7 @@ class Sampler:
             ):
                 yield from self._decided(each.item, self._alone(each, trace_id))
             if trace_id not in self.undecided.traces:
-                otherwise = self._by_share(trace_id, "")
+                otherwise = self._by_share(trace_id, "", is_sampled=True)
                 self._count_lost(trace_id, self._traces.get(trace_id, otherwise))
 
     def _alone(self, waiting: Waiting, trace_id: int) -> Decision:
@@ -228,7 +250,12 @@ class Sampler:
             return self._traces[trace_id]
         if not self._concurrent and self._last_remarkable > waiting.since:
             return Decision(is_kept=True, has_details=self._last_detailed > waiting.since)
-        return self._by_share(trace_id, tracestate_of(waiting.item))
+        return self._of_sdk(trace_id, waiting.item)
+
+    def _of_sdk(self, trace_id: int, item: Item) -> Decision:
+        """Decide about something of a trace that no invocation is known of, nor its parent."""
+        is_sampled = isinstance(item, SdkPart | JoinedSpan)
+        return self._by_share(trace_id, tracestate_of(item), is_sampled=is_sampled, has_parent=True)
 
     def _decided(self, item: Item, decision: Decision) -> Iterator[Item]:
         if _keeps(decision, item):
@@ -247,6 +274,8 @@ class Sampler:
         if isinstance(item, JoinedSpan):
             return replace(item, threshold=decision.threshold)
         if item.context is None:
+            return item
+        if decision.threshold is None:
             return item
         tracestate = own_tracestate(decision.threshold, of_trace=decision.of_trace)
         return replace(item, context=replace(item.context, tracestate=tracestate))

@@ -60,6 +60,13 @@ class Undecided:
         """Those of which anything waits now."""
         return self._waiting.keys()
 
+    def has_sdk(self, trace_id: int) -> bool:
+        """Tell whether spans of the SDK wait of a trace."""
+        return any(
+            isinstance(each.item, SdkPart) and each.item.signal == "traces"
+            for each in self._waiting.get(trace_id, ())
+        )
+
     def add(self, trace_id: int, waiting: Waiting) -> None:
         """Let something wait."""
         self._waiting.setdefault(trace_id, deque()).append(waiting)
