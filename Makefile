@@ -9,7 +9,7 @@ DOCS   := .venv-docs
 SITE   := build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast pythons ci ready check format bench docs layer fidelity soak soak-letters soak-deliveries fuzz lock clean
+.PHONY: help demo test test-fast pythons ci ready check format bench docs layer fidelity soak soak-letters soak-deliveries soak-details fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ soak-letters: $(READY) ## Run 10 000 invocations with an endpoint that fails a t
 
 soak-deliveries: $(READY) ## Run 1 000 invocations in each flush mode, with split, repeated, late and lost deliveries (ARGS="--seed 7")
 	@$(RUN) -m tests.soak.deliveries $(ARGS)
+
+soak-details: $(READY) ## Write a million DEBUG lines in one invocation; each is sent or counted, and memory stays
+	@$(RUN) -m tests.soak.details $(ARGS)
 
 fuzz: $(READY) ## Fuzz the decoder and both servers (FUZZ_SECONDS=60 for each of five targets)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(RUN) -m pytest --timeout 0 -o faulthandler_timeout=0 tests/fuzz

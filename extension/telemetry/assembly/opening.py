@@ -17,7 +17,6 @@ from extension.telemetry.health import Health
 
 if TYPE_CHECKING:  # a feature that is off is not imported
     from extension.telemetry.assembly.details import Details
-    from extension.settings.sharing import Share, share_of  # noqa: PLC0415  # only with a share
     from extension.telemetry.assembly.sampling import Sampler
 
 
@@ -55,7 +54,8 @@ def open_sampler(config: TelemetryConfig, *, concurrent: bool, health: Health) -
     has_sdk_details = bool(config.otlp_port and "logs" in config.posted and detail_severity(config))
     if not (has_share or has_sdk_details):
         return None
-    from extension.telemetry.assembly.sampling import Sampler  # noqa: PLC0415  # only with a share
+    from extension.settings.sharing import Share, share_of  # noqa: PLC0415  # only with a share
+    from extension.telemetry.assembly.sampling import Sampler  # noqa: PLC0415
 
     return Sampler(
         share=share_of(config) if has_share else Share(),
