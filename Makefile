@@ -9,7 +9,7 @@ DOCS   := .venv-docs
 SITE   := build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast pythons ci ready check format bench docs layer fidelity soak soak-letters soak-deliveries soak-details fuzz lock clean
+.PHONY: help demo test test-fast pythons ci ready check format bench docs layer release fidelity soak soak-letters soak-deliveries soak-details fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ docs: $(DOCS)/.ready ## Build the documentation as a site, build/site/index.html
 layer: ## Build the Lambda layer into dist/ (ARGS="--arch arm64", "--standalone", "--help")
 	@PYTHON=$(PYTHON) ./build_layer.sh $(ARGS)
 
+release: $(READY) ## Build all layers and gather a release in dist/release (LAYERS="--standalone" builds one, ARGS=--draft)
+	@rm -rf dist/built
+	@for layer in $(if $(LAYERS),"$(LAYERS)","" "--arch arm64" "--standalone" "--standalone --arch arm64"); do \
+	  PYTHON=$(PYTHON) ./build_layer.sh --no-comparison --output dist/built $$layer || exit 1; done
+	@$(RUN) -m layer.release dist/built/*.zip $(ARGS)
+
 fidelity: $(READY) ## Hold the simulator against AWS's own emulator, call by call (needs Linux and root)
 	@$(RUN) -m tests.fidelity
 
@@ -89,6 +95,8 @@ lock: ## Pin the requirements again, with hashes (needs uv)
 	  --custom-compile-command "make lock" pyproject.toml -o layer/requirements.txt
 	@echo "mkdocs-material==9.8.2" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" - -o requirements/docs.txt
+	@echo "cyclonedx-python-lib[json-validation]==11.12.0" | uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" - -o requirements/sbom.txt
 	@echo "rotel==0.0.1a15" | uv pip compile --quiet --universal --python-version 3.11 --no-deps --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" - -o requirements/rotel.txt
 	@echo "grafana-foundation-sdk==1769699998!10.1.0" | uv pip compile --quiet --universal --python-version 3.11 --no-deps \
