@@ -24,6 +24,8 @@ from tests.layer.built import INTERPRETER, LayerTree
 
 CLOUDWATCH = ROOT / "docs/cloudwatch.md"
 TEMPLATE = ROOT / "examples/function/template.yaml"
+TEMPLATES = [*sorted((ROOT / "examples").glob("*/template.yaml")),
+             *sorted((ROOT / "infrastructure").glob("*/template.yaml"))]  # fmt: skip
 LAYER_ARN = "arn:aws:lambda:eu-central-1:123456789012:layer:lambda-dispatch:7"
 
 
@@ -80,12 +82,13 @@ def test_a_part_imports_the_modules_that_it_is_said_to_need(part: str) -> None:
     assert set(NEEDED[part]) <= set(json.loads(done.stdout))
 
 
-def test_the_template_passes_the_linter() -> None:
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.parent.relative_to(ROOT)))
+def test_the_template_passes_the_linter(template: Path) -> None:
     """Without an error or a warning."""
     linter = Path(sys.prefix) / "bin/cfn-lint"
     if not linter.exists():
         pytest.skip("cfn-lint is not installed")
-    done = subprocess.run([linter, TEMPLATE], capture_output=True, text=True, check=False)
+    done = subprocess.run([linter, template], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -92,8 +92,8 @@ def test_the_sbom_follows_its_schema(released: Path) -> None:
 
     def install(folder: Path) -> None:
         pins = ROOT / "requirements/sbom.txt"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes",
-                   "--disable-pip-version-check", "--target", str(folder), "-r", str(pins)]  # fmt: skip
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        command = [*pip, "--require-hashes", "--target", str(folder), "-r", str(pins)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"the validator cannot be fetched: {done.stderr[-200:]}")

@@ -1,0 +1,116 @@
+"""The examples in each language: they read a secret, log and fail, and all of it arrives."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.intake import Intake
+from tests.build_cache import locked
+from tests.e2e.runtimes import functions
+from tests.fake_aws import FakeAws
+from tests.launchers import ROOT, patient_to_the_last
+from tests.sandbox import running
+
+GREETING, KEY = "hello", "correct-horse-battery-staple"
+EXAMPLES = ROOT / "examples"
+pytestmark = pytest.mark.timeout(600)  # with the time that the builds take
+
+
+def python() -> Mapping[str, Any]:
+    """Run it as it stands."""
+    return {"code": EXAMPLES / "function", "handler": "handler.handler"}
+
+
+def node() -> Mapping[str, Any]:
+    """Run it under the client that the tests of runtimes have installed."""
+    [program, client, _] = functions.node()["runtime"]
+    command = (program, client, "index.handler")
+    return {"code": EXAMPLES / "node", "handler": "index.handler", "runtime": command}
+
+
+def java() -> Mapping[str, Any]:
+    """Compile it against what its pom.xml names, which the runtime client brings."""
+    [program, *options, _, path, client, _] = functions.java()["runtime"]
+    source = EXAMPLES / "java/src/main/java/example/Handler.java"
+    with locked("runtimes/java-example") as folder:
+        compiler = ["javac", "--release", "17", "-Xlint:all", "-d", folder, "-cp", path, source]
+        done = subprocess.run(compiler, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    handler = "example.Handler::handleRequest"
+    command = (program, *options, "-cp", f"{folder}:{path}", client, handler)
+    return {"code": folder, "handler": handler, "runtime": command}
+
+
+def go() -> Mapping[str, Any]:
+    """Build it with the modules that its go.mod names."""
+    program = shutil.which("go")
+    if program is None:
+        raise functions.NotHereError("this machine has no go")
+    source = EXAMPLES / "go"
+    with locked("runtimes/go-example") as folder:
+        fetched = subprocess.run([program, "mod", "download"], cwd=source, check=False)
+        if fetched.returncode:
+            raise functions.NotHereError("go cannot fetch")
+        command = [program, "build", "-buildvcs=false", "-o", folder / "bootstrap", "."]
+        done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    bootstrap = (str(folder / "bootstrap"),)
+    return {"code": folder, "handler": "bootstrap", "runtime": bootstrap}
+
+
+LANGUAGES: Mapping[str, tuple[Callable[[], Mapping[str, Any]], str]] = {
+    "python": (python, "ValueError"),
+    "node": (node, "RangeError"),
+    "java": (java, "java.lang.IllegalStateException"),
+    "go": (go, "errorString"),
+}
+"""How each is built, and the type of the error that it is asked for."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_example_works(language: str, tmp_path: Path) -> None:
+    """Two greetings, signed; then a failure. The secret is in none of the telemetry."""
+    build, error_type = LANGUAGES[language]
+    try:
+        settings = build()
+    except functions.NotHereError as missing:
+        pytest.skip(f"{language}: {missing}")
+    async with FakeAws() as aws, Intake() as intake:
+        aws.put_parameter("/demo/greeting", GREETING)
+        aws.put_secret("demo/api-key", KEY)
+        environment = {**aws.environment, "DISPATCH_POST_URI": intake.url,
+                       "DISPATCH_SIGNALS": "traces,logs"}  # fmt: skip
+        async with running(
+            tmp_path, environment=environment, launch=patient_to_the_last, **settings
+        ) as stage:
+            first, second, third = await stage.invoke({}, {}, {"fail": True})
+    assert (first.status, second.status, third.status) == ("success", "success", "error")
+    signature = hmac.digest(KEY.encode(), GREETING.encode(), hashlib.sha256).hex()
+    for answer, cache in ((first, "MISS"), (second, "HIT")):
+        body = json.loads(answer.payload)
+        assert (body["greeting"], body["signature"]) == (GREETING, signature)
+        assert [each["cache"] for each in body["gets"]] == [cache, cache]
+    failed = [span for span in intake.spans if span.kind == "SERVER" and span.status == "ERROR"]
+    assert [span.attributes["error.type"] for span in failed] == [error_type]
+    bodies = [record.body for record in intake.logs]
+    assert sum("settings read" in str(body) for body in bodies) == 3
+    assert sum("greeting with" in str(body) for body in bodies) == 3
+    assert not any(KEY in str(each) for each in (*intake.spans, *intake.logs))
+    assert not any(KEY.encode() in request.body for request in intake.requests)
+    assert stage.complaints == []
+
+
+def test_each_example_has_its_template() -> None:
+    """Whoever copies a folder can deploy it."""
+    folders = [path for path in EXAMPLES.iterdir() if path.is_dir()]
+    assert len(folders) == len(LANGUAGES)
+    assert [path.name for path in folders if not (path / "template.yaml").is_file()] == []
