@@ -60,7 +60,7 @@ def go() -> Mapping[str, Any]:
         fetched = subprocess.run([program, "mod", "download"], cwd=source, check=False)
         if fetched.returncode:
             raise functions.NotHereError("go cannot fetch")
-        command = [program, "build", "-buildvcs=false", "-o", folder / "bootstrap", "."]
+        command = [program, "build", "-buildvcs=false", "-o", str(folder / "bootstrap"), "."]
         done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     bootstrap = (str(folder / "bootstrap"),)
