@@ -36,6 +36,7 @@ MODULES = (
     "parameters",
     "ramp",
     "growth",
+    "fleet",
 )
 """Each has a function `rows()` that yields rows; a new one is added here."""
 

@@ -11,7 +11,9 @@ from html import escape
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 34, 44
+"""Without the legend, which stands below."""
+
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 34, 36
 LEGEND_LINE = 15
 COLOURS = ("#3b7dd8", "#d9663d", "#3a9d63", "#8d5fc7", "#b08a1c", "#5b8a99", "#c2417c", "#777777")
 INK = "#808080"
@@ -30,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Series over one pair of axes; an axis is logarithmic or begins at zero."""
+    """Series over one pair of axes; an axis is logarithmic, or has zero on it."""
 
     title: str
     across: str
@@ -56,24 +58,27 @@ def draw(chart: Chart) -> str:
     body = [
         f'<text x="{LEFT}" y="18" font-size="13" font-weight="bold">{escape(chart.title)}</text>',
         *_grid(across, up),
-        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">'
-        f"{escape(chart.across)}</text>",
-        f'<text x="{LEFT - 6}" y="18" text-anchor="end">{escape(chart.up)}</text>',
+        _text(WIDTH - RIGHT, HEIGHT - 6, chart.across, anchor="end"),
+        _text(LEFT - 6, 18, chart.up, anchor="end"),
     ]
     for number, each in enumerate(chart.series):
         body += _line(each, COLOURS[number % len(COLOURS)], number, across, up)
+    height = HEIGHT + LEGEND_LINE * (len(chart.series) - 1)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         f'font-family="sans-serif" font-size="11" fill="{INK}">\n' + "\n".join(body) + "\n</svg>\n"
     )
 
 
 def _axis(values: Sequence[float], *, log: bool) -> _Axis:
     if not log:
-        step = _step(max(values))
-        most = ceil(max(values) / step) * step or 1.0
-        count = round(most / step)
-        return _Axis(place=lambda v: v / most, ticks=[step * each for each in range(count + 1)])
+        step = _step(max(values) - min(0.0, *values))
+        first, last = floor(min(0.0, *values) / step), ceil(max(values) / step)
+        width = (last - first) * step
+        return _Axis(
+            place=lambda value: (value - first * step) / width,
+            ticks=[step * each for each in range(first, last + 1)],
+        )
     positive = [value for value in values if value > 0]
     low, high = floor(log10(min(positive)) + 1e-9), ceil(log10(max(positive)) - 1e-9)
     high = max(high, low + 1)
@@ -105,11 +110,15 @@ def _grid(across: _Axis, up: _Axis) -> Iterator[str]:
     for tick in across.ticks:
         x = _x(across.place(tick))
         yield _rule(x, _y(0), x, _y(1))
-        yield f'<text x="{x}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{_named(tick)}</text>'
+        yield _text(x, HEIGHT - BOTTOM + 14, _named(tick), anchor="middle")
     for tick in up.ticks:
         y = _y(up.place(tick))
         yield _rule(_x(0), y, _x(1), y)
-        yield f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{_named(tick)}</text>'
+        yield _text(LEFT - 6, y + 4, _named(tick), anchor="end")
+
+
+def _text(x: float, y: float, text: str, *, anchor: str) -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float) -> str:
@@ -123,8 +132,8 @@ def _line(series: Series, colour: str, number: int, across: _Axis, up: _Axis) ->
     yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
     if not series.dashed and len(places) <= MOST_DOTS:
         yield from (f'<circle cx="{x}" cy="{y}" r="2.6" fill="{colour}"/>' for x, y in places)
-    y = TOP + 12 + number * LEGEND_LINE
-    yield f'<text x="{LEFT + 10}" y="{y}" fill="{colour}">{escape(series.name)}</text>'
+    y = HEIGHT - 6 + number * LEGEND_LINE
+    yield f'<text x="{LEFT}" y="{y}" fill="{colour}">{escape(series.name)}</text>'
 
 
 MOST_DOTS = 40
@@ -132,7 +141,7 @@ MOST_DOTS = 40
 
 
 def _named(value: float) -> str:
-    if value and (value >= 1e4 or value < 1e-3):
+    if value >= 1e4 or 0 < value < 1e-3:
         return f"10{_raised(round(log10(value)))}" if _is_decade(value) else f"{value:.0e}"
     return f"{value:g}"
 

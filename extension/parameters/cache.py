@@ -1,7 +1,7 @@
 """The cache: an LRU of bodies, each fresh, stale or absent at a given time.
 
-PURE: the time is an argument, and jitter is part of the TTL. `cachetools.TTLCache` would delete
-expired entries, which are still served while AWS is down.
+PURE: the time is an argument, chance a callable, and jitter is part of the TTL.
+`cachetools.TTLCache` would delete expired entries, which are still served while AWS is down.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from cachetools import LRUCache
 
 from extension.parameters.request import Key
 from extension.process.clock import Instant
+
+TOGETHER_S = 1.0
+"""Values that are fetched within so many seconds expire together, for one batch to renew them."""
 
 
 class Entry(NamedTuple):
@@ -91,3 +94,21 @@ class Cache:
     def discard(self, key: Key) -> None:
         """Remove an entry, if there is one."""
         self._entries.pop(key, None)
+
+
+class Jitter:
+    """The chance that shortens TTLs; the same for what is fetched together.
+
+    It tells sandboxes apart, whose calls would come all at once. The values of one sandbox need
+    not be told apart: they would expire one by one, and no batch would gather them.
+    """
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._draw = draw
+        self._drawn: tuple[Instant, float] | None = None
+
+    def at(self, now: Instant) -> float:
+        """Return the draw for a value that was fetched now."""
+        if self._drawn is None or now.since(self._drawn[0]) >= TOGETHER_S:
+            self._drawn = now, self._draw()
+        return self._drawn[1]

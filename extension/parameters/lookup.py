@@ -14,7 +14,7 @@ from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
 from extension.parameters.ahead import RenewalsAhead, postponed
 from extension.parameters.answer import Result, Served
-from extension.parameters.cache import AgedEntry, Cache, Entry
+from extension.parameters.cache import AgedEntry, Cache, Entry, Jitter
 from extension.parameters.flights import Flights
 from extension.parameters.missing import Missing
 from extension.parameters.request import Key, Query, SecretKey
@@ -97,7 +97,7 @@ class Lookup:
         self._fetch_ahead = fetch_ahead or fetch
         self._has_time = has_time
         self._clock = clock
-        self._draw = draw
+        self._jitter = Jitter(draw)
         self._log = log
         self._flights: Flights[Served] = Flights()
         self._ahead = RenewalsAhead()
@@ -186,7 +186,7 @@ class Lookup:
         newest = self._cache.find(key, now=self._clock.now())
         if newest and newest.entry.fetched_at.monotonic_ns > started.monotonic_ns:
             return
-        lifetime_s = self._policy.lifetime_s(key, draw=self._draw())
+        lifetime_s = self._policy.lifetime_s(key, draw=self._jitter.at(fetched_at))
         entry = Entry(
             body=body,
             fetched_at=fetched_at,

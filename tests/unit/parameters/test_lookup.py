@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from itertools import repeat
 
 import pytest
 
@@ -41,7 +43,10 @@ class Upstream:
 class Bench:
     """A lookup with everything it needs."""
 
-    def __init__(self, *, ttl_s: float = 100, max_stale_s: float = 50, draw: float = 0) -> None:
+    def __init__(
+        self, *, ttl_s: float = 100, max_stale_s: float = 50, draws: Iterable[float] = repeat(0.0)
+    ) -> None:
+        drawn = iter(draws)
         self.clock = ManualClock()
         self.upstream = Upstream()
         policy = Policy(
@@ -51,7 +56,7 @@ class Bench:
             policy=policy,
             fetch=self.upstream.fetch,
             clock=self.clock,
-            draw=lambda: draw,
+            draw=lambda: next(drawn),
             log=Log(clock=self.clock, sink=LogLines()),
         )
 
@@ -64,12 +69,35 @@ class Bench:
 @pytest.mark.parametrize(("draw", "lifetime_s"), [(0.0, 100), (0.5, 75), (0.999, 51)])
 async def test_jitter_only_shortens(draw: float, lifetime_s: float) -> None:
     """A draw takes up to the jitter's share from the TTL."""
-    bench = Bench(draw=draw)
+    bench = Bench(draws=[draw])
     await bench.get()
     bench.clock.advance(lifetime_s - 1.1)
-    assert (await bench.get())[0] is Result.HIT
+    assert bench.lookup.find(GET)
     bench.clock.advance(1.2)
-    assert (await bench.get())[0] is Result.MISS
+    assert bench.lookup.find(GET) is None
+
+
+async def test_values_fetched_together_expire_together() -> None:
+    """Jitter tells sandboxes apart, not the values of one: a single batch can renew them."""
+    bench = Bench(draws=[0.2, 0.8])
+    both = GET, Query(key=ParameterKey("b"))
+    await asyncio.gather(*map(bench.get, both))
+    bench.clock.advance(89)
+    assert all(map(bench.lookup.find, both))
+    bench.clock.advance(2)
+    assert not any(map(bench.lookup.find, both))
+
+
+async def test_values_fetched_later_have_a_draw_of_their_own() -> None:
+    """One draw does not decide for a sandbox's whole life."""
+    bench = Bench(draws=[0.8, 0.2])
+    await bench.get()
+    bench.clock.advance(5)
+    later = Query(key=ParameterKey("b"))
+    await bench.get(later)
+    bench.clock.advance(70)
+    assert bench.lookup.find(GET) is None
+    assert bench.lookup.find(later)
 
 
 async def test_older_call_does_not_overwrite_a_refresh() -> None:
