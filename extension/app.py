@@ -171,7 +171,7 @@ class TimeoutRecorder(Job):
         self._start = start
         self._clock = clock
 
-    async def invoked(self, invoke: Invoke) -> None:
+    def announced(self, invoke: Invoke) -> None:
         """Record the timeout."""
         left_s = self._clock.now().until_ms(invoke.deadline_ms)
         if self._start.mark is not None:

@@ -8,11 +8,17 @@ until its timeout.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
-from extension.platform.events import Job, LambdaEvent, Shutdown, plausible_shutdown_s
+from extension.platform.events import (
+    Invoke,
+    Job,
+    LambdaEvent,
+    Shutdown,
+    plausible_shutdown_s,
+)
 from extension.process.clock import NS_PER_MS, Clock
 from extension.process.log import Log, describe
 
@@ -41,12 +47,17 @@ async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) ->
     """Handle events until SHUTDOWN and return it; `jobs` may change between two events."""
     while True:
         event = await _next(events, clock=clock, log=log)
+        if isinstance(event, Invoke):
+            for job in jobs:
+                with _errors_logged(job, log=log):
+                    job.announced(event)
         await hand_over(event, jobs=jobs, clock=clock, log=log)
         if isinstance(event, Shutdown):
             return event
         within_s = clock.now().until_ms(event.deadline_ms) - SAFETY_S
         if within_s > 0:
-            await asyncio.gather(*(settle(job, within_s=within_s, log=log) for job in jobs))
+            settling = _overriding(jobs, "settle_calls")
+            await _all([settle(job, within_s=within_s, log=log) for job in settling])
         for job in jobs:
             with _errors_logged(job, log=log):
                 job.next_called(event)
@@ -55,7 +66,8 @@ async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) ->
 async def hand_over(event: LambdaEvent, *, jobs: Sequence[Job], clock: Clock, log: Log) -> None:
     """Let every job handle an event."""
     within_s = _time_for(event, clock)
-    await asyncio.gather(*(_handle(event, job=job, within_s=within_s, log=log) for job in jobs))
+    handling = _overriding(jobs, "shut_down" if isinstance(event, Shutdown) else "invoked")
+    await _all([_handle(event, job=job, within_s=within_s, log=log) for job in handling])
 
 
 async def settle(job: Job, *, within_s: float, log: Log) -> None:
@@ -104,6 +116,19 @@ async def _handle(event: LambdaEvent, *, job: Job, within_s: float, log: Log) ->
     with _errors_logged(job, log=log):
         async with asyncio.timeout(within_s):
             await (job.shut_down(event) if isinstance(event, Shutdown) else job.invoked(event))
+
+
+def _overriding(jobs: Sequence[Job], method: str) -> list[Job]:
+    """Return the jobs that have something to do there: each of the others would be a task."""
+    return [job for job in jobs if getattr(type(job), method) is not getattr(Job, method)]
+
+
+async def _all(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at once; what is alone needs no task."""
+    if len(works) == 1:
+        await works[0]
+    else:
+        await asyncio.gather(*works)
 
 
 @contextmanager

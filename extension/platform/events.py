@@ -37,6 +37,9 @@ LambdaEvent = Invoke | Shutdown
 class Job:
     """A part of the process that takes part in the life cycle; it overrides what it needs."""
 
+    def announced(self, invoke: Invoke) -> None:
+        """Take note of an invocation, before any job does its work."""
+
     async def invoked(self, invoke: Invoke) -> None:
         """Do the work of an invocation; /next is requested when every job has returned."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Awaitable
 from typing import Protocol
 
 from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
@@ -35,15 +36,15 @@ LAST_SHARE = 0.5
 async def listen(listening: socket.socket, *, clock: Clock, log: Log) -> EarlyTelemetry:
     """Accept deliveries from now on, and keep them."""
     early = EarlyTelemetry(clock=clock, log=log)
-    await Listener(listening, receive=early.receive, on_fault=early.count_fault).start()
+    await Listener(listening, take=early.take, on_fault=early.count_fault).start()
     return early
 
 
 class Intake(Protocol):
     """What takes deliveries once telemetry is open."""
 
-    async def receive(self, body: bytes) -> None:
-        """Take one."""
+    def take(self, body: bytes) -> Awaitable[None] | None:
+        """Take one; return what to wait for, if there is no room for it yet."""
 
     def count_fault(self, error: Exception) -> None:
         """Count an exception that taking one has raised."""
@@ -77,17 +78,18 @@ class EarlyTelemetry(Job):
         self._open: Open | None = None
         self._intake: Intake | None = None
 
-    async def receive(self, body: bytes) -> None:
-        """Take one delivery."""
+    def take(self, body: bytes) -> Awaitable[None] | None:
+        """Take one delivery; return what to wait for, if there is no room for it yet."""
         if self._intake is not None:
-            await self._intake.receive(body)
-        elif self._settled.is_set():
-            return  # telemetry is switched off
-        elif self._bytes + len(body) > MAX_KEPT_BYTES:
+            return self._intake.take(body)
+        if self._settled.is_set():
+            return None  # telemetry is switched off
+        if self._bytes + len(body) > MAX_KEPT_BYTES:
             self._lost += 1
         else:
             self._bodies.append(body)
             self._bytes += len(body)
+        return None
 
     def count_fault(self, error: Exception) -> None:
         """Count an exception of our own; each is a bug."""
@@ -102,7 +104,8 @@ class EarlyTelemetry(Job):
             telemetry.invoked_before(invoke, at_ns=at_ns)
         while self._bodies:  # grows meanwhile, if the platform is quick
             try:
-                await intake.receive(self._bodies.popleft())
+                if (waiting := intake.take(self._bodies.popleft())) is not None:
+                    await waiting
             except Exception as error:  # noqa: BLE001  # a bug costs the delivery alone
                 intake.count_fault(error)
         self._intake, self._open = intake, telemetry
@@ -121,7 +124,8 @@ class EarlyTelemetry(Job):
         """Lend some of an invocation to opening; then telemetry takes it, or it is let go."""
         now = self._clock.now()
         left_s = now.until_ms(invoke.deadline_ms)
-        await self._wait(min(max(left_s, 0.0) * LENT_SHARE, MOST_LENT_S))
+        if not self._settled.is_set():
+            await self._wait(min(max(left_s, 0.0) * LENT_SHARE, MOST_LENT_S))
         if self._open is not None:
             await self._open.invoked(invoke)
         elif not self._settled.is_set():

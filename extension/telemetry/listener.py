@@ -25,17 +25,20 @@ TAKEN = Reply(200, {}, b"")
 
 
 class Listener:
-    """Hands each delivery's bytes to `receive`; what that raises goes to `on_fault` instead."""
+    """Hands each delivery's bytes to `take`; what that raises goes to `on_fault` instead.
+
+    `take` returns None, or what has to be awaited before the platform may send more.
+    """
 
     def __init__(
         self,
         listening: socket.socket,
         *,
-        receive: Callable[[bytes], Awaitable[None]],
+        take: Callable[[bytes], Awaitable[None] | None],
         on_fault: Callable[[Exception], None],
     ) -> None:
         self._socket = listening
-        self._receive = receive
+        self._take = take
         self._on_fault = on_fault
         self._server = HttpServer(
             self._handle,
@@ -58,11 +61,18 @@ class Listener:
         """Stop accepting and close what is open."""
         await self._server.close(patience_s=CLOSE_S)
 
-    async def _handle(self, head: Head, body: bytes) -> Reply:
+    def _handle(self, head: Head, body: bytes) -> Reply | Awaitable[Reply]:
         del head
         try:
-            if body:
-                await self._receive(body)
+            waiting = self._take(body) if body else None
         except Exception as error:  # noqa: BLE001  # any other answer would bring the batch again
+            self._on_fault(error)
+            return TAKEN
+        return TAKEN if waiting is None else self._taken_later(waiting)
+
+    async def _taken_later(self, waiting: Awaitable[None]) -> Reply:
+        try:
+            await waiting
+        except Exception as error:  # noqa: BLE001  # likewise
             self._on_fault(error)
         return TAKEN

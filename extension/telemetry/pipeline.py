@@ -70,7 +70,7 @@ class Pipeline:
         self._encoder = encoder
         self._buffer = buffer
         self._filter = record_filter
-        self._redact = redaction.redact
+        self._redaction = redaction
         self._lines = LineReader(redaction)
         self._health = health
         self._clock = clock
@@ -109,7 +109,7 @@ class Pipeline:
 
     def cache_called(self, call: CacheCall) -> None:
         """Learn of a call of the cache to AWS."""
-        call = redact_event(call, self._redact)
+        call = redact_event(call, self._redaction.redact)
         self._encoder.count_call(call)
         self._encode(self._assembler.feed_call(call))
 
@@ -210,7 +210,8 @@ class Pipeline:
         self._health.faults[type(error).__name__] += 1
 
     def _feed(self, event: PlatformEvent, finished: list[Finished]) -> None:
-        event = redact_event(event, self._redact)
+        if not self._redaction.is_idle:
+            event = redact_event(event, self._redaction.redact)
         match event:
             case LogsDropped():
                 self._health.platform_dropped += event.dropped_records

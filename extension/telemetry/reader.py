@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from extension.process.clock import Clock, Instant
@@ -92,18 +92,34 @@ class DeliveryReader:
         self.heard: Instant | None = None
         """When the platform was heard last, or read: what it sends may wait here for long."""
 
-    async def receive(self, body: bytes) -> None:
-        """Take one delivery; it is read when the answer to the platform is on its way."""
+    def take(self, body: bytes) -> Awaitable[None] | None:
+        """Take one delivery; it is read when the answer to the platform is on its way.
+
+        Where so much waits that there is no room, return what waits for it.
+        """
         self.heard = self._clock.now()
         if self._deliveries.is_repeated(body):
             self._health.repeated_deliveries += 1
-            return
-        if not self._has_room(body):
-            await self._wait(self._progress, RECEIVE_PATIENCE_S, until=lambda: self._has_room(body))
-        if not self._has_room(body):
+        elif self._has_room(body):
+            self._keep(body)
+        else:
+            return self._take_with_patience(body)
+        return None
+
+    async def receive(self, body: bytes) -> None:
+        """Take one delivery, when there is room for it."""
+        if (waiting := self.take(body)) is not None:
+            await waiting
+
+    async def _take_with_patience(self, body: bytes) -> None:
+        await self._wait(self._progress, RECEIVE_PATIENCE_S, until=lambda: self._has_room(body))
+        if self._has_room(body):
+            self._keep(body)
+        else:
             self._health.dropped["delivery"] += 1
             self._pipeline.lost = self._clock.now()
-            return
+
+    def _keep(self, body: bytes) -> None:
         self._waiting_bytes += len(body)
         self._read_later(body)
 
@@ -166,7 +182,8 @@ class DeliveryReader:
                 self.heard = self._clock.now()  # a slow reader is not a silent platform
             self._steps += 1
             self._progress.set()
-            await asyncio.sleep(0)
+            if self._has_unread:
+                await asyncio.sleep(0)
             if self._buffer.fullness >= CONGESTED:
                 self.on_half_full()
                 await self._wait_for_room()

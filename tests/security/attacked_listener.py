@@ -19,7 +19,7 @@ class AttackedListener:
         listening.setblocking(False)
         self.received: list[bytes] = []
         self.faults: list[Exception] = []
-        self._listener = Listener(listening, receive=self._receive, on_fault=self.faults.append)
+        self._listener = Listener(listening, take=self._take, on_fault=self.faults.append)
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
@@ -31,7 +31,7 @@ class AttackedListener:
             writer.transport.abort()
         await self._listener.close()
 
-    async def _receive(self, body: bytes) -> None:
+    def _take(self, body: bytes) -> None:
         self.received.append(body)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

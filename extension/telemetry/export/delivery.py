@@ -153,6 +153,10 @@ class Delivery:
     async def _flush(self, before: int, budget: Budget, *, whatever_the_circuit: bool) -> bool:
         """Export all signals at once; the slowest decides what they cost."""
         signals = self._buffer.signals
+        if len(signals) == 1:
+            return await self._flush_signal(
+                signals[0], before, budget, whatever_the_circuit=whatever_the_circuit
+            )
         budgets = [Budget(budget.left_s, clock=self._clock) for _ in signals]
         flushes = (
             self._flush_signal(signal, before, own, whatever_the_circuit=whatever_the_circuit)

@@ -23,7 +23,7 @@ class Opened:
     faults: list[Exception] = field(default_factory=list)
     breaks_on: bytes = b""
 
-    async def receive(self, body: bytes) -> None:
+    def take(self, body: bytes) -> None:
         """Take a delivery."""
         if body == self.breaks_on:
             raise ValueError(body)
@@ -73,11 +73,11 @@ def invoke(name: str, *, left_ms: int) -> Invoke:
 async def test_what_came_before_is_handed_over_in_order(early: EarlyTelemetry) -> None:
     """First the invocations that were let go, then every delivery, then what comes."""
     opened = Opened()
-    await early.receive(b"1")
+    early.take(b"1")
     await early.invoked(invoke("a", left_ms=0))
-    await early.receive(b"2")
+    early.take(b"2")
     await early.opened(opened, opened)
-    await early.receive(b"3")
+    early.take(b"3")
     await early.invoked(invoke("b", left_ms=0))
     await early.shut_down(Shutdown(reason="spindown", deadline_ms=in_ms(2000)))
     assert opened.entries == ["before a", "1", "2", "3", "invoked b", "spindown"]
@@ -120,7 +120,7 @@ async def test_what_is_kept_is_bounded(
     """What does not fit is lost, and reported."""
     monkeypatch.setattr(module, "MAX_KEPT_BYTES", 5)
     for body in (b"1234", b"56", b"7"):
-        await early.receive(body)
+        early.take(body)
     opened = Opened()
     await early.opened(opened, opened)
     assert opened.entries == ["1234", "7"]
@@ -132,7 +132,7 @@ async def test_a_bug_costs_one_delivery(early: EarlyTelemetry) -> None:
     """It is counted where all of them are."""
     opened = Opened(breaks_on=b"1")
     for body in (b"1", b"2"):
-        await early.receive(body)
+        early.take(body)
     await early.opened(opened, opened)
     early.count_fault(KeyError())
     assert opened.entries == ["2"]
@@ -144,7 +144,7 @@ async def test_an_end_before_telemetry_is_open_is_reported(
 ) -> None:
     """SHUTDOWN is obeyed; what was taken is lost, and a line says how much."""
     monkeypatch.setattr(module, "LAST_SHARE", 0.0)
-    await early.receive(b"1")
+    early.take(b"1")
     await early.shut_down(Shutdown(reason="failure", deadline_ms=in_ms(2000)))
     [line] = lines.parsed
     assert line["message"] == "the sandbox ended before telemetry was open"
@@ -155,9 +155,9 @@ async def test_given_up_it_takes_deliveries_and_holds_nothing(
     early: EarlyTelemetry, lines: LogLines
 ) -> None:
     """Telemetry is switched off, which has a line of its own."""
-    await early.receive(b"1")
+    early.take(b"1")
     early.given_up()
-    await early.receive(b"2")
+    early.take(b"2")
     await early.invoked(invoke("a", left_ms=600_000))
     await early.shut_down(Shutdown(reason="spindown", deadline_ms=in_ms(2000)))
     assert lines.lines == []
