@@ -83,6 +83,8 @@ class Start:
         self.cache_sockets: list[_socket.socket] = []
         self.telemetry_socket: _socket.socket | None = None
         self.otlp_sockets: list[_socket.socket] = []
+        self.tap_channel: _socket.socket | None = None
+        """Brings the copies of the Runtime API's messages, where there is a pump."""
         self.listening: set[int] = set()
         """Descriptors of all listening sockets, whichever objects hold them by now."""
         self.identifier = ""
