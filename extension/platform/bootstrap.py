@@ -67,6 +67,16 @@ POST_URIS = tuple(f"DISPATCH_{each}_URI" for each in ("POST", "TRACES", "LOGS", 
 BACKLOG = 4096
 """Connections that may wait in the kernel until the loop runs; the kernel caps it itself."""
 
+TAP = "DISPATCH_TAP"
+"""Starts the pump for the wrapper of an image or a script, or prevents it."""
+
+TAP_WRAPPERS = ("AWS_LAMBDA_EXEC_WRAPPER", "DISPATCH_ENV_NEXT")
+"""If one of them names our wrapper, there is a pump for it."""
+
+TAP_WRAPPER = "lambda-dispatch-tap"
+TAP_PORT = "DISPATCH_TAP_PORT"
+
+ON = frozenset({"true", "1", "on", "yes"})
 OFF = frozenset({"false", "0", "off", "no"})
 
 MANAGED_INSTANCES = "lambda-managed-instances"
@@ -133,6 +143,8 @@ def bind_and_register(environ: Mapping[str, str]) -> Start:
     """Do all that must come first; never raises, `problems` says what failed."""
     start = Start(environ.get("AWS_LAMBDA_RUNTIME_API", "").strip(), extension_name=_name(environ))
     if is_on(environ, "DISPATCH_ENABLED"):
+        if start.api and is_tapped(environ):
+            _start_tap(start, environ)  # first: the pump must not hold what is bound after it
         _bind_cache(start, environ)
         _bind_telemetry(start, environ)
         _bind_otlp(start, environ)
@@ -202,6 +214,24 @@ def _register(start: Start) -> None:
 def is_on(environ: Mapping[str, str], switch: str) -> bool:
     """Read a switch that is on by default; `settings.kinds` has the same words."""
     return environ.get(switch, "").strip().lower() not in OFF
+
+
+def is_tapped(environ: Mapping[str, str]) -> bool:
+    """Tell whether the runtime will be started through the pump."""
+    chosen = environ.get(TAP, "").strip().lower()
+    named = (environ.get(name, "").strip().rpartition("/")[2] for name in TAP_WRAPPERS)
+    return chosen in ON or (chosen not in OFF and TAP_WRAPPER in named)
+
+
+def _start_tap(start: Start, environ: Mapping[str, str]) -> None:
+    try:
+        from extension.pump.start import start_pump  # noqa: PLC0415  # only where wanted
+
+        start.tap_channel = start_pump(
+            start.api, addresses=start.api_address.resolve(), port=_port(environ, TAP_PORT)
+        )
+    except (ImportError, OSError, ValueError) as error:
+        start.problems.append(("tap", f"no tap: {error}"))
 
 
 def _name(environ: Mapping[str, str]) -> str:
