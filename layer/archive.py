@@ -15,7 +15,7 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 
 _REGULAR, _PROGRAM = 0o100644, 0o100755
 _PROGRAM_FOLDERS = ("extensions", "bin")
-_WRAPPER = "lambda-dispatch-env"
+_WRAPPERS = ("lambda-dispatch-env", "lambda-dispatch-tap")
 
 
 def write_zip(folder: Path, *, destination: Path) -> str:
@@ -61,7 +61,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, date_time=_TIME)
     entry.create_system = 3  # Unix, whatever the builder runs on
     entry.compress_type = zipfile.ZIP_DEFLATED
-    is_program = name == _WRAPPER or PurePosixPath(name).parent.name in _PROGRAM_FOLDERS
+    is_program = name in _WRAPPERS or PurePosixPath(name).parent.name in _PROGRAM_FOLDERS
     mode = _PROGRAM if is_program else _REGULAR
     entry.external_attr = mode << 16
     return entry

@@ -116,9 +116,10 @@ class _Build:
             _copy_text(ROOT / "layer" / name, self._home / name)
         launcher = self._tree / "extensions/lambda-dispatch"
         _copy_text(ROOT / "layer/extensions/lambda-dispatch", launcher)
-        wrapper = self._tree / "lambda-dispatch-env"
-        _copy_text(ROOT / "layer/lambda-dispatch-env", wrapper)
-        for program in (launcher, wrapper, *self._home.glob("python/bin/*")):
+        wrappers = [self._tree / f"lambda-dispatch-{name}" for name in ("env", "tap")]
+        for wrapper in wrappers:
+            _copy_text(ROOT / "layer" / wrapper.name, wrapper)
+        for program in (launcher, *wrappers, *self._home.glob("python/bin/*")):
             program.chmod(0o755)
 
         if self._order.defers:

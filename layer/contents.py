@@ -98,7 +98,7 @@ def read_contents(path: Path) -> Contents:
         raise LayerError(f"{path} is neither a zip nor a folder")
     if any((path / name).exists() for name in _SYSTEM):
         image = Image(path.resolve())
-        ours = ("extensions", "lambda-dispatch", "lambda-dispatch-env")
+        ours = ("extensions", "lambda-dispatch", "lambda-dispatch-env", "lambda-dispatch-tap")
         return Contents(_walk(path, [path / _OPT / name for name in ours]), _OPT, image)
     return Contents(_walk(path, [path]), "")
 

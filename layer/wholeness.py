@@ -9,7 +9,7 @@ from layer.manifest import MANIFEST, fingerprint, read_manifest
 from layer.verdict import Layer, Verdict, error, warning
 
 _LAUNCHER = "extensions/lambda-dispatch"
-_PROGRAMS = ("lambda-dispatch/python/bin/", "lambda-dispatch-env")
+_PROGRAMS = ("lambda-dispatch/python/bin/", "lambda-dispatch-env", "lambda-dispatch-tap")
 _BYTECODE = (".pyc", ".bin")
 
 

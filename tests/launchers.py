@@ -40,8 +40,12 @@ def from_layer(layer: LayerTree) -> Launch:
     return lambda folder: _write(folder, f"export PATH={path}\nexec {executable}")
 
 
+TAP_WRAPPER = ROOT / "layer/lambda-dispatch-tap"
+"""Starts the runtime through the pump; it needs nothing beside it."""
+
+
 def write_wrapper(folder: Path) -> str:
-    """Return the path of the wrapper, which lies in `folder` as it does in /opt."""
+    """Return the path of the wrapper for references, which lies in `folder` as it does in /opt."""
     home = folder / "lambda-dispatch"
     home.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "layer/environment.py", home)

@@ -22,6 +22,27 @@ class ProcessConfig(Frozen):
         default="INFO",
         meaning="the least severe of our own lines that is written",
     )
+    tap: bool = variable(
+        "DISPATCH_TAP",
+        switch(),
+        default=False,
+        meaning="true: start the pump also where `AWS_LAMBDA_EXEC_WRAPPER` is not "
+        "`/opt/lambda-dispatch-tap`; false: never",
+    )
+    tap_next: str = variable(
+        "DISPATCH_TAP_NEXT",
+        text("any text"),
+        default="",
+        meaning="another wrapper, which `/opt/lambda-dispatch-tap` starts with the command line",
+    )
+    tap_port: int = variable(
+        "DISPATCH_TAP_PORT",
+        whole(0, 65_535),
+        default=0,
+        meaning="where the pump listens if that is free, for clients that are not started by the "
+        "wrapper; 0: on any free port",
+    )
+    """`tap` and `tap_port` are read by `bootstrap`, `tap_next` by layer/lambda-dispatch-tap."""
 
 
 class RedactionConfig(Frozen):

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from simulator.settings import FunctionSettings
 
 
+_BOOTSTRAP = """
+[ -f "$1" ] || { echo "$1: does not exist"; exit 127; }
+[ -x "$1" ] || { echo "$1: is not an executable"; exit 126; }
+exec "$@"
+"""
+"""What /var/runtime/bootstrap does with a wrapper: the image of a managed runtime has it."""
+
 _START_TIME = 19  # of the fields in /proc/PID/stat after the name; see proc(5), starttime
 
 
@@ -132,7 +139,7 @@ def runtime_command(settings: FunctionSettings) -> tuple[str, ...]:
     """
     command = settings.runtime or (sys.executable, "-m", "awslambdaric", settings.handler)
     wrapper = settings.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
-    return (wrapper, *command) if wrapper else command
+    return ("/bin/sh", "-c", _BOOTSTRAP, "bootstrap", wrapper, *command) if wrapper else command
 
 
 def list_extensions(folder: Path | None) -> list[Path]:

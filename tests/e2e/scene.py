@@ -21,7 +21,7 @@ from simulator.intake.replies import Reply
 from tests.certificates import write_certificate
 from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import BROKEN, FakeAws
-from tests.launchers import sabotaged, write_wrapper
+from tests.launchers import TAP_WRAPPER, sabotaged, write_wrapper
 from tests.posted_requests import as_json, spans
 from tests.sandbox import Stage, free_port, running
 from tests.waiting import until
@@ -103,6 +103,7 @@ class Scene:
             "client_key": str(key),
             "client_both": str(both),
             "wrapper": write_wrapper(self.folder / "opt"),
+            "tap_wrapper": str(TAP_WRAPPER),
         }
 
     async def play(self, environment: Mapping[str, str], act: Act) -> None:

@@ -56,6 +56,7 @@ def test_it_lies_where_it_is_in_nobodys_way(layer_tree: LayerTree) -> None:
         "extensions",
         "lambda-dispatch",
         "lambda-dispatch-env",
+        "lambda-dispatch-tap",
     }
     assert [name for name in names if name.startswith("extensions/")] == [
         "extensions/lambda-dispatch"

@@ -50,7 +50,8 @@ def in_python() -> Iterator[tuple[str, str]]:
 
 def in_the_launcher() -> Iterator[tuple[str, str]]:
     """Yield the same of the scripts that start the extension or the runtime."""
-    for name in ("start.py", "extensions/lambda-dispatch", "environment.py", "lambda-dispatch-env"):
+    wrappers = ("lambda-dispatch-env", "lambda-dispatch-tap")
+    for name in ("start.py", "extensions/lambda-dispatch", "environment.py", *wrappers):
         path = ROOT / "layer" / name
         yield from re.findall(r'(?:\b|_)say\(?\s*"?([A-Z]+)"?,? "([^"]+)"', path.read_text())
 
