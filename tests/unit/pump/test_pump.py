@@ -1,0 +1,324 @@
+"""What goes through the pump is what goes without it: bytes, ends, resets and waiting."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.running_pump import PumpInThread, listening, pump_in_thread
+
+NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+CHUNK = os.urandom(65_536)
+MANY_BYTES = 40_000_000
+"""More than all buffers on the way can hold."""
+
+RESET = struct.pack("ii", 1, 0)
+
+
+@pytest.fixture(scope="module")
+def pump() -> Iterator[PumpInThread]:
+    """One pump for all tests."""
+    with pump_in_thread() as running:
+        yield running
+
+
+Connect = Callable[[], tuple[socket.socket, socket.socket]]
+"""Returns both ends of a new connection: the runtime's and the Runtime API's."""
+
+
+@pytest.fixture(scope="module", params=["without the pump", "through the pump"])
+def connect(request: pytest.FixtureRequest, pump: PumpInThread) -> Iterator[Connect]:
+    """Each test of the wire holds without the pump, too."""
+    if request.param == "through the pump":
+        yield pump.connect
+    else:
+        with listening() as server:
+            yield PumpInThread(server.getsockname()[1], server, pump.channel).connect
+
+
+def drain(pump: PumpInThread) -> None:
+    """Throw away the copies so far."""
+    pump.channel.setblocking(False)
+    try:
+        while pump.channel.recv(200_000):
+            pass
+    except BlockingIOError:
+        pump.channel.settimeout(60)
+
+
+def read(source: socket.socket, count: int) -> bytes:
+    """Read so many bytes."""
+    data = bytearray()
+    while len(data) < count:
+        data += source.recv(count - len(data)) or pytest.fail(f"ended after {len(data)} bytes")
+    return bytes(data)
+
+
+def read_all(source: socket.socket) -> bytes:
+    """Read until the other side has sent all."""
+    parts = []
+    while part := source.recv(65_536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def is_reset(sink: socket.socket) -> bool:
+    """Read what is there and tell whether a reset follows it."""
+    try:
+        read_all(sink)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+def close(*sockets: socket.socket) -> None:
+    """Close them."""
+    for each in sockets:
+        each.close()
+
+
+def test_a_request_and_its_answer(pump: PumpInThread) -> None:
+    """Both arrive as they are, and are copied with their times."""
+    drain(pump)
+    client, upstream = pump.connect()
+    client.sendall(NEXT)
+    assert upstream.recv(1000) == NEXT
+    upstream.sendall(ANSWER)
+    assert client.recv(1000) == ANSWER
+    request, answer = pump.copies(2)
+    close(client, upstream)
+    assert (request.direction, answer.direction) == ("request", "answer")
+    assert (request.copied.head, answer.copied.head) == (NEXT, ANSWER)
+    assert request.connection == answer.connection
+    assert request.first_byte_ns <= request.last_byte_ns <= answer.first_byte_ns
+    assert request.is_complete
+    assert answer.is_complete
+
+
+def test_a_side_that_has_sent_all_can_still_receive(connect: Connect) -> None:
+    """Each FIN is passed on by itself, after what was sent before it."""
+    client, upstream = connect()
+    client.sendall(NEXT)
+    client.shutdown(socket.SHUT_WR)
+    assert read_all(upstream) == NEXT
+    upstream.sendall(ANSWER)
+    upstream.shutdown(socket.SHUT_WR)
+    assert read_all(client) == ANSWER
+    close(client, upstream)
+
+
+def test_the_other_side_may_end_first(connect: Connect) -> None:
+    """As a server does that refuses a body before it has read it."""
+    client, upstream = connect()
+    upstream.sendall(ANSWER)
+    upstream.shutdown(socket.SHUT_WR)
+    assert read_all(client) == ANSWER
+    client.sendall(NEXT)
+    client.shutdown(socket.SHUT_WR)
+    assert read_all(upstream) == NEXT
+    close(client, upstream)
+
+
+@pytest.mark.parametrize("by_client", [True, False])
+def test_a_reset_is_passed_on(connect: Connect, *, by_client: bool) -> None:
+    """The other side gets what was sent before, and then a reset too."""
+    sides = connect()
+    sender, receiver = sides if by_client else sides[::-1]
+    data = NEXT[:20] if by_client else ANSWER[:20]
+    sender.sendall(data)
+    assert receiver.recv(1000) == data
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    sender.close()
+    assert is_reset(receiver)
+    receiver.close()
+
+
+def test_a_message_that_is_cut_is_copied(pump: PumpInThread) -> None:
+    """As far as it came, and it is not complete."""
+    drain(pump)
+    client, upstream = pump.connect()
+    client.sendall(NEXT[:20])
+    assert read(upstream, 20) == NEXT[:20]
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    client.close()
+    assert is_reset(upstream)
+    upstream.close()
+    [copy] = pump.copies(1)
+    assert (copy.copied.head, copy.is_complete) == (NEXT[:20], False)
+
+
+def test_a_reset_while_the_other_side_takes_nothing(connect: Connect) -> None:
+    """It comes after what the other side takes later."""
+    client, upstream = connect()
+    sent = send_until_full(upstream)
+    upstream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    upstream.close()
+    assert sent > len(CHUNK)
+    assert read(client, len(CHUNK)) == CHUNK
+    assert is_reset(client)
+    client.close()
+
+
+def test_writing_to_a_side_that_is_gone(connect: Connect) -> None:
+    """It is a reset for the writer, as without the pump."""
+    client, upstream = connect()
+    client.close()
+    assert read_all(upstream) == b""
+    upstream.sendall(ANSWER)
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        upstream.sendall(CHUNK * 500)
+    upstream.close()
+
+
+def test_an_early_answer_reaches_a_client_that_still_sends(connect: Connect) -> None:
+    """A server refuses a body and closes: the answer comes before the reset."""
+    client, upstream = connect()
+    client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + CHUNK[:50_000])
+    upstream.recv(10)
+    upstream.sendall(ANSWER)
+    assert read(client, len(ANSWER)) == ANSWER
+    upstream.close()  # unread bytes make this a reset
+    assert is_reset(client)
+    client.close()
+
+
+def send_until_full(sender: socket.socket) -> int:
+    """Send until nothing is taken for a while; return how many bytes were."""
+    sent = 0
+    sender.settimeout(0.5)
+    try:
+        while sent < MANY_BYTES:
+            sent += sender.send(CHUNK)
+    except TimeoutError:
+        pass
+    sender.settimeout(60)
+    return sent
+
+
+@pytest.mark.parametrize("by_client", [True, False])
+def test_a_slow_reader_holds_up_the_sender(connect: Connect, *, by_client: bool) -> None:
+    """The pump keeps one buffer, so a stream is no faster than its reader; nothing is lost."""
+    sides = connect()
+    sender, receiver = sides if by_client else sides[::-1]
+    sent = send_until_full(sender)
+    assert sent < MANY_BYTES
+    received = bytearray()
+    reader = threading.Thread(target=lambda: received.extend(read_all(receiver)))
+    reader.start()
+    sender.sendall(b"end")
+    sender.shutdown(socket.SHUT_WR)
+    reader.join(60)
+    whole = CHUNK * (sent // len(CHUNK) + 1)
+    assert bytes(received) == whole[:sent] + b"end"
+    close(*sides)
+
+
+def test_what_is_not_http_passes_without_copies(pump: PumpInThread) -> None:
+    """The connection goes on, and so do the copies of others."""
+    drain(pump)
+    client, upstream = pump.connect()
+    garbage = os.urandom(3_000_000)
+    sender = threading.Thread(target=client.sendall, args=(garbage,))
+    sender.start()
+    assert read(upstream, len(garbage)) == garbage
+    sender.join(60)
+    upstream.sendall(ANSWER)
+    assert client.recv(1000) == ANSWER
+    other, other_upstream = pump.connect()
+    other.sendall(NEXT)
+    assert other_upstream.recv(1000) == NEXT
+    [copy] = pump.copies(1)
+    assert copy.copied.head == NEXT
+    close(client, upstream, other, other_upstream)
+
+
+def test_copies_that_nobody_takes_are_lost_and_counted(pump: PumpInThread) -> None:
+    """The traffic goes on; a later copy tells how many are missing."""
+    client, upstream = pump.connect()
+    before = lost_so_far(pump, client, upstream)
+    body = b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+    for _ in range(20):
+        client.sendall(body)
+        assert read(upstream, len(body)) == body
+    assert 0 < lost_so_far(pump, client, upstream) - before < 20
+    close(client, upstream)
+
+
+def lost_so_far(pump: PumpInThread, client: socket.socket, upstream: socket.socket) -> int:
+    """Return how many copies were lost before the one of a further request."""
+    drain(pump)
+    client.sendall(NEXT)
+    assert upstream.recv(1000) == NEXT
+    [copy] = pump.copies(1)
+    return copy.lost
+
+
+def test_many_connections_at_once(connect: Connect) -> None:
+    """Each has its own to the Runtime API, and none waits for another."""
+    pairs = [connect() for _ in range(100)]
+    for client, upstream in reversed(pairs):
+        client.sendall(NEXT)
+        assert upstream.recv(1000) == NEXT
+    for client, upstream in pairs:
+        close(upstream, client)
+
+
+def test_a_refused_runtime_api_is_a_reset() -> None:
+    """There is nothing to answer for it."""
+    with pump_in_thread() as pump:
+        pump.server.close()
+        with socket.socket() as client, pytest.raises(ConnectionResetError):
+            connect_and_read(client, pump.port)
+
+
+def connect_and_read(client: socket.socket, port: int) -> None:
+    """Connect, and read the first byte."""
+    client.connect(("127.0.0.1", port))
+    client.recv(1)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.one_of(
+            st.binary(min_size=1, max_size=2000),
+            st.sampled_from([NEXT, ANSWER, CHUNK, NEXT + NEXT[:9], b"0\r\n\r\n"]),
+        ),
+    ),
+    max_size=12,
+)
+ENDS = st.sampled_from(["client", "upstream", "client resets", "upstream resets"])
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=STEPS, end=ENDS)
+def test_any_bytes_and_any_end(connect: Connect, steps: list[tuple[bool, bytes]], end: str) -> None:
+    """Random bytes arrive as they are in both directions, and each kind of end as what it is."""
+    client, upstream = connect()
+    for by_client, data in steps:
+        sender, receiver = (client, upstream) if by_client else (upstream, client)
+        sender.sendall(data)
+        assert read(receiver, len(data)) == data
+    first, second = (client, upstream) if end.startswith("client") else (upstream, client)
+    if end.endswith("resets"):
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        first.close()
+        assert is_reset(second)
+    else:
+        first.shutdown(socket.SHUT_WR)
+        assert read_all(second) == b""
+        second.shutdown(socket.SHUT_WR)
+        assert read_all(first) == b""
+    close(client, upstream)
