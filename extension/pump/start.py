@@ -90,6 +90,7 @@ def _become(pump: Pump) -> None:
         for name in IGNORED_SIGNALS:
             _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
         _let_go(pump.descriptors)
+        _name_process()
         _be_private()
         # What was there before the fork stays shared, as the collector does not touch it.
         gc.freeze()
@@ -111,6 +112,18 @@ def _let_go(kept: set[int]) -> None:
             except OSError:
                 continue  # that of listdir itself
     os.chdir("/")
+
+
+def _name_process() -> None:
+    """Show another name than the extension's in lists of processes."""
+    try:
+        descriptor = os.open("/proc/self/comm", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(descriptor, PROCESS_NAME)
+    finally:
+        os.close(descriptor)
 
 
 def _be_private() -> None:

@@ -30,6 +30,13 @@ def pump() -> Iterator[PumpInThread]:
         yield running
 
 
+@pytest.fixture
+def alone() -> Iterator[PumpInThread]:
+    """A pump whose copies are those of one test."""
+    with pump_in_thread() as running:
+        yield running
+
+
 Connect = Callable[[], tuple[socket.socket, socket.socket]]
 """Returns both ends of a new connection: the runtime's and the Runtime API's."""
 
@@ -85,15 +92,14 @@ def close(*sockets: socket.socket) -> None:
         each.close()
 
 
-def test_a_request_and_its_answer(pump: PumpInThread) -> None:
+def test_a_request_and_its_answer(alone: PumpInThread) -> None:
     """Both arrive as they are, and are copied with their times."""
-    drain(pump)
-    client, upstream = pump.connect()
+    client, upstream = alone.connect()
     client.sendall(NEXT)
     assert upstream.recv(1000) == NEXT
     upstream.sendall(ANSWER)
     assert client.recv(1000) == ANSWER
-    request, answer = pump.copies(2)
+    request, answer = alone.copies(2)
     close(client, upstream)
     assert (request.direction, answer.direction) == ("request", "answer")
     assert (request.copied.head, answer.copied.head) == (NEXT, ANSWER)
@@ -141,17 +147,16 @@ def test_a_reset_is_passed_on(connect: Connect, *, by_client: bool) -> None:
     receiver.close()
 
 
-def test_a_message_that_is_cut_is_copied(pump: PumpInThread) -> None:
+def test_a_message_that_is_cut_is_copied(alone: PumpInThread) -> None:
     """As far as it came, and it is not complete."""
-    drain(pump)
-    client, upstream = pump.connect()
+    client, upstream = alone.connect()
     client.sendall(NEXT[:20])
     assert read(upstream, 20) == NEXT[:20]
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     client.close()
     assert is_reset(upstream)
     upstream.close()
-    [copy] = pump.copies(1)
+    [copy] = alone.copies(1)
     assert (copy.copied.head, copy.is_complete) == (NEXT[:20], False)
 
 
@@ -221,10 +226,9 @@ def test_a_slow_reader_holds_up_the_sender(connect: Connect, *, by_client: bool)
     close(*sides)
 
 
-def test_what_is_not_http_passes_without_copies(pump: PumpInThread) -> None:
+def test_what_is_not_http_passes_without_copies(alone: PumpInThread) -> None:
     """The connection goes on, and so do the copies of others."""
-    drain(pump)
-    client, upstream = pump.connect()
+    client, upstream = alone.connect()
     garbage = os.urandom(3_000_000)
     sender = threading.Thread(target=client.sendall, args=(garbage,))
     sender.start()
@@ -232,23 +236,23 @@ def test_what_is_not_http_passes_without_copies(pump: PumpInThread) -> None:
     sender.join(60)
     upstream.sendall(ANSWER)
     assert client.recv(1000) == ANSWER
-    other, other_upstream = pump.connect()
+    other, other_upstream = alone.connect()
     other.sendall(NEXT)
     assert other_upstream.recv(1000) == NEXT
-    [copy] = pump.copies(1)
+    [copy] = alone.copies(1)
     assert copy.copied.head == NEXT
     close(client, upstream, other, other_upstream)
 
 
-def test_copies_that_nobody_takes_are_lost_and_counted(pump: PumpInThread) -> None:
+def test_copies_that_nobody_takes_are_lost_and_counted(alone: PumpInThread) -> None:
     """The traffic goes on; a later copy tells how many are missing."""
-    client, upstream = pump.connect()
-    before = lost_so_far(pump, client, upstream)
+    client, upstream = alone.connect()
+    before = lost_so_far(alone, client, upstream)
     body = b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
     for _ in range(20):
         client.sendall(body)
         assert read(upstream, len(body)) == body
-    assert 0 < lost_so_far(pump, client, upstream) - before < 20
+    assert 0 < lost_so_far(alone, client, upstream) - before < 20
     close(client, upstream)
 
 
