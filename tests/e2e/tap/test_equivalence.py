@@ -1,0 +1,182 @@
+"""Runtime clients send the same bytes, and answer the same, with and without the tap.
+
+Each script runs twice against a Runtime API that records what comes: directly, and through the
+pump. In both runs the runtime is given the same port, so not even its Host header differs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.e2e.runtimes.functions import LANGUAGES, NotHereError
+from tests.recording_api import LIMIT, RecordingApi, recording_api
+from tests.running_pump import PumpProcess, pump_process
+from tests.sandbox import free_port
+from tests.waiting import until
+
+FUNCTIONS = Path(__file__).parents[2] / "functions" / "tap"
+LARGE = 6_000_000
+
+pytestmark = pytest.mark.timeout(600)  # with the time that a build takes
+
+
+class Seen(NamedTuple):
+    """What the Runtime API saw of a runtime, and how that ended."""
+
+    streams: list[bytes]
+    requests: list[bytes]
+    ends: list[str]
+    status: int | None
+
+
+class Script(NamedTuple):
+    """What a runtime is asked; `workers` call /next at the same time."""
+
+    events: Sequence[Mapping[str, object]]
+    environment: Mapping[str, str] = {}
+    workers: int = 1
+    ends: bool = False
+    """The runtime ends by itself."""
+    is_chunking: bool = False
+
+
+async def play(
+    script: Script,
+    settings: Mapping[str, Any],
+    *,
+    tapped: bool,
+    port: int,
+    disturb: Callable[[RecordingApi, PumpProcess | None, int], None] = lambda *_: None,
+) -> Seen:
+    """Run the script with a runtime that finds the Runtime API at `port`."""
+    payloads = [json.dumps(each).encode() for each in script.events]
+    with ExitStack() as stack:
+        api = stack.enter_context(
+            recording_api(payloads, port=0 if tapped else port, is_chunking=script.is_chunking)
+        )
+        pump = stack.enter_context(pump_process(api.port, port=port)) if tapped else None
+        process = stack.enter_context(
+            subprocess.Popen(  # noqa: ASYNC220  # its end is polled for
+                settings.get("runtime") or (sys.executable, "-m", "awslambdaric", "app.handler"),
+                cwd=settings["code"],
+                env={
+                    "PATH": os.environ["PATH"],
+                    "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+                    "AWS_LAMBDA_FUNCTION_NAME": "f",
+                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+                    "AWS_REGION": "eu-central-1",
+                    "LAMBDA_TASK_ROOT": str(settings["code"]),
+                    "_HANDLER": settings["handler"],
+                    **script.environment,
+                },
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
+        stack.callback(kill, process)
+        disturb(api, pump, process.pid)
+        if script.ends:
+            await until(lambda: process.poll() is not None)
+            await until(lambda: all(each.ended != "open" for each in api.connections))
+        else:
+            await until(lambda: api.idle >= script.workers or process.poll() is not None)
+        ends = sorted(each.ended for each in api.connections)
+        return Seen(api.streams, api.requests, ends, process.poll())
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a runtime and all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def compare(script: Script, settings: Mapping[str, Any], **how: Any) -> Seen:
+    """Run the script both ways and return what both have shown."""
+    port = free_port()
+    direct = await play(script, settings, tapped=False, port=port, **how)
+    tapped = await play(script, settings, tapped=True, port=port, **how)
+    assert direct.requests == tapped.requests
+    if script.workers == 1:  # which of several workers takes an event is a matter of luck
+        assert direct.streams == tapped.streams
+    assert (direct.ends, direct.status) == (tapped.ends, tapped.status)
+    return tapped
+
+
+PYTHON = {"code": FUNCTIONS, "handler": "app.handler"}
+SNAPSHOT = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+CONCURRENT = {
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances",
+    "AWS_LAMBDA_MAX_CONCURRENCY": "4",
+}
+OF_PYTHON = {
+    "success": Script([{}, {"a": "é ☃ \u0000"}, {"size": 1000}]),
+    "error": Script([{"do": "raise"}, {}]),
+    "a large error": Script([{"do": "raise", "times": 100_000}, {}]),
+    "6 MB in": Script([{"a": "x" * LARGE}, {}]),
+    "6 MB in, in chunks": Script([{"a": "x" * LARGE}, {}], is_chunking=True),
+    "6 MB out": Script([{"size": LARGE}, {}]),
+    "6 MB in and out": Script([{"a": "x" * LARGE, "size": LARGE}, {}]),
+    "too large": Script([{"size": LIMIT + 100_000}], ends=True),
+    "init error": Script([], {"BROKEN": "1"}, ends=True),
+    "exit": Script([{"do": "exit"}], ends=True),
+    "restore": Script([{}, {}], SNAPSHOT),
+    "concurrency": Script([{"a": number} for number in range(24)], CONCURRENT, workers=4),
+}
+
+
+@pytest.mark.parametrize("name", OF_PYTHON)
+async def test_python(name: str) -> None:
+    """AWS's client for Python, in each of its ways to end an invocation."""
+    seen = await compare(OF_PYTHON[name], PYTHON)
+    assert seen.requests
+
+
+OF_OTHERS = Script(
+    [{"do": ""}, {"do": "raise"}, {"do": "unicode"}, {"do": "", "a": "x" * LARGE}, {"do": "forged"}]
+)
+BROKEN = Script([], {"BROKEN": "1"}, ends=True)
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "python"])
+@pytest.mark.parametrize("script", [OF_OTHERS, BROKEN], ids=["invocations", "init error"])
+async def test_other_languages(language: str, script: Script) -> None:
+    """Their own clients: success, errors, large events, and an init that fails."""
+    try:
+        settings = LANGUAGES[language]()
+    except NotHereError as error:
+        pytest.skip(str(error))
+    seen = await compare(script, settings)
+    assert len(seen.requests) > 5 or script is BROKEN
+
+
+STREAMING = Script(
+    [
+        {},
+        {"prelude": True},
+        {"chunks": 200, "times": 5000},
+        {"do": "raise"},
+        {"do": "raise later"},
+        {},
+    ]
+)
+
+
+async def test_streaming() -> None:
+    """Node's client streams: a prelude, megabytes, an error before it began, and one after."""
+    try:
+        settings = {**LANGUAGES["node"](), "code": FUNCTIONS}
+    except NotHereError as error:
+        pytest.skip(str(error))
+    seen = await compare(STREAMING, settings)
+    assert any(b"Trailer" in each for each in seen.requests)
