@@ -11,12 +11,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Literal
 
 ACCEPTED = b'{"status":"OK"}\n'
 LIMIT = 6_291_556
 """Bytes that a buffered response may have."""
 
 TRAILERS_END = b"0\r\n"
+
+
+Phase = Literal["waiting", "half of the event", "half of the response", "response"]
+"""A /next waits; half of its answer is sent; half of a large response has come, or all of one."""
 
 
 @dataclass
@@ -41,10 +46,8 @@ class RecordingApi:
     """How many calls of /next wait for good."""
     answered: int = 0
     restored: threading.Event = field(default_factory=threading.Event)
-    on_next: Callable[[int], None] = lambda number: None
-    """Called before the answer to /next, with the number of the invocation, from 0."""
-    on_half: Callable[[int], None] = lambda number: None
-    """Called when half of that answer has been sent."""
+    during: Callable[[Phase], None] = lambda phase: None
+    """Called in each phase of each invocation, which goes on when it returns."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sockets: list[socket.socket] = field(default_factory=list)
 
@@ -86,7 +89,7 @@ class RecordingApi:
     def _serve(self, raw: socket.socket, one: Connection) -> None:
         raw.settimeout(None)
         try:
-            while (request := _read_request(raw, one)) is not None:
+            while (request := _read_request(raw, one, half=self._half)) is not None:
                 one.requests.append(request)
                 self._answer(raw, request)
             one.ended = "FIN"
@@ -94,6 +97,8 @@ class RecordingApi:
             one.ended = "RST"
         except OSError:
             one.ended = "closed"
+        finally:
+            raw.close()
 
     def _answer(self, raw: socket.socket, request: bytes) -> None:
         method, path, *_ = request.split(b"\r\n", 1)[0].split(b" ")
@@ -106,10 +111,14 @@ class RecordingApi:
             raw.sendall(_answer(b"413 Request Entity Too Large", b'{"errorType":"TooLarge"}'))
             self._note_answer()
         elif method == b"POST":
+            self.during("response")
             raw.sendall(_answer(b"202 Accepted", ACCEPTED))
             self._note_answer()
         else:
             raw.sendall(_answer(b"404 Not Found", b""))
+
+    def _half(self) -> None:
+        self.during("half of the response")
 
     def _note_answer(self) -> None:
         with self._lock:
@@ -123,10 +132,10 @@ class RecordingApi:
                 self.idle += 1
         if number >= len(self.payloads):
             threading.Event().wait()
-        self.on_next(number)
+        self.during("waiting")
         answer = _invocation(number, self.payloads[number], is_chunking=self.is_chunking)
         raw.sendall(answer[: len(answer) // 2])
-        self.on_half(number)
+        self.during("half of the event")
         raw.sendall(answer[len(answer) // 2 :])
 
 
@@ -152,7 +161,7 @@ def _answer(status: bytes, body: bytes, *headers: bytes) -> bytes:
     return b"\r\n".join([b"HTTP/1.1 " + status, *named, b"", b""]) + body
 
 
-def _read_request(raw: socket.socket, one: Connection) -> bytes | None:
+def _read_request(raw: socket.socket, one: Connection, *, half: Callable[[], None]) -> bytes | None:
     """Read one request, as a server does; None at the end of the connection."""
     data = bytearray()
 
@@ -172,8 +181,13 @@ def _read_request(raw: socket.socket, one: Connection) -> bytes | None:
             while not re.search(rb"(?:\r\n|^)0\r\n(?:[^\r\n]+\r\n)*\r\n$", bytes(data[place:])):
                 more()
             return bytes(data)
-        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
-        while len(data) < place + int(length[1] if length else 0):
+        found = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        length = int(found[1]) if found else 0
+        while len(data) < place + length // 2:
+            more()
+        if len(data) < place + length:
+            half()
+        while len(data) < place + length:
             more()
     except _EndedError:
         return None

@@ -11,21 +11,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 
 from tests.e2e.runtimes.functions import LANGUAGES, NotHereError
-from tests.recording_api import LIMIT, RecordingApi, recording_api
-from tests.running_pump import PumpProcess, pump_process
+from tests.recording_api import LIMIT, Phase, recording_api
+from tests.running_pump import pump_process
 from tests.sandbox import free_port
 from tests.waiting import until
 
 FUNCTIONS = Path(__file__).parents[2] / "functions" / "tap"
 LARGE = 6_000_000
+FROZEN_S = 0.2
+"""How long a sandbox is frozen; nothing depends on it."""
 
 pytestmark = pytest.mark.timeout(600)  # with the time that a build takes
 
@@ -56,7 +59,7 @@ async def play(
     *,
     tapped: bool,
     port: int,
-    disturb: Callable[[RecordingApi, PumpProcess | None, int], None] = lambda *_: None,
+    frozen: Phase | None = None,
 ) -> Seen:
     """Run the script with a runtime that finds the Runtime API at `port`."""
     payloads = [json.dumps(each).encode() for each in script.events]
@@ -73,6 +76,9 @@ async def play(
                     "PATH": os.environ["PATH"],
                     "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
                     "AWS_LAMBDA_FUNCTION_NAME": "f",
+                    "AWS_LAMBDA_FUNCTION_VERSION": "1",
+                    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
+                    "AWS_LAMBDA_LOG_STREAM_NAME": "s",
                     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
                     "AWS_REGION": "eu-central-1",
                     "LAMBDA_TASK_ROOT": str(settings["code"]),
@@ -85,7 +91,9 @@ async def play(
             )
         )
         stack.callback(kill, process)
-        disturb(api, pump, process.pid)
+        if frozen:
+            groups = [process.pid, *([pump.holder.pid] if pump else [])]
+            api.during = lambda phase: freeze(groups) if phase == frozen else None
         if script.ends:
             await until(lambda: process.poll() is not None)
             await until(lambda: all(each.ended != "open" for each in api.connections))
@@ -93,6 +101,20 @@ async def play(
             await until(lambda: api.idle >= script.workers or process.poll() is not None)
         ends = sorted(each.ended for each in api.connections)
         return Seen(api.streams, api.requests, ends, process.poll())
+
+
+def freeze(groups: Sequence[int]) -> None:
+    """Stop a sandbox, and let it go on in a while: what is sent to it meanwhile waits."""
+    for each in groups:
+        os.killpg(each, signal.SIGSTOP)
+    threading.Timer(FROZEN_S, thaw, args=[groups]).start()
+
+
+def thaw(groups: Sequence[int]) -> None:
+    """Let it go on."""
+    for each in groups:
+        with suppress(ProcessLookupError):
+            os.killpg(each, signal.SIGCONT)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -140,6 +162,14 @@ async def test_python(name: str) -> None:
     """AWS's client for Python, in each of its ways to end an invocation."""
     seen = await compare(OF_PYTHON[name], PYTHON)
     assert seen.requests
+
+
+@pytest.mark.parametrize("phase", get_args(Phase))
+async def test_a_freeze_in_each_phase(phase: Phase) -> None:
+    """Runtime and pump are stopped together, as Lambda does, and go on where they were."""
+    script = Script([{}, {"a": "x" * LARGE, "size": LARGE}, {"do": "raise"}, {}])
+    seen = await compare(script, PYTHON, frozen=phase)
+    assert len(seen.requests) == 9
 
 
 OF_OTHERS = Script(
