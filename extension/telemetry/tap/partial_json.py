@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from extension.telemetry.reading.read_json import DECODER, read_json
 
-TEXT = rb'"(?:[^"\\]++|\\.)*+"'
-TO_BRACKET = re.compile(rb"(?:" + TEXT + rb'|[^"{}\[\]]++)*+', re.DOTALL)
-"""What comes before the next bracket, or before a text that is cut."""
-TO_LAST_COMMA = re.compile(rb"(?:(?:" + TEXT + rb'|[^",]++)*+,)*+', re.DOTALL)
+TO_BRACKET = re.compile(
+    rb"""(?: [^",{}\[\]]++ | "(?:[^"\\]++|\\.)*+(?:"|\\?+\Z) | (,) )*""", re.DOTALL | re.VERBOSE
+)
+"""What comes before the next bracket or the end; the group is the last comma outside of a text."""
 OPENED = {b"{": b"}", b"[": b"]"}
 MOST_BRACKETS = 20_000
 """Brackets that are read in a head."""
@@ -88,10 +88,10 @@ def members_at_end(tail: bytes, keys: Iterable[str], *, closed_by: str) -> Mappi
 def _last_whole(head: bytes) -> tuple[int, list[bytes]]:
     """Return where the last complete value ends, and what is open there, innermost last."""
     is_open: list[bytes] = []
-    end = place = 0
+    end, comma = 0, -1
     for _ in range(MOST_BRACKETS):
         run = TO_BRACKET.match(head, end)
-        place = run.end() if run else end
+        place, comma = (run.end(), run.start(1)) if run else (end, -1)
         bracket = head[place : place + 1]
         if bracket in OPENED and len(is_open) < DEEPEST:
             is_open.append(OPENED[bracket])
@@ -102,5 +102,4 @@ def _last_whole(head: bytes) -> tuple[int, list[bytes]]:
         end = place + 1
         if not is_open:
             return end, is_open
-    last = TO_LAST_COMMA.match(head, end, place)
-    return max(end, last.end() - 1 if last else end), is_open
+    return max(end, comma), is_open
