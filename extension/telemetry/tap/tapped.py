@@ -1,0 +1,103 @@
+"""PURE: what the copies of one invocation's messages say of it together.
+
+Each part may be missing, because any copy may have been lost: then the span says what it would say
+without it. What the runtime has posted to the Runtime API overrules what log lines suggest: an
+error that it reported left the handler, and after a response nothing did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from extension.process.frozen import Frozen
+from extension.telemetry.reading.error_objects import HandlerError
+from extension.telemetry.reading.xray import SpanLink, TraceContext, TraceParent
+from extension.telemetry.tap import names
+from extension.telemetry.tap.age import NS_PER_MS, age_ms
+from extension.telemetry.tap.answer import Answer
+from extension.telemetry.tap.cause import Cause
+from extension.telemetry.tap.following import follow, links_of
+
+
+class Tapped(Frozen):
+    """The cause and the result of an invocation, as far as they were copied.
+
+    `error`: what the runtime reported, at `error_ns`. `has_responded`: a whole response was posted.
+    `received_ns`: when the runtime had the event, `first_byte_ns`: when its response began, both 0
+    if unknown.
+    """
+
+    cause: Cause | None = None
+    answer: Answer | None = None
+    error: HandlerError | None = None
+    error_ns: int = 0
+    has_responded: bool = False
+    received_ns: int = 0
+    first_byte_ns: int = 0
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known if an exception left the handler."""
+        return self.has_responded or self.error is not None
+
+    @property
+    def error_type(self) -> str:
+        """The `error.type` of a response that is an error, empty for all others."""
+        return self.answer.error_type if self.answer else ""
+
+    @property
+    def span_name(self) -> str:
+        """The span's name by its source, empty for the function's."""
+        return self.cause.name if self.cause else ""
+
+    @property
+    def is_consumer(self) -> bool:
+        """Whether the invocation processes messages."""
+        return self.cause is not None and self.cause.kind == "consumer"
+
+    @property
+    def trigger(self) -> str:
+        """The trigger, empty if the event does not tell."""
+        return self.cause.trigger if self.cause and self.cause.trigger != "other" else ""
+
+    @property
+    def is_unsampled(self) -> bool:
+        """Whether the caller said that its trace is not kept."""
+        parent = self.cause.parent if self.cause else None
+        return parent is not None and parent.sampled is False
+
+    @property
+    def caller_tracestate(self) -> str:
+        """The tracestate of the caller, empty without one."""
+        return self.cause.parent.trace_state if self.cause and self.cause.parent else ""
+
+    def follow(
+        self, ours: TraceContext, *, beside: TraceContext, trace_parent: TraceParent
+    ) -> TraceContext:
+        """Return our ids as the caller asks for them; see `following`."""
+        if self.cause is None:
+            return ours
+        return follow(ours, self.cause, beside=beside, trace_parent=trace_parent)
+
+    def links(self, ours: TraceContext) -> tuple[SpanLink, ...]:
+        """Return links to the senders of messages, and to a caller in another trace."""
+        return links_of(self.cause, ours=ours) if self.cause else ()
+
+    def waited_ms(self, *, start_ns: int) -> float | None:
+        """Return how long the request, or the oldest message, waited; None if unknown."""
+        return age_ms(self.cause, start_ns=start_ns) if self.cause else None
+
+    def attributes(self, *, start_ns: int) -> Mapping[str, Any]:
+        """Return the attributes of the invocation's span; None for what is unknown."""
+        return {
+            **(self.cause.attributes if self.cause else {}),
+            **(self.answer.attributes() if self.answer else {}),
+            names.AGE_MS: self.waited_ms(start_ns=start_ns),
+            names.FIRST_BYTE_MS: self._first_byte_ms(start_ns),
+        }
+
+    def _first_byte_ms(self, start_ns: int) -> float | None:
+        if not self.first_byte_ns:
+            return None
+        return max(0, self.first_byte_ns - (self.received_ns or start_ns)) / NS_PER_MS

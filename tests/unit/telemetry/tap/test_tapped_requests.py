@@ -1,0 +1,187 @@
+"""Copies become what is known of an invocation, in whatever order and number they come."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from extension.telemetry.tap import names
+from extension.telemetry.tap.tapped import Tapped
+from extension.telemetry.tap.tapped_requests import (
+    MAX_REQUESTS,
+    MAX_UNREAD_BYTES,
+    MISSES,
+    TappedRequests,
+)
+from tests.platform_events import ns
+from tests.tapped_messages import error, event, give, response
+from tests.unit.telemetry.tap.samples import REST, SECRET, SPAN, SQS
+
+FAILED = {"statusCode": 503, "body": "no tea"}
+RAISED = {
+    "errorType": "TeaError",
+    "errorMessage": f"cold: {SECRET}",
+    "stackTrace": ['  File "tea.py", line 2, in handler\n    raise TeaError\n'],
+}
+
+
+def test_event_and_response_of_a_request() -> None:
+    """The cause, what the response says, and how long its first byte took."""
+    requests = TappedRequests()
+    give(requests, event("r", REST, at=1), response("r", FAILED, first=1.5, last=3))
+    tapped = requests.of("r")
+    assert tapped.cause is not None
+    assert tapped.cause.parent is not None
+    assert tapped.cause.parent.ids == SPAN
+    assert (tapped.trigger, tapped.is_consumer) == ("http", False)
+    assert (tapped.error_type, tapped.error, tapped.is_decided) == ("503", None, True)
+    attributes = tapped.attributes(start_ns=ns(1))
+    assert attributes[names.FIRST_BYTE_MS] == 500
+    assert attributes[names.HTTP_STATUS_CODE] == 503
+    assert attributes[names.RESPONSE_BYTES] == len('{"statusCode": 503, "body": "no tea"}')
+
+
+def test_the_reported_error_is_read_whole_and_without_secrets() -> None:
+    """Type, message and stack as the runtime wrote them."""
+    requests = TappedRequests(clean=lambda text: text.replace(SECRET, "***"))
+    give(requests, event("r", SQS), error("r", RAISED, at=2))
+    tapped = requests.of("r")
+    assert tapped.error is not None
+    assert (tapped.error.type, tapped.error.message) == ("TeaError", "cold: ***")
+    assert 'File "tea.py", line 2' in tapped.error.stack
+    assert tapped.error_ns == ns(2)
+    assert tapped.is_decided
+
+
+def test_no_secret_is_left_in_names_and_attributes() -> None:
+    """Those that the cache knows may stand anywhere in an event."""
+    requests = TappedRequests(clean=lambda text: text.replace("orders", "***"))
+    give(requests, event("r", SQS))
+    tapped = requests.of("r")
+    assert tapped.span_name == "process ***"
+    assert "orders" not in str(tapped.attributes(start_ns=ns(1)))
+    assert tapped.trigger == "pubsub"
+
+
+def test_requests_that_run_at_once_are_kept_apart() -> None:
+    """By their ids, whatever the order; the first of each kind counts."""
+    copies = [event("a", REST), event("b", SQS), response("a", FAILED), error("b", RAISED)]
+    for order in permutations(copies):
+        requests = TappedRequests(concurrent=True)
+        give(requests, *order, event("a", SQS), response("b", {"statusCode": 200}))
+        a, b = requests.settle("a"), requests.settle("b")
+        assert (a.trigger, a.error_type, a.error) == ("http", "503", None)
+        assert (b.trigger, b.error and b.error.type) == ("pubsub", "TeaError")
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_a_lost_copy_costs_what_it_would_have_told(lost: int) -> None:
+    """The others tell theirs."""
+    copies = [event("r", REST), response("r", FAILED), error("r", RAISED)]
+    del copies[lost]
+    requests = TappedRequests()
+    give(requests, *copies)
+    tapped = requests.of("r")
+    assert (tapped.cause is not None) == (lost != 0)
+    assert (tapped.answer is not None) == (lost != 1)
+    assert (tapped.error is not None) == (lost != 2)
+
+
+def test_a_response_without_its_event_has_a_size_alone() -> None:
+    """What its status means depends on the source."""
+    requests = TappedRequests()
+    give(requests, response("r", FAILED, first=1.5))
+    tapped = requests.of("r")
+    assert (tapped.error_type, tapped.trigger, tapped.span_name) == ("", "", "")
+    attributes = tapped.attributes(start_ns=ns(1))
+    assert attributes[names.FIRST_BYTE_MS] == 500
+    assert names.HTTP_STATUS_CODE not in attributes
+
+
+def test_a_response_that_broke_off_decides_nothing() -> None:
+    """The function may have failed after it began."""
+    requests = TappedRequests()
+    give(requests, event("r", REST), response("r", FAILED, is_complete=False))
+    assert not requests.of("r").is_decided
+
+
+def test_a_copy_that_was_cut_is_read_as_far_as_it_goes() -> None:
+    """The source stands at the end of a message."""
+    requests = TappedRequests()
+    give(requests, event("r", SQS).cut(head=300, tail=250))
+    assert requests.of("r").trigger == "pubsub"
+    assert requests.of("r").attributes(start_ns=ns(1))[names.CUT] is True
+
+
+def test_messages_of_no_invocation_change_nothing() -> None:
+    """Answers to posts, other routes, and what is no HTTP."""
+    requests = TappedRequests()
+    give(
+        requests,
+        event("", REST),
+        response("r", FAILED).cut(head=5),
+        event("r", REST).cut(head=20),
+    )
+    assert requests.of("r") == Tapped()
+
+
+def test_what_is_known_of_a_request_is_given_away_once() -> None:
+    """A copy that comes later than the span makes no other."""
+    requests = TappedRequests()
+    give(requests, event("r", REST))
+    assert requests.settle("r").trigger == "http"
+    assert requests.of("r") == Tapped()
+
+
+def test_requests_are_bounded_in_number() -> None:
+    """The oldest are forgotten: their spans have left, or their ends were lost."""
+    requests = TappedRequests()
+    for number in range(MAX_REQUESTS + 1):
+        give(requests, event(f"{number}", REST))
+    assert requests.of("0") == Tapped()
+    assert requests.of("1").trigger == "http"
+    assert requests.of(f"{MAX_REQUESTS}").trigger == "http"
+
+
+def test_what_waits_unread_is_bounded() -> None:
+    """The oldest are read, which leaves little of them."""
+    requests = TappedRequests()
+    large = {**REST, "body": "x" * 60_000}
+    needed = MAX_UNREAD_BYTES // 60_000 + 2
+    assert needed < MAX_REQUESTS
+    for number in range(needed):
+        give(requests, event(f"{number}", large))
+    assert requests.unread_bytes <= MAX_UNREAD_BYTES
+    assert all(requests.of(f"{number}").trigger == "http" for number in range(needed))
+    assert requests.unread_bytes == 0
+
+
+def test_an_event_is_awaited_while_copies_come() -> None:
+    """Where the runtime is not tapped, lines need not wait for ids that never change."""
+    requests = TappedRequests()
+    assert requests.awaits("a")
+    give(requests, event("a", REST))
+    assert not requests.awaits("a")
+    assert requests.awaits("b")
+    for _ in range(MISSES):
+        requests.settle("missed")
+    assert not requests.awaits("b")
+    give(requests, event("c", REST))
+    assert requests.awaits("b")
+
+
+def test_a_fault_of_ours_costs_one_message() -> None:
+    """It is handed over to be counted, and the other messages are read."""
+    faults: list[Exception] = []
+
+    def clean(text: str) -> str:
+        if text == "TeaError":
+            raise LookupError(text)
+        return text
+
+    requests = TappedRequests(clean=clean, on_fault=faults.append)
+    give(requests, event("r", REST), error("r", RAISED), response("r", FAILED))
+    tapped = requests.of("r")
+    assert (tapped.trigger, tapped.error, tapped.error_type) == ("http", None, "503")
+    assert [type(each) for each in faults] == [LookupError]
