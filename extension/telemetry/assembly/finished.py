@@ -13,13 +13,14 @@ from extension.telemetry.reading.events import Report, RuntimeDone, Start
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
-if TYPE_CHECKING:  # not imported where no SDK sends anything
+if TYPE_CHECKING:  # not imported where no SDK sends anything, or without a tap
     from extension.telemetry.assembly.one_trace import SpanChange
     from extension.telemetry.reading.sdk_spans import SdkSpan
+    from extension.telemetry.tap.tapped import Tapped
 
 
 class TimedError(Frozen):
-    """What left the handler, as the runtime reported it in the log, and when."""
+    """What left the handler, as the runtime reported it, and when."""
 
     time_ns: int
     error: HandlerError
@@ -53,6 +54,15 @@ class Invocation(Frozen):
     dropped_records: int = 0
     sdk: SdkSpan | None = None
     """The span that the function's own SDK made of it, if that came before ours left."""
+    tapped: Tapped | None = None
+    """What its messages on the Runtime API say, where they are copied."""
+
+    @property
+    def trigger(self) -> str:
+        """What triggered it, as its event says, else the SDK; empty if neither tells."""
+        by_sdk = str(self.sdk.attributes.get("faas.trigger", "")) if self.sdk else ""
+        by_event = self.tapped.trigger if self.tapped else ""
+        return by_event or by_sdk
 
 
 class Overhead(Frozen):
@@ -65,6 +75,8 @@ class Overhead(Frozen):
     report: Report
     records: tuple[Record, ...] = ()
     dropped_records: int = 0
+    trigger: str = ""
+    """Of its invocation, if the event was copied."""
 
 
 class LooseRecords(Frozen):

@@ -16,6 +16,7 @@ from extension.telemetry.assembly.finished import (
     JoinedSpan,
     LooseRecords,
     Overhead,
+    TimedError,
 )
 from extension.telemetry.assembly.held_records import FULL_SIZE, HeldRecords, LineBudget, PartSize
 from extension.telemetry.assembly.transitions import Fact, State
@@ -24,9 +25,10 @@ from extension.telemetry.reading.handler_errors import EXIT_ERROR, may_name_memo
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
 
-if TYPE_CHECKING:  # not imported where no SDK sends anything, or without a detail level
+if TYPE_CHECKING:  # not imported without an SDK that sends, a detail level, or a tap
     from extension.telemetry.assembly.details import HeldDetails
     from extension.telemetry.reading.sdk_spans import Orphan, SdkSpan
+    from extension.telemetry.tap.tapped import Tapped
 
 REASONS_OF_FAILURE = ("timeout", "failure")
 """Reasons of SHUTDOWN that explain an invocation without a reported end; `spindown` does not."""
@@ -71,6 +73,8 @@ class InFlightInvocation:
         self.calls: list[CacheCall] = []
         self.sdk: SdkSpan | None = None
         """The first of the SDK's spans of it, which decides."""
+        self.tapped: Tapped | None = None
+        """What was copied of it until its span left, where there is a tap."""
         self._orphan: Orphan | None = None
         self.reason_of_failure = ""
         """What SHUTDOWN says of it, if the platform said nothing."""
@@ -217,14 +221,25 @@ class InFlightInvocation:
             start=self.start,
             done=self.done,
             report=self.report,
-            error=self.failure.left_handler(status=status, platform_decides=self._platform_decides),
+            error=self._left_handler(status),
             cache=self.cache,
             leaks=tuple(self.leaks),
             out_of_memory=self.out_of_memory,
             records=self.records.take_first(until_ns=end_ns),
             dropped_records=self.records.take_dropped(),
             sdk=self.sdk,
+            tapped=self.tapped,
         )
+
+    def _left_handler(self, status: str) -> TimedError | None:
+        """Return what left the handler: what the runtime reported, else what lines suggest."""
+        tapped = self.tapped
+        if tapped is None or tapped.error is None:
+            decided = self._platform_decides or (tapped is not None and tapped.has_responded)
+            return self.failure.left_handler(status=status, platform_decides=decided)
+        line = self.failure.left_handler(status=status, platform_decides=False)
+        is_same = line is not None and line.has_record and line.error == tapped.error
+        return TimedError(time_ns=tapped.error_ns, error=tapped.error, has_record=is_same)
 
     def _end(self, now_ns: int) -> tuple[int, bool]:
         """Return when it ended, and whether that was reported."""
@@ -248,6 +263,7 @@ class InFlightInvocation:
                 report=self.report,
                 records=self.records.take(),
                 dropped_records=self.records.take_dropped(),
+                trigger=self.tapped.trigger if self.tapped else "",
             )
 
     def further_part(

@@ -151,7 +151,10 @@ class Sampler:
     def _judge(self, invocation: Invocation) -> Iterator[Item]:
         trace_id, sdk = invocation.context.trace_id, invocation.sdk
         traces = dict.fromkeys([trace_id, *([sdk.trace_id] if sdk else [])])
+        caller = invocation.tapped.caller_in(trace_id) if invocation.tapped else None
         of_trace = sdk.tracestate if sdk and sdk.trace_id == trace_id else ""
+        if caller and not of_trace:
+            of_trace = caller.trace_state
         reason = reason_to_keep(invocation, slow_ms=self._slow_ms)
         self._verdicts += 1
         if reason:
@@ -162,6 +165,8 @@ class Sampler:
         known = [self._traces[each] for each in traces if each in self._traces]
         if reason or any(each.is_kept and each.threshold == 0 for each in known):
             decision = Decision(is_kept=True, has_details=has_details, of_trace=of_trace)
+        elif self._has_share and caller and caller.sampled is False:
+            decision = Decision(is_kept=False, of_trace=of_trace)  # nor is the rest of its trace
         else:
             is_sampled = any(map(self.undecided.has_sdk, traces)) or sdk is not None
             decision = self._by_share(

@@ -1,8 +1,9 @@
 """PURE: did this invocation or initialization fail, and of what?
 
 The platform says `success` when the handler raised and the runtime caught it, so the runtime's
-own report in the log decides there; it calls death by memory by several names; and it has one name
-for all exceptions of a kind of sandbox, where the report tells the exception's own.
+own report decides there, in the log or to the Runtime API; it calls death by memory by several
+names; and it has one name for all exceptions of a kind of sandbox, where the report tells the
+exception's own.
 """
 
 from __future__ import annotations
@@ -29,9 +30,13 @@ class Verdict(Frozen):
 
 
 def judge(invocation: Invocation) -> Verdict:
-    """Return how the invocation ended: by the platform's word, then the log's, then the SDK's."""
-    by_log = invocation.error.error if invocation.error else None
-    left = by_log or (invocation.sdk.error if invocation.sdk else None)
+    """Return how the invocation ended: by the platform's word, then the runtime's, then the SDK's.
+
+    A response that is an error, such as a status of 500, has a type and no description.
+    """
+    tapped = invocation.tapped
+    reported = invocation.error.error if invocation.error else None
+    left = reported or (invocation.sdk.error if invocation.sdk else None)
     if invocation.status not in ("success", ""):
         return _explained(_platform_error(invocation), left)
     if left:
@@ -39,8 +44,10 @@ def judge(invocation: Invocation) -> Verdict:
             failed=True,
             error_type=left.type,
             description=left.message or left.type,
-            inferred=by_log is not None,
+            inferred=reported is not None and not (tapped and tapped.error),
         )
+    if tapped and tapped.error_type:
+        return Verdict(failed=True, error_type=tapped.error_type)
     return Verdict()
 
 

@@ -27,6 +27,9 @@ INSTRUMENTS = {
         "{descriptor}", "Open descriptors when an invocation ended."
     ),
     "lambda_dispatch.threads": Instrument("{thread}", "Threads when an invocation ended."),
+    "lambda_dispatch.message_age": Instrument(
+        "s", "How long the oldest message or record of an invocation waited.", label="faas.trigger"
+    ),
     "faas.coldstarts": Instrument("{coldstart}", "Invocations that waited for an initialization."),
     "faas.invocations": Instrument("{invocation}", "Invocations that succeeded."),
     "faas.errors": Instrument("{error}", "Invocations that failed, timeouts excepted."),

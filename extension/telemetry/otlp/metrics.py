@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import (
@@ -38,6 +38,9 @@ from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
 from extension.telemetry.reading.events import Report
 from extension.telemetry.resource_identity import BYTES_PER_MIB
 
+if TYPE_CHECKING:  # not imported without a tap
+    from extension.telemetry.tap.tapped import Tapped
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Bucket bounds that the conventions advise for durations."""
 BYTES = tuple(float(2**power * BYTES_PER_MIB) for power in range(5, 14))
@@ -49,7 +52,13 @@ COUNTS = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
-BOUNDS = {"faas.net_io": NETWORK_BYTES}
+AGES = (
+    0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
+    345_600.0,
+)  # fmt: skip
+"""Up to four days, which a queue keeps messages for by default."""
+
+BOUNDS = {"faas.net_io": NETWORK_BYTES, "lambda_dispatch.message_age": AGES}
 BOUNDS_OF_UNITS = {"s": SECONDS, "By": BYTES, "1": SHARES}
 
 
@@ -76,13 +85,13 @@ class Meter:
     def __init__(
         self, *, temporality: Literal["delta", "cumulative"], now_ns: int, trigger: str = "other"
     ) -> None:
-        self._trigger = {names.FAAS_TRIGGER: trigger}
+        self._trigger = trigger
         self._cumulative = temporality == "cumulative"
         self._begin_ns = now_ns
         self._counters: Counter[tuple[str, str]] = Counter()
         self._billed = 0.0
         """Gigabytes times seconds."""
-        self._distributions: dict[str, Distribution] = {}
+        self._distributions: dict[tuple[str, str], Distribution] = {}
         self._collected: Counter[tuple[str, str]] = Counter()
 
     def record(self, finished: Finished) -> None:
@@ -91,7 +100,7 @@ class Meter:
             case Invocation():
                 self._invocation(finished)
             case Overhead():
-                self._report(finished.report)
+                self._report(finished.report, trigger=self._label(finished.trigger))
             case Initialization(kind="init"):
                 self._add("faas.init_duration", (finished.end_ns - finished.start_ns) / NS_PER_S)
 
@@ -142,22 +151,34 @@ class Meter:
         done = invocation.done
         lasted_s = (invocation.end_ns - invocation.start_ns) / NS_PER_S
         measured = done.duration_ms / 1000 if done and done.duration_ms is not None else lasted_s
-        self._add("faas.invoke_duration", measured)
+        trigger = self._label(invocation.tapped.trigger if invocation.tapped else "")
+        self._add("faas.invoke_duration", measured, trigger)
         if invocation.cold_start:
-            self._counters["faas.coldstarts", ""] += 1
+            self._counters["faas.coldstarts", trigger] += 1
         verdict = judge(invocation)
         if invocation.status == "timeout":
-            self._counters["faas.timeouts", ""] += 1
+            self._counters["faas.timeouts", trigger] += 1
         elif verdict.failed:
-            self._counters["faas.errors", ""] += 1
+            self._counters["faas.errors", trigger] += 1
         elif not invocation.incomplete:
-            self._counters["faas.invocations", ""] += 1
+            self._counters["faas.invocations", trigger] += 1
         if invocation.report and not invocation.done:
-            self._report(invocation.report)
+            self._report(invocation.report, trigger=trigger)
+        if invocation.tapped and invocation.tapped.has_waited:
+            self._waited(invocation.tapped, start_ns=invocation.start_ns)
 
-    def _report(self, report: Report) -> None:
+    def _waited(self, tapped: Tapped, *, start_ns: int) -> None:
+        waited_ms = tapped.waited_ms(start_ns=start_ns)
+        if waited_ms is not None:
+            self._add("lambda_dispatch.message_age", waited_ms / 1000, tapped.trigger)
+
+    def _label(self, trigger: str) -> str:
+        """Return what stands for a trigger; that of most invocations stands for itself."""
+        return "" if trigger == self._trigger else trigger
+
+    def _report(self, report: Report, *, trigger: str) -> None:
         if report.max_memory_used_mb is not None:
-            self._add("faas.mem_usage", report.max_memory_used_mb * BYTES_PER_MIB)
+            self._add("faas.mem_usage", report.max_memory_used_mb * BYTES_PER_MIB, trigger)
         if report.max_memory_used_mb is not None and report.memory_size_mb:
             share = report.max_memory_used_mb / report.memory_size_mb
             self._add("lambda_dispatch.memory_utilization", share)
@@ -178,9 +199,15 @@ class Meter:
         self._counters.update(now - self._collected)
         self._collected = now
 
-    def _add(self, name: str, value: float) -> None:
+    def _add(self, name: str, value: float, label: str = "") -> None:
         bounds = BOUNDS.get(name) or BOUNDS_OF_UNITS.get(INSTRUMENTS[name].unit, COUNTS)
-        self._distributions.setdefault(name, Distribution(bounds)).add(value)
+        self._distributions.setdefault((name, label), Distribution(bounds)).add(value)
+
+    def _attributes(self, name: str, label: str) -> dict[str, str]:
+        """Return what a metric is split by; the conventions want the trigger of all of theirs."""
+        if name.startswith("faas."):
+            return {names.FAAS_TRIGGER: label or self._trigger}
+        return {INSTRUMENTS[name].label: label} if label else {}
 
     @property
     def _temporality(self) -> AggregationTemporality:
@@ -194,9 +221,8 @@ class Meter:
         if self._billed:
             values["lambda_dispatch.billed_gigabyte_seconds", ""] = self._billed
         for (name, label), value in values.items():
-            labels = {**self._trigger} if name.startswith("faas.") else {}
             point = NumberDataPoint(
-                attributes={**labels, **({INSTRUMENTS[name].label: label} if label else {})},
+                attributes=self._attributes(name, label),
                 start_time_unix_nano=self._begin_ns,
                 time_unix_nano=now_ns,
                 value=value,
@@ -208,14 +234,17 @@ class Meter:
         ]
 
     def _histograms(self, now_ns: int) -> list[Metric]:
-        return [
-            _metric(name, Histogram([self._point(name, each, now_ns)], self._temporality))
-            for name, each in self._distributions.items()
-        ]
+        points: dict[str, list[HistogramDataPoint]] = {}
+        for (name, label), each in self._distributions.items():
+            point = self._point(self._attributes(name, label), each, now_ns)
+            points.setdefault(name, []).append(point)
+        return [_metric(name, Histogram(points[name], self._temporality)) for name in points]
 
-    def _point(self, name: str, of: Distribution, now_ns: int) -> HistogramDataPoint:
+    def _point(
+        self, attributes: dict[str, str], of: Distribution, now_ns: int
+    ) -> HistogramDataPoint:
         return HistogramDataPoint(
-            attributes={**self._trigger} if name.startswith("faas.") else {},
+            attributes=attributes,
             start_time_unix_nano=self._begin_ns,
             time_unix_nano=now_ns,
             count=sum(of.counts),

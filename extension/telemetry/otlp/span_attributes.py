@@ -23,6 +23,7 @@ def invocation_attributes(
     arn = invocation.invoked_arn or (start.function_arn if start else "")
     version = (start.version if start else "") or identity.function_version
     known = [event for event in (start, done, invocation.report) if event]
+    tapped = invocation.tapped
     return {
         names.FAAS_INVOCATION_ID: invocation.request_id,
         names.FAAS_COLDSTART: invocation.cold_start,
@@ -41,7 +42,9 @@ def invocation_attributes(
         **_cache_attributes(invocation.cache),
         names.DURATION_MS: done.duration_ms if done else None,
         names.PRODUCED_BYTES: done.produced_bytes if done else None,
+        **(tapped.attributes(start_ns=invocation.start_ns) if tapped else {}),
         **(invocation.sdk.attributes if invocation.sdk else {}),
+        names.FAAS_TRIGGER: invocation.trigger or identity.trigger,
     }
 
 

@@ -18,6 +18,9 @@ from extension.telemetry.tap.age import NS_PER_MS, age_ms
 from extension.telemetry.tap.answer import Answer
 from extension.telemetry.tap.cause import Cause
 from extension.telemetry.tap.following import follow, links_of
+from extension.telemetry.tap.trace_context import RemoteSpan
+
+ELSEWHERE = (names.FAAS_TRIGGER, names.ERROR_TYPE)
 
 
 class Tapped(Frozen):
@@ -62,15 +65,14 @@ class Tapped(Frozen):
         return self.cause.trigger if self.cause and self.cause.trigger != "other" else ""
 
     @property
-    def is_unsampled(self) -> bool:
-        """Whether the caller said that its trace is not kept."""
-        parent = self.cause.parent if self.cause else None
-        return parent is not None and parent.sampled is False
+    def has_waited(self) -> bool:
+        """Whether the invocation works on messages or records, which wait for it."""
+        return self.trigger in ("pubsub", "datasource")
 
-    @property
-    def caller_tracestate(self) -> str:
-        """The tracestate of the caller, empty without one."""
-        return self.cause.parent.trace_state if self.cause and self.cause.parent else ""
+    def caller_in(self, trace_id: int) -> RemoteSpan | None:
+        """Return the caller's span if it is in this trace."""
+        parent = self.cause.parent if self.cause else None
+        return parent if parent and parent.trace_id == trace_id else None
 
     def follow(
         self, ours: TraceContext, *, beside: TraceContext, trace_parent: TraceParent
@@ -89,13 +91,17 @@ class Tapped(Frozen):
         return age_ms(self.cause, start_ns=start_ns) if self.cause else None
 
     def attributes(self, *, start_ns: int) -> Mapping[str, Any]:
-        """Return the attributes of the invocation's span; None for what is unknown."""
-        return {
+        """Return the attributes of the invocation's span; None for what is unknown.
+
+        Without its trigger and its error, about which others know something, too.
+        """
+        given = {
             **(self.cause.attributes if self.cause else {}),
             **(self.answer.attributes() if self.answer else {}),
             names.AGE_MS: self.waited_ms(start_ns=start_ns),
             names.FIRST_BYTE_MS: self._first_byte_ms(start_ns),
         }
+        return {name: value for name, value in given.items() if name not in ELSEWHERE}
 
     def _first_byte_ms(self, start_ns: int) -> float | None:
         if not self.first_byte_ns:
