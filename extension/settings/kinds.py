@@ -170,6 +170,19 @@ def pattern() -> Kind[str]:
     return Kind(parse=parse, allowed="a regular expression")
 
 
+def id_fields() -> Kind[tuple[str, ...]]:
+    """The paths of two fields, of up to four names each, or none."""
+    path = re.compile(r"[^\s.,]{1,64}(?:\.[^\s.,]{1,64}){0,3}")
+
+    def parse(given: str) -> tuple[str, ...]:
+        paths = tuple(each.strip() for each in given.split(","))
+        if len(paths) != 2 or not all(map(path.fullmatch, paths)):
+            raise BadValueError(given)
+        return paths
+
+    return Kind(parse=parse, allowed="two names of fields, such as trace_id,span_id")
+
+
 def http_url() -> Kind[str]:
     """An absolute http or https URL; not repeated in a message, for it may carry a key."""
 

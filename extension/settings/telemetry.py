@@ -12,6 +12,7 @@ from extension.settings.kinds import (
     encryption,
     fraction_or,
     http_url,
+    id_fields,
     log_group,
     pattern,
     s3_uri,
@@ -282,7 +283,33 @@ class TelemetryConfig(Frozen):
         "DISPATCH_FAAS_TRIGGER",
         choice("datasource", "http", "other", "pubsub", "timer"),
         default="other",
-        meaning="`faas.trigger`: what invokes the function, which nothing here can see",
+        meaning="`faas.trigger` where the tap does not see what invokes the function",
+    )
+    trust_caller: bool = variable(
+        "DISPATCH_TRUST_CALLER",
+        switch(),
+        default=True,
+        meaning="with the tap; false: the trace context of requests at public endpoints is ignored",
+    )
+    trace_fields: tuple[str, ...] = variable(
+        "DISPATCH_TRACE_FIELDS",
+        id_fields(),
+        default=(),
+        meaning="with the tap: where the JSON of messages and requests has the ids of the sender's "
+        "trace and span, if not in a `traceparent`",
+    )
+    adopt_message_parent: bool = variable(
+        "DISPATCH_ADOPT_MESSAGE_PARENT",
+        switch(),
+        default=False,
+        meaning="with the tap; true: the sender of a single message is the parent, not a link",
+    )
+    cause_names: bool = variable(
+        "DISPATCH_CAUSE_NAMES",
+        switch(),
+        default=True,
+        meaning="with the tap; false: without the attributes that may name a person or an order: "
+        "path, client address, user agent, message id, object key",
     )
     resource_attributes: str = variable(
         "OTEL_RESOURCE_ATTRIBUTES",

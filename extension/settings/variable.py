@@ -71,7 +71,7 @@ def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, t
             values[name] = error.value
             problems.append(_problem(row, text, error.consequence))
         except ValueError:
-            instead = "" if row.default == "" else f", using {row.default!r}"
+            instead = "" if row.default in ("", ()) else f", using {row.default!r}"
             problems.append(_problem(row, text, f"is ignored{instead}"))
     return section(**values), tuple(problems)
 

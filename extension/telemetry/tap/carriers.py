@@ -7,7 +7,6 @@ of `_datadog` is a carrier itself: an object, JSON as text, or that in base64.
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -36,25 +35,8 @@ WORDS_IN_BODY = (
 )  # fmt: skip
 """A body that contains none of these is not parsed."""
 
-TraceFields = tuple[str, str] | tuple[()]
+TraceFields = tuple[str, ...]
 """Paths of both ids in a body, such as `("meta.trace_id", "meta.span_id")`, or none."""
-
-PATH = re.compile(r"[^\s.,]{1,64}(?:\.[^\s.,]{1,64}){0,3}")
-"""Of up to four names."""
-
-
-def read_trace_fields(text: str) -> TraceFields:
-    """Return the paths in `trace_id,span_id` or `meta.trace_id,meta.span_id`, () if there are none.
-
-    Raises:
-        ValueError: it is not two paths.
-    """
-    if not text.strip():
-        return ()
-    paths = [each.strip() for each in text.split(",")]
-    if len(paths) != 2 or not all(map(PATH.fullmatch, paths)):
-        raise ValueError("not two names of fields, such as trace_id,span_id")
-    return paths[0], paths[1]
 
 
 def from_pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:

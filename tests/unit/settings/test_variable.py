@@ -8,12 +8,14 @@ import pytest
 
 from extension.process.frozen import Frozen
 from extension.settings.kinds import (
+    BadValueError,
     Kind,
     choice,
     choices,
     credential,
     fraction,
     http_url,
+    id_fields,
     pattern,
     switch,
     text,
@@ -42,6 +44,8 @@ def parse(kind: Kind[Any], given: str) -> tuple[Any, tuple[str, ...]]:
         (whole(0, 10), "+7", 7),
         (whole(0, 10), "10", 10),
         (fraction(0, 0.5), ".25", 0.25),
+        (id_fields(), "trace_id , span_id", ("trace_id", "span_id")),
+        (id_fields(), "meta.trace_id,meta.span_id", ("meta.trace_id", "meta.span_id")),
         (choice("DEBUG", "INFO"), "debug", "DEBUG"),
         (choices("a", "b", "c"), "c, A,c", ("a", "c")),
         (pattern(), "^a+$", "^a+$"),
@@ -71,6 +75,8 @@ def test_an_empty_variable_is_unset(given: str) -> None:
         (whole(0, 10), "٣"),
         (whole(0), "Many"),
         (fraction(0, 0.5), "0.6"),
+        (id_fields(), "trace"),
+        (id_fields(), "a,b,c"),
         (fraction(0, 0.5), "nan"),
         (choice("a", "b"), "c"),
         (choices("a", "b"), "a,c"),
@@ -131,3 +137,10 @@ def test_a_credential_is_never_repeated() -> None:
     _, [problem] = parse(refusing, "hunter2")
     assert "hunter2" not in problem
     assert credential("x").secret
+
+
+@pytest.mark.parametrize("text", ["a,", ",", "a..b,c", "a.b.c.d.e,f", "a b,c", f"{'a' * 65},b"])
+def test_paths_of_fields_have_up_to_four_names(text: str) -> None:
+    """Each of them says where it stands."""
+    with pytest.raises(BadValueError):
+        id_fields().parse(text)

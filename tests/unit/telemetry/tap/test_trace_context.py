@@ -15,7 +15,6 @@ from extension.telemetry.tap.carriers import (
     from_headers,
     from_object,
     from_typed_attributes,
-    read_trace_fields,
     text_of_bytes,
 )
 from extension.telemetry.tap.trace_context import RemoteSpan, read_context, read_ids, read_xray
@@ -245,13 +244,3 @@ def test_a_body_may_name_a_span_by_habit(body: Any) -> None:
 def test_a_body_of_another_kind_names_none(body: Any) -> None:
     """It is the user's."""
     assert context_in_body(body, ("trace_id", "span_id")) is None
-
-
-def test_the_fields_of_ids_are_two_paths() -> None:
-    """Of names, with dots between those of objects."""
-    assert read_trace_fields("") == ()
-    assert read_trace_fields(" trace_id , span_id ") == ("trace_id", "span_id")
-    assert read_trace_fields("meta.trace_id,meta.span_id") == ("meta.trace_id", "meta.span_id")
-    for text in ("trace_id", "a,b,c", "a,", "a..b,c", "a.b.c.d.e,f"):
-        with pytest.raises(ValueError, match="not two names"):
-            read_trace_fields(text)
