@@ -40,6 +40,7 @@ RECEIVER_MODULES = [
     "extension.telemetry.receiver.posted_reader",
     "extension.telemetry.receiver.opening",
 ]
+TAP_MODULES = ["extension.telemetry.tap.opening"]
 
 
 class TelemetryPart:
@@ -71,6 +72,8 @@ class TelemetryPart:
         self._sockets = ListeningSockets([raw] if raw else [], start=start)
         if raw:
             [start.telemetry_socket] = self._sockets  # `subscribe` asks it for its port
+        tap = start.tap_channel
+        self._tap_channels = ListeningSockets([tap] if tap else [], start=start)
         self.otlp_sockets = ListeningSockets(start.otlp_sockets, start=start)
         self._early: EarlyTelemetry | None = None
         self._receiver: Receiver | None = None
@@ -111,6 +114,7 @@ class TelemetryPart:
     def give_up(self) -> None:
         """Stop taking deliveries; the function's SDK goes on posting, into nothing."""
         self._sockets.close()
+        self._tap_channels.close()
         if self._early is not None:
             self._early.given_up()
         if self._receiver is not None:
@@ -154,7 +158,8 @@ class TelemetryPart:
 
     async def _load(self, parameters: Parameters | None) -> None:
         """Import the modules of telemetry, and answer the GETs in progress before each."""
-        for module in telemetry_modules(self._config.telemetry):
+        taps = TAP_MODULES if self._tap_channels else []
+        for module in [*telemetry_modules(self._config.telemetry), *taps]:
             if parameters is not None:
                 await parameters.settled(within_s=GETS_FIRST_S)
             await self._importer.load(module)
@@ -186,7 +191,7 @@ class TelemetryPart:
         return await builder.build()
 
     def _connect(self, telemetry: Telemetry, parameters: Parameters | None) -> None:
-        """Connect telemetry with the cache, the receiver and the end of init."""
+        """Connect telemetry with the cache, the receiver, the tap and the end of init."""
         from extension import bridge  # noqa: PLC0415  # heavy
 
         if parameters:
@@ -198,6 +203,16 @@ class TelemetryPart:
 
             connect_receiver(
                 self._receiver, telemetry, config=self._config.telemetry, redactor=self._redactor
+            )
+        for channel in self._tap_channels:
+            from extension.telemetry.tap.opening import connect_tap  # noqa: PLC0415  # only with a tap
+
+            connect_tap(
+                channel,
+                telemetry,
+                config=self._config.telemetry,
+                redactor=self._redactor,
+                concurrent=not self._start.receives_invoke,
             )
 
     def _forget_for_snapshot(self, parameters: Parameters | None) -> None:

@@ -35,9 +35,10 @@ from extension.telemetry.reading.line_reader import LineReader, Redaction
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.redact import redact_event
 
-if TYPE_CHECKING:  # not imported where everything is kept
+if TYPE_CHECKING:  # not imported where everything is kept, or without a tap
     from extension.telemetry.assembly.sampling import Sampler
     from extension.telemetry.assembly.undecided import Item
+    from extension.telemetry.tap.tapped_requests import TappedRequests
 
 
 class Pipeline:
@@ -101,6 +102,10 @@ class Pipeline:
                 now_ns=at_ns,
             )
         )
+
+    def use_tap(self, requests: TappedRequests) -> None:
+        """Have what is copied of requests in their spans."""
+        self._assembler.use_tap(requests)
 
     def cache_answered(self, answer: CacheAnswer) -> None:
         """Learn how the cache answered a GET."""

@@ -53,6 +53,7 @@ from extension.telemetry.reading.xray import TraceContext, TraceParent
 if TYPE_CHECKING:  # not imported where no SDK sends anything, or without a detail level
     from extension.telemetry.assembly.details import Details
     from extension.telemetry.reading.sdk_spans import Orphan, SdkSpan
+    from extension.telemetry.tap.tapped_requests import TappedRequests
 
 MAX_EARLY_ANSWERS = 1024
 """GETs answered between two invocations; more than that is no race but background work."""
@@ -96,6 +97,10 @@ class Assembler:
             stream_records=stream_records,
             with_platform=with_platform,
         )
+
+    def use_tap(self, tap: TappedRequests) -> None:
+        """Have what is copied of requests in their spans, and the trace that their events name."""
+        self._span_ids.tap = tap
 
     def invoke(
         self, request_id: str, *, tracing: str, invoked_arn: str, now_ns: int
@@ -241,6 +246,8 @@ class Assembler:
         self, in_flight: InFlightInvocation, *, reason: str, now_ns: int
     ) -> Iterable[Finished]:
         context = self._span_ids.of(in_flight)
+        if self._span_ids.tap:
+            in_flight.tapped = self._span_ids.tap.settle(in_flight.request_id)
         if not self._concurrent:
             for call in self._cold_start.take_calls(since_ns=in_flight.begun_ns):
                 in_flight.hold_call(call)  # it ended before this invocation was heard of

@@ -64,7 +64,8 @@ class Lines:
             records = [record for at, record in enumerate(records) if at not in refused]
         if self._details:
             records = self._without_details(records, in_flight)
-        if in_flight.is_out or self._stream_records:
+        if in_flight.is_out or self._streams(in_flight):
+            records = [*in_flight.records.take(), *records]
             return [self._alone(in_flight, *records)] if records else []
         finished: list[Finished] = []
         while (held := in_flight.records.hold_all(records)) < len(records):
@@ -103,12 +104,18 @@ class Lines:
         A line after the end may be one of the next invocation, whose start is not here yet.
         """
         after_end = in_flight.state is State.ENDED and record.observed_ns > in_flight.runtime_end_ns
-        waits = after_end or not (in_flight.is_out or self._stream_records)
+        streams = self._streams(in_flight)
+        waits = after_end or not (in_flight.is_out or streams)
         if waits and in_flight.records.hold(record):
             return []
-        if waits and not self._stream_records:
+        if waits and not streams:
             return self._make_room(in_flight, record)
-        return [self._alone(in_flight, record)]
+        before = () if in_flight.is_out else in_flight.records.take()
+        return [self._alone(in_flight, *before, record)]
+
+    def _streams(self, in_flight: InFlightInvocation) -> bool:
+        """Tell whether lines leave at once: nothing is to come that may change their trace."""
+        return self._stream_records and not self._span_ids.awaits_event(in_flight)
 
     def _make_room(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:
         """Let the further part go, for it is full, and hold the line as the next one's first."""

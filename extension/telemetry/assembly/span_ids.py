@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from extension.process.ids import Ids
 from extension.telemetry.assembly.in_flight import InFlightInvocation
 from extension.telemetry.reading.xray import TraceContext, TraceParent, identify
+
+if TYPE_CHECKING:  # not imported without a tap
+    from extension.telemetry.tap.tapped import Tapped
+    from extension.telemetry.tap.tapped_requests import TappedRequests
 
 
 class SpanIds:
@@ -14,6 +20,8 @@ class SpanIds:
         self._ids = ids
         self._trace_parent = trace_parent
         self._below_segment = below_segment
+        self.tap: TappedRequests | None = None
+        """What is copied of requests, whose events may name a caller."""
 
     @property
     def follow_sdk(self) -> bool:
@@ -24,10 +32,35 @@ class SpanIds:
         """Return the ids of a request's span, drawn when they are needed first."""
         if in_flight.context is None:
             ours = self._identify(in_flight, self._trace_parent)
+            if self.tap and not self._shares_trace_with_sdk(in_flight, ours):
+                ours = self._follow(in_flight, ours, tapped=self.tap.of(in_flight.request_id))
             if self.follow_sdk:
                 ours = self._join(in_flight, ours)
             in_flight.context = ours
         return in_flight.context
+
+    def awaits_event(self, in_flight: InFlightInvocation) -> bool:
+        """Tell whether the ids may depend on an event that has not been copied yet."""
+        if self.tap is None or in_flight.context is not None:
+            return False
+        return self.tap.awaits(in_flight.request_id)
+
+    def _shares_trace_with_sdk(self, in_flight: InFlightInvocation, ours: TraceContext) -> bool:
+        """Tell whether the SDK's spans are in X-Ray's trace, which then stays that of all."""
+        theirs = in_flight.sdk or in_flight.orphan
+        return self.follow_sdk and theirs is not None and theirs.trace_id == ours.trace_id
+
+    def _follow(
+        self, in_flight: InFlightInvocation, ours: TraceContext, *, tapped: Tapped
+    ) -> TraceContext:
+        """Follow the caller that the event names, if it names one."""
+        linked: TraceParent = "none" if self._trace_parent == "none" else "link"
+        return tapped.follow(
+            ours,
+            beside=self._identify(in_flight, linked),
+            # X-Ray itself gets the spans: they belong below its segments.
+            trace_parent="xray" if self._below_segment else self._trace_parent,
+        )
 
     def _join(self, in_flight: InFlightInvocation, ours: TraceContext) -> TraceContext:
         """Follow what the SDK has sent for this request, if anything."""

@@ -43,6 +43,9 @@ from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
 from extension.telemetry.resource_identity import ResourceIdentity
 
+MOST_LINKS = 128
+"""OpenTelemetry's limit of a span's links."""
+
 
 class SpanBuilder:
     """Builds the spans of one sandbox; `with_records`: the log lines become span events.
@@ -92,11 +95,12 @@ class SpanBuilder:
                 return []  # encoded as the SDK wrote it
 
     def _invocation(self, invocation: Invocation) -> list[SpanWithLines]:
-        verdict = judge(invocation)
+        verdict, tapped = judge(invocation), invocation.tapped
+        by_source = tapped.span_name if tapped else ""
         span = self._factory.span(
             invocation.context,
-            name=self._identity.function_name or "invocation",
-            kind=SpanKind.SERVER,
+            name=by_source or self._identity.function_name or "invocation",
+            kind=SpanKind.CONSUMER if tapped and tapped.is_consumer else SpanKind.SERVER,
             start_ns=invocation.start_ns,
             end_ns=invocation.end_ns,
             attributes={
@@ -107,7 +111,7 @@ class SpanBuilder:
             lines=invocation.records,
             verdict=verdict,
             has_remote_parent=True,
-            more_links=_links_by_sdk(invocation),
+            more_links=_links(invocation),
         )
         parts = phases(invocation.done, invocation.report)
         return [span, *self._children(invocation.context, parts)]
@@ -241,6 +245,13 @@ class SpanBuilder:
             )
             for phase in parts
         ]
+
+
+def _links(invocation: Invocation) -> Sequence[SpanLink]:
+    """Return each link once: those by the event and those by the SDK name the same senders."""
+    by_event = invocation.tapped.links(invocation.context) if invocation.tapped else ()
+    links = dict.fromkeys([*by_event, *_links_by_sdk(invocation)])
+    return [*links][:MOST_LINKS]
 
 
 def _links_by_sdk(invocation: Invocation) -> Sequence[SpanLink]:

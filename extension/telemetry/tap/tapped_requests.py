@@ -73,6 +73,8 @@ class TappedRequests:
         self._requests: OrderedDict[str, Copies] = OrderedDict()
         self.unread_bytes = 0
         """Of the messages that were not read yet."""
+        self.catch_up: Callable[[], None] = lambda: None
+        """Takes what has been copied by now; called before anything is said of a request."""
         self._missed = 0
 
     def take(self, copied: Copied, *, first_ns: int, last_ns: int, is_complete: bool) -> None:
@@ -88,12 +90,14 @@ class TappedRequests:
 
     def awaits(self, request_id: str) -> bool:
         """Tell whether the event of a request may still come."""
+        self.catch_up()
         known = self._requests.get(request_id)
         has_cause = known is not None and (known.event or known.tapped.cause)
         return not has_cause and self._missed < MISSES
 
     def of(self, request_id: str) -> Tapped:
         """Return what is known of a request."""
+        self.catch_up()
         copies = self._requests.get(request_id)
         return self._read(copies) if copies else Tapped()
 

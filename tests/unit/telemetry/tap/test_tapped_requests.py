@@ -185,3 +185,20 @@ def test_a_fault_of_ours_costs_one_message() -> None:
     tapped = requests.of("r")
     assert (tapped.trigger, tapped.error, tapped.error_type) == ("http", None, "503")
     assert [type(each) for each in faults] == [LookupError]
+
+
+def test_what_has_been_copied_by_now_is_taken_first() -> None:
+    """An invocation's end may be read sooner than the copy of its response."""
+    requests = TappedRequests()
+    waiting = [event("r", REST), response("r", FAILED)]
+
+    def catch_up() -> None:
+        while waiting:
+            give(requests, waiting.pop(0))
+
+    requests.catch_up = catch_up
+    assert not requests.awaits("r")
+    waiting.append(error("r", RAISED))
+    tapped = requests.settle("r")
+    assert (tapped.trigger, tapped.error_type) == ("http", "503")
+    assert tapped.error is not None
