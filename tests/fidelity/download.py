@@ -21,7 +21,7 @@ _NAMES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binary:
-    """The emulator's executable, or why there is none."""
+    """A file, such as the emulator's executable, or why there is none."""
 
     path: Path = Path()
     problem: str = ""
@@ -44,6 +44,14 @@ def rie_binary() -> Binary:
         partial.chmod(0o755)
         partial.rename(target)
         return Binary(path=target)
+
+
+@cache
+def sam_wheel() -> Binary:
+    """Return the whole wheel, fetched on first use into .cache, or why there is none."""
+    with locked(f"{_WHEEL}.fetched"):
+        problem = _fetch_wheel()
+    return Binary(problem=problem) if problem else Binary(path=CACHE / _WHEEL)
 
 
 def _fetch_wheel() -> str:
