@@ -41,6 +41,19 @@ PAYLOAD: Mapping[str, object] = {
 }  # fmt: skip
 """What the function does unless a scene says otherwise: three lines and three GETs."""
 
+SENDER = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+"""The trace and the span of who calls the function, or has sent a message."""
+
+MESSAGE = {
+    "messageId": "m-1",
+    "body": json.dumps({"trace_id": SENDER[0], "span_id": SENDER[1]}),
+    "attributes": {"SentTimestamp": "1764230400000"},
+    "messageAttributes": {},
+    "eventSource": "aws:sqs",
+    "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:orders",
+}
+WITH_CONTEXT = {"traceparent": {"dataType": "String", "stringValue": f"00-{'-'.join(SENDER)}-01"}}
+
 
 @dataclass
 class Scene:
@@ -237,6 +250,23 @@ async def short_secret(scene: Scene) -> None:
     scene.aws.put_secret("s", "aaaabbbb")
     await scene.invoke({"get": [SECRET]})
     await scene.invoke({"print": ["aaaabbbb is not a short one"]})
+
+
+async def requested(scene: Scene) -> None:
+    """Invoke once, as a function URL does for a caller with a trace."""
+    headers = {"traceparent": f"00-{'-'.join(SENDER)}-01"}
+    context = {"http": {"method": "GET"}, "domainName": "x.lambda-url.eu-central-1.on.aws"}
+    await scene.invoke({"version": "2.0", "headers": headers, "requestContext": context})
+
+
+async def queued(scene: Scene) -> None:
+    """Invoke once with a message whose body has the sender's ids."""
+    await scene.invoke({"Records": [MESSAGE]})
+
+
+async def queued_with_context(scene: Scene) -> None:
+    """Invoke once with a message whose attributes have them."""
+    await scene.invoke({"Records": [{**MESSAGE, "messageAttributes": WITH_CONTEXT}]})
 
 
 async def endpoint_is_slow(scene: Scene) -> None:

@@ -32,11 +32,15 @@ DESCRIBED = Act(acts.described)
 SHORT_SECRET = Act(acts.short_secret)
 STARTED = Act(acts.started)
 AS_A_ROLE = Act(acts.as_a_role)
+REQUESTED = Act(acts.requested)
+QUEUED = Act(acts.queued)
+QUEUED_WITH_CONTEXT = Act(acts.queued_with_context)
 EARLY = Act(acts.early, handler="early.handler")
 
 UNRESOLVED = {"AWS_LAMBDA_EXEC_WRAPPER": "{wrapper}", "VALUE": "{{{{resolve:none}}}}"}
 JSON_ERRORS = {"DISPATCH_CACHE_ERRORS": "json"}
 THROUGH_A_PROXY = {"AWS_ENDPOINT_URL": "", "HTTPS_PROXY": "{proxy}"}
+TAPPED = {"AWS_LAMBDA_EXEC_WRAPPER": "{tap_wrapper}"}
 SECURE_AWS = {"AWS_ENDPOINT_URL": "{secure_aws}"}
 
 
@@ -89,6 +93,17 @@ def last_cached(scene: Scene) -> set[str]:
 def bodies(scene: Scene) -> str:
     """What the endpoint got, decoded, as one text."""
     return repr((scene.intake.spans, scene.intake.logs))
+
+
+def is_in_sender_s_trace(scene: Scene) -> bool:
+    """Whether the span of the invocation is a child of who has caused it."""
+    ids = {(span.trace_id, span.parent_span_id) for span in scene.intake.spans}
+    return acts.SENDER in ids
+
+
+def links(scene: Scene) -> list[tuple[str, str]]:
+    """The spans that spans are linked to."""
+    return [(each.trace_id, each.span_id) for span in scene.intake.spans for each in span.links]
 
 
 def says(text: str) -> Callable[[Scene], object]:
@@ -208,6 +223,12 @@ CASES = [
     Case("DISPATCH_FAAS_TRIGGER", "pubsub",
          lambda scene: {span.attributes["faas.trigger"] for span in scene.spans}, {"pubsub"},
          {"other"}),
+    Case("DISPATCH_TRUST_CALLER", "false", is_in_sender_s_trace, False, True, TAPPED, REQUESTED),
+    Case("DISPATCH_TRACE_FIELDS", "trace_id,span_id", links, [acts.SENDER], [], TAPPED, QUEUED),
+    Case("DISPATCH_ADOPT_MESSAGE_PARENT", "true", is_in_sender_s_trace, True, False, TAPPED,
+         QUEUED_WITH_CONTEXT),
+    Case("DISPATCH_CAUSE_NAMES", "false", says("messaging.message.id"), False, True, TAPPED,
+         QUEUED),
     Case("OTEL_RESOURCE_ATTRIBUTES", "team=a%20b", resource("team"), {"a b"}, {None}),
     Case("OTEL_EXPORTER_OTLP_ENDPOINT", "https://other.example", header("x-a"), {""}, {"1"},
          {"OTEL_EXPORTER_OTLP_HEADERS": "x-a=1"}),
