@@ -7,6 +7,7 @@ from pathlib import Path
 
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.instruments import INSTRUMENTS
+from extension.telemetry.tap import names as tap
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "attributes.md"
 BLOCK = re.compile(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", re.DOTALL)
@@ -14,6 +15,7 @@ BLOCK = re.compile(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", re.DOTALL)
 RESOURCE, SPAN, CALL, RECORD, OVERHEAD, INIT = (
     "resource", "invocation", "call to AWS", "line", "`extension overhead`", "`init`",
 )  # fmt: skip
+TAPPED = f"{SPAN}, with the [tap](tap.md)"
 
 MEANINGS = {
     names.AWS_LAMBDA_INVOKED_ARN: (SPAN, "the ARN by which the function was invoked"),
@@ -83,6 +85,15 @@ MEANINGS = {
     ),
     names.THROTTLES: (CALL, "how often AWS throttled it"),
     names.TENANT_ID: (SPAN, "the tenant, where the function isolates tenants"),
+    tap.AGE_MS: (TAPPED, "how long the request, or the oldest message, waited, in ms"),
+    tap.CUT: (TAPPED, "true: the middle of the event was not copied"),
+    tap.DETAIL: (TAPPED, "what kind of event of its source it was"),
+    tap.EXECUTION_ARN: (TAPPED, "the execution of Step Functions, or the durable one"),
+    tap.FIRST_BYTE_MS: (TAPPED, "from the event to the first byte of the response, in ms"),
+    tap.FAILED_MESSAGES: (TAPPED, "messages that their source delivers again"),
+    tap.RECEIVE_COUNT: (TAPPED, "how often the message that was tried most often was received"),
+    tap.RESPONSE_BYTES: (TAPPED, "size of the response, with all that was posted"),
+    tap.SOURCE: (TAPPED, "where the event came from"),
 }
 """Where each attribute stands, and what it says."""
 
@@ -95,7 +106,9 @@ HISTOGRAMS = frozenset(
 
 def known() -> set[str]:
     """Return the names of all attributes."""
-    return {value for name, value in vars(names).items() if name.isupper() and type(value) is str}
+    of_all = {value for name, value in vars(names).items() if name.isupper()}
+    of_tap = {value for name, value in vars(tap).items() if name.isupper()} - set(tap.CONVENTIONAL)
+    return {value for value in of_all | of_tap if type(value) is str}
 
 
 def tables() -> dict[str, str]:
@@ -121,7 +134,7 @@ def _metrics() -> str:
 
 
 def _split_by(name: str) -> str:
-    if name.startswith("faas."):
+    if name.startswith("faas.") or INSTRUMENTS[name].label == names.FAAS_TRIGGER:
         return f"`{names.FAAS_TRIGGER}`"
     return "" if name in HISTOGRAMS or name in UNSPLIT else f"`{INSTRUMENTS[name].label}`"
 
