@@ -88,6 +88,12 @@ def error(request_id: str, body: Any, *, at: float = 2) -> Copy:
     return _copy(start, _json(body), {}, first=at, last=at)
 
 
+def init_error(body: Any, *, at: float) -> Copy:
+    """Return an error of the init."""
+    start = "POST /2018-06-01/runtime/init/error HTTP/1.1"
+    return _copy(start, _json(body), {}, first=at, last=at)
+
+
 def _json(body: Any) -> bytes:
     return body if isinstance(body, bytes) else json.dumps(body).encode()
 

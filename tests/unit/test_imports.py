@@ -111,6 +111,17 @@ def test_without_a_receiver_nothing_of_it_is_imported() -> None:
     assert not [name for name in loaded if name.startswith("extension.telemetry.receiver")]
 
 
+def test_without_a_tap_nothing_of_it_is_imported() -> None:
+    """Only a function with the wrapper pays for what is read of its events."""
+    loaded = modules_after(
+        "import extension.app, extension.opening, extension.telemetry.early,"
+        " extension.telemetry.opening, extension.telemetry.reader,"
+        " extension.telemetry.otlp.opening, extension.telemetry.otlp.metrics"
+    )
+    ours = ("extension.telemetry.tap", "extension.pump")
+    assert not [name for name in loaded if name.startswith(ours)]
+
+
 def test_the_door_is_light() -> None:
     """It opens before anything else of telemetry."""
     loaded = modules_after("import extension.telemetry.receiver.receiver")

@@ -17,6 +17,7 @@ from extension.process.frozen import Frozen, replace
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import MAX_CALLS, CacheCall
 from extension.telemetry.assembly.held_records import HeldRecords
+from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import (
     InitReport,
     InitRuntimeDone,
@@ -61,6 +62,9 @@ class Initialization(Frozen):
     dropped_records: int = 0
     calls: tuple[CacheCall, ...] = ()
     """What the cache fetched meanwhile."""
+    reported: HandlerError | None = None
+    """What the runtime reported to the Runtime API, where its messages are copied."""
+    reported_ns: int = 0
 
     @property
     def failed(self) -> bool:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from extension.process.frozen import replace
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import (
     CacheAnswer,
@@ -201,9 +202,23 @@ class Assembler:
                 finished += self._advance(in_flight, Fact.GONE, reason=reason, now_ns=now_ns)
             else:
                 finished += self._advance(in_flight, Fact.GONE)
-        alone: Sequence[Initialization] = self._cold_start.finish_alone(self._ids)
+        alone: Sequence[Initialization] = self._reported(self._cold_start.finish_alone(self._ids))
         finished += self._details.end(alone) if self._details else alone
         return [*finished, *self._sdk.end(), *self._without_init(None)]
+
+    def _reported(self, inits: list[Initialization]) -> list[Initialization]:
+        """Give those that failed what the runtime reported to the Runtime API."""
+        tap = self._span_ids.tap
+        if tap is None:
+            return inits
+        found = [
+            tap.init_error(start_ns=each.start_ns, end_ns=each.end_ns) if each.failed else None
+            for each in inits
+        ]
+        return [
+            replace(each, reported_ns=error[0], reported=error[1]) if error else each
+            for each, error in zip(inits, found, strict=True)
+        ]
 
     def _get(self, request_id: str, *, heard_ns: int) -> InFlightInvocation:
         in_flight = self.requests.find(request_id)
@@ -254,6 +269,7 @@ class Assembler:
         is_cold, before = self._cold_start.belongs_to(
             context, request_id=in_flight.request_id, start_ns=in_flight.begun_ns, ids=self._ids
         )
+        before = self._reported(before)
         for failed in before:
             if report := failed.report_of_failure:
                 in_flight.failure.learn(report)

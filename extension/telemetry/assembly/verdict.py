@@ -52,11 +52,12 @@ def judge(invocation: Invocation) -> Verdict:
 
 
 def judge_initialization(done: Initialization) -> Verdict:
-    """Return how an init or a restore ended; its report in the log says why."""
+    """Return how an init or a restore ended; the runtime's report says why."""
     if not done.failed:
         return Verdict()
-    report: Record | None = done.report_of_failure
-    return _explained(done.error_type or done.status, report.error if report else None)
+    line: Record | None = done.report_of_failure
+    left = done.reported or (line.error if line else None)
+    return _explained(done.error_type or done.status, left)
 
 
 def _explained(kind: str, left: HandlerError | None) -> Verdict:

@@ -135,10 +135,7 @@ class SpanBuilder:
         ]
 
     def _initialization(self, done: Initialization) -> list[SpanWithLines]:
-        verdict = judge_initialization(done)
-        report, left = done.report_of_failure, None
-        if report and report.error:
-            left = TimedError(time_ns=report.time_ns, error=report.error)
+        verdict, left = judge_initialization(done), _left_init(done)
         lines, *further = self._parts(done.records)
         span = self._factory.span(
             done.context,
@@ -245,6 +242,16 @@ class SpanBuilder:
             )
             for phase in parts
         ]
+
+
+def _left_init(done: Initialization) -> TimedError | None:
+    """Return what the runtime reported of an init that failed, in the log or to the tap."""
+    line = done.report_of_failure
+    by_line = TimedError(time_ns=line.time_ns, error=line.error) if line and line.error else None
+    if done.reported is None:
+        return by_line
+    is_same = by_line is not None and by_line.error == done.reported
+    return TimedError(time_ns=done.reported_ns, error=done.reported, has_record=is_same)
 
 
 def _links(invocation: Invocation) -> Sequence[SpanLink]:

@@ -10,7 +10,7 @@ unread is bounded, and so is the number of requests: the oldest is read, or forg
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +26,10 @@ MAX_UNREAD_BYTES = 2 * 1_048_576
 MAX_REQUESTS = 64
 MAX_CONCURRENT_REQUESTS = 1024
 """On Managed Instances, as many as may be open."""
+
+MAX_INIT_ERRORS = 8
+INIT_SLACK_NS = 100 * 1_000_000
+"""The end of an init is told in milliseconds, by a process that is told of the error."""
 
 MISSES = 2
 """After so many invocations without an event, none is expected: the runtime is not tapped."""
@@ -76,10 +80,14 @@ class TappedRequests:
         self.catch_up: Callable[[], None] = lambda: None
         """Takes what has been copied by now; called before anything is said of a request."""
         self._missed = 0
+        self._init_errors: deque[tuple[int, HandlerError]] = deque(maxlen=MAX_INIT_ERRORS)
 
     def take(self, copied: Copied, *, first_ns: int, last_ns: int, is_complete: bool) -> None:
         """Take the copy of a message, with the times of its first and last byte."""
         message = read_message(copied)
+        if message.kind in ("init", "restore"):
+            error = read_error(message.body, headers=message.headers)
+            self._init_errors.append((last_ns, self._clean_error(error)))
         if not message.request_id:
             return
         if message.kind == "answer" and message.status == 200:
@@ -107,6 +115,12 @@ class TappedRequests:
         self._requests.pop(request_id, None)
         self._missed = 0 if tapped.cause else self._missed + 1
         return tapped
+
+    def init_error(self, *, start_ns: int, end_ns: int) -> tuple[int, HandlerError] | None:
+        """Return when and what the runtime reported of an init or a restore, if it did."""
+        self.catch_up()
+        reported = (each for each in self._init_errors if start_ns <= each[0])
+        return next((each for each in reported if each[0] <= end_ns + INIT_SLACK_NS), None)
 
     def _take_event(self, message: Message, *, at_ns: int) -> None:
         copies = self._get(message.request_id)

@@ -17,7 +17,7 @@ from extension.telemetry.tap.tapped_requests import TappedRequests
 from simulator.aws.endpoints.stored_event import plain
 from tests import platform_events as given
 from tests.sdk_requests import CALLER, Stage, as_text, invocation_span, request
-from tests.tapped_messages import Copy, error, event, give, response
+from tests.tapped_messages import Copy, error, event, give, init_error, response
 from tests.unit.telemetry.tap.samples import (
     REST,
     SPAN,
@@ -186,6 +186,20 @@ def test_a_handled_error_is_a_failure() -> None:
     }
     assert exception.time_unix_nano == given.ns(2)
     assert "kettle" in str(lines)
+
+
+def test_an_init_that_failed_has_what_the_runtime_reported() -> None:
+    """Of each attempt its own, where the platform has only a general word for it."""
+    begin, *_ = given.init(0, 1)
+    failed = {"status": "error", "errorType": "Runtime.Unknown", "phase": "init"}
+    end = given.platform("initRuntimeDone", 1, initializationType="on-demand", **failed)
+    stage = Tapped().platform(begin, end)
+    stage.runtime(init_error(RAISED, at=0.9)).platform(START, DONE)
+    init = next(span for span in stage.spans if span.name == "init")
+    assert (init.status.code, init.status.message) == (2, "cold")
+    assert told(init)["error.type"] == "TeaError"
+    [exception] = init.events
+    assert exception.time_unix_nano == given.ns(0.9)
 
 
 def test_after_a_response_no_line_makes_a_failure() -> None:

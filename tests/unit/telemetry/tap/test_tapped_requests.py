@@ -15,7 +15,7 @@ from extension.telemetry.tap.tapped_requests import (
     TappedRequests,
 )
 from tests.platform_events import ns
-from tests.tapped_messages import error, event, give, response
+from tests.tapped_messages import error, event, give, init_error, response
 from tests.unit.telemetry.tap.samples import REST, SECRET, SPAN, SQS
 
 FAILED = {"statusCode": 503, "body": "no tea"}
@@ -202,3 +202,14 @@ def test_what_has_been_copied_by_now_is_taken_first() -> None:
     tapped = requests.settle("r")
     assert (tapped.trigger, tapped.error_type) == ("http", "503")
     assert tapped.error is not None
+
+
+def test_the_error_of_an_init_is_known_by_its_time() -> None:
+    """Another attempt has another."""
+    requests = TappedRequests(clean=lambda text: text.replace(SECRET, "***"))
+    give(requests, init_error(RAISED, at=1))
+    found = requests.init_error(start_ns=ns(0), end_ns=ns(1))
+    assert found is not None
+    assert (found[0], found[1].message) == (ns(1), "cold: ***")
+    assert requests.init_error(start_ns=ns(2), end_ns=ns(3)) is None
+    assert requests.init_error(start_ns=ns(0), end_ns=ns(0)) is None
