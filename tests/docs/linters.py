@@ -136,6 +136,14 @@ def _dockerfile(code: str) -> str:
     return "\n".join(unknown)
 
 
+def _mermaid(code: str) -> str:
+    """Check a flowchart as far as ours go: boxes with quoted texts, and arrows between them."""
+    first, *lines = code.strip().splitlines()
+    box, arrow = r'\w+\["[^"]+"\]', r"\w+ (?:-->|-\. [^.]+(?:\.[^.]+)* \.->) \w+"
+    unknown = [line for line in lines if not re.fullmatch(rf" *(?:{box}|{arrow})", line)]
+    return "\n".join(unknown) if first == "flowchart LR" else first
+
+
 def _text(_code: str) -> str:
     return ""
 
@@ -155,6 +163,7 @@ CHECKERS: Mapping[str, Callable[[str], str]] = {
     "php": _php,
     "hcl": _hcl,
     "dockerfile": _dockerfile,
+    "mermaid": _mermaid,
     "text": _text,
     "": _text,
 }

@@ -36,6 +36,7 @@ def test_block_is_well_formed(block: Block) -> None:
         ("php", "<?php echo 'open;"),
         ("hcl", 'resource "a" {'),
         ("dockerfile", "FORM scratch"),
+        ("mermaid", 'flowchart LR\n  a["b'),
         ("cobol", "STOP RUN."),
     ],
 )
