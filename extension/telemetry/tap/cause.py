@@ -31,6 +31,8 @@ MOST_MESSAGES = 256
 MOST_CONTEXT = 16_384
 """Characters of a client context; Lambda takes 3,583 bytes."""
 LONGEST_TEXT = 1024
+"""Longer texts are left out, not cut: a secret is not recognised by a part of it."""
+LONGEST_TOOL = 128
 CLIENT_CONTEXT = "lambda-runtime-client-context"
 TOOL_NAME = "bedrockAgentCoreToolName"
 TOOL_SEPARATOR = "___"
@@ -114,7 +116,7 @@ def cause_of(
         source=source.name,
         trigger=source.trigger,
         kind="consumer" if source.trigger == "pubsub" else "server",
-        name=facts.name[:LONGEST_TEXT],
+        name="" if _is_long(facts.name) else facts.name,
         attributes=_attributes(source, facts, is_cut=is_cut, with_names=options.with_names),
         parent=parent,
         links=links,
@@ -170,10 +172,14 @@ def _attributes(
     if is_cut:
         left_out |= {names.MESSAGING_COUNT, names.MESSAGING_ID}
     return {
-        name: value[:LONGEST_TEXT] if isinstance(value, str) else value
+        name: value
         for name, value in given.items()
-        if value not in (None, "") and name not in left_out
+        if value not in (None, "") and name not in left_out and not _is_long(value)
     }
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > LONGEST_TEXT
 
 
 def _custom(client_context: str) -> Any:
@@ -189,7 +195,8 @@ def _custom(client_context: str) -> Any:
 
 def _tool(custom: Any) -> str:
     """Return the name of the tool that AgentCore's gateway calls, without its target."""
-    return text_at(custom, TOOL_NAME).rpartition(TOOL_SEPARATOR)[2][:128]
+    tool = text_at(custom, TOOL_NAME).rpartition(TOOL_SEPARATOR)[2]
+    return tool if len(tool) <= LONGEST_TOOL else ""
 
 
 def _by_tool(tool: str, custom: Any, *, is_cut: bool) -> Cause:

@@ -31,9 +31,10 @@ HEADERS = frozenset(
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?", re.ASCII)
 ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}", re.ASCII)
 ROUTE = re.compile(r"/[^\s?#]{0,511}", re.ASCII)
-PATH = re.compile(r"/[^?#\r\n]{0,1023}")
+PATH = re.compile(r"(/[^?#\r\n]{0,1023})(?:[?#\r\n].*)?", re.DOTALL)
 VERSION = re.compile(r"HTTP/(\d(?:\.\d)?)", re.ASCII)
-LONGEST_AGENT = 256
+LONGEST_AGENT = 1024
+"""Longer texts are left out: a secret is not recognised by a part of it."""
 
 Headers = Mapping[str, str]
 
@@ -65,15 +66,16 @@ def request_attributes(
     client = client or headers.get("x-forwarded-for", "").partition(",")[0].strip()
     version = VERSION.fullmatch(protocol)
     scheme = headers.get("x-forwarded-proto", "").lower()
-    found_path = PATH.match(path)
+    found_path = PATH.fullmatch(path)
+    agent = agent or headers.get("user-agent", "")
     return {
         names.HTTP_METHOD: _method(method),
         names.HTTP_ROUTE: route,
-        names.URL_PATH: found_path[0] if found_path else "",
+        names.URL_PATH: found_path[1] if found_path else "",
         names.URL_SCHEME: scheme if scheme in ("http", "https") else "https",
         names.SERVER_ADDRESS: host.partition(":")[0] if HOST.fullmatch(host) else "",
         names.CLIENT_ADDRESS: client if ADDRESS.fullmatch(client) else "",
-        names.USER_AGENT: (agent or headers.get("user-agent", ""))[:LONGEST_AGENT],
+        names.USER_AGENT: agent if len(agent) <= LONGEST_AGENT else "",
         names.NETWORK_PROTOCOL_VERSION: version[1] if version else "",
         **cloud_event(headers, prefix="ce-"),
     }

@@ -50,7 +50,7 @@ def connect_tap(
             is_complete=message.is_complete,
         )
 
-    reader = CopyReader(channel, take=take, on_error=pipeline.count_fault)
+    reader = CopyReader(channel, take=take, on_error=pipeline.count_fault, on_end=requests.stop)
     requests.catch_up = reader.read_waiting
     pipeline.use_tap(requests)
     reader.start()

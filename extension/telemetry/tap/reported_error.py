@@ -13,6 +13,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from extension.process.frozen import replace
 from extension.telemetry.reading.error_objects import HandlerError, error_object, stack_text
 from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.tap.json_paths import at, mapping_at, text_at
@@ -23,7 +24,9 @@ BODY_TRAILER = "lambda-runtime-function-error-body"
 XRAY_HEADER = "lambda-runtime-function-xray-error-cause"
 MOST_XRAY = 65_536
 """Characters of a cause for X-Ray; the platform does not keep longer ones."""
-LONGEST_TYPE = 256
+LONGEST_TYPE = 4096
+"""Enough to recognise a secret in; `shorten` is for afterwards."""
+SHORT_TYPE = 256
 UNKNOWN = "Error"
 
 
@@ -41,6 +44,11 @@ def read_trailers(trailers: Mapping[str, str]) -> HandlerError | None:
     except ValueError:
         body = b""
     return _error(read_head(body) if body else None, trailers)
+
+
+def shorten(error: HandlerError) -> HandlerError:
+    """Return an error without secrets with a type of a bounded length."""
+    return replace(error, type=error.type[:SHORT_TYPE])
 
 
 def _error(payload: Any, headers: Mapping[str, str]) -> HandlerError:

@@ -19,7 +19,7 @@ from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.tap.answer import read_answer
 from extension.telemetry.tap.cause import DEFAULT_OPTIONS, Cause, CauseOptions, read_cause
 from extension.telemetry.tap.copied_message import Copied, Message, read_message
-from extension.telemetry.tap.reported_error import read_error, read_trailers
+from extension.telemetry.tap.reported_error import read_error, read_trailers, shorten
 from extension.telemetry.tap.tapped import Tapped
 
 MAX_UNREAD_BYTES = 2 * 1_048_576
@@ -95,6 +95,10 @@ class TappedRequests:
             self._take_event(message, at_ns=last_ns)
         elif message.kind in ("response", "error"):
             self._take_result(message, first_ns=first_ns, last_ns=last_ns, is_complete=is_complete)
+
+    def stop(self) -> None:
+        """Learn that nothing is copied any more."""
+        self._missed = MISSES
 
     def awaits(self, request_id: str) -> bool:
         """Tell whether the event of a request may still come."""
@@ -207,4 +211,4 @@ class TappedRequests:
 
     def _clean_error(self, error: HandlerError) -> HandlerError:
         texts = {name: self._clean(text) for name, text in vars(error).items()}
-        return replace(error, **texts)
+        return shorten(replace(error, **texts))

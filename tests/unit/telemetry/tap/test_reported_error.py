@@ -15,6 +15,7 @@ from extension.telemetry.tap.reported_error import (
     XRAY_HEADER,
     read_error,
     read_trailers,
+    shorten,
 )
 
 XRAY = json.dumps(
@@ -167,4 +168,4 @@ def test_go_announces_trailers_and_sends_none(trailers: dict[str, str]) -> None:
 
 def test_a_type_is_bounded() -> None:
     """It names a group of errors, and there is no end of long ones."""
-    assert len(error({"errorType": "x" * 10_000, "errorMessage": "y"}).type) == 256
+    assert len(shorten(error({"errorType": "x" * 10_000, "errorMessage": "y"})).type) == 256

@@ -54,6 +54,25 @@ def test_the_reported_error_is_read_whole_and_without_secrets() -> None:
     assert tapped.is_decided
 
 
+BOUNDS = (256, 1024, 4096)
+
+
+@pytest.mark.parametrize(
+    "before", [each - place for each in BOUNDS for place in range(len(SECRET) + 2)]
+)
+def test_no_part_of_a_secret_is_left_where_a_text_is_bounded(before: int) -> None:
+    """Texts that are too long are left out, or cut when they have no secret any more."""
+    text = "/" + "x" * before + SECRET
+    requests = TappedRequests(clean=lambda text: text.replace(SECRET, "***"))
+    identity = {"sourceIp": "1.2.3.4", "userAgent": text}
+    context = {**REST["requestContext"], "identity": identity}
+    caused = {**REST, "path": text, "requestContext": context}
+    give(requests, event("r", caused), error("r", {"errorType": text, "errorMessage": "m"}))
+    tapped = requests.of("r")
+    said = f"{tapped.attributes(start_ns=ns(1))} {tapped.error}"
+    assert "correct" not in said
+
+
 def test_no_secret_is_left_in_names_and_attributes() -> None:
     """Those that the cache knows may stand anywhere in an event."""
     requests = TappedRequests(clean=lambda text: text.replace("orders", "***"))
@@ -169,6 +188,8 @@ def test_an_event_is_awaited_while_copies_come() -> None:
     assert not requests.awaits("b")
     give(requests, event("c", REST))
     assert requests.awaits("b")
+    requests.stop()
+    assert not requests.awaits("b")
 
 
 def test_a_fault_of_ours_costs_one_message() -> None:
