@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from extension.telemetry.otlp.metrics import Meter
 from extension.telemetry.reading.levels import SEVERITIES
 from extension.telemetry.reading.xray import TraceParent
-from extension.telemetry.tap.cause import CauseOptions
+from extension.telemetry.tap.cause import CauseOptions, cause_of
 from extension.telemetry.tap.tapped_requests import TappedRequests
 from simulator.aws.endpoints.stored_event import plain
 from tests import platform_events as given
@@ -20,6 +21,7 @@ from tests.sdk_requests import CALLER, Stage, as_text, invocation_span, request
 from tests.tapped_messages import Copy, error, event, give, init_error, response
 from tests.unit.telemetry.tap.samples import (
     REST,
+    SAMPLES,
     SPAN,
     SQS,
     SQS_ATTRIBUTE,
@@ -83,6 +85,19 @@ def test_a_request_and_its_response() -> None:
     assert attributes["lambda_dispatch.response_bytes"] == 19
     assert "error.type" not in attributes
     assert span.status.code == 0
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_event_becomes_a_span(name: str) -> None:
+    """With all that was read of it."""
+    stage = Tapped().runtime(event("r", SAMPLES[name])).platform(START, DONE)
+    cause, span = cause_of(SAMPLES[name]), only(stage)
+    assert span.name == (cause.name or "shop")
+    assert Span.SpanKind.Name(span.kind) == f"SPAN_KIND_{cause.kind.upper()}"
+    attributes = told(span)
+    assert attributes["faas.trigger"] == cause.trigger
+    for key, value in cause.attributes.items():
+        assert attributes[key] == (list(value) if isinstance(value, tuple) else value)
 
 
 def test_messages_are_linked() -> None:
