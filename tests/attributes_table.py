@@ -100,7 +100,7 @@ MEANINGS = {
 HISTOGRAMS = frozenset(
     name
     for name, each in INSTRUMENTS.items()
-    if each.unit in ("s", "By", "{descriptor}", "{thread}") and ".received." not in name
+    if each.unit in ("s", "By", "1", "{descriptor}", "{thread}") and ".received." not in name
 )
 
 

@@ -31,7 +31,7 @@ SCHEMA_VERSION = 39
 """Of Grafana 11; later ones read it."""
 REGION = "eu-central-1"
 
-ABOUT = "# Written by `python -m tests.dashboards.write`; README.md says how to use it.\n"
+ABOUT = "# Written by `python -m tests.dashboards.write`; docs/dashboards.md says how to use it.\n"
 
 
 def grafana() -> str:
