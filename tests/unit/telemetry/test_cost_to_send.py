@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from extension.telemetry.otlp.metrics import Meter
+from extension.telemetry.otlp.resource import build_resource
 from extension.telemetry.reading.levels import SEVERITIES
+from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
 from tests.platform_events import JsonEvent
 from tests.sdk_requests import Stage
@@ -61,6 +64,27 @@ def bytes_of(options: dict[str, Any]) -> int:
         stage.platform(*invocation(number))
     sent = sum(len(item.body) for item in stage.items) / INVOCATIONS
     return int(float(f"{sent:.2g}"))
+
+
+def bytes_of_metrics() -> int:
+    """Return the bytes of one export of metrics after one invocation, its resource included."""
+    meter = Meter(temporality="delta", now_ns=given.ns(0))
+    stage = Stage(buffer_bytes=10**9, signals=("metrics",), meter=meter)
+    resource = build_resource(ResourceIdentity(function_name="shop", region="eu-central-1"))
+    sizes = []
+    for number in range(1, 50):
+        stage.platform(*invocation(number))
+        meter.record_added(0.02)
+        collected = meter.collect(stage.health, resource=resource, now_ns=given.ns(10 * number))
+        sizes += [len(each.body) for each in collected]
+    assert len(sizes) == 49
+    return int(float(f"{sum(sizes) / len(sizes):.2g}"))
+
+
+def test_the_readme_shows_what_metrics_add() -> None:
+    """Exported after each invocation; where exports are rarer, they add less."""
+    [shown] = re.findall(r"^\| `metrics` add, [^|]* \| ([\d,]+) ", README.read_text(), re.M)
+    assert int(shown.replace(",", "")) == bytes_of_metrics()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.settings)
