@@ -52,7 +52,8 @@ async def test_failures_are_whole_and_the_rest_is_counted(tmp_path: Path) -> Non
         for log in intake.logs
         if log.attributes["faas.invocation_id"] == ours[1].attributes["faas.invocation_id"]
     ]
-    assert of_the_failure[:2] == ["done", "tried"]
+    # In which order they leave depends on the platform's deliveries.
+    assert {"done", "tried"} <= set(of_the_failure)
     assert len(intake.logs) == len(of_the_failure) + 1
     counts = stage.final_counts
     assert counts["filtered.unsampled_invocations"] == 4

@@ -8,6 +8,7 @@ from functools import partial
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from extension.settings.sharing import Share
 from extension.telemetry.reading.levels import SEVERITIES
 from tests import platform_events as given
 from tests.platform_events import JsonEvent
@@ -63,9 +64,22 @@ invocations = st.lists(
 )
 
 
-@drawn(invocations, st.booleans(), st.data())
+shares = st.sampled_from(
+    [
+        Share(0.1),
+        Share(0.1, follows_sdk=True),
+        Share(0.1, follows_sdk=True, has_parents=True),
+        Share(None, follows_sdk=True),
+    ]
+)
+
+
+@drawn(invocations, shares, st.booleans(), st.data())
 def test_nothing_is_unaccounted(
-    drawn_invocations: list[tuple[bool, bool, bool]], concurrent: bool, data: st.DataObject
+    drawn_invocations: list[tuple[bool, bool, bool]],
+    share: Share,
+    concurrent: bool,
+    data: st.DataObject,
 ) -> None:
     """Spans, lines and invocations: what is sent and what is counted are all there were."""
     steps = [
@@ -73,7 +87,7 @@ def test_nothing_is_unaccounted(
         for number, (chosen, failed, in_ours) in enumerate(drawn_invocations)
         for step in steps_of(number, chosen=chosen, failed=failed, in_ours=in_ours)
     ]
-    stage = Stage(ratio=0.1, detail_below=SEVERITIES["INFO"], concurrent=concurrent)
+    stage = Stage(ratio=share, detail_below=SEVERITIES["INFO"], concurrent=concurrent)
     for step in data.draw(st.permutations(steps)):
         step(stage)
     stage.end()
@@ -85,7 +99,8 @@ def test_nothing_is_unaccounted(
     assert len(ours) + filtered["unsampled_invocations"] == INVOCATIONS
     lines = sum(event.name == "log" for span in sent for event in span.events)
     assert lines + filtered["details"] + filtered["unsampled_lines"] == 2 * INVOCATIONS
-    assert all(span.trace_state.startswith("ot=th:") for span in sent if span.name != "late logs")
+    marked = [span.trace_state.startswith("ot=th:") for span in sent if span.name != "late logs"]
+    assert all(marked) or share.follows_sdk
     assert not stage.health.dropped
     assert stage.sampler.undecided.bytes == 0
 
@@ -109,4 +124,25 @@ def test_the_sdk_and_ours_go_together(drawn_invocations: list[tuple[bool, bool, 
     names = [span.name for span in stage.spans]
     assert (names.count("shop"), names.count("handler"), names.count("work")) == (
         kept, kept, 2 * kept,
+    )  # fmt: skip
+
+
+@drawn(invocations)
+def test_ours_goes_with_what_the_sdk_sampled(
+    drawn_invocations: list[tuple[bool, bool, bool]],
+) -> None:
+    """Whatever their trace ids; a failure is kept in any case."""
+    stage = Stage(ratio=Share(0.1, follows_sdk=True))
+    for number, (sampled, failed, in_ours) in enumerate(drawn_invocations):
+        start, debug, info, done, report, *posts = steps_of(
+            number, chosen=not sampled, failed=failed, in_ours=in_ours
+        )
+        for step in (start, debug, *(posts if sampled else ()), info, done, report):
+            step(stage)
+    stage.end()
+    names = [span.name for span in stage.spans]
+    of_sdk = sum(sampled for sampled, _, _ in drawn_invocations)
+    kept = sum(sampled or failed for sampled, failed, _ in drawn_invocations)
+    assert (names.count("shop"), names.count("handler"), names.count("work")) == (
+        kept, of_sdk, 2 * of_sdk,
     )  # fmt: skip
