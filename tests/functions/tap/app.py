@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 
 if "BROKEN" in os.environ:
     raise ValueError("no settings")
@@ -14,6 +15,10 @@ def handler(event: dict[str, object], context: object) -> object:
         raise ValueError("no stock " * int(str(event.get("times", 1))))
     if event.get("do") == "exit":
         os._exit(3)
+    if event.get("do") == "sleep":
+        time.sleep(60)
+    if event.get("do") == "where":
+        return os.environ["AWS_LAMBDA_RUNTIME_API"]
     text = json.dumps(event, sort_keys=True)
     return {
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
