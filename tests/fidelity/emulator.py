@@ -88,6 +88,7 @@ class Emulator:
         environment: The customer's variables.
         log_level: What the emulator says itself; "info" adds its init report.
         output: What the emulator and all its processes printed.
+        api_port: Port of the Runtime API.
     """
 
     function: Path
@@ -99,14 +100,15 @@ class Emulator:
     timeout_s: int = 10
     log_level: str = "warn"
     output: list[str] = field(default_factory=list)
+    api_port: int = 0
     _address: str = ""
     _process: asyncio.subprocess.Process | None = None
     _reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        port, api_port = free_port(), free_port()
+        port, self.api_port = free_port(), free_port()
         self._address = f"127.0.0.1:{port}"
-        script = "\n".join([*self._mounts(), self._start(api_port)])
+        script = "\n".join([*self._mounts(), self._start(self.api_port)])
         self._process = await asyncio.create_subprocess_exec(
             *_UNSHARE,
             "sh",

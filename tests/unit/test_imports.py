@@ -19,6 +19,7 @@ BEFORE_REGISTERING = (
     "platform",
     *(f"platform.{name}" for name in ("bootstrap", "plain_http", "survive")),
 )
+PUMP = ("connection", "framing", "marker", "pump", "start")
 AFTER_REGISTERING = {"aiohttp", "boto3", "botocore", "opentelemetry", "google.protobuf"}
 
 
@@ -51,6 +52,24 @@ def test_until_next_only_built_in_modules_are_imported() -> None:
     names = ("__main__", *BEFORE_REGISTERING, *after)
     ours = {"extension", *(f"extension.{name}" for name in names)}
     assert loaded - ours - set(sys.builtin_module_names) == {"__future__", "_socket"}
+
+
+def test_the_pump_loads_built_in_modules_only() -> None:
+    """It is started before /register."""
+    loaded = modules_after("import extension.pump.start")
+    names = ("pump", *(f"pump.{each}" for each in PUMP))
+    ours = {"extension", *(f"extension.{name}" for name in names)}
+    built_in = set(sys.builtin_module_names)
+    assert loaded - ours - built_in == {"__future__", "_socket", "select"} - built_in
+
+
+def test_without_the_wrapper_the_pump_is_not_loaded() -> None:
+    """What is off costs nothing."""
+    loaded = modules_after(
+        "from extension.platform.bootstrap import bind_and_register\n"
+        "bind_and_register({'AWS_LAMBDA_RUNTIME_API': '127.0.0.1:9'})"
+    )
+    assert not [name for name in loaded if name.startswith("extension.pump") or name == "select"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fidelity.emulator import PYTHON, SITE_PACKAGES, Emulator, why_not
 from tests.launchers import ROOT, TAP_WRAPPER
+from tests.running_pump import marker_of
 from tests.sandbox import Stage, free_port, running
 
 FUNCTIONS = ROOT / "tests/functions/tap"
@@ -147,6 +148,7 @@ async def test_in_the_emulator(tmp_path: Path, *, is_managed: bool) -> None:
             where = await one.invoke(json.dumps(WHERE).encode())
             await one.stop()
         replies.append([(each.status, comparable(each.body)) for each in answers])
+        marker_of(one.api_port).unlink(missing_ok=True)  # the emulator ends by killing all at once
         addresses.append(json.loads(where.body))
         assert not any("not tapped" in line for line in one.output), one.output
     assert replies[0] == replies[1]
