@@ -22,6 +22,8 @@ class RequestTable:
     def __init__(self, *, concurrent: bool) -> None:
         self._concurrent = concurrent
         self._requests: OrderedDict[str, InFlightInvocation] = OrderedDict()
+        self._unsettled: dict[str, InFlightInvocation] = {}
+        """Those of which more may come, and some that were closed since the last look."""
         self.budget = LineBudget()
         """What the lines of all of them take."""
 
@@ -36,6 +38,7 @@ class RequestTable:
     def add(self, in_flight: InFlightInvocation) -> None:
         """Take one that was not heard of before."""
         self._requests[in_flight.request_id] = in_flight
+        self._unsettled[in_flight.request_id] = in_flight
 
     def current(self, at_ns: int) -> InFlightInvocation | None:
         """Find the invocation that ran, or had run last, at a time; unknown if several run."""
@@ -52,13 +55,14 @@ class RequestTable:
         began_ns = later.start.time_ns
         return [
             each
-            for each in self
+            for each in self._of_which_more_may_come()
             if not each.is_out and each.begun_ns < began_ns and each is not later
         ]
 
     def open_besides(self, latest: InFlightInvocation) -> list[InFlightInvocation]:
         """Find what is still open besides the latest request."""
-        return [each for each in self if not each.is_out and each is not latest]
+        unsettled = self._of_which_more_may_come()
+        return [each for each in unsettled if not each.is_out and each is not latest]
 
     def is_running(self, in_flight: InFlightInvocation) -> bool:
         """Tell whether it may be running, if its end was not reported: the last one, or any."""
@@ -71,6 +75,7 @@ class RequestTable:
             self._oldest.is_out or len(self._requests) > MAX_OPEN
         ):
             gone.append(self._requests.pop(self._oldest.request_id))
+            self._unsettled.pop(gone[-1].request_id, None)
         for each in gone:
             if each.state is State.CLOSED:
                 each.records.take()  # should there be any
@@ -96,6 +101,12 @@ class RequestTable:
     def between(self, began_ns: int) -> Iterator[InFlightInvocation]:
         """Go through those that had ended when a later one began, where one runs at a time."""
         if not self._concurrent:
-            for each in self:
+            for each in self._of_which_more_may_come():
                 if each.state is State.ENDED and each.begun_ns < began_ns:
                     yield each
+
+    def _of_which_more_may_come(self) -> list[InFlightInvocation]:
+        """Return those that are not closed; nothing opens a request again."""
+        unsettled = self._unsettled.items()
+        self._unsettled = {id_: each for id_, each in unsettled if each.state is not State.CLOSED}
+        return list(self._unsettled.values())
