@@ -46,19 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failures else 0
 
 
-def publish(layer: FinishedLayer, *, region: str, permission: dict[str, str]) -> str:
+def publish(
+    layer: FinishedLayer, *, region: str, permission: dict[str, str], name: str = ""
+) -> str:
     """Return the ARN of a version with the bytes of the zip, which `permission` lets others use.
+
+    The layer has the name that its zip stands for, unless it is to have another `name`.
 
     Raises:
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: AWS was not reached, or
             refused.
     """
     client = boto3.client("lambda", region_name=region)
-    content = layer.path.read_bytes()
-    found = _latest(client, layer.name)
+    content, name = layer.path.read_bytes(), name or layer.name
+    found = _latest(client, name)
     if found.get("Content", {}).get("CodeSha256") != _code_sha256(content):
         found = client.publish_layer_version(
-            LayerName=layer.name,
+            LayerName=name,
             Description=f"lambda-dispatch {layer.version}: OpenTelemetry, parameters and secrets",
             Content={"ZipFile": content},
             CompatibleArchitectures=[layer.architecture],
@@ -66,7 +70,7 @@ def publish(layer: FinishedLayer, *, region: str, permission: dict[str, str]) ->
             **({"CompatibleRuntimes": list(layer.runtimes)} if layer.runtimes else {}),
         )
     if permission:
-        _allow(client, layer.name, found["Version"], permission)
+        _allow(client, name, found["Version"], permission)
     return str(found["LayerVersionArn"])
 
 

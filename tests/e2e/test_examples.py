@@ -42,8 +42,8 @@ def java() -> Mapping[str, Any]:
     [program, *options, _, path, client, _] = functions.java()["runtime"]
     source = EXAMPLES / "java/src/main/java/example/Handler.java"
     with locked("runtimes/java-example") as folder:
-        compiler = ["javac", "--release", "17", "-Xlint:all", "-d", str(folder), "-cp", path]
-        done = subprocess.run([*compiler, str(source)], capture_output=True, text=True, check=False)
+        compiler = ("javac", "--release", "17", "-Xlint:all", "-d", folder, "-cp", path, source)
+        done = subprocess.run(list(map(str, compiler)), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     handler = "example.Handler::handleRequest"
     command = (program, *options, "-cp", f"{folder}:{path}", client, handler)

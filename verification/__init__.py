@@ -1,0 +1,1 @@
+"""Experiments in a real AWS account: docs/verify-on-aws.md says how to run them."""
