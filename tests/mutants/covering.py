@@ -1,0 +1,121 @@
+"""Which test runs which lines of the project, kept in .cache until either changes."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+Line = tuple[str, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Ran:
+    """What a test ran, and how long that took while it was watched, in seconds."""
+
+    test: str
+    takes_s: float = 0.0
+    lines: set[Line] = field(default_factory=set)
+
+
+class Watch:
+    """Notes the lines that run, in every thread, between `begin` and `end`."""
+
+    def __init__(self, root: Path) -> None:
+        self._prefix = str(root) + "/"
+        self._lines: set[Line] = set()
+
+    def begin(self) -> None:
+        """Note lines from now on."""
+        self._lines = set()
+        threading.settrace(self._called)
+        sys.settrace(self._called)
+
+    def end(self) -> set[Line]:
+        """Return the lines, with files as they are named in the project."""
+        sys.settrace(None)
+        threading.settrace(None)
+        return {(file.removeprefix(self._prefix), line) for file, line in self._lines}
+
+    def _called(self, frame: FrameType, event: str, argument: object) -> Any:
+        del event, argument
+        file = frame.f_code.co_filename
+        if not file.startswith(self._prefix + "extension/"):
+            return None
+        add = self._lines.add
+        add((file, frame.f_lineno))
+
+        def line(frame: FrameType, event: str, argument: object) -> Any:
+            del argument
+            if event == "line":
+                add((file, frame.f_lineno))
+            return line
+
+        return line
+
+
+class Coverage:
+    """The tests of each line, the soonest done first."""
+
+    def __init__(self, ran: Iterable[Ran]) -> None:
+        self._of_line: dict[Line, list[Ran]] = {}
+        self._of_file: dict[str, list[Ran]] = {}
+        for each in sorted(ran, key=lambda each: each.takes_s):
+            for line in each.lines:
+                self._of_line.setdefault(line, []).append(each)
+            for file in {file for file, _ in each.lines}:
+                self._of_file.setdefault(file, []).append(each)
+
+    def tests_of(self, file: str, lines: Iterable[int]) -> list[Ran]:
+        """Return the tests that run one of the lines, those named after the module first."""
+        found = {each.test: each for line in lines for each in self._of_line.get((file, line), ())}
+        return _nearest_first(found.values(), file)
+
+    def tests_of_file(self, file: str) -> list[Ran]:
+        """Return the tests that run anything of a module."""
+        return _nearest_first(self._of_file.get(file, ()), file)
+
+
+def _nearest_first(tests: Iterable[Ran], file: str) -> list[Ran]:
+    name = f"/test_{Path(file).stem}.py:"
+    return sorted(tests, key=lambda each: (name not in each.test, each.takes_s))
+
+
+class Kept:
+    """What each file of tests ran, kept until that file or one that it ran changes."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root, self._folder = root, folder
+        self._hashes: dict[str, str] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def read(self, tests: str) -> list[Ran] | None:
+        """Return what a file of tests ran, None if that is not known any more."""
+        kept_at = self._kept_at(tests)
+        if not kept_at.exists():
+            return None
+        files, ran = pickle.loads(kept_at.read_bytes())
+        is_same = all(self._hash(file) == known for file, known in files.items())
+        return list(ran) if is_same else None
+
+    def write(self, tests: str, ran: list[Ran]) -> None:
+        """Keep what a file of tests ran."""
+        files = {file: self._hash(file) for each in ran for file, _ in each.lines}
+        self._kept_at(tests).write_bytes(pickle.dumps((files, ran)))
+
+    def _kept_at(self, tests: str) -> Path:
+        return self._folder / f"{self._hash(tests)}.pickle"
+
+    def _hash(self, file: str) -> str:
+        """Return the hash of a file's name and content, and of its name alone if it is gone."""
+        if file not in self._hashes:
+            at = self._root / file
+            content = at.read_bytes() if at.exists() else b""
+            self._hashes[file] = hashlib.sha256(file.encode() + content).hexdigest()[:20]
+        return self._hashes[file]

@@ -1,0 +1,64 @@
+"""What became of the mutants: each survivor, and a table of the folders."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from tests.mutants.chosen import Chosen
+from tests.mutants.session import NOT_RUN
+
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+
+
+class Fate(StrEnum):
+    """What became of a mutant."""
+
+    NOTICED = "noticed"
+    TOO_SLOW = "too slow"
+    SURVIVED = "survived"
+    NOT_RUN = "no test runs it"
+    EQUIVALENT = "equivalent"
+
+    @classmethod
+    def of(cls, outcome: int | None) -> Fate:
+        """Return what an exit status means: None is of a fork that was ended."""
+        if outcome is None:
+            return cls.TOO_SLOW
+        if outcome == NOT_RUN:
+            return cls.NOT_RUN
+        return cls.NOTICED if outcome else cls.SURVIVED
+
+
+class Report:
+    """Prints survivors as they come, and a table at the end."""
+
+    def __init__(self, chosen: Sequence[Chosen]) -> None:
+        self._all = len(chosen)
+        self._equivalent: Mapping[str, Mapping[str, str]] = tomllib.loads(EQUIVALENT.read_text())
+        self._fates: defaultdict[str, Counter[Fate]] = defaultdict(Counter)
+
+    def add(self, chosen: Chosen, fate: Fate) -> None:
+        """Count a mutant, and print it if it survived."""
+        known = self._equivalent.get(chosen.file, {})
+        if fate is Fate.SURVIVED and chosen.mutant.text in known:
+            fate = Fate.EQUIVALENT
+        self._fates[chosen.file.rpartition("/")[0]][fate] += 1
+        if fate in (Fate.SURVIVED, Fate.NOT_RUN):
+            place = f"{chosen.file}:{chosen.mutant.lines[-1]}"
+            print(f"{fate} | {place} | {chosen.mutant.text}", flush=True)
+
+    def print(self, *, seed: str) -> None:
+        """Print for each folder how many were noticed of the mutants that change something."""
+        counted = sum(each.total() for each in self._fates.values())
+        print(f"\n{counted} of {self._all} mutants, with seed {seed}")
+        print("| Folder | Mutants | Noticed | Survived | No test runs it | Equivalent |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for folder, fates in sorted(self._fates.items()):
+            noticed = fates[Fate.NOTICED] + fates[Fate.TOO_SLOW]
+            share = noticed / max(fates.total() - fates[Fate.EQUIVALENT], 1)
+            rest = (fates[each] for each in (Fate.SURVIVED, Fate.NOT_RUN, Fate.EQUIVALENT))
+            print(f"| {folder} | {fates.total()} | {share:.1%} |", *(f"{each} |" for each in rest))
