@@ -14,6 +14,7 @@ from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import FakeAws
 from tests.launchers import Launch, from_source
 from tests.sandbox import free_port
+from tests.waiting import PATIENCE_S
 
 TOKEN = "at-home"
 
@@ -59,6 +60,12 @@ class Alone:
     def signal(self, number: int) -> None:
         """Send a signal to the process."""
         self._process.send_signal(number)
+
+    async def warm_up(self, path: str) -> None:
+        """GET a path until it is there: clients are built, which takes long on a busy machine."""
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.get(path) != 200:
+                pass
 
     async def get(self, path: str) -> int:
         """GET a path; return the status."""

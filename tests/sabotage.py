@@ -6,6 +6,7 @@ Runs inside the extension's process (`launchers.sabotaged`). A place is written 
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import errno
 import importlib
@@ -22,8 +23,9 @@ from typing import Any
 
 from extension.process.clock import NS_PER_S, Instant, SystemClock
 
-PATIENCE_S, LAST_PATIENCE_S = 30.0, 5.0
+PATIENCE_S, LAST_PATIENCE_S, POLL_S = 30.0, 5.0, 0.005
 LIMITS = (
+    "extension.platform.bootstrap:BUDGET_S",
     "extension.platform.events:SHUTDOWN_S",
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
@@ -44,6 +46,7 @@ __all__ = [
     "replace",
     "take_all_descriptors",
     "tell_the_telemetry_port",
+    "wait_for_a_call",
 ]
 
 
@@ -65,6 +68,7 @@ def be_patient() -> None:
     """Give what is under way the time that a busy test machine may need for it."""
     for place in LIMITS:
         replace(place, PATIENCE_S)
+    replace("extension.platform.bootstrap:SLOW_SHARE", 0.0)
 
 
 def be_patient_at_shutdown() -> None:
@@ -115,6 +119,23 @@ def forbid_writing() -> None:
 def limit_descriptors(most: int) -> None:
     """Let the process have so many descriptors at once, the three standard ones included."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def wait_for_a_call(*, before_next: int) -> None:
+    """Let one call of /next, from 1, wait until a call to AWS is under way.
+
+    A function that asks for a value and does not wait may be slower to ask than we are to go on.
+    """
+    owner, name = _find("extension.parameters.parameters:Parameters.settle_calls")
+    settle, calls = getattr(owner, name), count(1)
+
+    async def settle_later(parameters: Any, *arguments: Any) -> Any:
+        if next(calls) == before_next:
+            while not parameters._clients.under_way._ends:  # noqa: ASYNC110, SLF001
+                await asyncio.sleep(POLL_S)
+        return await settle(parameters, *arguments)
+
+    setattr(owner, name, settle_later)
 
 
 def tell_the_telemetry_port() -> None:

@@ -21,18 +21,15 @@ from tests.mutants.chosen import Chosen
 from tests.mutants.covering import Coverage, Kept, Ran, Watch
 from tests.mutants.forks import Task, run_tasks
 
-SUITES = (
-    "tests/unit", "tests/runtimes", "tests/property", "tests/contract", "tests/security",
-    "tests/fuzz",
-)  # fmt: skip
-"""Tests that run the code in their own process."""
+SUITES = ("tests/unit", "tests/runtimes", "tests/property", "tests/contract", "tests/security")
+"""Tests that run the code in their own process; the fuzzers' examples take too long."""
 
 IGNORED = (
-    "tests/unit/simulator", "tests/unit/test_suites.py", "tests/unit/test_benchmarks.py",
-    "tests/unit/test_build_cache.py", "tests/unit/test_readme.py", "tests/security/test_build.py",
-    "tests/unit/test_contracts.py",
+    "tests/unit/simulator", "tests/unit/test_benchmarks.py", "tests/unit/test_build_cache.py",
+    "tests/unit/test_contracts.py", "tests/unit/test_readme.py", "tests/unit/test_suites.py",
+    "tests/security/test_build.py", "tests/security/test_receiver_door.py",
 )  # fmt: skip
-"""Those that are about something else than the extension's code, or run it in other processes."""
+"""Those that are about something else than the extension's code, or take too long."""
 
 OPTIONS = (
     "-q", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=30",
