@@ -131,7 +131,7 @@ def wait_for_a_call(*, before_next: int) -> None:
 
     async def settle_later(parameters: Any, *arguments: Any) -> Any:
         if next(calls) == before_next:
-            while not parameters._clients.under_way._ends:  # noqa: ASYNC110, SLF001
+            while not parameters._clients.under_way._ends:  # noqa: ASYNC110
                 await asyncio.sleep(POLL_S)
         return await settle(parameters, *arguments)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ class Report:
     """Prints survivors as they come, and a table at the end."""
 
     def __init__(self, chosen: Sequence[Chosen]) -> None:
-        self._all = len(chosen)
+        self._all, self._counted = len(chosen), 0
         self._equivalent: Mapping[str, Mapping[str, str]] = tomllib.loads(EQUIVALENT.read_text())
         self._fates: defaultdict[str, Counter[Fate]] = defaultdict(Counter)
 
@@ -47,14 +48,15 @@ class Report:
         if fate is Fate.SURVIVED and chosen.mutant.text in known:
             fate = Fate.EQUIVALENT
         self._fates[chosen.file.rpartition("/")[0]][fate] += 1
+        self._counted += 1
+        print(f"\r{self._counted} of {self._all} mutants", end="", file=sys.stderr, flush=True)
         if fate in (Fate.SURVIVED, Fate.NOT_RUN):
             place = f"{chosen.file}:{chosen.mutant.lines[-1]}"
             print(f"{fate} | {place} | {chosen.mutant.text}", flush=True)
 
     def print(self, *, seed: str) -> None:
         """Print for each folder how many were noticed of the mutants that change something."""
-        counted = sum(each.total() for each in self._fates.values())
-        print(f"\n{counted} of {self._all} mutants, with seed {seed}")
+        print(f"\n{self._counted} of {self._all} mutants, with seed {seed}")
         print("| Folder | Mutants | Noticed | Survived | No test runs it | Equivalent |")
         print("| --- | --- | --- | --- | --- | --- |")
         for folder, fates in sorted(self._fates.items()):
