@@ -9,7 +9,7 @@ DOCS   := .venv-docs
 SITE   := build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast pythons ci ready check format bench docs layer release fidelity soak soak-letters soak-deliveries soak-details fuzz lock clean
+.PHONY: help demo test test-fast pythons ci ready check format bench docs layer release fidelity mutants mutants-changed soak soak-letters soak-deliveries soak-details fuzz lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ release: $(READY) ## Build all layers and gather a release in dist/release (LAYE
 
 fidelity: $(READY) ## Hold the simulator against AWS's own emulator, call by call (needs Linux and root)
 	@$(RUN) -m tests.fidelity
+
+mutants: $(READY) ## Change one thing at a time and see whether a test notices, for 55 minutes (ARGS="extension/redaction --minutes 10 --seed 7")
+	@$(RUN) -m tests.mutants $(ARGS)
+
+mutants-changed: $(READY) ## The same for the lines changed since BASE=HEAD~1, for 5 minutes
+	@$(RUN) -m tests.mutants --changed-since $(or $(BASE),HEAD~1) --minutes 5 $(ARGS)
 
 soak: $(READY) ## Run 10 000 invocations with random faults; nothing may be lost uncounted (ARGS="--seed 7" repeats one)
 	@$(RUN) -m tests.soak $(ARGS)

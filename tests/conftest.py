@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import skips
 
 MARKS = Path("/tmp"), ".lambda_dispatch-*"  # what a start leaves for the next one
 _MARKS_BEFORE = pytest.StashKey[set[Path]]()
@@ -32,6 +35,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         before = session.config.stash[_MARKS_BEFORE]
         for mark in _marks() - before:
             mark.unlink(missing_ok=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """End with what was skipped and what would make it run."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [each.longrepr[2].removeprefix("Skipped: ") for each in skipped]
+    if reasons:
+        terminalreporter.section("skipped, and what would make it run")
+        for line in skips.listed(reasons):
+            terminalreporter.write_line(line)
 
 
 def _marks() -> set[Path]:

@@ -1,6 +1,7 @@
 """An extension that others published: AWS's client for Rust in a program of a few lines.
 
-Building it takes a minute and needs cargo; it is kept in .cache.
+Building it takes a minute and needs cargo; it is kept in .cache. `python3 -m
+tests.fidelity.published` builds it, with the standard library alone.
 """
 
 from __future__ import annotations
@@ -45,3 +46,7 @@ def _is_current() -> bool:
     sources = (path for path in _SOURCE.rglob("*") if path.is_file())
     changed = max(path.stat().st_mtime for path in sources)
     return BINARY.exists() and BINARY.stat().st_mtime >= changed
+
+
+if __name__ == "__main__":
+    print(build() or "built")  # noqa: T201  # the command's output

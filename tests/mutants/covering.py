@@ -12,7 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-Line = tuple[str, int]
+Lines = dict[str, int]
+"""For each file a number whose bits are the lines."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,8 +21,8 @@ class Ran:
     """What a test ran, and how long that took while it was watched, in seconds."""
 
     test: str
-    takes_s: float = 0.0
-    lines: set[Line] = field(default_factory=set)
+    takes_s: float
+    lines: Lines = field(default_factory=dict)
 
 
 class Watch:
@@ -29,7 +30,7 @@ class Watch:
 
     def __init__(self, root: Path) -> None:
         self._prefix = str(root) + "/"
-        self._lines: set[Line] = set()
+        self._lines: set[tuple[str, int]] = set()
 
     def begin(self) -> None:
         """Note lines from now on."""
@@ -37,11 +38,15 @@ class Watch:
         threading.settrace(self._called)
         sys.settrace(self._called)
 
-    def end(self) -> set[Line]:
+    def end(self) -> Lines:
         """Return the lines, with files as they are named in the project."""
         sys.settrace(None)
         threading.settrace(None)
-        return {(file.removeprefix(self._prefix), line) for file, line in self._lines}
+        lines: Lines = {}
+        for file, line in self._lines:
+            name = file.removeprefix(self._prefix)
+            lines[name] = lines.get(name, 0) | 1 << line
+        return lines
 
     def _called(self, frame: FrameType, event: str, argument: object) -> Any:
         del event, argument
@@ -61,21 +66,19 @@ class Watch:
 
 
 class Coverage:
-    """The tests of each line, the soonest done first."""
+    """The tests of each line."""
 
     def __init__(self, ran: Iterable[Ran]) -> None:
-        self._of_line: dict[Line, list[Ran]] = {}
         self._of_file: dict[str, list[Ran]] = {}
-        for each in sorted(ran, key=lambda each: each.takes_s):
-            for line in each.lines:
-                self._of_line.setdefault(line, []).append(each)
-            for file in {file for file, _ in each.lines}:
+        for each in ran:
+            for file in each.lines:
                 self._of_file.setdefault(file, []).append(each)
 
     def tests_of(self, file: str, lines: Iterable[int]) -> list[Ran]:
         """Return the tests that run one of the lines, those named after the module first."""
-        found = {each.test: each for line in lines for each in self._of_line.get((file, line), ())}
-        return _nearest_first(found.values(), file)
+        wanted = sum(1 << line for line in lines)
+        found = (each for each in self._of_file.get(file, ()) if each.lines[file] & wanted)
+        return _nearest_first(found, file)
 
     def tests_of_file(self, file: str) -> list[Ran]:
         """Return the tests that run anything of a module."""
@@ -106,7 +109,7 @@ class Kept:
 
     def write(self, tests: str, ran: list[Ran]) -> None:
         """Keep what a file of tests ran."""
-        files = {file: self._hash(file) for each in ran for file, _ in each.lines}
+        files = {file: self._hash(file) for each in ran for file in each.lines}
         self._kept_at(tests).write_bytes(pickle.dumps((files, ran)))
 
     def _kept_at(self, tests: str) -> Path:

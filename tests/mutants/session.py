@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -132,7 +133,7 @@ class Session:
             found = tests.pop(number)
             if outcome == NOT_LOADED:
                 found = found or coverage.tests_of_file(chosen[number].file)
-            yield number, outcome, soonest(found)
+            yield number, outcome, [replace(each, lines={}) for each in soonest(found)]
 
     def _task(self, root: Path, chosen: Chosen, functions: Functions, tests: Sequence[Ran]) -> Task:
         tests = soonest(tests)

@@ -1,0 +1,45 @@
+"""What was skipped in a run of the tests, and what would make it run: the end of every run."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+REMEDIES: tuple[tuple[str, str], ...] = (
+    (r"\(apt-get install it\)", "apt-get install chromium, as root; .ci/run does it"),
+    (r"AWS's client for Rust: ", "install cargo (rustup.rs), then python -m tests.fidelity"),
+    (r"^no record", "recordings of real functions beside the checkout: no others have them"),
+    (r"needs root|unshare|mount|root of its own|setpriv|control groups", "run as root on Linux"),
+    (r"rotel cannot be installed|package index|cannot fetch|not within", "reach a package index"),
+    (r"rotel does not run", "a machine with glibc 2.34 or newer"),
+    (r"AXIOS", "npm install axios, and AXIOS=…/node_modules"),
+    (r"cannot be built|no layer can be built", "see the reason: the build says what it lacks"),
+    (r"no IPv6", "a machine with IPv6 on its loopback interface"),
+    (r"as many sockets", "ulimit -n 4096 or more"),
+    (r"node is older", "install a newer Node.js"),
+    (r"Python older than 3\.11", "install Python 3.10 beside this one"),
+    (r"interpreter of a Lambda runtime|no /usr/bin/python3", "another machine: this one cannot"),
+    (r"(\S+) is not installed", "install {0}"),
+    (r"(?:needs|has no) ([\w ]+)$", "install {0}"),
+    (r"Linux|/proc", "run on Linux"),
+)
+"""What a reason looks like, and what to do; `{0}` is its first group."""
+
+ASK_THE_TEST = "see the test: it says no more"
+
+
+def remedy(reason: str) -> str:
+    """Return what would make tests run that were skipped for this reason."""
+    for pattern, text in REMEDIES:
+        if found := re.search(pattern, reason):
+            return text.format(*found.groups())
+    return ASK_THE_TEST
+
+
+def listed(reasons: Iterable[str]) -> list[str]:
+    """Return a line for each reason: how many tests, why, and what would make them run."""
+    return [
+        f"{number:4} {reason}  →  {remedy(reason)}"
+        for reason, number in sorted(Counter(reasons).items(), key=lambda each: -each[1])
+    ]
