@@ -7,12 +7,16 @@ from typing import Literal
 
 from extension.aws.call import CompletedCall
 from extension.telemetry.assembly.cache_use import CacheAnswer
+from extension.telemetry.assembly.finished import Invocation
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.metrics import Meter
 from extension.telemetry.otlp.resource import build_resource
+from extension.telemetry.reading.xray import TraceContext
 from extension.telemetry.receiver.counts import ReceiverCounts
 from extension.telemetry.resource_identity import BYTES_PER_MIB, ResourceIdentity
+from extension.telemetry.tap.cause import Cause
+from extension.telemetry.tap.tapped import Tapped
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -74,6 +78,21 @@ class MeteredSandbox:
             )  # fmt: skip
             self._meter.record_call(call)
 
+    def take_message(self, at: float, *, age: float) -> None:
+        """Let an invocation run for a message of a queue, as the tap tells of it."""
+        cause = Cause(source="sqs", trigger="pubsub", kind="consumer", sent_ns=given.ns(at - age))
+        context = TraceContext(trace_id=1, span_id=1)
+        self._meter.record(
+            Invocation(
+                context=context,
+                request_id=f"{at}-{next(self._numbers)}",
+                start_ns=given.ns(at),
+                end_ns=given.ns(at + 0.1),
+                status="success",
+                tapped=Tapped(cause=cause),
+            )
+        )
+
     def measure(self) -> None:
         """Measure what the sandbox used, and count requests of an SDK."""
         self._meter.record_usage("faas.cpu_usage", 0.05)
@@ -108,6 +127,7 @@ def everything(temporality: Temporality = "delta") -> list[bytes]:
     for minute in range(1, 11):
         for status in ("success", "error", "timeout"):
             sandbox.invoke(60 * minute, status=status, is_cold=status == "success")
+        sandbox.take_message(60 * minute, age=2)
         sandbox.get("MISS", throttles=1, code="ThrottlingException")
         sandbox.get("HIT")
         sandbox.measure()

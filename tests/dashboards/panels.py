@@ -49,6 +49,11 @@ def quantile(share: float, metric: str) -> Query:
     return lambda of: of.quantile(share, metric)
 
 
+def quantile_or_zero(share: float, metric: str) -> Query:
+    """Return the query of a quantile of what not every function has."""
+    return lambda of: or_zero(of, of.quantile(share, metric))
+
+
 def mean(metric: str) -> Query:
     """Return the query of a mean."""
     return lambda of: of.mean(metric)
@@ -97,6 +102,23 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "short",
             "Billed duration times memory: what Lambda charges for.",
             (Line("", counted("lambda_dispatch.billed_gigabyte_seconds")),),
+        ),
+    ),
+    "What invokes it (the tap)": (
+        Panel(
+            "Successes by trigger",
+            "short",
+            "Without the tap, each has the trigger that DISPATCH_FAAS_TRIGGER names.",
+            (Line("", counted("faas.invocations", by="faas.trigger"), label="faas.trigger"),),
+        ),
+        Panel(
+            "Age of messages",
+            "s",
+            "How long the oldest message or record of an invocation waited; 0 without any.",
+            (
+                Line("p50", quantile_or_zero(0.5, "lambda_dispatch.message_age")),
+                Line("p99", quantile_or_zero(0.99, "lambda_dispatch.message_age")),
+            ),
         ),
     ),
     "Telemetry": (
