@@ -201,6 +201,7 @@ def _shared(span: Any, around: Around) -> dict[str, Any]:
         "links": tuple(_link(link) for link in links[:MAX_LINKS]),
         "attributes": shared_attributes(_scalars(sources)),
         "is_alone": around.in_trace[span.trace_id] == 1,
+        "has_consumer": bool(batch),
     }
 
 

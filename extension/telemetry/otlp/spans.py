@@ -96,6 +96,8 @@ class SpanBuilder:
 
     def _invocation(self, invocation: Invocation) -> list[SpanWithLines]:
         verdict, tapped = judge(invocation), invocation.tapped
+        if invocation.sdk and invocation.sdk.has_consumer:
+            tapped = None  # that one processes the messages: there are no two
         by_source = tapped.span_name if tapped else ""
         span = self._factory.span(
             invocation.context,

@@ -62,6 +62,8 @@ class SdkSpan(Frozen):
     links: tuple[SpanLink, ...] = ()
     attributes: Mapping[str, Value] = {}
     is_alone: bool = False
+    has_consumer: bool = False
+    """Whether a CONSUMER span stands directly beneath it."""
     tracestate: str = ""
     error: HandlerError | None = None
     """Of what it failed, if it did."""

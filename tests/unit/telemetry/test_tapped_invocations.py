@@ -17,7 +17,15 @@ from extension.telemetry.tap.cause import CauseOptions, cause_of
 from extension.telemetry.tap.tapped_requests import TappedRequests
 from simulator.aws.endpoints.stored_event import plain
 from tests import platform_events as given
-from tests.sdk_requests import CALLER, Stage, as_text, invocation_span, request
+from tests.sdk_requests import (
+    CALLER,
+    INVOCATION,
+    Stage,
+    as_text,
+    invocation_span,
+    request,
+    sdk_span,
+)
 from tests.tapped_messages import Copy, error, event, give, init_error, response
 from tests.unit.telemetry.tap.samples import (
     REST,
@@ -315,6 +323,21 @@ aaaa handler INTERNAL under process orders -> 4736 f067aa0ba902b7
     ours = told(stage.spans[0])
     assert (ours["faas.trigger"], ours["messaging.system"]) == ("pubsub", "theirs")
     assert ours["messaging.destination.name"] == "orders"
+
+
+def test_messages_are_processed_by_one_span() -> None:
+    """Where the SDK makes a CONSUMER span beneath its own, ours stays as it is without a tap."""
+    theirs = sdk_span("process orders", 0x53, parent=INVOCATION, kind="CONSUMER")
+    stage = Tapped().runtime(event("r", SQS)).platform(START)
+    stage.sdk(request(invocation_span("r"), theirs)).platform(DONE)
+    assert (
+        as_text(stage.spans)
+        == """\
+aaaa process orders CONSUMER under handler
+aaaa shop SERVER -> 2793 24cd7d670fa455f0 -> 4736 f067aa0ba902b7
+aaaa handler INTERNAL under shop
+"""
+    )
 
 
 def test_an_sdk_in_x_ray_s_trace_keeps_it() -> None:
