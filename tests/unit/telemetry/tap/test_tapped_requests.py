@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
+from hypothesis import strategies as st
 
+from extension.process.frozen import replace
 from extension.telemetry.tap import names
 from extension.telemetry.tap.tapped import Tapped
 from extension.telemetry.tap.tapped_requests import (
@@ -14,9 +16,10 @@ from extension.telemetry.tap.tapped_requests import (
     MISSES,
     TappedRequests,
 )
+from tests.fuzz.budget import fuzz
 from tests.platform_events import ns
-from tests.tapped_messages import error, event, give, init_error, response
-from tests.unit.telemetry.tap.samples import REST, SECRET, SPAN, SQS
+from tests.tapped_messages import Copy, error, event, give, init_error, response
+from tests.unit.telemetry.tap.samples import REST, SAMPLES, SECRET, SPAN, SQS
 
 FAILED = {"statusCode": 503, "body": "no tea"}
 RAISED = {
@@ -234,3 +237,31 @@ def test_the_error_of_an_init_is_known_by_its_time() -> None:
     assert (found[0], found[1].message) == (ns(1), "cold: ***")
     assert requests.init_error(start_ns=ns(2), end_ns=ns(3)) is None
     assert requests.init_error(start_ns=ns(0), end_ns=ns(0)) is None
+
+
+COPIES = [
+    *(event("r", each) for each in SAMPLES.values()),
+    response("r", FAILED),
+    response("r", {"batchItemFailures": [{"itemIdentifier": ""}]}),
+    error("r", RAISED),
+    init_error(RAISED, at=1),
+]
+
+
+def test_no_message_is_too_broken_to_be_taken() -> None:
+    """Bytes may be changed, cut or come in any order; all that is lost is what they said."""
+
+    def check(chosen: list[tuple[Copy, int, int, bytes]]) -> None:
+        faults: list[Exception] = []
+        requests = TappedRequests(on_fault=faults.append)
+        for copy, head, tail, noise in chosen:
+            broken = replace(copy, data=copy.data[:head] + noise + copy.data[head:])
+            give(requests, broken, broken.cut(head=head, tail=tail))
+            requests.of("r")
+        requests.settle("r").attributes(start_ns=ns(1))
+        assert not faults
+        assert requests.unread_bytes >= 0
+
+    sizes = st.integers(0, 3000)
+    broken = st.tuples(st.sampled_from(COPIES), sizes, sizes, st.binary(max_size=20))
+    assert fuzz(check, st.lists(broken, max_size=4)) > 0
