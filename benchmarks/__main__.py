@@ -29,6 +29,7 @@ MODULES = (
     "shutdown",
     "redaction",
     "receiver",
+    "tap",
     "flushing",
     "cloudwatch",
     "letters",

@@ -35,7 +35,10 @@ class UnknownFramingError(ValueError):
 
 
 class Copy:
-    """What is kept of one message; times are Unix nanoseconds, `size` counts all bytes."""
+    """What is kept of one message; times are Unix nanoseconds, `size` counts all bytes.
+
+    A message that was cut may have no tail.
+    """
 
     __slots__ = ("first_ns", "head", "is_complete", "last_ns", "size", "tail")
 
@@ -45,15 +48,15 @@ class Copy:
         self.first_ns = self.last_ns = now_ns
         self.is_complete = False
 
-    def add(self, data: memoryview, *, now_ns: int) -> None:
-        """Take the next bytes of the message."""
+    def add(self, data: memoryview, *, now_ns: int, may_end: bool) -> None:
+        """Take the next bytes of the message; `may_end` unless more than a tail is to come."""
         self.size += len(data)
         self.last_ns = now_ns
         missing = MOST_COPIED - len(self.head)
         if missing > 0:
             self.head += data[:missing]
             data = data[missing:]
-        if data:
+        if data and may_end:
             self.tail += data[-MOST_COPIED:]
             del self.tail[:-MOST_COPIED]
 
@@ -80,7 +83,8 @@ class Framing:
             self._copy = copy = self._copy or Copy(now_ns=now_ns)
             while place < len(data) and not copy.is_complete:
                 place += self._take(self, data[place:])
-            copy.add(data[begin:place], now_ns=now_ns)
+            may_end = not (self._take is Framing._take_body and self._left >= MOST_COPIED)
+            copy.add(data[begin:place], now_ns=now_ns, may_end=may_end)
             if copy.is_complete:
                 ended.append(copy)
                 self._copy = None

@@ -187,8 +187,8 @@ class Pump:
         return upstream
 
     def _send(self, copy: Copy, connection: int, *, is_answer: bool) -> None:
-        """Hand a copy over, unless that would take waiting."""
-        if not self._has_extension:
+        """Hand a copy over, unless it tells nothing, or that would take waiting."""
+        if not (self._has_extension and tells_something(copy, is_answer=is_answer)):
             return
         line = (
             f"{is_answer:d} {connection} {copy.first_ns} {copy.last_ns} {copy.size} "
@@ -212,6 +212,11 @@ class Pump:
             self._marker.remove()
             return True
         return False
+
+
+def tells_something(copy: Copy, *, is_answer: bool) -> bool:
+    """Return whether it is an event or what became of it; to read a copy costs the function CPU."""
+    return copy.head[9:12] == b"200" if is_answer else not copy.head.startswith(b"GET ")
 
 
 def accepts(where: SocketAddress) -> bool:

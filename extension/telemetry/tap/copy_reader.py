@@ -1,8 +1,9 @@
 """Receives the copies of the Runtime API's messages that the pump makes.
 
 Each packet is one message: a line of decimal numbers, then its first and its last bytes. It is sent
-when the message is complete, or when its connection was cut. The pump never waits for this reader:
-what does not fit between them is lost and counted, and the function goes on all the same.
+when the message is complete, or when its connection was cut. Requests that post nothing, and
+answers other than 200, are left out. The pump never waits for this reader: what does not fit
+between them is lost and counted, and the function goes on all the same.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from tests.running_pump import PumpInThread, listening, pump_in_thread
 
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n"
+POSTED = b"POST /r HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNK = os.urandom(65_536)
 MANY_BYTES = 40_000_000
@@ -95,18 +97,30 @@ def close(*sockets: socket.socket) -> None:
 def test_a_request_and_its_answer(alone: PumpInThread) -> None:
     """Both arrive as they are, and are copied with their times."""
     client, upstream = alone.connect()
-    client.sendall(NEXT)
-    assert upstream.recv(1000) == NEXT
+    client.sendall(POSTED)
+    assert upstream.recv(1000) == POSTED
     upstream.sendall(ANSWER)
     assert client.recv(1000) == ANSWER
     request, answer = alone.copies(2)
     close(client, upstream)
     assert (request.direction, answer.direction) == ("request", "answer")
-    assert (request.copied.head, answer.copied.head) == (NEXT, ANSWER)
+    assert (request.copied.head, answer.copied.head) == (POSTED, ANSWER)
     assert request.connection == answer.connection
     assert request.first_byte_ns <= request.last_byte_ns <= answer.first_byte_ns
     assert request.is_complete
     assert answer.is_complete
+
+
+def test_what_tells_nothing_is_not_handed_over(alone: PumpInThread) -> None:
+    """To read copies of the calls of /next and of acknowledgements would cost the function CPU."""
+    client, upstream = alone.connect()
+    for request, answer in ((NEXT, ANSWER), (POSTED, ACCEPTED), (NEXT, b"")):
+        client.sendall(request)
+        assert read(upstream, len(request)) == request
+        upstream.sendall(answer)
+        assert read(client, len(answer)) == answer
+    close(client, upstream)
+    assert [copy.copied.head for copy in alone.copies(2)] == [ANSWER, POSTED]
 
 
 def test_a_side_that_has_sent_all_can_still_receive(connect: Connect) -> None:
@@ -150,14 +164,14 @@ def test_a_reset_is_passed_on(connect: Connect, *, by_client: bool) -> None:
 def test_a_message_that_is_cut_is_copied(alone: PumpInThread) -> None:
     """As far as it came, and it is not complete."""
     client, upstream = alone.connect()
-    client.sendall(NEXT[:20])
-    assert read(upstream, 20) == NEXT[:20]
+    client.sendall(POSTED[:20])
+    assert read(upstream, 20) == POSTED[:20]
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     client.close()
     assert is_reset(upstream)
     upstream.close()
     [copy] = alone.copies(1)
-    assert (copy.copied.head, copy.is_complete) == (NEXT[:20], False)
+    assert (copy.copied.head, copy.is_complete) == (POSTED[:20], False)
 
 
 def test_a_reset_while_the_other_side_takes_nothing(connect: Connect) -> None:
@@ -237,10 +251,10 @@ def test_what_is_not_http_passes_without_copies(alone: PumpInThread) -> None:
     upstream.sendall(ANSWER)
     assert client.recv(1000) == ANSWER
     other, other_upstream = alone.connect()
-    other.sendall(NEXT)
-    assert other_upstream.recv(1000) == NEXT
+    other.sendall(POSTED)
+    assert other_upstream.recv(1000) == POSTED
     [copy] = alone.copies(1)
-    assert copy.copied.head == NEXT
+    assert copy.copied.head == POSTED
     close(client, upstream, other, other_upstream)
 
 
@@ -259,8 +273,8 @@ def test_copies_that_nobody_takes_are_lost_and_counted(alone: PumpInThread) -> N
 def lost_so_far(pump: PumpInThread, client: socket.socket, upstream: socket.socket) -> int:
     """Return how many copies were lost before the one of a further request."""
     drain(pump)
-    client.sendall(NEXT)
-    assert upstream.recv(1000) == NEXT
+    client.sendall(POSTED)
+    assert upstream.recv(1000) == POSTED
     [copy] = pump.copies(1)
     return copy.lost
 
