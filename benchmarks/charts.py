@@ -73,11 +73,11 @@ def draw(chart: Chart) -> str:
 def _axis(values: Sequence[float], *, log: bool) -> _Axis:
     if not log:
         step = _step(max(values) - min(0.0, *values))
-        first, last = floor(min(0.0, *values) / step), ceil(max(values) / step)
-        width = (last - first) * step
+        low, last = min(0.0, *values), ceil(max(values) / step)
+        width = last * step - low
         return _Axis(
-            place=lambda value: (value - first * step) / width,
-            ticks=[step * each for each in range(first, last + 1)],
+            place=lambda value: (value - low) / width,
+            ticks=[step * each for each in range(ceil(low / step), last + 1)],
         )
     positive = [value for value in values if value > 0]
     low, high = floor(log10(min(positive)) + 1e-9), ceil(log10(max(positive)) - 1e-9)

@@ -54,6 +54,8 @@ class RequestReader:
     def next_request(self) -> Request | None:
         """Take the next request off what was received; None if it is incomplete."""
         self.expects_continue = False
+        if not self.has_incomplete:
+            return None
         try:
             return self._read()
         except BadMessageError:

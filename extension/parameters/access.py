@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import lru_cache
 
 from extension.parameters.flights import Flights
 from extension.parameters.request import Rejection
@@ -31,6 +32,9 @@ NEAR = re.compile(
 )
 """Hosts of requests from containers, outside Lambda. None of them is a name that someone can have
 in public DNS and rebind to this machine."""
+
+REMEMBERED_HOSTS = 16
+"""A function names one or two; each is no longer than a head may be."""
 
 RENEWAL_INTERVAL_S = 1.0
 """Shortest time between two renewals: wrong tokens must not flood the container endpoint."""
@@ -82,16 +86,20 @@ def refusal(
     """
     if not FORWARDED_HEADERS.isdisjoint(headers):
         return FORWARDED
-    if any(name.startswith(FORWARDED_PREFIX) for name in headers):
-        return FORWARDED
+    for name in headers:  # no generator: this is part of every hit
+        if name.startswith(FORWARDED_PREFIX):
+            return FORWARDED
+    if not _is_here(headers.get("host", ""), from_near=from_near):
+        return FOREIGN_HOST
     absolute = AUTHORITY.match(target)
-    hosts = [headers.get("host", ""), *([absolute[1]] if absolute else [])]
-    if all(_is_here(_host_name(host), from_near=from_near) for host in hosts):
-        return None
-    return FOREIGN_HOST
+    if absolute and not _is_here(absolute[1], from_near=from_near):
+        return FOREIGN_HOST
+    return None
 
 
-def _is_here(name: str, *, from_near: bool) -> bool:
+@lru_cache(maxsize=REMEMBERED_HOSTS)
+def _is_here(host: str, *, from_near: bool) -> bool:
+    name = _host_name(host)
     return name in LOCAL_NAMES or (from_near and NEAR.fullmatch(name) is not None)
 
 
