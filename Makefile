@@ -59,7 +59,7 @@ $(DOCS)/.ready: requirements/docs.txt
 	@touch $@
 
 docs: $(DOCS)/.ready ## Build the documentation as a site, build/site/index.html; a broken link or anchor fails
-	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict --site-dir $(SITE)
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --site-dir $(SITE)
 
 layer: ## Build the Lambda layer into dist/ (ARGS="--arch arm64", "--standalone", "--help")
 	@PYTHON=$(PYTHON) ./build_layer.sh $(ARGS)

@@ -13,6 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
+    "README.md": "readme.md",
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
@@ -22,7 +23,7 @@ PAGES = {
 }
 """The pages of the site by their sources outside of docs/."""
 
-_LINK = re.compile(r"(?<!!)\[((?:[^][]|\[[^]]*\])*)\]\(([^)\s]+)\)")
+_LINK = re.compile(r"(!?)\[((?:[^][]|\[[^]]*\])*)\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```.*?^```)$", re.M | re.S)
 
 
@@ -51,15 +52,18 @@ def with_links_of_the_site(markdown: str, *, source: str) -> str:
 
 
 def _link(found: re.Match[str], *, source: str) -> str:
-    text, target = found[1], found[2]
+    mark, text, target = found.groups()
     if re.match(r"[a-z]+:|#", target):
         return found[0]
     path, hash_, anchor = target.partition("#")
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
-    if path in PAGES:
-        return f"[{text}]({PAGES[path]}{hash_}{anchor})"
-    if path.startswith("docs/"):
-        return f"[{text}]({path.removeprefix('docs/')}{hash_}{anchor})"
-    if path == "README.md":
-        return f"[{text}](index.md)"
-    return text
+    page = _page(path)
+    if not page:
+        return text
+    here = posixpath.dirname(_page(source))
+    return f"{mark}[{text}]({posixpath.relpath(page, here or '.')}{hash_}{anchor})"
+
+
+def _page(path: str) -> str:
+    """Return what a file of the repository is in the site; empty if it is nothing there."""
+    return PAGES.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else "")
