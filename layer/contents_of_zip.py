@@ -15,6 +15,7 @@ from layer.errors import LayerError
 HOME = "lambda-dispatch"
 _ARCHITECTURES = ("x86_64", "arm64")
 _VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
+_LINKED = re.compile(r"^==== (.+) \(in the interpreter\) ====$", re.MULTILINE)
 _PACKAGE = re.compile(r"^==== (.+)-([^-\n]+) ====$", re.MULTILINE)
 
 
@@ -29,6 +30,7 @@ class FinishedLayer:
         runtimes: Lambda's names of the Python runtimes that it has bytecode for.
         interpreter: Version of the Python that it brings, as "3.13"; empty if it brings none.
         packages: Names and versions of the packages that were installed into it.
+        linked: Names of the libraries that its interpreter holds.
         files: The names of all files.
     """
 
@@ -38,6 +40,7 @@ class FinishedLayer:
     runtimes: tuple[str, ...]
     interpreter: str
     packages: tuple[tuple[str, str], ...]
+    linked: tuple[str, ...]
     files: tuple[str, ...]
 
     @property
@@ -75,6 +78,7 @@ def read_layer(path: Path) -> FinishedLayer:
         runtimes=() if interpreter else tuple(f"python3.{number}" for number in numbers),
         interpreter=interpreter[0] if interpreter else "",
         packages=tuple(_PACKAGE.findall(licences)),
+        linked=tuple(_LINKED.findall(licences)),
         files=files,
     )
 

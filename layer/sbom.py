@@ -87,6 +87,8 @@ def _interpreter(layer: FinishedLayer) -> Iterator[dict[str, Any]]:
         "version": layer.interpreter,
         "licenses": [{"license": {"id": "Python-2.0.1"}}],
     }
+    for name in layer.linked:
+        yield {"type": "library", "bom-ref": f"cpython:{name}", "name": name}
     for file in layer.files:
         if library := _LIBRARY.fullmatch(file):
             yield {

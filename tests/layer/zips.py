@@ -25,11 +25,13 @@ def write_layer(
     path = folder / f"lambda-dispatch{kind}-{architecture}.zip"
     licences = "".join(f"==== {name}-{number} ====\n\nText.\n" for name, number in
                        (packages or {}).items())  # fmt: skip
+    if interpreter:
+        licences += "==== OpenSSL (in the interpreter) ====\n\nText.\n"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("extensions/lambda-dispatch", "#!/bin/sh\n")
         archive.writestr(f"{LIBRARY}/extension/__init__.py", f'__version__ = "{version}"\n')
         archive.writestr("lambda-dispatch/LICENSES.txt", licences)
-        for number in ("312", "313"):
+        for number in ("312", "313", "399"):
             archive.writestr(f"{LIBRARY}/code.cpython-{number}.bin", "")
         for file in files:
             archive.writestr(f"{LIBRARY}/{file}", "")
