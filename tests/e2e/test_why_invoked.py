@@ -113,3 +113,14 @@ async def test_invocations_that_run_at_once_have_their_own_causes(tmp_path: Path
     for span in spans:
         is_request = span.name == "GET"
         assert ((span.trace_id, span.parent_span_id) == SENDER) is is_request
+
+
+@pytest.mark.parametrize("more", [{"DISPATCH_FORMAT": "json"}, {"DISPATCH_POST_URI": ""}])
+async def test_where_nothing_is_made_of_the_copies(tmp_path: Path, more: dict[str, str]) -> None:
+    """The runtime's messages pass, and nobody takes their copies."""
+    async with Intake() as intake:
+        async with running(tmp_path, environment=variables(intake, **more)) as stage:
+            answers = await stage.invoke(*[{"print": ["tea"]}] * 50)
+        assert {answer.status for answer in answers} == {"success"}
+        assert not stage.complaints
+        assert not stage.lost

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from extension.telemetry.assembly.finished import Invocation
+from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.otlp.metrics import Meter
 from extension.telemetry.reading.levels import SEVERITIES
 from extension.telemetry.reading.xray import TraceParent
@@ -17,6 +19,8 @@ from extension.telemetry.tap.cause import CauseOptions, cause_of
 from extension.telemetry.tap.tapped_requests import TappedRequests
 from simulator.aws.endpoints.stored_event import plain
 from tests import platform_events as given
+from tests.assembly import assemble
+from tests.doubles import SequentialIds
 from tests.sdk_requests import (
     CALLER,
     INVOCATION,
@@ -390,3 +394,16 @@ def test_metrics_by_trigger_and_the_age_of_messages() -> None:
 def test_a_message_of_the_queue_names_its_sender_in_its_attributes() -> None:
     """As the samples do, which these tests rely on."""
     assert SQS_ATTRIBUTE["traceparent"]["stringValue"] == TRACEPARENT
+
+
+def test_spans_for_x_ray_stay_below_its_segments() -> None:
+    """Another trace than its own would have no segment of the function: the caller is a link."""
+    into = Assembler(ids=SequentialIds(), trace_parent="sdk", below_segment=True)
+    tap = TappedRequests()
+    into.use_tap(tap)
+    give(tap, event("r", REST))
+    [ours] = [each for each in assemble(into, [[START, DONE]]) if isinstance(each, Invocation)]
+    assert ours.context.trace_id == given.TRACE_ID
+    assert ours.context.parent_span_id == int(given.RESERVED, 16)
+    assert ours.tapped is not None
+    assert [(link.trace_id, link.span_id) for link in ours.tapped.links(ours.context)] == [SPAN]
