@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 262_144
 """What is read at once; one buffer serves all connections."""
 
+EVENTS_AT_ONCE = 64
+
 TICK_S = 1.0
 """How often it looks whether the runtime is gone, once the extension is."""
 
@@ -82,7 +84,7 @@ class Pump:
         while self._has_extension or self._sides or not self._is_over():
             try:
                 self._step()
-            except (OSError, MemoryError):
+            except Exception:  # noqa: BLE001  # its end would be the runtime's
                 continue
 
     def _step(self) -> None:
@@ -90,7 +92,7 @@ class Pump:
         timeout_s = -1.0 if self._has_extension else TICK_S
         if not self._is_accepting:
             timeout_s = PAUSE_S
-        events = self._epoll.poll(timeout_s)
+        events = self._epoll.poll(timeout_s, EVENTS_AT_ONCE)
         may_accept = not events and not self._is_accepting
         for descriptor, flags in events:
             if descriptor in self._sides:
@@ -105,13 +107,13 @@ class Pump:
     def _handle(self, connection: Connection, side: Side, flags: int) -> None:
         try:
             connection.handle(side, flags)
+            if not connection.is_closed:
+                self._watch(connection)
         except Exception:  # noqa: BLE001  # whatever it is, the other connections go on
             connection.close(resetting=connection.client)
         if connection.is_closed:
             for each in connection.sides:
                 self._sides.pop(each.descriptor, None)
-        else:
-            self._watch(connection)
 
     def _watch(self, connection: Connection) -> None:
         for side in connection.sides:

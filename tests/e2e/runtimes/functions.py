@@ -50,6 +50,27 @@ def node() -> Settings:
     return {"code": FUNCTIONS, "handler": "app.handler", "runtime": command}
 
 
+def streaming_node() -> Settings:
+    """Install it without that part: what a streaming function needs is written in JavaScript."""
+    [found, npm] = _tools("node", "npm")
+    with locked("runtimes/streaming-node") as folder:
+        client = folder / "node_modules" / "aws-lambda-ric"
+        if not client.is_dir():
+            options = ("--no-save", "--ignore-scripts", "--prefix", folder)
+            _fetch(npm, "install", *options, NODE_CLIENT, within=FUNCTIONS)
+        compiled = client / "dist" / "rapid-client.node"
+        compiled.mkdir(exist_ok=True)
+        (compiled / "index.js").write_text("module.exports = {};")
+    command = (found, str(client / "bin" / "index.mjs"), "app.handler")
+    environment = {"AWS_LAMBDA_NODEJS_USE_ALTERNATIVE_CLIENT_1": "true"}
+    return {
+        "code": FUNCTIONS,
+        "handler": "app.handler",
+        "runtime": command,
+        "environment": environment,
+    }
+
+
 def java() -> Settings:
     """Fetch the runtime interface client, compile the function."""
     source, files = FUNCTIONS / "java", sorted((FUNCTIONS / "java" / "function").glob("*.java"))
