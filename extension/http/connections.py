@@ -104,10 +104,12 @@ class Connections(Generic[C]):
             self._busy.add(connection)
 
     def answered(self, connection: C, *, now: float) -> None:
-        """Count a connection as idle, unless it has gone: it is the caller's turn."""
+        """Count a connection as idle from now on, unless it has gone: it is the caller's turn."""
         if connection in self._busy:
             self._busy.discard(connection)
-            self._idle[connection] = _IdleSince(now, self._checks)
+        elif self._idle.pop(connection, None) is None:
+            return
+        self._idle[connection] = _IdleSince(now, self._checks)
 
     def forget(self, connection: C) -> None:
         """Remove a connection that is closed and has no request in progress."""

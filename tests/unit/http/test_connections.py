@@ -52,6 +52,25 @@ def test_the_one_idle_longest_is_closed() -> None:
     assert not connections.are_full
 
 
+def test_an_answer_at_once_counts_as_being_active() -> None:
+    """A request that was never in progress, because its answer was known, was one all the same."""
+    first, second = those = [Open() for _ in range(2)]
+    connections = full(*those)
+    connections.answered(first, now=9.5)
+    assert connections.close_one(now=10)
+    assert [each.closed for each in (first, second)] == [False, True]
+    assert not connections.close_one(now=10)
+
+
+def test_an_answer_does_not_bring_back_one_that_has_gone() -> None:
+    """Its place is another's."""
+    gone = Open()
+    connections = full(gone)
+    connections.forget(gone)
+    connections.answered(gone, now=1)
+    assert len(connections) == 0
+
+
 def test_a_request_in_progress_is_never_cut_off() -> None:
     """With every connection busy none is closed, however long others wait."""
     busy = Open(settled=False)
