@@ -61,7 +61,7 @@ def publish(
     content, name = layer.path.read_bytes(), name or layer.name
     found = _latest(client, name)
     if found.get("Content", {}).get("CodeSha256") != _code_sha256(content):
-        runtimes = _known(client, layer.runtimes)
+        runtimes = known_runtimes(client, layer)
         found = client.publish_layer_version(
             LayerName=name,
             Description=f"lambda-dispatch {layer.version}: OpenTelemetry, parameters and secrets",
@@ -73,6 +73,12 @@ def publish(
     if permission:
         _allow(client, name, found["Version"], permission)
     return str(found["LayerVersionArn"])
+
+
+def known_runtimes(client: Any, layer: FinishedLayer) -> list[str]:
+    """Return the runtimes that Lambda has: a layer may be for a Python that is still to come."""
+    named = client.meta.service_model.shape_for("Runtime").enum
+    return [runtime for runtime in layer.runtimes if runtime in named]
 
 
 def table(rows: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:
@@ -91,12 +97,6 @@ def _latest(client: Any, name: str) -> dict[str, Any]:
     number = versions[0]["Version"]
     latest: dict[str, Any] = client.get_layer_version(LayerName=name, VersionNumber=number)
     return latest
-
-
-def _known(client: Any, runtimes: Sequence[str]) -> list[str]:
-    """Return those that Lambda has: a layer may be made for a Python that is still to come."""
-    named = client.meta.service_model.shape_for("Runtime").enum
-    return [runtime for runtime in runtimes if runtime in named]
 
 
 def _allow(client: Any, name: str, version: int, permission: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from layer.contents_of_zip import FinishedLayer
-from layer.publish import publish
+from layer.publish import known_runtimes, publish
 from verification.experiments import Answer, Experiment, Observed
 
 HANDLER = Path(__file__).parent / "function" / "handler.py"
@@ -72,7 +72,7 @@ class Account:
         self._sleep(ROLE_S)
         self._lambda.create_function(
             FunctionName=self.prefix,
-            Runtime=layer.runtimes[-1],
+            Runtime=known_runtimes(self._lambda, layer)[-1],
             Role=self._role_arn,
             Handler="handler.handler",
             Code={"ZipFile": _zipped(HANDLER)},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.docs.linters import NotHereError, problem
@@ -19,6 +21,17 @@ def test_block_is_well_formed(block: Block) -> None:
         assert problem(block.language, block.code) == ""
     except NotHereError as missing:
         pytest.skip(str(missing))
+
+
+def test_the_image_of_the_example_can_be_built() -> None:
+    """Its instructions exist, and so do the files that it copies, but for what a build makes."""
+    text = (ROOT / "examples/node/Dockerfile").read_text()
+    assert problem("dockerfile", text) == ""
+    copied = [
+        word for line in re.findall(r"^COPY (?!--)(.*) \S+$", text, re.M) for word in line.split()
+    ]
+    assert [each for each in copied if not (ROOT / each).exists() and "dist/" not in each] == []
+    assert len(copied) == 3
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,12 @@ class Exports(NamedTuple):
     stage: Stage
 
 
-async def exports(vendor: str, variables: Mapping[str, str], *, folder: Path) -> Exports:
+HELLO = ({"print": ["hello"]}, {"print": ["again"]})
+
+
+async def exports(
+    vendor: str, variables: Mapping[str, str], *, folder: Path, payloads: tuple[object, ...] = HELLO
+) -> Exports:
     """Run a function with these variables, their hosts replaced by a stand-in for the vendor."""
     statuses: set[int] = set()
 
@@ -64,7 +69,7 @@ async def exports(vendor: str, variables: Mapping[str, str], *, folder: Path) ->
         }
         environment = {**aws.environment, **variables, **local}
         async with running(folder, environment=environment, launch=patient_to_the_last) as stage:
-            await stage.invoke({"print": ["hello"]}, {"print": ["again"]})
+            await stage.invoke(*payloads)
         return Exports({request.path for request in intake.requests}, statuses, stage)
 
 
@@ -99,3 +104,13 @@ async def test_the_stand_in_refuses_what_the_back_end_would(vendor: str, tmp_pat
     wrong = {**settings(vendor), name: value}
     _, statuses, _ = await exports(vendor, wrong, folder=tmp_path)
     assert status in statuses
+
+
+async def test_what_is_too_large_for_one_request_is_sent_in_parts(tmp_path: Path) -> None:
+    """New Relic takes a megabyte: the first attempt is refused, and nothing is lost."""
+    lines = [f"{number} {'word ' * 700}" for number in range(400)]
+    _, statuses, stage = await exports(
+        "New Relic", settings("New Relic"), folder=tmp_path, payloads=({"print": lines},)
+    )
+    assert statuses == {200, 413}
+    assert stage.lost == {}
