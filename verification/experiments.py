@@ -20,6 +20,12 @@ CLOUDWATCH: Mapping[str, str] = MappingProxyType(
 LAST = "telemetry"
 """The message of the last line of a sandbox."""
 
+LAMBDAS_PORT = ":9001"
+"""Of the Runtime API itself."""
+
+FILLER = 2_000_000
+"""Characters of a large answer."""
+
 REPORT = re.compile(r"^REPORT RequestId: .*?Duration: ([\d.]+) ms(?:.*Init Duration: ([\d.]+) ms)?")
 
 
@@ -114,8 +120,8 @@ def _exports(observed: Observed) -> Iterator[Finding]:
 
 
 def _quiet(observed: Observed) -> Finding:
-    told = observed.complaints
-    return Finding("no warning", not told, "; ".join(told) or "none")
+    complaints = observed.complaints
+    return Finding("no warning", not complaints, "; ".join(complaints) or "none")
 
 
 def _secret(observed: Observed) -> Iterator[Finding]:
@@ -137,9 +143,9 @@ def _failures(observed: Observed) -> Iterator[Finding]:
 
 
 def _refused(observed: Observed) -> Iterator[Finding]:
-    told = [each for each in observed.complaints if each.startswith("export failed")]
-    named = [each for each in told if "xray:PutTraceSegments" in each]
-    yield Finding("the line names the missing action", bool(named), "; ".join(told) or "none")
+    failed = [each for each in observed.complaints if each.startswith("export failed")]
+    named = [each for each in failed if "xray:PutTraceSegments" in each]
+    yield Finding("the line names the missing action", bool(named), "; ".join(failed) or "none")
 
 
 def _durations(observed: Observed) -> Iterator[Finding]:
@@ -147,16 +153,26 @@ def _durations(observed: Observed) -> Iterator[Finding]:
     inits = [float(found[2]) for found in reports if found[2]]
     if inits:
         median = statistics.median(inits)
-        told = f"median {median:.0f} ms of {', '.join(f'{each:.0f}' for each in inits)}"
+        summary = f"median {median:.0f} ms of {', '.join(f'{each:.0f}' for each in inits)}"
     else:
-        told = "no REPORT line has an Init Duration"
-    yield Finding("init durations", bool(inits), told)
+        summary = "no REPORT line has an Init Duration"
+    yield Finding("init durations", bool(inits), summary)
     yield _quiet(observed)
 
 
 def _thaw(observed: Observed) -> Iterator[Finding]:
     yield Finding("every invocation succeeded", not any(each.error for each in observed.answers),
                   json.dumps([each.error for each in observed.answers]))  # fmt: skip
+    yield from _exports(observed)
+
+
+def _tap(observed: Observed) -> Iterator[Finding]:
+    bodies = [each.payload if isinstance(each.payload, dict) else {} for each in observed.answers]
+    ways = {str(body.get("runtime_api")) for body in bodies}
+    direct = {way for way in ways if way.endswith(LAMBDAS_PORT) or way == "None"}
+    yield Finding("the runtime goes through the pump", not direct, ", ".join(sorted(ways)))
+    sizes = [len(str(body.get("filler", ""))) for body in bodies]
+    yield Finding("answers arrive whole", sizes == [0, FILLER, FILLER], str(sizes))
     yield from _exports(observed)
 
 
@@ -199,5 +215,12 @@ EXPERIMENTS = (
         "thaw", "Does an export work after minutes in the freezer?",
         "nothing is lost and nothing refused", ({"print": "hello"}, {"print": "again"}), _thaw,
         variables={**CLOUDWATCH, "DISPATCH_FLUSH": "periodic"}, pause_s=360,
+    ),
+    Experiment(
+        "tap", "Does the runtime work behind the tap, also after minutes in the freezer?",
+        "every answer arrives whole, through another port than 9001",
+        ({"print": "hello"}, {"filler": FILLER}, {"filler": FILLER}), _tap,
+        variables={**CLOUDWATCH, "AWS_LAMBDA_EXEC_WRAPPER": "/opt/lambda-dispatch-tap"},
+        pause_s=180,
     ),
 )  # fmt: skip

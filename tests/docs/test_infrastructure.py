@@ -74,7 +74,7 @@ def declared(kind: str) -> set[str]:
 
 
 def test_the_terraform_module_uses_what_it_declares() -> None:
-    """Each variable, local and resource that is named exists, and none is there in vain."""
+    """Each variable, local and resource that is named exists, and none is unused."""
     text = "\n".join(path.read_text() for path in MODULE.glob("*.tf"))
     assert set(re.findall(r"\bvar\.(\w+)", text)) == declared("variable")
     assigned = set(re.findall(r"^  (\w+) += ", text.split("locals {")[1].split("\n}\n")[0], re.M))

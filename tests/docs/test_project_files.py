@@ -111,7 +111,7 @@ def test_no_host_of_a_registry_is_named() -> None:
 
 
 def test_the_version_stands_in_one_place() -> None:
-    """The package is told it by the code, and no document repeats it."""
+    """The package takes it from the code, and no other module repeats it."""
     assert 'version = { attr = "extension.__version__" }' in (ROOT / "pyproject.toml").read_text()
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
     hits = [path for folder in ("extension", "layer") for path in (ROOT / folder).rglob("*.py")

@@ -16,6 +16,7 @@ from extension import __version__
 from simulator.aws.endpoints import AwsEndpoints, Trouble
 from tests.docs.pages import ROOT
 from tests.fake_aws import FakeAws
+from tests.launchers import TAP_WRAPPER
 from tests.layer.zips import write_layer
 from tests.sandbox import running
 from verification.__main__ import main
@@ -26,12 +27,10 @@ CODE = ROOT / "verification/function"
 NEEDS_LAMBDA = ("baseline", "cold-start")
 """What only Lambda's own lines can answer."""
 BY_NAME = {each.name: each for each in EXPERIMENTS}
-MEGABYTES = 8
-"""Taken in place of what a sandbox has not: the local Lambda has no limit of memory."""
 
 
 def local(event: Mapping[str, Any], *, secret: str) -> dict[str, Any]:
-    """Return the event as it is sent in AWS, with a wait that ends, and less memory."""
+    """Return the event as it is sent in AWS; the local Lambda has no limit of memory."""
     sent: dict[str, Any] = json.loads(json.dumps(event).replace("SECRET", secret))
     if "megabytes" in sent:
         return {"raise": "no memory"}
@@ -52,6 +51,8 @@ async def observe(experiment: Experiment, *, folder: Path) -> Observed:
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets.url,
             "NO_PROXY": "127.0.0.1,localhost",
         }
+        if "AWS_LAMBDA_EXEC_WRAPPER" in environment:
+            environment["AWS_LAMBDA_EXEC_WRAPPER"] = str(TAP_WRAPPER)
         async with running(
             folder, environment=environment, code=CODE, handler="handler.handler", timeout_s=10.0
         ) as stage:
@@ -79,6 +80,13 @@ def test_durations_are_read_from_the_lines_of_lambda() -> None:
     [durations, _] = BY_NAME["cold-start"].look(Observed([], [*cold, f"{line}Max Memory Used: 9"]))
     assert durations.as_expected
     assert durations.found == "median 200 ms of 210, 200, 190"
+
+
+def test_a_runtime_beside_the_tap_is_noticed() -> None:
+    """Lambda's own port, or no answer at all, is not what the experiment expects."""
+    for payload in ({"runtime_api": "169.254.100.1:9001"}, None):
+        [way, *_] = BY_NAME["tap"].look(Observed([Answer("", payload)], []))
+        assert not way.as_expected
 
 
 @pytest.fixture
