@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import struct
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
+from html import unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with cfn-lint
@@ -29,9 +35,31 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--virtual-time-budget=5000",
 )
+
+
+PROBE = """<!doctype html><body><script>
+const width = Number(location.search.slice(1));
+const frame = document.createElement("iframe");
+frame.width = width;
+frame.height = 900;
+frame.style.border = "0";
+frame.onload = () => setTimeout(() => {
+  const page = frame.contentDocument;
+  const resources = frame.contentWindow.performance.getEntriesByType("resource");
+  document.body.textContent = JSON.stringify({
+    needs_px: page.documentElement.scrollWidth,
+    pictures: [...page.querySelectorAll("article img")].map(each => each.offsetWidth),
+    has_search: page.querySelector("[data-md-component=search]") !== null,
+    resources: resources.map(each => each.name),
+  });
+}, 500);
+frame.src = "/index.html";
+document.body.append(frame);
+</script></body>"""
+"""Asks the browser for what it has laid out."""
 
 
 @pytest.fixture(scope="module")
@@ -106,33 +134,72 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 
 def test_lists_and_tables_are_rendered(site: Path) -> None:
     """No Markdown is left in the text of a page."""
-    for path in site.glob("*.html"):
+    for path in site.rglob("*.html"):
         text = re.sub(r"<(pre|code|script)\b.*?</\1>", "", path.read_text(), flags=re.S)
-        assert re.findall(r"<p>[^<]*\n- ", text) == [], path.name
+        assert re.findall(r"<p>[^<]*\n(?:- |\d+\. )", text) == [], path.name
         assert re.findall(r"\| --- \|", text) == [], path.name
 
 
+@pytest.fixture(scope="module")
+def server(site: Path) -> Iterator[str]:
+    """The site over HTTP, with a page beside it that measures the start page."""
+
+    class Pages(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(site))
+
+        def do_GET(self) -> None:
+            if not self.path.startswith("/probe"):
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(PROBE.encode())
+            return None
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+
+
 @pytest.mark.parametrize("width", [1280, 400])
-def test_the_start_page_renders_in_a_browser(site: Path, width: int) -> None:
-    """Chromium lays it out within the window, with its picture, and takes a picture of it."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+def test_the_start_page_fits_into_a_browser(server: str, tmp_path: Path, width: int) -> None:
+    """On a wide screen and on a phone: the pictures are there, and nothing is cut off."""
+    dom = _chromium(tmp_path, "--dump-dom", f"{server}/probe?{width}")
+    found = re.search(r"<body>(\{.*\})</body>", dom, re.S)
+    assert found, dom[-500:]
+    measured = json.loads(unescape(found[1]))
+    assert measured["needs_px"] <= width
+    assert measured["pictures"]
+    assert all(each > 100 for each in measured["pictures"])
+    assert measured["has_search"]
+    assert {each for each in measured["resources"] if not each.startswith(server)} == set()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_picture_of_the_start_page(server: str, tmp_path: Path, width: int) -> None:
+    """Chromium draws it."""
+    shot = tmp_path / "start.png"
+    size = f"--window-size={width},900"
+    _chromium(tmp_path, f"--screenshot={shot}", size, f"{server}/index.html")
+    content = shot.read_bytes()
+    assert struct.unpack(">II", content[16:24]) == (width, 900)
+    assert len(content) > 20_000  # an empty page of this size takes 4 KB
+
+
+def _chromium(folder: Path, *options: str) -> str:
+    """Run the browser, with a profile on a short path; return what it printed."""
+    program = shutil.which("chromium")
+    if program is None:
         pytest.skip("chromium is not here (apt-get install it)")
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="site-") as folder:
-        shot, page = Path(folder, "start.png"), site / "index.html"
-        size = f"--window-size={width},900"
-        dom = _chromium(chromium, folder, "--dump-dom", size, page.as_uri())
-        assert "What do you want to do?" in dom
-        _chromium(chromium, folder, f"--screenshot={shot}", size, page.as_uri())
-        content = shot.read_bytes()
-        assert struct.unpack(">II", content[16:24]) == (width, 900)
-        assert len(content) > 20_000  # an empty page of this size takes 4 KB
-
-
-def _chromium(program: str, folder: str, *options: str) -> str:
-    done = subprocess.run(
-        [program, *FLAGS, f"--user-data-dir={folder}/profile", *options],
-        capture_output=True, text=True, timeout=BUILD_S, check=False,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="site-") as profile:
+        done = subprocess.run(
+            [program, *FLAGS, f"--user-data-dir={profile}", *options],
+            cwd=folder, capture_output=True, text=True, timeout=BUILD_S, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr[-500:]
     return done.stdout
