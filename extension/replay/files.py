@@ -62,7 +62,8 @@ class DeadLetterFiles:
             # S3 signs the parameters in the order of their names.
             query = f"continuation-token={quote(token, safe='')}&" if token else ""
             query += f"list-type=2&prefix={quote(under, safe='')}"
-            text = (await self._ask("GET", "s3:ListBucket", query=query)).decode()
+            page = await self._ask("GET", "s3:ListBucket", query=query)
+            text = page.decode("utf-8", "replace")  # of whatever answers in the bucket's place
             for key in map(unescape, re.findall("<Key>([^<]*)</Key>", text)):
                 if KEY.fullmatch(key):
                     yield key
