@@ -64,8 +64,7 @@ def read(drawn: tuple[str, bool, int, bytes]) -> None:
     key = f"{FOLDER}/{signal}_a.binpb{'.gz' * compressed}"
     try:
         body, items = _run(files_of(Answer(status=status, content=content)).read(key))
-    except (BucketError, DamagedError) as error:
-        assert str(error)
+    except (BucketError, DamagedError):
         return
     assert items == count(signal, body) > 0  # type: ignore[arg-type]
     parts = [each for each in split(signal, body, max_bytes=50) if each is not NOTHING]  # type: ignore[arg-type]

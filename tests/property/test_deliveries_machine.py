@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,24 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from extension.platform.events import Invoke, Shutdown
-from extension.process.log import Log
-from extension.process.waits import Budget
-from extension.redaction.redactor import Redactor
-from extension.telemetry.assembly.held_records import PartSize
-from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import Buffer
-from extension.telemetry.export.delivery import Delivery
-from extension.telemetry.export.flush import FlushMode, FlushPolicy
-from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.health import Health
-from extension.telemetry.otlp.encoder import OtlpEncoder
-from extension.telemetry.pipeline import Pipeline
-from extension.telemetry.reader import DeliveryReader
-from extension.telemetry.reading.filters import RecordFilter
-from extension.telemetry.resource_identity import ResourceIdentity
-from extension.telemetry.telemetry import Telemetry
-from tests.doubles import LogLines, ManualClock, SequentialIds
+from extension.platform.events import Invoke
+from extension.telemetry.export.flush import FlushMode
 from tests.scripted.deliveries import (
     Identity,
     Line,
@@ -42,39 +25,13 @@ from tests.scripted.deliveries import (
     split_delivery,
     start_event,
 )
-from tests.simulated_time import SimulatedLoop
+from tests.simulated_sandbox import MS, SimulatedSandbox, Weather
 
-MS = 1_000_000
 START, DONE = "platform.start", "platform.runtimeDone"
 TIMEOUT_MS = 900_000
 Fate = Literal["in time", "late", "twice", "split", "lost"]
-Weather = Literal["takes", "slow", "refuses", "loses the answer", "hangs"]
 fates = st.sampled_from(["in time", "in time", "late", "twice", "split", "lost"])
 weathers = st.sampled_from(["takes", "takes", "slow", "refuses", "loses the answer", "hangs"])
-
-
-@dataclass
-class Endpoint:
-    """Takes what comes as the weather allows; `in_vain` is what the sender cannot know of."""
-
-    weather: Weather = "takes"
-    taken: list[tuple[str, bytes]] = field(default_factory=list)
-    in_vain: int = 0
-
-    async def export(self, signal: str, bodies: list[bytes], *, budget: Budget) -> Outcome:
-        """Answer a batch within the budget."""
-        seconds = {"slow": 0.8, "hangs": 3600.0}.get(self.weather, 0.01)
-        try:
-            await budget.wait(asyncio.sleep(seconds))
-        except TimeoutError:
-            return Outcome(kind="kept", cause="timeout", timed_out=True)
-        if self.weather == "refuses":
-            return Outcome(kind="kept", cause="status 503")
-        self.taken.append((signal, b"".join(bodies)))
-        if self.weather == "loses the answer":
-            self.in_vain += 1
-            return Outcome(kind="kept", cause="timeout")
-        return Outcome(kind="accepted")
 
 
 @dataclass
@@ -96,46 +53,11 @@ class Sandbox(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock()
-        self.loop = SimulatedLoop(self.clock)
-        self.endpoint = Endpoint()
-        self.health = Health()
-        self.telemetry = self._telemetry()
+        self.sandbox = SimulatedSandbox(self.mode)
+        self.clock, self.endpoint = self.sandbox.clock, self.sandbox.endpoint
         self.expected: dict[str, Expected] = {}
         self.late: list[tuple[bytes, Expected | None]] = []
         self.lines_in_doubt: set[str] = set()
-
-    def _telemetry(self) -> Telemetry:
-        ids, health = SequentialIds(), self.health
-        log = Log(clock=self.clock, sink=LogLines())
-        buffer = Buffer(max_bytes=4_194_304, dropped=health.dropped)
-        assembler = Assembler(ids=ids, stream_records=True)
-        pipeline = Pipeline(
-            assembler=assembler,
-            encoder=OtlpEncoder(
-                ids=ids, identity=ResourceIdentity(function_name="shop"),
-                signals=("traces", "logs"), part=PartSize(128), meter=None, health=health,
-            ),
-            buffer=buffer, record_filter=RecordFilter(), redaction=Redactor(), health=health,
-            clock=self.clock,
-        )  # fmt: skip
-        endpoint: Any = self.endpoint
-        return Telemetry(
-            pipeline=pipeline,
-            reader=DeliveryReader(pipeline, buffer=buffer, health=health, clock=self.clock),
-            assembler=assembler,
-            buffer=buffer,
-            delivery=Delivery(
-                exporter=endpoint, buffer=buffer, health=health, clock=self.clock, log=log,
-                draw=lambda: 0.5,
-            ),
-            policy=FlushPolicy(self.mode),
-            health=health, clock=self.clock, log=log, timeout_s=10.0,
-            prepare=_at_once, close=_at_once,
-        )  # fmt: skip
-
-    def _run(self, step: Coroutine[Any, Any, Any]) -> None:
-        self.loop.run_until_complete(step)
 
     @rule(weather=weathers)
     def the_weather_changes(self, weather: Weather) -> None:
@@ -152,7 +74,7 @@ class Sandbox(RuleBasedStateMachine):
     def something_comes_late(self, data: st.DataObject) -> None:
         """One of the deliveries that were held up, whichever."""
         at = data.draw(st.integers(0, len(self.late) - 1))
-        self._run(self._deliver(self.late.pop(at)[0]))
+        self.sandbox.run(self.sandbox.deliver(self.late.pop(at)[0]))
 
     @rule(
         cut_at=st.sets(st.integers(1, 5), max_size=3),
@@ -190,7 +112,7 @@ class Sandbox(RuleBasedStateMachine):
             for part, what in zip(parts, fate, strict=False)
             for body in self._meet(part, what, expected)
         ]
-        self._run(self._invoke(who, began_ns, deliveries, seconds))
+        self.sandbox.run(self._invoke(who, began_ns, deliveries, seconds))
 
     def _meet(self, part: list[dict[str, Any]], fate: Fate, expected: Expected) -> list[bytes]:
         """Return what is delivered of some events in time."""
@@ -216,34 +138,22 @@ class Sandbox(RuleBasedStateMachine):
         self, who: Identity, began_ns: int, deliveries: list[bytes], seconds: float
     ) -> None:
         invoke = Invoke(request_id=who.request_id, deadline_ms=began_ns // MS + TIMEOUT_MS)
-        holding = asyncio.create_task(self.telemetry.invoked(invoke))
+        holding = asyncio.create_task(self.sandbox.telemetry.invoked(invoke))
         for body in deliveries:
             await asyncio.sleep(seconds / max(len(deliveries), 1))
-            await self._deliver(body)
+            await self.sandbox.deliver(body)
         await holding
-        self.telemetry.next_called(invoke)
-
-    async def _deliver(self, body: bytes) -> None:
-        await self.telemetry.reader.receive(body)
-        await asyncio.sleep(0.03)
-
-    async def _end(self) -> None:
-        for body, _ in self.late:
-            await self._deliver(body)
-        self.late = []
-        deadline_ms = self.clock.now().wall_ns // MS + 2_000
-        await self.telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=deadline_ms))
+        self.sandbox.telemetry.next_called(invoke)
 
     def teardown(self) -> None:
         """Everything came once, or the closing line counts it."""
         self.endpoint.weather = "takes"
-        self._run(self._end())
-        for task in asyncio.all_tasks(self.loop):
-            task.cancel()
-        self._run(asyncio.sleep(0))
-        self.loop.close()
-        assert self.health.faults == {}
-        assert self.health.dropped == {}
+        for body, _ in self.late:
+            self.sandbox.run(self.sandbox.deliver(body))
+        self.sandbox.shut_down()
+        self.sandbox.close()
+        assert self.sandbox.health.faults == {}
+        assert self.sandbox.health.dropped == {}
         self._judge_spans()
         self._judge_lines()
 
@@ -293,10 +203,6 @@ class SandboxOfPeriodic(Sandbox):
     """The same, where none is held."""
 
     mode = "periodic"
-
-
-async def _at_once() -> None:
-    """Do nothing."""
 
 
 for machine in (Sandbox, SandboxOfEnd, SandboxOfPeriodic):
