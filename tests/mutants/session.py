@@ -27,7 +27,8 @@ SUITES = ("tests/unit", "tests/runtimes", "tests/property", "tests/contract", "t
 
 IGNORED = (
     "tests/unit/simulator", "tests/unit/test_benchmarks.py", "tests/unit/test_build_cache.py",
-    "tests/unit/test_contracts.py", "tests/unit/test_readme.py", "tests/unit/test_suites.py",
+    "tests/unit/test_contracts.py", "tests/unit/test_readme.py", "tests/unit/test_skips.py",
+    "tests/unit/test_suites.py", "tests/unit/mutants",
     "tests/security/test_build.py", "tests/security/test_receiver_door.py",
 )  # fmt: skip
 """Those that are about something else than the extension's code, or take too long."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from extension.aws.client_builder import CONNECT_S
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.aws.roles import LONGEST_NAME, Role, session_name
+from extension.aws.roles import LONGEST_NAME, READ_S, Role, limits, session_name
 from extension.process.clock import NS_PER_S
 from extension.settings.process import LambdaConfig
 from tests.doubles import ManualClock
@@ -169,3 +170,14 @@ def test_the_name_of_a_session(function: str, log_stream: str, name: str) -> Non
     told = session_name(LambdaConfig(function_name=function, log_stream=log_stream))
     assert told == name
     assert re.fullmatch(rf"[\w+=,.@-]{{2,{LONGEST_NAME}}}", told)
+
+
+@pytest.mark.parametrize(
+    ("deadline_s", "connect_s", "read_s"), [(0.5, 0.5, 0.5), (900.0, CONNECT_S, READ_S)]
+)
+def test_a_call_to_sts_takes_no_longer_than_the_call_it_is_for(
+    deadline_s: float, connect_s: float, read_s: float
+) -> None:
+    """The user's deadline counts where it is shorter than ours."""
+    found = limits(deadline_s=deadline_s, connections=1)
+    assert (found.connect_s, found.read_s) == (connect_s, read_s)

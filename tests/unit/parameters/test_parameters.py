@@ -16,6 +16,7 @@ from extension.parameters.lazy_clients import (
     deadlines_s,
     threads,
 )
+from extension.platform.events import Invoke
 from extension.settings.parameters import ParametersConfig
 from tests.doubles import DictSource
 from tests.running_cache import RunningCache
@@ -104,3 +105,12 @@ def test_boto3_comes_with_the_source_alone(module: str, heavy: bool) -> None:
     command = [sys.executable, "-c", program]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert output.strip() == str(heavy)
+
+
+@pytest.mark.parametrize(("left_s", "patience_s"), [(4.0, 3.0), (900.0, 15.0), (-1.0, 15.0)])
+async def test_a_get_leaves_its_caller_time_for_the_reply(left_s: float, patience_s: float) -> None:
+    """It waits for the clients for a share of what the invocation has left, and never for ever."""
+    async with RunningCache(ENVIRON, open_source=DictSource) as cache:
+        deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
+        await cache.parameters.invoked(Invoke(request_id="a", deadline_ms=deadline_ms))
+        assert cache.parameters._patience_s() == pytest.approx(patience_s)

@@ -83,3 +83,10 @@ def test_readings_are_bounded() -> None:
     for _ in range(12):
         line = json.dumps(base64.b64encode(line.encode()).decode() + " " + line)
     assert len(readings(line)[1]) <= MOST_READINGS
+
+
+@pytest.mark.parametrize(("unreadable", "is_text"), [(4, True), (5, False)])
+def test_what_is_mostly_text_is_text(unreadable: int, is_text: bool) -> None:
+    """A quarter of it may be anything, as in a record with lengths in it; more is no text."""
+    raw = b"abc" * 4 + b"\xff" * unreadable
+    assert (unpack(raw.hex()) is not None) == is_text

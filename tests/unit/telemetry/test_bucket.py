@@ -176,6 +176,8 @@ async def test_other_region(aws: AwsEndpoints) -> None:
         (503, "SlowDown", "kept"),
         (400, "RequestTimeout", "kept"),
         (403, "RequestTimeTooSkewed", "kept"),
+        (429, "", "kept"),
+        (428, "", "rejected"),
         (500, "InternalError", "kept"),
     ],
 )

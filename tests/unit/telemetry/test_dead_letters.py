@@ -11,6 +11,7 @@ from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.telemetry.export.buffer import PendingItem, Signal
 from extension.telemetry.export.dead_letters import (
+    AT_ONCE,
     FILE_BYTES,
     ITEM_BYTES,
     LAST_ATTEMPTS,
@@ -196,3 +197,14 @@ async def test_end() -> None:
     stage.letters.close()
     assert stage.health.dropped == {"rejected": 2, "unsent": 1}
     assert not stage.letters.may_try
+
+
+async def test_all_files_are_stored_where_there_is_time() -> None:
+    """A few at once, and then the next ones."""
+    stage = Stage()
+    for number in range(2 * AT_ONCE + 1):
+        body = bytes([number]) * (FILE_BYTES - ITEM_BYTES - 1)
+        stage.letters.on_dropped([PendingItem(signal="traces", body=body)], "buffer_full")
+    await stage.store()
+    assert len(stage.puts) == 2 * AT_ONCE + 1
+    assert stage.health.dead_letters == 2 * AT_ONCE + 1

@@ -18,7 +18,7 @@ from extension.process.clock import SystemClock
 from extension.process.waits import Budget
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.post import Post
+from extension.telemetry.export.post import COMPRESSORS, LARGE_BYTES, Post
 from extension.telemetry.export.target import Target, parse_headers, signal_url
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.exporter import OtlpExporter
@@ -252,3 +252,9 @@ def test_a_resource_attribute_wins_over_what_is_found() -> None:
     attributes = build_resource(identity).attributes
     assert (attributes["service.name"], attributes["team"]) == ("a b", "x")
     assert "empty" not in attributes
+
+
+@pytest.mark.parametrize(("size", "level"), [(LARGE_BYTES - 1, 0x9C), (LARGE_BYTES, 0x01)])
+def test_large_bodies_are_compressed_quickly(size: int, level: int) -> None:
+    """The second byte of zlib's header says how hard it tried."""
+    assert COMPRESSORS["deflate"](b"x" * size)[1] == level

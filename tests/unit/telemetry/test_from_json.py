@@ -167,3 +167,30 @@ def test_a_large_value_that_is_not_known() -> None:
     unknown = {"a": [[[1, "x" * 50], {}], {"b": None}], "c": "y" * 50, "d": {}}
     span = of_span(name="n", new=unknown, events=[{"name": "e", "new": [unknown]}])
     assert (span.name, [event.name for event in span.events]) == ("n", ["e"])
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 16_383, 16_384, 300_000])
+def test_texts_of_any_length(length: int) -> None:
+    """The length itself takes one to three bytes."""
+    request = spans("x" * length)
+    assert parse("traces", in_steps("traces", as_json(request))) == request
+
+
+@pytest.mark.parametrize(
+    ("number", "fits"),
+    [(-(2**63), True), (-(2**63) - 1, False), (2**63 - 1, True), (2**64, False)],
+)
+def test_integers_have_64_bits(number: int, fits: bool) -> None:
+    """What does not fit is refused, at once and value by value."""
+    request = {
+        "resourceSpans": [
+            {"resource": {"attributes": [{"key": "n", "value": {"intValue": str(number)}}]}}
+        ]
+    }
+    body = json.dumps(request).encode()
+    if not fits:
+        with pytest.raises(NotOtlpError):
+            converted("traces", body)
+        return
+    [resource] = parse("traces", converted("traces", body)).resource_spans
+    assert resource.resource.attributes[0].value.int_value == number

@@ -1,0 +1,107 @@
+"""Telemetry in the life cycle, in simulated time: holds, what is added, the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from extension.platform.events import Invoke
+from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
+from extension.telemetry.export.flush import PERIOD_S
+from tests.scripted.deliveries import Identity, delivery, done_event, start_event
+from tests.simulated_sandbox import MS, SimulatedSandbox
+
+FAR_MS = 900_000
+WHO = Identity.numbered(1, seed=7)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SimulatedSandbox]:
+    """A sandbox in which each invocation is held."""
+    made = SimulatedSandbox("end")
+    yield made
+    made.close()
+
+
+def invoke(sandbox: SimulatedSandbox) -> Invoke:
+    """Return the announcement of an invocation that begins now."""
+    return Invoke(request_id=WHO.request_id, deadline_ms=sandbox.clock.wall_ns // MS + FAR_MS)
+
+
+def hold_without_an_end(sandbox: SimulatedSandbox) -> float:
+    """Let an invocation begin whose end does not come; return how long it was held."""
+    announced, began_ns = invoke(sandbox), sandbox.clock.monotonic_ns
+
+    async def hold() -> None:
+        holding = asyncio.create_task(sandbox.telemetry.invoked(announced))
+        await sandbox.deliver(delivery([start_event(WHO, sandbox.clock.wall_ns)]))
+        await holding
+
+    sandbox.run(hold())
+    sandbox.telemetry.next_called(announced)
+    return (sandbox.clock.monotonic_ns - began_ns) / 1e9
+
+
+def test_an_end_that_does_not_come_is_given_up(sandbox: SimulatedSandbox) -> None:
+    """After the silence that is borne, and no sooner."""
+    assert UNKNOWN_QUIET_S <= hold_without_an_end(sandbox) < UNKNOWN_QUIET_S + 1
+
+
+@pytest.mark.parametrize("reason", ["spindown", "failure"])
+def test_a_hold_whose_end_never_came_is_counted(sandbox: SimulatedSandbox, reason: str) -> None:
+    """From the last event that was heard: the function may have been done by then."""
+    hold_without_an_end(sandbox)
+    sandbox.shut_down(reason=reason)
+    assert UNKNOWN_QUIET_S - 1 < sandbox.health.added_total_s < UNKNOWN_QUIET_S + 1
+
+
+def test_what_timed_out_was_not_held(sandbox: SimulatedSandbox) -> None:
+    """It ran to its end, and nothing was added to it."""
+    hold_without_an_end(sandbox)
+    sandbox.shut_down(reason="timeout")
+    assert sandbox.health.added_total_s == 0
+
+
+def test_no_timer_runs_between_invocations(sandbox: SimulatedSandbox) -> None:
+    """After an end was heard nothing is exported until the next invocation: it would be cut."""
+    announced = invoke(sandbox)
+
+    async def whole() -> None:
+        holding = asyncio.create_task(sandbox.telemetry.invoked(announced))
+        now_ns = sandbox.clock.wall_ns
+        await sandbox.deliver(
+            delivery([start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)])
+        )
+        await holding
+
+    sandbox.run(whole())
+    sandbox.telemetry.next_called(announced)
+    taken = len(sandbox.endpoint.taken)
+    sandbox.run(sandbox.deliver(delivery([start_event(Identity.numbered(2, seed=7), 0)])))
+    sandbox.run(asyncio.sleep(3 * PERIOD_S))
+    assert taken == 1
+    assert len(sandbox.endpoint.taken) == 1
+
+
+def test_an_invocation_given_up_is_exported_when_its_end_comes(sandbox: SimulatedSandbox) -> None:
+    """It went on without being held: nothing else would export it before SHUTDOWN."""
+    hold_without_an_end(sandbox)
+    sandbox.run(sandbox.deliver(delivery([done_event(WHO, sandbox.clock.wall_ns, duration_ms=1)])))
+    sandbox.run(asyncio.sleep(1))
+    assert [signal for signal, _ in sandbox.endpoint.taken] == ["traces"]
+
+
+def test_what_waits_to_be_read_at_the_end_is_read(sandbox: SimulatedSandbox) -> None:
+    """SHUTDOWN may come with the last delivery."""
+
+    async def receive() -> None:
+        now_ns = sandbox.clock.wall_ns
+        events = [start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)]
+        await sandbox.telemetry.reader.receive(delivery(events))
+
+    sandbox.run(receive())
+    sandbox.shut_down()
+    assert sandbox.health.finished == 1
+    assert len(sandbox.endpoint.taken) == 1
