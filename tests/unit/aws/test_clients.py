@@ -11,7 +11,7 @@ from extension.aws.call import Call, Service
 from extension.aws.client_builder import ATTEMPTS
 from extension.aws.clients import AwsClients
 from extension.aws.credentials import SandboxCredentials
-from extension.aws.errors import TIMEOUT, UpstreamError
+from extension.aws.errors import TIMEOUT, SettingError, UpstreamError
 from tests.fake_aws import REQUEST_ID, THROTTLED, AwsRequest, FakeAws, Fault
 
 
@@ -105,3 +105,15 @@ def test_each_attempt_gets_its_share_of_the_deadline(
 async def test_credentials_of_the_environment_cannot_be_renewed(source: AwsClients) -> None:
     """They have no endpoint that could be asked."""
     assert source.session_tokens() == ()
+
+
+def test_without_a_region_there_is_nobody_to_ask() -> None:
+    """Botocore would make the name of a host of an empty one."""
+    environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    with pytest.raises(SettingError, match="AWS_REGION"):
+        AwsClients(
+            environ,
+            credentials=SandboxCredentials(environ),
+            deadline_s=dict.fromkeys(Service, 5.0),
+            connections=1,
+        )

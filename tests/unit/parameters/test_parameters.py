@@ -114,3 +114,27 @@ async def test_a_get_leaves_its_caller_time_for_the_reply(left_s: float, patienc
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
         await cache.parameters.invoked(Invoke(request_id="a", deadline_ms=deadline_ms))
         assert cache.parameters._patience_s() == pytest.approx(patience_s)
+
+
+@pytest.mark.parametrize(
+    ("managed", "left_s", "has_time"),
+    [(False, 0.4, False), (False, 0.6, True), (True, 0.4, True)],
+)
+async def test_what_no_caller_waits_for_ends_before_the_invocation(
+    *, managed: bool, left_s: float, has_time: bool
+) -> None:
+    """Half a second is enough for a call; on Managed Instances nothing is frozen after it."""
+    kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"} if managed else {}
+    async with RunningCache({**ENVIRON, **kind}, open_source=DictSource) as cache:
+        assert cache.parameters._has_time()
+        deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
+        await cache.parameters.invoked(Invoke(request_id="a", deadline_ms=deadline_ms))
+        assert cache.parameters._has_time() == has_time
+
+
+async def test_managed_instances_wait_for_no_call() -> None:
+    """They are never frozen, so nothing would cut it."""
+    kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
+    async with RunningCache({**ENVIRON, **kind}, open_source=DictSource) as cache:
+        with cache.parameters._clients.under_way.one():
+            assert await cache.parameters.settle_calls() == 0

@@ -72,3 +72,11 @@ def test_what_is_open_is_bounded() -> None:
         time.ended(f"stranger {number}", at_ns=ns(1))
     time.next_called("stranger 0", at_ns=ns(5), heard_ns=0)
     assert holds == [1.0] * 11
+
+
+def test_a_hold_of_no_time_is_none() -> None:
+    """/next at the very moment of the end: there is nothing to measure."""
+    time, holds = added()
+    time.next_called("a", at_ns=ns(10), heard_ns=0)
+    time.ended("a", at_ns=ns(10))
+    assert holds == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -392,3 +393,71 @@ async def test_renewed_credentials_wait_where_the_renewal_took_the_budget() -> N
     stage.clock.advance(2)
     await stage.flush()
     assert (len(stage.exporter.sent), stage.buffer.count) == (2, 0)
+
+
+@dataclass
+class Letters:
+    """A bucket for what is lost, which may be worth a try or not, and stores for so long."""
+
+    may_try: bool = True
+    kept: list[PendingItem] = field(default_factory=list)
+    stored: int = 0
+    is_last: bool = False
+    is_closed: bool = False
+
+    def on_dropped(self, items: Sequence[PendingItem], reason: str) -> None:
+        """Take what is lost."""
+        del reason
+        self.kept += items
+
+    def on_ended(self, items: Sequence[PendingItem]) -> None:
+        """Take what is left at the end."""
+        self.kept += items
+
+    def close(self) -> None:
+        """Learn that nothing is stored any more."""
+        self.is_closed = True
+
+    async def store(self, budget: Budget, *, whatever_the_circuit: bool = False) -> None:
+        """Store all of it."""
+        assert budget.left_s > 0
+        self.is_last = whatever_the_circuit
+        self.stored = len(self.kept)
+
+
+def with_letters(stage: Stage, letters: Letters) -> Delivery:
+    """Return the delivery of a stage, with a bucket."""
+    bucket: Any = letters
+    return Delivery(
+        exporter=stage.exporter,
+        buffer=stage.buffer,
+        health=stage.health,
+        clock=stage.clock,
+        log=Log(clock=stage.clock, sink=stage.lines),
+        draw=lambda: 0.0,
+        letters=bucket,
+    )
+
+
+@pytest.mark.parametrize("may_try", [True, False])
+async def test_a_bucket_is_tried_while_the_endpoint_is_not(*, may_try: bool) -> None:
+    """Each has a circuit of its own: an export is worth its time if either is."""
+    stage = Stage(outcomes=[KEPT])
+    delivery = with_letters(stage, Letters(may_try=may_try))
+    stage.add("a")
+    await delivery.flush(Budget(2.0, clock=stage.clock))
+    assert delivery.may_try == may_try
+
+
+async def test_what_is_left_at_the_end_is_stored_once() -> None:
+    """Everything of every signal, and it waits for no export any more."""
+    stage, letters = Stage(), Letters()
+    delivery = with_letters(stage, letters)
+    stage.add("a", "b")
+    stage.add("x", signal="logs")
+    await delivery.store_the_rest(Budget(1.0, clock=stage.clock))
+    assert [item.body.decode().strip() for item in letters.kept] == ["a", "b", "x"]
+    assert letters.stored == 3
+    assert letters.is_last
+    assert letters.is_closed
+    assert stage.buffer.count == 0
