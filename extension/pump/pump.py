@@ -84,7 +84,7 @@ class Pump:
         while self._has_extension or self._sides or not self._is_over():
             try:
                 self._step()
-            except Exception:  # noqa: BLE001  # its end would be the runtime's
+            except Exception:  # noqa: BLE001, S112  # its end would be the runtime's
                 continue
 
     def _step(self) -> None:
