@@ -51,6 +51,8 @@ class Script(NamedTuple):
     workers: int = 1
     ends: bool = False
     """The runtime ends by itself."""
+    is_pooled: bool = False
+    """The runtime may take any connection that is free, or open another."""
     is_chunking: bool = False
 
 
@@ -131,9 +133,9 @@ async def compare(script: Script, settings: Mapping[str, Any], **how: Any) -> Se
     direct = await play(script, settings, tapped=False, port=port, **how)
     tapped = await play(script, settings, tapped=True, port=port, **how)
     assert direct.requests == tapped.requests
-    if script.workers == 1:  # which of several workers takes an event is a matter of luck
-        assert direct.streams == tapped.streams
-    assert (direct.ends, direct.status) == (tapped.ends, tapped.status)
+    if script.workers == 1 and not script.is_pooled:  # else that is a matter of luck
+        assert (direct.streams, direct.ends) == (tapped.streams, tapped.ends)
+    assert direct.status == tapped.status
     return tapped
 
 
@@ -186,10 +188,11 @@ async def test_other_languages(language: str, script: Script) -> None:
     """Their own clients: success, errors, large events, and an init that fails."""
     try:
         settings = LANGUAGES[language]()
+        script = script._replace(is_pooled=language in ("go", "rust"))
     except NotHereError as error:
         pytest.skip(str(error))
     seen = await compare(script, settings)
-    assert len(seen.requests) > 5 or script is BROKEN
+    assert len(seen.requests) > 5 or script.ends
 
 
 STREAMING = Script(
