@@ -179,6 +179,9 @@ class Connection:
             flow.sink.is_broken = True
             flow.drop()
             return
+        if sent == len(data):
+            flow.waiting = NOTHING
+            return
         rest = data[sent:]
         # What waits already has memory of its own; the buffer is for all connections.
         flow.waiting = rest if data is flow.waiting else memoryview(bytes(rest))
@@ -194,12 +197,15 @@ class Connection:
 
     def _settle(self) -> None:
         """Pass on what has ended."""
+        outgoing, incoming = self._flows
+        if not (outgoing.has_ended or incoming.has_ended):
+            return
         for flow in self._flows:
             if flow.has_ended and not flow.waiting and not flow.is_done:
                 flow.is_done = True
                 if not flow.source.is_broken:
                     _finish(flow.sink)
-        if all(flow.is_done for flow in self._flows):
+        if outgoing.is_done and incoming.is_done:
             broken = [flow for flow in self._flows if flow.source.is_broken]
             self.close(resetting=broken[0].sink if broken else None)
 

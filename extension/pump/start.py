@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from extension.pump.pump import SocketAddress
 
 HOST = "127.0.0.1"
+PR_SET_DUMPABLE = 4
 BACKLOG = 4096
 PROCESS_NAME = b"dispatch-tap"
 IGNORED_SIGNALS = ("SIGHUP", "SIGINT", "SIGTERM")
@@ -127,10 +128,17 @@ def _name_process() -> None:
 
 
 def _be_private() -> None:
-    """Keep what passes out of core dumps and from other processes."""
-    try:
-        from extension.process.private_memory import keep_memory_private  # noqa: PLC0415  # beside the rest
+    """Keep what passes out of core dumps and from other processes, as `private_memory` does.
 
-        keep_memory_private()
-    except (ImportError, OSError):
+    That takes ctypes, which is a megabyte; what ctypes is made of does as well.
+    """
+    try:
+        import resource  # noqa: PLC0415  # beside the start of the rest
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        import _ctypes  # noqa: PLC0415  # likewise
+
+        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+        _ctypes.call_function(prctl, (PR_SET_DUMPABLE, 0, 0, 0, 0))
+    except (ImportError, OSError, ValueError, AttributeError):
         return  # this Python lacks what that takes

@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.extensions_api import NEXT, REGISTER, ExtensionsApi, started
-from tests.launchers import from_source
+from tests.launchers import ROOT, from_source
 from tests.process_table import descendants
 from tests.running_pump import is_alive, marker_of
 from tests.sandbox import free_port
@@ -204,6 +206,18 @@ async def test_its_memory_is_private(api: ExtensionsApi, tmp_path: Path) -> None
         _, pid = read_marker(api)
         await until(lambda: "Max core file size        0" in read(pid, "limits"))
         assert read(pid, "comm") == "dispatch-tap\n"
+
+
+def test_other_processes_cannot_read_it() -> None:
+    """As the memory of the extension; as root one sees that only from within."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from extension.pump import start\n"
+        "start._be_private()\n"
+        "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))  # PR_GET_DUMPABLE"
+    )
+    command = [sys.executable, "-I", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
 
 
 def read(pid: int, name: str) -> str:
