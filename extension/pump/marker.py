@@ -50,9 +50,12 @@ class Marker:
         descriptor = os.open(new, _NEW, 0o600)
         try:
             os.write(descriptor, line.encode())
+            os.rename(new, self._path)  # noqa: PTH104  # the wrapper sees all of it, or nothing
+        except OSError:
+            os.unlink(new)  # noqa: PTH108  # or it would be in the way of the next start
+            raise
         finally:
             os.close(descriptor)
-        os.rename(new, self._path)  # noqa: PTH104  # the wrapper sees all of it, or nothing
 
     def names(self, pid: int) -> bool:
         """Return whether it announces this process."""

@@ -16,7 +16,7 @@ import os
 import select
 import time
 
-from extension.pump.connection import RESET_ON_CLOSE, Connection, Side
+from extension.pump.connection import Connection, Side
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,8 +112,11 @@ class Pump:
         except Exception:  # noqa: BLE001  # whatever it is, the other connections go on
             connection.close(resetting=connection.client)
         if connection.is_closed:
-            for each in connection.sides:
-                self._sides.pop(each.descriptor, None)
+            self._forget_sides(connection)
+
+    def _forget_sides(self, connection: Connection) -> None:
+        for each in connection.sides:
+            self._sides.pop(each.descriptor, None)
 
     def _watch(self, connection: Connection) -> None:
         for side in connection.sides:
@@ -130,16 +133,20 @@ class Pump:
 
     def _accept(self) -> None:
         """Accept one connection; where descriptors ran out, try again in a while."""
+        family, kind, protocol, _ = self._upstream
+        client = None
         try:
+            # First, because a connection that was accepted can no longer wait for a descriptor.
+            upstream = _socket.socket(family, kind, protocol)
             client = self._accepted_socket()
         except (BlockingIOError, InterruptedError, ConnectionError):
-            client = None
+            pass  # it has gone
         except OSError:
             self._set_accepting(on=False)
             return
         self._set_accepting(on=True)
         if client is not None:
-            self._join(client)
+            self._join(client, upstream)
 
     def _accepted_socket(self) -> _socket.socket:
         descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]  # noqa: SLF001  # as `socket` does
@@ -150,16 +157,8 @@ class Pump:
             self._epoll.modify(self._listener.fileno(), select.EPOLLIN if on else 0)
             self._is_accepting = on
 
-    def _join(self, client: _socket.socket) -> None:
+    def _join(self, client: _socket.socket, upstream: _socket.socket) -> None:
         """Connect to the Runtime API for a connection of the runtime."""
-        try:
-            client.settimeout(0)
-            client.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            upstream = self._connect()
-        except OSError:
-            client.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, RESET_ON_CLOSE)
-            client.close()
-            return
         self._accepted += 1
         number = self._accepted
         connection = Connection(
@@ -171,22 +170,12 @@ class Pump:
         )
         for side in connection.sides:
             self._sides[side.descriptor] = connection, side
-        self._watch(connection)
-
-    def _connect(self) -> _socket.socket:
-        """Return a socket that is connecting to the Runtime API; raises OSError."""
-        family, kind, protocol, address = self._upstream
-        upstream = _socket.socket(family, kind, protocol)
         try:
-            upstream.settimeout(0)
-            upstream.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            upstream.connect(address)
-        except BlockingIOError:
-            return upstream
+            connect(connection, self._upstream[-1])
+            self._watch(connection)
         except OSError:
-            upstream.close()
-            raise
-        return upstream
+            connection.close(resetting=connection.client)
+            self._forget_sides(connection)
 
     def _send(self, copy: Copy, connection: int, *, is_answer: bool) -> None:
         """Hand a copy over, unless it tells nothing, or that would take waiting."""
@@ -219,6 +208,17 @@ class Pump:
 def tells_something(copy: Copy, *, is_answer: bool) -> bool:
     """Return whether it is an event or what became of it; to read a copy costs the function CPU."""
     return copy.head[9:12] == b"200" if is_answer else not copy.head.startswith(b"GET ")
+
+
+def connect(connection: Connection, address: tuple[object, ...]) -> None:
+    """Begin to connect a new connection's socket to the Runtime API; raises OSError."""
+    for side in connection.sides:
+        side.raw.settimeout(0)
+        side.raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    try:
+        connection.upstream.raw.connect(address)
+    except BlockingIOError:
+        return
 
 
 def accepts(where: SocketAddress) -> bool:

@@ -93,6 +93,7 @@ def _become(pump: Pump) -> None:
         _let_go(pump.descriptors)
         _name_process()
         _be_private()
+        _raise_limit()
         # What was there before the fork stays shared, as the collector does not touch it.
         gc.freeze()
         gc.enable()
@@ -142,3 +143,14 @@ def _be_private() -> None:
         _ctypes.call_function(prctl, (PR_SET_DUMPABLE, 0, 0, 0, 0))
     except (ImportError, OSError, ValueError, AttributeError):
         return  # this Python lacks what that takes
+
+
+def _raise_limit() -> None:
+    """Be able to open as many connections as a runtime that raises its own limit."""
+    try:
+        import resource  # noqa: PLC0415  # loaded by now, where this Python has it
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ImportError, OSError, ValueError):
+        return

@@ -203,6 +203,58 @@ def test_options_in_shellopts_do_not_change_it(shell: str) -> None:
     assert done.stdout == ECHOED
 
 
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_without_standard_streams(shell: str, tmp_path: Path, closed: str) -> None:
+    """The runtime starts, though nobody hears that it is not tapped."""
+    command = f"exec {shell} {TAP_WRAPPER} touch started {closed}"
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, timeout=60, check=True)
+    assert (tmp_path / "started").exists()
+
+
+def test_standard_error_that_nobody_reads(shell: str) -> None:
+    """The line is lost, and the runtime starts."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [*shell.split(), str(TAP_WRAPPER), "echo", "started"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, timeout=60, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (0, b"started\n")
+
+
+def test_a_long_command_line(shell: str) -> None:
+    """Megabytes of arguments, with all that a shell could take for its own."""
+    given = ["x" * 100_000, *("\n'\"*$(id)`id`;&" for _ in range(1000))] * 4
+    show = "import sys; sys.stdout.write('|'.join(sys.argv[1:]))"
+    done, _ = wrapped(shell, sys.executable, "-c", show, *given)
+    assert done.stdout == "|".join(given)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PATH": ""},
+        {"IFS": "0123456789", "ENV": "/none", "BASH_ENV": "/none", "POSIXLY_CORRECT": "1"},
+        {"LC_ALL": "xx_YY.bad", "BASHOPTS": "failglob:nullglob:extglob:nocasematch:xpg_echo"},
+        {"BASH_VERSION": "none", "lambda_dispatch_cause": "a", "lambda_dispatch_pid": "1"},
+    ],
+)
+def test_an_odd_environment(shell: str, api: int, environment: dict[str, str]) -> None:
+    """The pump is found in each, and so is the command."""
+    Marker(f"127.0.0.1:{api}").write("127.0.0.1:4711", pid=os.getpid())
+    name, *options = shell.split()
+    done, messages = wrapped(
+        " ".join([shutil.which(name) or name, *options]), *SHOW_API, **of(api), **environment
+    )
+    assert (done.stdout, messages) == ("127.0.0.1:4711", [])
+
+
+def test_names_that_only_bash_passes_on(shell: str) -> None:
+    """So the documentation says to put bash before the wrapper, where an image has such names."""
+    done, _ = wrapped(shell, "env", **{"spring.profiles.active": "tea", "a-b": "c"})
+    passed = {"spring.profiles.active=tea", "a-b=c"} & {*done.stdout.splitlines()}
+    assert len(passed) == (2 if shell.startswith("bash") else 0)
+
+
 def test_it_is_in_the_layer(shell: str, layer_tree: LayerTree) -> None:
     """Lambda unpacks it as a program, and it is the same."""
     built = layer_tree.root / "lambda-dispatch-tap"
