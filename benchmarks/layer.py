@@ -15,13 +15,19 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from benchmarks import start
-from benchmarks.contenders import ROOT
+from benchmarks.contenders import BOTH, PARAMETERS, ROOT, TELEMETRY
 from benchmarks.rows import Row, compare, skip
 
 NAME = "layer"
 LAUNCHER = "extensions/lambda-dispatch"
 FLAGS = ("-I", "-S")
 """Those of the launcher, for the bare interpreter to start with the same."""
+
+PROMISES = {
+    TELEMETRY: start.Promises(next_ratio=0.36, rss_mib=36, warm_cpu_ms=4),
+    PARAMETERS: start.Promises(next_ratio=0.36, rss_mib=35),
+    BOTH: start.Promises(next_ratio=0.50, rss_mib=44, warm_cpu_ms=4),
+}
 
 AS_INSTALLED = "its packages as pip installs them, for one Python"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -43,6 +49,7 @@ def rows() -> Iterator[Row]:
             NAME,
             command=(f"{folder}/{LAUNCHER}",),
             flags=FLAGS,
+            promised=PROMISES,
             path=str(Path(sys.base_prefix) / "bin"),
         )
 

@@ -22,10 +22,10 @@ def curve(cost: list[float]) -> Curve:
 
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0, 2.0])
 def test_exponent_of_a_power(exponent: float) -> None:
-    """Cost that grows as amount^e has the exponent e, and up to 1.1 the promise is kept."""
+    """Cost that grows as amount^e has the exponent e, and up to 1.15 the promise is kept."""
     found = row(curve([3 * amount**exponent for amount in AMOUNTS]))
     assert found.ours == pytest.approx(exponent, abs=1e-9)
-    assert found.kept == (exponent <= 1.1)
+    assert found.kept == (exponent <= 1.15)
 
 
 def test_constant_cost_does_not_hide_growth() -> None:
