@@ -18,7 +18,15 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
 from extension.telemetry.wire import Heads, field
 
-NO_RESOURCE = Resource({}, SCHEMA_URL)
+
+class _NoResource(Resource):
+    """An empty resource; the SDK's own writes all of one as JSON for each hash."""
+
+    def __hash__(self) -> int:
+        return 0
+
+
+NO_RESOURCE = _NoResource({}, SCHEMA_URL)
 """What items carry until their request gets the real one."""
 
 SPANS = Heads(2)
