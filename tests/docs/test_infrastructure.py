@@ -21,6 +21,7 @@ from tests.docs.pages import ROOT, blocks
 
 INFRASTRUCTURE = ROOT / "infrastructure"
 MODULE = INFRASTRUCTURE / "terraform"
+EXAMPLE = MODULE / "example/main.tf"
 PAGE = ROOT / "docs/infrastructure.md"
 BUILD_S = 600
 ENFORCED_ALREADY = "W3005"
@@ -59,7 +60,7 @@ def test_the_terraform_module_is_formatted() -> None:
 def test_the_terraform_module_is_valid(tmp_path: Path) -> None:
     """Terraform finds every resource and argument, where it can fetch the provider."""
     needs("terraform")
-    copy = shutil.copytree(MODULE, tmp_path / "module")
+    copy = shutil.copytree(MODULE, tmp_path / "module", ignore=shutil.ignore_patterns("example"))
     done = run("terraform", "init", "-backend=false", "-input=false", folder=copy)
     if done.returncode:
         pytest.skip("the provider for AWS cannot be fetched")
@@ -85,12 +86,38 @@ def test_the_terraform_module_uses_what_it_declares() -> None:
         assert f'data "{kind}" "{name}"' in text
 
 
-def test_the_page_calls_the_module_as_it_is() -> None:
-    """Its blocks set variables of the module, and read its outputs."""
-    text = "\n".join(each.code for each in blocks(PAGE) if each.language == "hcl")
+@pytest.mark.parametrize("where", ["page", "example"])
+def test_the_module_is_called_as_it_is(where: str) -> None:
+    """The page and the example set variables of the module, and read its outputs."""
+    page = "\n".join(each.code for each in blocks(PAGE) if each.language == "hcl")
+    text = page if where == "page" else EXAMPLE.read_text()
     [arguments] = re.findall(r'^module "dispatch" \{\n(.*?)^\}', text, re.M | re.S)
     assert set(re.findall(r"^  (\w+) +=", arguments, re.M)) - {"source"} <= declared("variable")
     assert set(re.findall(r"module\.dispatch\.(\w+)", text)) <= declared("output")
+
+
+def test_the_terraform_example_names_what_it_declares() -> None:
+    """Each resource that is read is there, and so are the files, but for what a build makes."""
+    text = EXAMPLE.read_text()
+    for kind, name in re.findall(r"(?<!data\.)\b((?:aws|random)_\w+)\.(\w+)\.", text):
+        assert re.search(rf'^(?:resource|data) "{kind}" "{name}"', text, re.M), name
+    for path in re.findall(r"\$\{path\.module\}/(\.\./[^\"]+)", text):
+        assert "/dist/" in path or (EXAMPLE.parent / path).exists()
+
+
+def test_the_application_holds_what_a_release_builds() -> None:
+    """Four layers, by the names that `make release` gives them."""
+    template = (INFRASTRUCTURE / "sar/template.yaml").read_text()
+    zips = re.findall(r"ContentUri: \.\./\.\./dist/built/(\S+)", template)
+    assert sorted(zips) == sorted(
+        f"lambda-dispatch{kind}-{architecture}.zip"
+        for kind in ("", "-standalone")
+        for architecture in ("x86_64", "arm64")
+    )
+    target = (ROOT / "Makefile").read_text().partition("\nrelease:")[2].partition("\n\n")[0]
+    assert "--output dist/built" in target
+    for layer in ('""', '"--arch arm64"', '"--standalone"', '"--standalone --arch arm64"'):
+        assert layer in target
 
 
 def test_variables_in_yaml_are_accepted() -> None:
