@@ -47,7 +47,7 @@ def run(*command: str | Path, folder: Path, **settings: str) -> subprocess.Compl
 def needs(*programs: str) -> None:
     """Skip where one is missing."""
     if missing := [each for each in programs if shutil.which(each) is None]:
-        pytest.skip(f"{' and '.join(missing)} not installed")
+        pytest.skip(f"{missing[0]} is not installed")
 
 
 def test_the_terraform_module_is_formatted() -> None:
