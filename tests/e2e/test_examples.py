@@ -110,7 +110,7 @@ async def test_the_example_works(language: str, tmp_path: Path) -> None:
 
 
 def test_each_example_has_its_template() -> None:
-    """A folder that is copied can be deployed."""
-    folders = [path for path in EXAMPLES.iterdir() if path.is_dir()]
+    """A folder that is copied can be deployed, but for the shop, which runs in the local Lambda."""
+    folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()} - {"shop"}
     assert len(folders) == len(LANGUAGES)
-    assert [path.name for path in folders if not (path / "template.yaml").is_file()] == []
+    assert [each for each in folders if not (EXAMPLES / each / "template.yaml").is_file()] == []
