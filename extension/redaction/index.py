@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from extension.redaction.forms import MIN_LENGTH, Form, forms
+from extension.redaction.unpack import has_runs
 
 WORD = 4
 STEPS = range(WORD)
@@ -24,6 +25,12 @@ MOST_PLACES = 64
 
 MOST_SPELLED, LONGEST_SPELLED = 64, 1024
 """Secrets whose forms are kept, because lines look like them, and how long these may be."""
+
+MOST_SEARCHED = 24
+"""Pieces that are searched for one by one in a long text; more take longer than its words do."""
+
+LONGEST_SEARCHED = 64
+"""Characters of a form that are searched for."""
 
 
 class Label(NamedTuple):
@@ -77,6 +84,8 @@ class Index:
         self._short: dict[bytes, Secret] = {}
         """Those too short to have four words as they are; looked for one by one."""
         self._spelled: dict[Secret, list[tuple[bytes, int]]] = {}
+        self._without_runs: dict[Secret, list[str]] = {}
+        """A piece of each form that may stand in a text where nothing looks encoded."""
 
     def add(self, value: str | bytes, label: Label) -> None:
         """Find the value from now on."""
@@ -94,9 +103,20 @@ class Index:
             return
         del self._secrets[value]
         self._spelled.pop(secret, None)
+        self._without_runs.pop(secret, None)
         for word in secret.words():
             self._drop(word, secret)
         self._short.pop(_encode(value), None)
+
+    def places(self, text: str) -> list[int]:
+        """Return a place in each occurrence of a form that does not look encoded, in characters.
+
+        Most forms do, for they are base64, or tokens; a text that holds one looks encoded, too.
+        """
+        pieces = [piece for each in self._without_runs.values() for piece in each]
+        if len(pieces) > MOST_SEARCHED:
+            return [hit.begin for hit in self.hits(text)]
+        return [at for piece in pieces for at in _places_of(piece, text)]
 
     def hits(self, text: str) -> list[Hit]:
         """Return each occurrence, in no order."""
@@ -132,7 +152,8 @@ class Index:
         return spelled
 
     def _new(self, value: str | bytes) -> Secret:
-        secret = Secret(value, firsts=[*map(self._loneliest, forms(value))])
+        all_forms = [*forms(value)]
+        secret = Secret(value, firsts=[*map(self._loneliest, all_forms)])
         for word in secret.words():
             others = self._words.get(word)
             if others is None:
@@ -143,6 +164,9 @@ class Index:
                 self._words[word] = {others: None, secret: None}
         if len(raw := _encode(value)) < MIN_LENGTH:
             self._short[raw] = secret
+            all_forms.append((raw,))
+        if pieces := _without_runs(all_forms):
+            self._without_runs[secret] = pieces
         return secret
 
     def _drop(self, word: int, secret: Secret) -> None:
@@ -183,6 +207,24 @@ def _encode(value: str | bytes) -> bytes:
 def _word(raw: bytes, at: int) -> int:
     """Return four bytes as the number that they are to this machine, as in a text's words."""
     return memoryview(raw[at : at + WORD]).cast("I")[0]
+
+
+def _without_runs(all_forms: Iterable[Form]) -> list[str]:
+    """Return a piece of each spelling in which no run of characters looks encoded."""
+    spelled = [each for form in all_forms for each in form if not has_runs(each)]
+    return [_piece(each.decode("utf-8", "surrogatepass")) for each in spelled]
+
+
+def _piece(text: str) -> str:
+    """Return the middle of a long text: it begins with what every log has, `postgresql://`."""
+    return text if len(text) <= LONGEST_SEARCHED else text[len(text) // 2 :][:LONGEST_SEARCHED]
+
+
+def _places_of(piece: str, text: str) -> Iterator[int]:
+    at = text.find(piece)
+    while at >= 0:
+        yield at
+        at = text.find(piece, at + 1)
 
 
 def _each(raw: bytes, value: bytes, secret: Secret) -> Iterator[Hit]:

@@ -108,7 +108,8 @@ class Redactor:
         if self._extra:
             return range(len(texts))
         together = Together(texts)
-        places = [at for hit in self._index.hits(together.text) for at in range(hit.begin, hit.end)]
+        # What looks encoded is looked at closely; so only other forms are searched for here.
+        places = self._index.places(together.text)
         return sorted(together.encoded() | together.of_characters(places))
 
     def redact(self, text: str) -> Redacted:

@@ -40,6 +40,8 @@ PAIR = b"hh" + b"shh" * 7
 COMMAS, BLANKS = b"," * 7, b"[" + b" " * 7
 BETWEEN_COMMAS = _DIGITS + b" -xabcdefABCDEF"
 """What is left of a list of numbers without these; Go writes blanks alone."""
+BEGIN = re.compile(rb"\[[0-9 ]")
+"""Of a list with blanks; many lines begin with a bracket."""
 
 RUN_TOKEN = re.compile(r"([A-Za-z0-9+/_-]{16,}={0,2})")
 LIST = re.compile(
@@ -57,11 +59,12 @@ READABLE = bytes(range(32, 127)) + b"\t\r\n"
 def may_be_packed(text: str) -> bool:
     """Tell whether anything in a text looks encoded; each line pays for this, so it is quick."""
     raw = text.encode("utf-8", "surrogatepass")
-    return _has_runs(raw) or _has_lists(raw)
+    return has_runs(raw) or _has_lists(raw)
 
 
 # `find` and not `in`: bytes are asked first whether what is looked for is a number.
-def _has_runs(raw: bytes) -> bool:
+def has_runs(raw: bytes) -> bool:
+    """Tell whether so many characters of hexadecimal or base64 follow one another."""
     return raw.translate(RUNS).find(RUN) >= 0
 
 
@@ -73,14 +76,14 @@ def may_have_lists(raw: bytes) -> bool:
     """Tell whether there may be numbers with commas or blanks between them."""
     if raw.count(b",") >= len(COMMAS) and raw.translate(None, BETWEEN_COMMAS).find(COMMAS) >= 0:
         return True
-    return raw.find(b"[") >= 0 and raw.translate(None, _DIGITS).find(BLANKS) >= 0
+    return BEGIN.search(raw) is not None and raw.translate(None, _DIGITS).find(BLANKS) >= 0
 
 
 def unpack(text: str, *, above: Layer | None = None) -> Layer | None:
     """Return the text with what is encoded in it decoded, None if nothing is."""
     raw = text.encode("utf-8", "surrogatepass")
     has_lists = _has_lists(raw)
-    if not has_lists and not _has_runs(raw):
+    if not has_lists and not has_runs(raw):
         return None
     parts = (LIST_TOKEN if has_lists else RUN_TOKEN).split(text)
     decoded = [_decoded(token) for token in parts[1::2]]

@@ -52,6 +52,53 @@ def test_texts_without_secrets_are_untouched(secrets: list[str], text: str) -> N
         assert knowing.redact(text).text == text
 
 
+OTHERS = {f"other-{number}": f"an-other{number:03}-se!cret" for number in range(40)}
+"""More than are searched for one by one."""
+
+
+@given(
+    st.lists(st.tuples(TEXTS, st.integers(0, 3), st.sampled_from(FORMS), TEXTS), max_size=6),
+    st.lists(SECRETS, min_size=4, max_size=4),
+    st.sampled_from([{}, OTHERS]),
+)
+@example(
+    [("", 0, FORMS[0], "\n"), ("x", 1, FORMS[0], "x\n")],
+    ["pass\u00e4ord-1", "a b c d e", "", ""],
+    {},
+)
+@example([("", 0, FORMS[0], "\n")], ["Stop 12 - " * 30, "", "", ""], {})
+@example([("", 0, FORMS[0], "\n")], ["abcde12\n", "", "", ""], {})
+@example([("x", 0, FORMS[0], "x")], ["a1!b", "", "", ""], {})
+@example([("[", 0, FORMS[0], "]")], ["1 2 3 4 5 6 7 8 9", "", "", ""], {})
+@example(
+    [("", 0, FORMS[0], ""), ("", 1, FORMS[0], "")],
+    ["1-2-3-4-5x", "an-other000-se!cret", "", ""],
+    OTHERS,
+)
+def test_texts_that_are_searched_together_are_suspects_where_they_hold_a_secret(
+    lines: list[tuple[str, int, Callable[[str], str], str]],
+    secrets: list[str],
+    others: dict[str, str],
+) -> None:
+    """None is missed, however many secrets are known, one of few characters in strict mode."""
+    knowing = Redactor(strict=True)
+    for name, value in {**dict(zip("abcd", secrets, strict=True)), **others}.items():
+        knowing.learn(name, value)
+    texts = [before + form(secrets[at]) + after for before, at, form, after in lines]
+    suspects = knowing.suspects(texts)
+    for at, text in enumerate(texts):
+        assert at in suspects or not knowing.redact(text).names
+
+
+def test_nearly_all_lines_are_no_suspects() -> None:
+    """Words, times, numbers and ends of lines are nothing to look at closely."""
+    knowing = Redactor()
+    for number in range(100):
+        knowing.learn(str(number), f"{number:03}TokenOfManyLetters{number:03}")
+    lines = ["[INFO]\t2026-01-01T12:00:01.000Z\tpaid 17 items, [1, 2]\n", "done\n", "two\nlines\n"]
+    assert list(knowing.suspects(lines)) == [2]
+
+
 ESCAPES = st.lists(
     st.one_of(
         st.sampled_from(list("\\%&#;ux0123456789abcdefABCDEF{}nrt\"' \n\ré\ud800😀")),
