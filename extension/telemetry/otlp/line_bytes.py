@@ -17,7 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.wire import Heads, TextHeads, field, varint
+from extension.telemetry.wire import Heads, TextHeads, varint
 
 LOG_ATTRIBUTES, EVENT_ATTRIBUTES = 6, 3
 """Numbers of the field that an attribute is, in a log record and in an event of a span."""
@@ -37,11 +37,12 @@ MOST_REMEMBERED = 1024
 TEXTS, VALUES, TEXT_VALUES, ITEMS = Heads(1), Heads(2), TextHeads(2), Heads(1)
 """What stands before the text of an `AnyValue`, the value of a `KeyValue`, a value that is a text,
 and an item of a list."""
+ARRAYS, PAIRS = Heads(5), Heads(6)
+"""What stands before the items and the pairs of an `AnyValue` that is nested."""
 
 TRUE, FALSE = b"\x10\x01", b"\x10\x00"
 INTEGER = b"\x18"
 DOUBLE_TAG, DOUBLE = 4 << 3 | 1, struct.Struct("<Bd").pack
-ARRAY, PAIRS = 5, 6
 LARGEST_INTEGER = 2**63
 ALL_BITS = 2**64 - 1
 """A negative integer is written as the number that its 64 bits are."""
@@ -94,18 +95,28 @@ class AttributeBytes:
 
     def encode(self, fields: Mapping[str, Any], *, besides: int, without: str = "") -> bytes:
         """Return a line's own fields, where `besides` attributes of ours stand before them."""
-        if without in fields or "" in fields or None in fields.values():
-            fields = {
-                key: each
-                for key, each in fields.items()
-                if key and key != without and each is not None
-            }
         left = max(self._limits.count - besides, 0)
         if len(fields) > left:
-            self._limits.count_left_out(len(fields) - left)
-            fields = dict(list(fields.items())[:left])
+            fields = self._within_limit(fields, without, left)
         heads = self._heads
-        return b"".join([self._pair(heads, key, each) for key, each in fields.items()])
+        return b"".join(
+            [
+                self._pair(heads, key, each)
+                for key, each in fields.items()
+                if key and each is not None and key != without
+            ]
+        )
+
+    def _within_limit(self, fields: Mapping[str, Any], without: str, left: int) -> dict[str, Any]:
+        """Return as many of a line's fields as may be sent, counting the others."""
+        sent = [
+            (key, each)
+            for key, each in fields.items()
+            if key and each is not None and key != without
+        ]
+        if len(sent) > left:
+            self._limits.count_left_out(len(sent) - left)
+        return dict(sent[:left])
 
     def one(self, key: str, value: str) -> bytes:
         """Return an attribute that is a text."""
@@ -121,7 +132,7 @@ class AttributeBytes:
         else:
             raw = self._writers[type(value)](value)
             head = VALUES[len(raw)]
-        return b"%b%b%b%b" % (heads[len(name) + len(head) + len(raw)], name, head, raw)
+        return b"".join((heads[len(name) + len(head) + len(raw)], name, head, raw))
 
     def _text(self, text: str) -> bytes:
         raw = self._limits.text(text).encode()
@@ -139,10 +150,12 @@ class AttributeBytes:
         if not self._with_nested:
             return self._text(json.dumps(value))
         pairs = [self._pair(ITEMS, key, each) for key, each in value.items() if key]
-        return field(PAIRS, b"".join(pairs))
+        raw = b"".join(pairs)
+        return PAIRS[len(raw)] + raw
 
     def _list(self, value: list[Any]) -> bytes:
         if not self._with_nested:
             return self._text(json.dumps(value))
         items = [self._writers[type(each)](each) for each in value]
-        return field(ARRAY, b"".join([ITEMS[len(each)] + each for each in items]))
+        raw = b"".join([ITEMS[len(each)] + each for each in items])
+        return ARRAYS[len(raw)] + raw

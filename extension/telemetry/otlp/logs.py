@@ -92,7 +92,7 @@ class LogEncoder:
         head = BODIES[length]
         size = TIMES_BYTES + len(rest) + len(head) + length
         times = TIMES(TIME, time_ns, OBSERVED_TIME, observed_ns)
-        return b"%b%b%b%b%b" % (RECORDS[size], times, head, raw, rest)
+        return b"".join((RECORDS[size], times, head, raw, rest))
 
     def _own(self, fields: Mapping[str, Any], *, has_id: bool) -> bytes:
         """Write the fields of a structured line, which come after those of all lines."""

@@ -53,7 +53,7 @@ class LineEvents:
         encoded = self._text(record) if is_plain and self._is_roomy else self._fields(record)
         time = TIME(TIME_TAG, record.time_ns)
         head = EVENTS[TIME_BYTES + len(NAME) + len(encoded)]
-        return b"%b%b%b%b" % (head, time, NAME, encoded)
+        return b"".join((head, time, NAME, encoded))
 
     def _text(self, record: Record) -> bytes:
         """Return the attributes of a line that has a text, and perhaps a level."""
