@@ -70,8 +70,8 @@ release: $(READY) ## Build all layers and gather a release in dist/release (LAYE
 	  PYTHON=$(PYTHON) ./build_layer.sh --no-comparison --output dist/built $$layer || exit 1; done
 	@$(RUN) -m layer.release dist/built/*.zip $(ARGS)
 
-fidelity: $(READY) ## Hold the simulator against AWS's own emulator, call by call (needs Linux and root)
-	@$(RUN) -m tests.fidelity
+fidelity: $(READY) ## Hold the simulator against AWS's own emulator, call by call (needs Linux and root; ARGS=--write writes the table)
+	@$(RUN) -m tests.fidelity $(ARGS)
 
 mutants: $(READY) ## Change one thing at a time and see whether a test notices, for 55 minutes (ARGS="extension/redaction --minutes 10 --seed 7")
 	@$(RUN) -m tests.mutants $(ARGS)

@@ -1,13 +1,14 @@
 """Plays every scenario on AWS's emulator and on the simulator, and prints what differs.
 
 It also builds the published extension that the tests run, where that is possible.
-`--markdown` prints the table for simulator/README.md instead.
+`--markdown` prints the table of simulator/README.md instead, `--write` writes it there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 from tests.fidelity import published
 from tests.fidelity.classic import CLASSIC
@@ -16,7 +17,9 @@ from tests.fidelity.differences import KNOWN
 from tests.fidelity.emulator import why_not
 from tests.fidelity.managed import MANAGED
 from tests.fidelity.stages import compare_sides
-from tests.fidelity.table import as_markdown, as_text
+from tests.fidelity.table import as_markdown, as_text, with_table
+
+README = Path(__file__).parents[2] / "simulator/README.md"
 
 
 def main(arguments: list[str]) -> int:
@@ -30,6 +33,8 @@ def main(arguments: list[str]) -> int:
         return 0
     rows = asyncio.run(_play_all())
     print(as_markdown(rows) if "--markdown" in arguments else as_text(rows))  # noqa: T201
+    if "--write" in arguments:
+        README.write_text(with_table(README.read_text(), as_markdown(rows)))
     for pattern in KNOWN.unused:
         print(f"this reason explains nothing: {pattern}")  # noqa: T201
     return 1 if KNOWN.unused or any(not row.is_same and not row.reason for row in rows) else 0

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.fidelity.comparison import Row
 
 _LABEL_WIDTH = 52
+_SCENARIOS, _REASONS = "| Scenario | Same | Different |", "| Why rows differ | Rows |"
 
 
 def as_text(rows: Iterable[Row]) -> str:
@@ -29,14 +30,22 @@ def as_text(rows: Iterable[Row]) -> str:
 def as_markdown(rows: Iterable[Row]) -> str:
     """Return a table with one line a scenario, and the reasons of all differences."""
     rows = list(rows)
-    lines = ["| Scenario | Same | Different |", "|---|---|---|"]
+    lines = [_SCENARIOS, "|---|---|---|"]
     for scenario, group in groupby(rows, key=lambda row: row.scenario):
         verdicts = [row.is_same for row in group]
         lines.append(f"| {scenario} | {sum(verdicts)} | {len(verdicts) - sum(verdicts)} |")
-    lines += ["", "| Why rows differ | Rows |", "|---|---|"]
+    lines += ["", _REASONS, "|---|---|"]
     counts = Counter(row.reason for row in rows if not row.is_same)
     lines += [f"| {reason or 'unexplained'} | {count} |" for reason, count in counts.items()]
     return "\n".join(lines)
+
+
+def with_table(document: str, table: str) -> str:
+    """Return a document with this in the place of both of its tables, which come one after the
+    other."""
+    begin = document.index(_SCENARIOS)
+    end = document.rindex("\n|", begin, document.find("\n#", document.index(_REASONS)))
+    return document[:begin] + table.strip() + document[document.index("\n", end + 1) :]
 
 
 def _verdict(row: Row) -> str:

@@ -12,7 +12,7 @@ from tests.fidelity.emulator import why_not
 from tests.fidelity.managed import MANAGED
 from tests.fidelity.scenario import Scenario
 from tests.fidelity.stages import compare_sides
-from tests.fidelity.table import as_text
+from tests.fidelity.table import as_text, with_table
 
 _PROBLEM = why_not()
 
@@ -32,6 +32,20 @@ def test_every_reason_is_documented() -> None:
     readme = (Path(__file__).parents[2] / "simulator/README.md").read_text()
 
     assert [reason.text for reason in KNOWN.all if reason.text not in readme] == []
+
+
+def test_the_table_is_written_in_its_place() -> None:
+    """What is around it stays, and writing it again changes nothing."""
+    document = (Path(__file__).parents[2] / "simulator/README.md").read_text()
+    table = (
+        "| Scenario | Same | Different |\n|---|---|---|\n\n| Why rows differ | Rows |\n|---|---|"
+    )
+    written = with_table(document, f"{table}\n| because | 1 |")
+    assert written.count("| because | 1 |") == written.count("| Scenario |") == 1
+    assert with_table(written, f"{table}\n| because | 1 |") == written
+    before, after = (each.partition("| Scenario |")[0] for each in (document, written))
+    assert before == after
+    assert written.endswith(document.rpartition("|\n")[2])
 
 
 def test_a_reason_does_not_cover_what_must_stay_the_same() -> None:
