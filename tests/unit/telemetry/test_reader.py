@@ -182,3 +182,14 @@ async def test_a_fault_of_ours_costs_one_request() -> None:
     reader.read_all()
     assert taken == ["2 traces"]
     assert (health.faults, health.dropped) == ({"ValueError": 1}, {"fault": 1})
+
+
+async def test_lines_alone_are_passed_on_in_steps() -> None:
+    """In the platform's own format a delivery may have no event to read, and many to pass on."""
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=True)
+    lines = [given.line(f"line {number}", 2) for number in range(2 * STEP_EVENTS + 1)]
+    await telemetry.reader.receive(given.delivery(*lines))
+    await until(lambda: not telemetry.reader._has_unread)
+    assert telemetry._buffer.count == len(lines)
+    assert not health.faults
