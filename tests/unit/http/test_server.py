@@ -6,13 +6,15 @@ import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from extension.http.connection import MAX_AHEAD_BYTES
 from extension.http.messages import Head, Reply
 from extension.http.server import HttpServer
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
@@ -391,3 +393,23 @@ async def test_closing_waits_a_moment_for_answers(serving: Serving) -> None:
     assert await waiting
     await closing
     assert await whole(busy[0]) == b""
+
+
+class FailsAtOnce(Serving):
+    """Its handler fails before it has anything to wait for."""
+
+    def _handle(self, head: Head, body: bytes) -> Any:
+        del head, body
+        raise RuntimeError("a bug of ours")
+
+
+async def test_a_handler_that_fails_at_once_ends_its_connection() -> None:
+    """Its caller would wait without end; the exception reaches the event loop, which logs it."""
+    async with FailsAtOnce() as serving:
+        reader, writer = await serving.open()
+        writer.write(GET)
+        async with asyncio.timeout(PATIENCE_S):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        await until(lambda: serving.faults)
+        assert [str(each) for each in serving.faults] == ["a bug of ours"]
