@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from tests.mutants.chosen import changed_lines, choose, near_tests
 from tests.mutants.covering import Coverage, Kept, Ran, Watch
 from tests.mutants.forks import Task, run_tasks
 from tests.mutants.mutations import mutants_of
-from tests.mutants.report import Fate, Report
+from tests.mutants.report import EQUIVALENT, Fate, Report
 
+ROOT = Path(__file__).parents[3]
 SOURCE = '''"""A module."""
 
 LIMIT = 3
@@ -248,6 +250,13 @@ def test_the_table_counts_what_changes_something(
     assert f"5 of {len(chosen)} mutants, with seed 0" in said
     assert "| extension | 5 | 60.0% | 1 | 1 | 0 |" in said
     assert f"survived | extension/module.py:{chosen[3].mutant.lines[-1]} | " in said
+
+
+def test_every_equivalent_mutant_is_one() -> None:
+    """One whose code has changed is not excused any more."""
+    for file, listed in tomllib.loads(EQUIVALENT.read_text()).items():
+        found = {mutant.text for mutant, _ in mutants_of((ROOT / file).read_text(), path=file)}
+        assert set(listed) <= found
 
 
 def test_the_command_explains_itself() -> None:

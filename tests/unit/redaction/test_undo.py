@@ -62,3 +62,16 @@ def test_undoing_makes_nothing_longer() -> None:
     """So no line can be made that grows."""
     for text in (r"\u0041" * 50, "%41" * 50, "&lt;" * 50, "\\\\" * 50, "\n" * 50):
         assert len(innermost(text)) < len(text)
+
+
+@pytest.mark.parametrize(
+    ("plain", "spelled"), [("bä", r"b\xc3\xa4\xc3\xb6"), ("öc", r"\xc3\xa4\xc3\xb6c")]
+)
+def test_an_escape_of_several_characters_is_hidden_whole(plain: str, spelled: str) -> None:
+    """Half of it would be no escape any more, or one of something else."""
+    line = r"a%20b\xc3\xa4\xc3\xb6c"
+    layer = undo(line)
+    assert layer is not None
+    begin = layer.text.index(plain)
+    [(first, last)] = layer.origins([(begin, begin + len(plain))])
+    assert line[first:last] == spelled

@@ -537,3 +537,20 @@ def test_streamed_lines_are_never_dropped_for_want_of_room() -> None:
     )
     assert sum(len(each.records) for each in finished) == 2 * FULL_SIZE.lines + 5
     assert sum(each.dropped_records for each in finished) == 0
+
+
+def test_an_error_that_overtook_the_start_is_that_of_its_own_invocation() -> None:
+    """Its line went to the invocation before, until the start told where it belongs."""
+    mark = "[ERROR] ValueError: no\rTraceback (most recent call last):\r  a\n"
+    finished = assemble(
+        Assembler(ids=SequentialIds()),
+        [
+            [given.start("a", 1), given.done("a", 2)],
+            [given.line(mark, 3.5)],
+            [given.start("b", 3), given.done("b", 4, status="error")],
+        ],
+    )
+    first, second = [each for each in finished if isinstance(each, Invocation)]
+    assert first.error is None
+    assert second.error is not None
+    assert second.error.error.type == "ValueError"
