@@ -43,7 +43,7 @@ SURVIVED, NOTICED, NOT_LOADED, NOT_RUN = 0, 1, 30, 31
 """What a fork says of a mutant with its exit status."""
 
 
-MOST_S = 20.0
+MOST_S = 40.0
 """Of tests for one mutant, as they take while they are watched: those named after its module first,
 then the quickest. So a survivor may be noticed by a slower one."""
 

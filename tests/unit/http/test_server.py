@@ -413,3 +413,10 @@ async def test_a_handler_that_fails_at_once_ends_its_connection() -> None:
                 assert await reader.read() == b""
         await until(lambda: serving.faults)
         assert [str(each) for each in serving.faults] == ["a bug of ours"]
+
+
+async def test_nothing_is_kept_of_connections_that_are_open() -> None:
+    """A task takes each of them in; it is forgotten when it is done."""
+    async with Serving() as serving:
+        await serving.connect()
+        await until(lambda: not serving.server._opening)

@@ -126,3 +126,10 @@ async def test_a_fault_of_ours_leaves_no_caller_waiting(source: DictSource, numb
 def test_names_that_go_alone(name: str, alone: bool) -> None:
     """Selectors and references to secrets."""
     assert goes_alone(name) is alone
+
+
+async def test_nothing_is_kept_of_a_batch_that_is_answered(source: DictSource) -> None:
+    """Neither of one that was full nor of one whose window has closed."""
+    bench = Bench(source)
+    await bench.ask([*NAMES, "/nope"])
+    await until(lambda: not bench.batch._calls)

@@ -68,3 +68,11 @@ def test_a_secret_in_the_wrong_variable_is_repeated_by_no_line(secret: str) -> N
     lines = [str(each) for config, problems in read for each in (*problems, *config.notes)]
     assert len(lines) > len(names) / 2
     assert [each for each in lines if secret in each] == []
+
+
+@pytest.mark.parametrize("in_lambda", [True, False])
+def test_variables_for_other_places_are_named_if_they_are_set(*, in_lambda: bool) -> None:
+    """Only in Lambda, and only those that are set: a note for each."""
+    environ = {"DISPATCH_TOKEN_FILE": "/run/token"}
+    config, _ = read_config({**environ, **({"AWS_LAMBDA_RUNTIME_API": "a:1"} if in_lambda else {})})
+    assert [each.partition(" ")[0] for each in config.notes] == [*environ] * in_lambda

@@ -194,3 +194,9 @@ def test_integers_have_64_bits(number: int, fits: bool) -> None:
         return
     [resource] = parse("traces", converted("traces", body)).resource_spans
     assert resource.resource.attributes[0].value.int_value == number
+
+
+def test_blanks_before_a_request() -> None:
+    """JSON may begin with them, however it is read."""
+    request = spans("a")
+    assert parse("traces", converted("traces", b" \r\n\t " + as_json(request))) == request

@@ -15,6 +15,7 @@ from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.instruments import INSTRUMENTS
 from extension.telemetry.otlp.metrics import Meter
+from extension.telemetry.receiver.counts import ReceiverCounts
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -212,3 +213,13 @@ def test_no_request_id_is_ever_an_attribute() -> None:
         for each in point.attributes
     }
     assert attributes == {"faas.trigger"}
+
+
+def test_what_the_receiver_counts_is_measured() -> None:
+    """What came since the last export, where there is a receiver."""
+    meter_, health = meter(), Health()
+    health.received = ReceiverCounts()
+    health.received.items["traces"] = 3
+    assert collect(meter_, health=health)["lambda_dispatch.received.items"] == 3
+    health.received.items["traces"] = 5
+    assert collect(meter_, at=120, health=health)["lambda_dispatch.received.items"] == 2

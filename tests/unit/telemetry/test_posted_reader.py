@@ -338,3 +338,11 @@ def test_what_was_long_ago_is_forgotten() -> None:
         scene.read("logs", records(f"{number}"))
     scene.read("logs", records("0"))
     assert not scene.counts.refused
+
+
+def test_each_item_with_a_secret_is_counted() -> None:
+    """Those without one are not."""
+    scene = Scene(with_secret())
+    scene.read("traces", spans(f"a {SECRET}", "b", f"c {SECRET}", f"d {SECRET}"))
+    assert scene.counts.redacted == {"traces": 3}
+    assert scene.health.leaks == 3
