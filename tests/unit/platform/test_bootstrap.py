@@ -589,3 +589,10 @@ def test_another_port_of_this_sandbox_is_an_endpoint() -> None:
     given = with_receiver(port, DISPATCH_POST_URI=f"http://localhost:{port}1/{port}")
     with started(given) as done:
         assert done.otlp_sockets
+
+
+def test_outside_lambda_nothing_listens_for_telemetry() -> None:
+    """No platform would deliver any, and the port would be open to other machines."""
+    with started({"DISPATCH_POST_URI": "http://localhost:4318"}) as done:
+        assert done.telemetry_socket is None
+        assert done.problems == []
