@@ -9,8 +9,11 @@ from typing import Any, NoReturn
 
 from layer.build import build
 from layer.errors import LayerError
+from layer.interpreters import find_interpreter
 from layer.order import ROOT, Order
-from layer.target import ARCHITECTURES, VERSIONS
+from layer.target import ARCHITECTURES, COMING, VERSIONS
+
+KNOWN = (*VERSIONS, *COMING)
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +50,7 @@ def _read(arguments: list[str]) -> Order:
         parser.error("--python and --standalone exclude each other: the interpreter decides")
     return Order(
         architecture=ARCHITECTURES[chosen.arch],
-        versions=chosen.python or VERSIONS,
+        versions=chosen.python or (*VERSIONS, *filter(find_interpreter, COMING)),
         ships_source=chosen.source,
         standalone=standalone,
         interpreter=chosen.interpreter,
@@ -67,14 +70,14 @@ def _options() -> dict[str, dict[str, Any]]:
         "python": {
             "metavar": "LIST",
             "type": _versions,
-            "help": f"Python versions; default: those of {','.join(VERSIONS)} it can compile for",
+            "help": f"Python versions; default: those of {','.join(KNOWN)} it can compile for",
         },
         "source": {**flag, "help": "keep versions it cannot compile for, as source"},
         "standalone": {**flag, "help": "carry an interpreter: for functions in any language"},
         "interpreter": {
             "metavar": "DIR",
             "type": Path,
-            "help": "carry this one (python-build-standalone); default: uv downloads one",
+            "help": "carry this one (python-build-standalone); default: go or uv downloads one",
         },
         "glibc": {
             "metavar": "VERSION",
@@ -105,9 +108,9 @@ def _options() -> dict[str, dict[str, Any]]:
 def _versions(text: str) -> tuple[str, ...]:
     wanted = [part.strip() for part in text.split(",")]
     for version in wanted:
-        if version not in VERSIONS:
-            raise argparse.ArgumentTypeError(f"{version!r} is not one of {', '.join(VERSIONS)}")
-    return tuple(version for version in VERSIONS if version in wanted)
+        if version not in KNOWN:
+            raise argparse.ArgumentTypeError(f"{version!r} is not one of {', '.join(KNOWN)}")
+    return tuple(version for version in KNOWN if version in wanted)
 
 
 def _glibc(text: str) -> tuple[int, int]:

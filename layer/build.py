@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import platform
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from extension import __version__
 from layer.archive import tree_bytes, write_zip
 from layer.authorities import hash_authorities
 from layer.bytecode import Kind, compile_with, record_patterns
 from layer.compiled import load_compiled
 from layer.deferred import DEFERRED
 from layer.errors import LayerError
+from layer.fetched import fetch_interpreter, fetch_with_go
 from layer.interpreters import find_interpreter
 from layer.licences import gather_licences
 from layer.manifest import digest_of, write_manifest
@@ -23,12 +24,15 @@ from layer.order import ROOT, Order
 from layer.packages import install_all, merge_pruned
 from layer.portability import check_portability
 from layer.smoke import smoke_test
-from layer.standalone import copy_interpreter, fetch_interpreter, version_of
-from layer.target import cache_tag
+from layer.standalone import copy_interpreter, version_of
+from layer.target import cache_tag, this_machine
 
 _OPT = "/opt/lambda-dispatch"
 """Where Lambda unpacks all but the launcher. Nothing of ours may lie under /opt/python: Lambda
 puts that folder on the function's import path."""
+
+_INTERPRETER_LICENCES = ROOT / "layer/interpreter-licences.txt"
+"""Of what python-build-standalone links into its interpreters, and CPython holds of others."""
 
 Say = Callable[[str], None]
 
@@ -55,7 +59,9 @@ class _Build:
         self._home = self._tree / "lambda-dispatch"
         self._library = self._home / "lib"
         self._interpreters: dict[str, Path | None] = {}
-        self._is_native = platform.machine() == order.architecture.machine
+        self._fetched = work / "fetched"
+        self._machine = this_machine()
+        self._is_native = self._machine == order.architecture
 
     def run(self) -> Path:
         """Take the steps."""
@@ -75,16 +81,16 @@ class _Build:
 
     def _add_interpreter(self) -> None:
         order, copy = self._order, self._home / "python"
-        tree = order.interpreter or fetch_interpreter(order.architecture, folder=self._work / "uv")
+        tree = order.interpreter or fetch_interpreter(order.architecture, folder=self._fetched)
         version = version_of(tree)
         copy_interpreter(tree, folder=copy)
         self._check(copy)
         own = copy / "bin/python3"
-        self._interpreters[version] = own if self._is_native else find_interpreter(version)
+        self._interpreters[version] = own if self._is_native else self._find(version)
 
     def _choose_versions(self) -> None:
         for version in self._order.versions:
-            found = find_interpreter(version)
+            found = self._find(version)
             if found or self._order.ships_source:
                 self._interpreters[version] = found
             if found is None:
@@ -93,12 +99,24 @@ class _Build:
         if not self._interpreters:
             raise LayerError("no version is left; --source ships them without their bytecode")
 
+    def _find(self, version: str) -> Path | None:
+        """Return an interpreter that compiles for a version: one of this machine, or fetched."""
+        if (found := find_interpreter(version)) or self._machine is None:
+            return found
+        try:
+            tree = fetch_with_go(version, self._machine, folder=self._fetched)
+        except LayerError:
+            return None
+        return tree / f"bin/python{version}"
+
     def _add_packages(self) -> None:
         folders = install_all(self._order, versions=self._interpreters, work=self._work)
         if self._order.compares:
             version, naive = folders[0].name, measure_naive(folders[0])
             self._say(f"pip and zip alone, Python {version} only: {naive}")
-        own = [ROOT / "LICENSE", *self._home.glob("python/lib/python*/LICENSE.txt")]
+        own = [ROOT / "LICENSE"]
+        if self._order.standalone:
+            own += [*self._home.glob("python/lib/python*/LICENSE.txt"), _INTERPRETER_LICENCES]
         texts = [*(file.read_text("utf-8") for file in own), gather_licences(folders)]
         (self._home / "LICENSES.txt").write_text("\n".join(texts), "utf-8")
         merge_pruned(folders, library=self._library)
@@ -130,6 +148,7 @@ class _Build:
         """Give the library a name of its own: two builds unpacked into one tree never mix."""
         build = digest_of(self._tree)[:12]
         (self._home / "build").write_text(f"{build}\n", "utf-8")
+        (self._home / "version").write_text(f"{__version__}\n", "utf-8")
         self._library = self._library.rename(self._home / f"lib-{build}")
 
     def _check(self, folder: Path) -> None:
@@ -154,7 +173,7 @@ class _Build:
         compile_with(interpreter, folder=self._library, home=f"{_OPT}/{name}", kind=kind)
         record_patterns(interpreter, library=self._library)
         if standard.exists():
-            compile_with(interpreter, folder=standard, home=f"{_OPT}/python/lib", kind="tree")
+            compile_with(interpreter, folder=standard, home=f"{_OPT}/python/lib", kind="standard")
 
     def _try_out(self) -> None:
         """Run it; for the other architecture without the compiled modules, if at all."""

@@ -8,8 +8,8 @@ from typing import Literal
 
 from layer.errors import LayerError
 
-Kind = Literal["library", "library-as-it-is", "tree"]
-"""One file of code objects, with and without imports put off, or a .pyc beside each source."""
+Kind = Literal["library", "library-as-it-is", "standard"]
+"""One file of code objects, with and without imports put off, or a .pyc for each source."""
 
 _COMPILE = Path(__file__).with_name("compile_tree.py")
 _RECORD = Path(__file__).with_name("record_patterns.py")

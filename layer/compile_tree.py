@@ -24,6 +24,9 @@ from leaner import make_leaner  # type: ignore[import-not-found]
 FINDER = "code_file.py"
 """What imports from the file is itself imported from its .pyc."""
 
+_UNCHECKED = (1).to_bytes(4, "little")
+"""The flags of a .pyc that names its source by a hash, which nobody compares (PEP 552)."""
+
 
 def compile_library(
     folder: Path, *, home: str, deferred: Mapping[str, Iterable[str]] = DEFERRED
@@ -62,10 +65,20 @@ def _defer(tree: ast.Module, name: str, sources: Iterable[str]) -> None:
         raise ValueError(f"{name} in layer/deferred.py: {error}") from error
 
 
-def compile_tree(folder: Path, *, home: str) -> None:
-    """Write the .pyc of every module below `folder`, which will be unpacked at `home`."""
+def compile_standard(folder: Path, *, home: str) -> None:
+    """Put in the place of every module below `folder`, unpacked at `home`, its bytecode.
+
+    Python imports a .pyc without a source as fast as one beside it, and tracebacks still tell
+    file and line: the sources would be a third of what is left of the standard library. Docstrings
+    are left out as `python -OO` does it, which CPython's own tests run with.
+    """
     for source in sorted(folder.rglob("*.py")):
-        _write_pyc(source, home=home, folder=folder)
+        shown = f"{home}/{source.relative_to(folder).as_posix()}"
+        content = source.read_bytes()
+        code = compile(content, shown, "exec", dont_inherit=True, optimize=2)
+        head = importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(content)
+        source.with_suffix(".pyc").write_bytes(head + marshal.dumps(code))
+        source.unlink()
 
 
 def _write_pyc(source: Path, *, home: str, folder: Path) -> None:
@@ -105,7 +118,7 @@ def _parents(name: str) -> list[str]:
 KINDS: Mapping[str, Callable[..., None]] = {
     "library": compile_library,
     "library-as-it-is": partial(compile_library, deferred={}),
-    "tree": compile_tree,
+    "standard": compile_standard,
 }
 
 if __name__ == "__main__":

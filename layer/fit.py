@@ -105,7 +105,9 @@ def _check_modules(layer: Layer) -> Iterator[Verdict]:
     for part, modules in NEEDED.items():
         for module in modules:
             pattern = re.compile(rf"/lib/python3\.\d+/(lib-dynload/)?{module}(/|\.)")
-            if not any(map(pattern.search, names)) and b"\0%b\0" % module.encode() not in built_in:
+            # A linker may let one text be the end of another; a function's name is whole.
+            texts = (b"\0%b\0" % module.encode(), b"\0PyInit_%b\0" % module.encode())
+            if not any(map(pattern.search, names)) and not any(each in built_in for each in texts):
                 yield error(f"the interpreter has no module {module}: {part} cannot run")
 
 

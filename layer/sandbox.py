@@ -57,7 +57,8 @@ Answer = tuple[bytes, dict[str, str]]
 class Sandbox:
     """What one run of an extension meets; `exported` is what it sent, by signal."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
         self.exported: dict[str, list[bytes]] = {signal: [] for signal in SIGNALS}
         self._port = port
         self._cache_port = _free_port()
@@ -79,17 +80,19 @@ class Sandbox:
             "AWS_SECRET_ACCESS_KEY": "nothing",
             "AWS_SESSION_TOKEN": _TOKEN,
             "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(self._cache_port),
+            "SSM_PARAMETER_STORE_TIMEOUT_MILLIS": str(int(self._deadline_s * 1000)),
+            "SECRETS_MANAGER_TIMEOUT_MILLIS": str(int(self._deadline_s * 1000)),
             "DISPATCH_POST_URI": url,
             "DISPATCH_SIGNALS": ",".join(SIGNALS),
         }
 
     def wait_for_next(self) -> None:
         """Wait until the extension asks for its next event; raises queue.Empty if it does not."""
-        self._asked.get(timeout=DEADLINE_S)
+        self._asked.get(timeout=self._deadline_s)
 
     def tell(self, kind: str, **event: str) -> None:
         """Answer the pending or the coming question for the next event."""
-        deadline_ms = int((time.time() + DEADLINE_S) * 1000)
+        deadline_ms = int((time.time() + self._deadline_s) * 1000)
         self._events.put({"eventType": kind, "deadlineMs": deadline_ms, **event})
 
     def deliver(self, kind: str, record: object) -> None:
@@ -102,13 +105,14 @@ class Sandbox:
             raise LayerError("it did not subscribe to telemetry")
         now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         body = json.dumps([{"time": now, "type": kind, "record": record}]).encode()
-        _open(urllib.request.Request(self._listener, data=body, method="POST"))
+        request = urllib.request.Request(self._listener, data=body, method="POST")
+        _open(request, self._deadline_s)
 
     def get(self, path: str) -> str:
         """Return what the extension's cache answers."""
         token = {"X-Aws-Parameters-Secrets-Token": _TOKEN}
         url = f"http://127.0.0.1:{self._cache_port}{path}"
-        return _open(urllib.request.Request(url, headers=token))
+        return _open(urllib.request.Request(url, headers=token), self._deadline_s)
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return what platform, AWS or intake answers to a request, and with which headers."""
@@ -131,8 +135,8 @@ class Sandbox:
 
 
 @contextmanager
-def open_sandbox() -> Iterator[Sandbox]:
-    """Yield a sandbox whose server runs."""
+def open_sandbox(*, deadline_s: float = DEADLINE_S) -> Iterator[Sandbox]:
+    """Yield a sandbox whose server runs; it waits so long for anything that the extension does."""
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
@@ -151,7 +155,7 @@ def open_sandbox() -> Iterator[Sandbox]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        sandbox = Sandbox(server.server_port)
+        sandbox = Sandbox(server.server_port, deadline_s=deadline_s)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield sandbox
@@ -159,11 +163,11 @@ def open_sandbox() -> Iterator[Sandbox]:
             server.shutdown()
 
 
-def _open(request: urllib.request.Request) -> str:
+def _open(request: urllib.request.Request, deadline_s: float) -> str:
     # No proxy: both ends are this process and its child.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=DEADLINE_S) as answer:
+        with opener.open(request, timeout=deadline_s) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as refusal:
         return f"status {refusal.code}: {refusal.read().decode()}"

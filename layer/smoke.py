@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -27,15 +27,24 @@ def smoke_test(tree: Path, *, interpreter: Path) -> None:
     Raises:
         LayerError: it did not do what a layer is for; the message says what, and what it printed.
     """
+    with _only_python3(interpreter) as programs:
+        run_once([tree / "extensions/lambda-dispatch"], path=f"{programs}:/usr/bin:/bin")
+
+
+def run_once(command: Sequence[str | Path], *, path: str, deadline_s: float = DEADLINE_S) -> None:
+    """Run a launcher by its command, with this PATH, for one invocation.
+
+    Raises:
+        LayerError: as `smoke_test`, also when anything takes longer than the deadline.
+    """
     with (
-        _only_python3(interpreter) as programs,
         tempfile.TemporaryFile() as output,
-        open_sandbox() as sandbox,
-        _running(tree, sandbox.environment(path=f"{programs}:/usr/bin:/bin"), output) as process,
+        open_sandbox(deadline_s=deadline_s) as sandbox,
+        _running(command, sandbox.environment(path=path), output) as process,
     ):
         try:
             _invoke(sandbox)
-            status = process.wait(DEADLINE_S)
+            status = process.wait(deadline_s)
             output.seek(0)
             _judge(sandbox, status=status, output=output.read())
         except (OSError, queue.Empty, subprocess.TimeoutExpired, LayerError) as error:
@@ -47,10 +56,9 @@ def smoke_test(tree: Path, *, interpreter: Path) -> None:
 
 @contextmanager
 def _running(
-    tree: Path, environment: dict[str, str], output: IO[bytes]
+    command: Sequence[str | Path], environment: dict[str, str], output: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the launcher, and end it if it has not ended by itself."""
-    command = [tree / "extensions/lambda-dispatch"]
     process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         yield process

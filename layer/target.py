@@ -5,10 +5,14 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 """The Python runtimes of Lambda that the extension can run on."""
+
+COMING = ("3.15",)
+"""Those that Lambda does not have yet; built for where an interpreter of them is found."""
 
 GLIBC_AL2 = (2, 26)
 GLIBC_AL2023 = (2, 34)
@@ -35,6 +39,12 @@ ARCHITECTURES = {
     "x86_64": Architecture(name="x86_64", machine="x86_64", elf=62),
     "arm64": Architecture(name="arm64", machine="aarch64", elf=183),
 }
+
+
+def this_machine() -> Architecture | None:
+    """Return the architecture of this machine, None for any other than Lambda's."""
+    machine = platform.machine()
+    return next((each for each in ARCHITECTURES.values() if each.machine == machine), None)
 
 
 def glibc_of(version: str) -> tuple[int, int]:

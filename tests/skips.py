@@ -7,6 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 REMEDIES: tuple[tuple[str, str], ...] = (
+    (r"^takes minutes: (.+)", "{0}"),
+    (r"there is no Python (\S+)", "install Python {0}"),
+    (r"interpreter.* fetched", "install Go 1.21 or newer, and reach its module proxy"),
+    (
+        r"^the emulator |arm64 system",
+        "an x86_64 machine with apt-get, Debian's packages and ptrace",
+    ),
     (r"\(apt-get install it\)", "apt-get install chromium, as root; .ci/run does it"),
     (r"AWS's client for Rust: ", "install cargo (rustup.rs), then python -m tests.fidelity"),
     (r"^no record", "recordings of real functions beside the checkout: no others have them"),

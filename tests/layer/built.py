@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
+import shutil
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ import pytest
 from layer.build import build
 from layer.errors import LayerError
 from layer.order import ROOT, Order
-from layer.target import ARCHITECTURES
+from layer.target import ARCHITECTURES, VERSIONS, this_machine
 from tests.build_cache import built
 
 VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -58,9 +58,8 @@ class LayerTree:
 
 def order(output: Path, **wishes: object) -> Order:
     """Return the order for a layer of this machine and this Python."""
-    [architecture] = [a for a in ARCHITECTURES.values() if a.machine == platform.machine()]
-    settings = {"versions": (VERSION,), "compares": False, **wishes}
-    return Order(architecture=architecture, output=output, **settings)  # type: ignore[arg-type]
+    settings = {"architecture": this_machine(), "versions": (VERSION,), "compares": False, **wishes}
+    return Order(output=output, **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +75,33 @@ def built_layer() -> LayerTree:
 
 @pytest.fixture(scope="session")
 def standalone_tree() -> LayerTree:
-    """The layer with an interpreter: the one LAYER_INTERPRETER names, else this Python's own.
+    """The layer with an interpreter: the one LAYER_INTERPRETER names, or what a release carries.
 
-    This Python's own is good for this machine alone.
+    Without a network it is this Python's own, which is good for this machine alone.
     """
-    named = os.environ.get("LAYER_INTERPRETER")
-    return _built(standalone=True, interpreter=Path(named or sys.base_prefix), local=named is None)
+    if named := os.environ.get("LAYER_INTERPRETER"):
+        return _built(standalone=True, interpreter=Path(named))
+    return released_layer() or _built(
+        standalone=True, interpreter=Path(sys.base_prefix), local=True
+    )
+
+
+def released_layer(architecture: str | None = None) -> LayerTree | None:
+    """Return the standalone layer as a release has it, None where its Python cannot be fetched."""
+    if shutil.which("go") is None:
+        return None
+    machine = ARCHITECTURES[architecture] if architecture else this_machine()
+    try:
+        return _built(standalone=True, architecture=machine)
+    except AssertionError as error:
+        if "needs a Python to carry" in str(error):
+            return None
+        raise
+
+
+def complete_layer() -> LayerTree:
+    """Return the layer for every Python that this machine has or fetches."""
+    return _built(versions=VERSIONS)
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -40,7 +40,11 @@ class Image:
         target = self.root / (to or f"usr/bin/{program}")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(found, target)
-        listed = subprocess.run(["ldd", found], capture_output=True, text=True, check=False).stdout
+        self.copy_libraries(Path(found))
+
+    def copy_libraries(self, binary: Path) -> None:
+        """Copy what a binary of this machine is linked to."""
+        listed = subprocess.run(["ldd", binary], capture_output=True, text=True, check=False).stdout
         for library in re.findall(r"(/\S+\.so\S*)", listed):
             copy = self.root / library.lstrip("/")
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from layer.interpreters import find_interpreter
 from layer.order import ROOT
+from layer.target import COMING
 from layer.wheels import explain, index_settings
 from tests.layer.built import VERSION
 
@@ -75,6 +77,15 @@ def make_wheel(folder: Path, *, name: str) -> Path:
 def test_a_wrong_argument_is_named(arguments: list[str], line: str, tmp_path: Path) -> None:
     """The line says which, and what would be right."""
     assert refusal(run(*arguments, folder=tmp_path), folder=tmp_path).startswith(line)
+
+
+def test_a_python_that_lambda_does_not_have_yet_needs_its_interpreter(tmp_path: Path) -> None:
+    """It is built for where one is found, and otherwise named as missing."""
+    if find_interpreter(COMING[0]):
+        pytest.skip(f"there is a Python {COMING[0]} here")
+    done = run("--python", COMING[0], folder=tmp_path)
+    assert done.stdout.startswith(f"Python {COMING[0]} is skipped: no interpreter here")
+    assert refusal(done, folder=tmp_path).startswith("no version is left")
 
 
 def test_without_a_network_it_says_so(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ def test_that_passes():
     ("reason", "remedy"),
     [
         ("cargo is not installed", "install cargo"),
+        ("takes minutes: LAYER_TESTS=all python", "LAYER_TESTS=all python"),
+        ("the interpreter for arm64 cannot be fetched", "install Go"),
+        ("no arm64 system can be had here: no word", "an x86_64 machine with apt-get"),
         ("the collector needs go", "install go"),
         ("Go: this machine has no go and no cargo", "install go and no cargo"),
         ("AWS's emulator: needs root to mount in a namespace of its own", "run as root on Linux"),
