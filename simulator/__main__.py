@@ -14,10 +14,11 @@ from simulator.errors import SimulatorError
 from simulator.interruption import EXIT_INTERRUPTED, cancel_on_signals
 from simulator.local_lambda import LocalLambda
 from simulator.report.file import write_report
+from simulator.staying import run_again, serve
 from simulator.surroundings import surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from simulator.answers import Answer
@@ -42,29 +43,61 @@ def main(arguments: list[str] | None = None) -> int:
 async def _run(request: Request) -> int:
     cancel_on_signals()
     async with surroundings(request) as around:
-        answers = await _invoke(request, around.settings)
-        if request.report is not None:
-            _draw(request, around, answers, path=request.report)
-        if around.cloudwatch is not None:
-            for line in summary(around.cloudwatch):
-                _print(f"cloudwatch: {line}")
+        answers: list[Answer] = []
+        try:
+            await _take_turns(request, around, answers)
+        except asyncio.CancelledError:
+            if request.lasts:  # Ctrl-C is its usual end
+                _tell_what_came(request, around, answers)
+            raise
+        _tell_what_came(request, around, answers)
     return 0 if all(answer.status == "success" for answer in answers) else EXIT_FAILED
 
 
-async def _invoke(request: Request, settings: FunctionSettings) -> list[Answer]:
+async def _take_turns(request: Request, around: Surroundings, answers: list[Answer]) -> None:
+    """Invoke as often as the request says; with `--http` and `--watch` until Ctrl-C."""
+    settings = around.settings
+
+    def on_answer(answer: Answer) -> None:
+        answers.append(answer)
+        _print_answer(answer)
+
+    async def turn() -> None:
+        await _invoke(request, settings, on_answer)
+
+    if request.http_port is not None:
+        await serve(
+            request,
+            lambda: LocalLambda(settings, on_line=_print_line),
+            on_answer=on_answer,
+            say=_print,
+        )
+    elif request.watches:
+        await run_again(turn, settings, say=_print)
+    else:
+        await turn()
+
+
+async def _invoke(
+    request: Request, settings: FunctionSettings, on_answer: Callable[[Answer], None]
+) -> None:
     function = LocalLambda(settings, on_line=_print_line)
-    answers = []
     try:
         async with function:
             for turn in range(request.times):
                 if turn:
                     await function.idle(request.gap_s)
-                answer = await function.invoke(request.payload, trace_header=request.trace_header)
-                answers.append(answer)
-                _print_answer(answer)
+                on_answer(await function.invoke(request.payload, trace_header=request.trace_header))
     finally:
         _print_ends(function, request)
-    return answers
+
+
+def _tell_what_came(request: Request, around: Surroundings, answers: Sequence[Answer]) -> None:
+    if request.report is not None:
+        _draw(request, around, answers, path=request.report)
+    if around.cloudwatch is not None:
+        for line in summary(around.cloudwatch):
+            _print(f"cloudwatch: {line}")
 
 
 def _draw(request: Request, around: Surroundings, answers: Sequence[Answer], *, path: Path) -> None:
@@ -74,7 +107,9 @@ def _draw(request: Request, around: Surroundings, answers: Sequence[Answer], *, 
         path,
         intake=around.intake,
         gets=around.gets,
-        payloads={answer.request_id: payload for answer in answers},
+        payloads=dict.fromkeys((answer.request_id for answer in answers), payload)
+        if request.http_port is None
+        else {},
         code=request.settings.code,
     )
     what = "" if around.intake.spans else " is empty: no span has arrived"

@@ -5,25 +5,34 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from simulator.aws.seeds import Seed
+from simulator.samples import sample_event, sample_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.aws.seeds import Kind
 
+_JSON_WORDS = frozenset({"null", "true", "false"})
+
 _Number = TypeVar("_Number", int, float)
 
 
+FUNCTION_FORM = "FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION"
+
+
 def function(text: str) -> tuple[Path, str]:
-    """The folder of the code, and the handler as Lambda's configuration has it."""
+    """The folder of the code, and the handler as Lambda's configuration has it, or none."""
     path, _, handler = text.rpartition(":")
+    if Path(text).is_dir():
+        return Path(text), ""
     if not (path and handler):
-        raise ArgumentTypeError(f"{text} should be FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION")
+        raise ArgumentTypeError(f"{text} should be {FUNCTION_FORM}")
     code = Path(path)
     if code.suffix != ".py":
         return code, handler
@@ -34,8 +43,24 @@ def function(text: str) -> tuple[Path, str]:
     return code.parent, f"{code.stem}.{handler}"
 
 
+def command(text: str) -> tuple[str, ...]:
+    """Words as a shell splits them."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text} cannot be split into words: {error}") from None
+    if not words:
+        raise ArgumentTypeError("should be a command")
+    return words
+
+
 def event(text: str) -> object:
-    """Any JSON, or @FILE that holds it."""
+    """Any JSON, @FILE that holds it, or the name of a sample."""
+    if text in sample_names():
+        return sample_event(text)
+    if re.fullmatch(r"[a-z][a-z0-9_.]+", text) and text not in _JSON_WORDS:
+        known = ", ".join(sample_names())
+        raise ArgumentTypeError(f"{text} is neither JSON nor one of the samples: {known}")
     source = f"{text} " if text.startswith("@") else ""
     try:
         return json.loads(_content(text), parse_constant=_refuse_constant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, get_args
 
 from simulator import arguments as read
 from simulator.aws.endpoints import Trouble
+from simulator.http_events import Front
 from simulator.settings import FunctionSettings, InitializationType, LogFormat, Tracing
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 EXIT_BAD_INPUT = 2
 _A_DAY_S = 86_400.0
 _MILLION = 1_000_000
+_NO_HANDLER = "handler"
+"""What Lambda's console writes for runtimes that ignore it."""
 _BESIDE = (
     "lambda-dispatch, if a parameter, a secret, a report or CloudWatch is asked for "
     "without --extensions."
@@ -43,6 +47,14 @@ class Request:
     seeds: tuple[Seed, ...]
     report: Path | None
     cloudwatch: Trouble | None
+    http_port: int | None
+    front: Front
+    watches: bool
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it goes on until Ctrl-C."""
+        return self.watches or self.http_port is not None
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -57,6 +69,8 @@ def parse_arguments(arguments: list[str] | None = None) -> Request:
     parser = _parser()
     options = parser.parse_args(arguments)
     code, handler = options.function
+    if not handler and options.command is None:
+        parser.error(f"argument --function: {code} should be {read.FUNCTION_FORM}")
     environment = dict(options.env)
     if options.report and environment.get("DISPATCH_FORMAT", "").strip().lower() == "json":
         parser.error("--report draws OTLP: leave out DISPATCH_FORMAT=json")
@@ -64,12 +78,15 @@ def parse_arguments(arguments: list[str] | None = None) -> Request:
         parser.error("--parameter, --secure-string and --secret bring their own AWS_ENDPOINT_URL")
     if options.report and options.cloudwatch:
         parser.error("telemetry goes either to --report or to --cloudwatch")
+    if options.http is not None and (options.times > 1 or options.gap):
+        parser.error("--times and --gap are for --event; with --http each request is an invocation")
     if (options.denied or options.no_transaction_search) and not options.cloudwatch:
         parser.error("--deny and --no-transaction-search are for --cloudwatch")
     return Request(
         settings=FunctionSettings(
             code=code,
-            handler=handler,
+            handler=handler or _NO_HANDLER,
+            runtime=_runtime(options.command, code, parser),
             extensions=options.extensions,
             name=options.name,
             region=options.region,
@@ -93,7 +110,23 @@ def parse_arguments(arguments: list[str] | None = None) -> Request:
         seeds=tuple(options.seeds),
         report=options.report,
         cloudwatch=_trouble(options) if options.cloudwatch else None,
+        http_port=options.http,
+        front=options.http_as,
+        watches=options.watch,
     )
+
+
+def _runtime(
+    command: tuple[str, ...] | None, code: Path, parser: argparse.ArgumentParser
+) -> tuple[str, ...] | None:
+    """Return the command with the path of its program: in the folder of the code, or on PATH."""
+    if command is None:
+        return None
+    own = (code / command[0]).resolve()
+    program = str(own) if own.is_file() else shutil.which(command[0])
+    if program is None:
+        parser.error(f"argument --command: {command[0]} is neither in {code} nor on PATH")
+    return (program, *command[1:])
 
 
 def _trouble(options: argparse.Namespace) -> Trouble:
@@ -103,7 +136,7 @@ def _trouble(options: argparse.Namespace) -> Trouble:
 def _parser() -> argparse.ArgumentParser:
     parser = _OneLineParser(
         prog="python -m simulator",
-        description="Run a Python function in a local Lambda, with its extensions.",
+        description="Run a function in a local Lambda, with its extensions.",
         epilog="Exit code: 0 all invocations succeeded, 1 one did not, 2 wrong input, 130 Ctrl-C.",
     )
     _add_function(parser.add_argument_group("the function"))
@@ -120,7 +153,13 @@ def _add_function(group: argparse._ArgumentGroup) -> None:
         type=read.function,
         required=True,
         metavar="PATH:HANDLER",
-        help="FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION",
+        help=f"{read.FUNCTION_FORM}; with --command also FOLDER",
+    )
+    add(
+        "--command",
+        type=read.command,
+        metavar="COMMAND",
+        help="the runtime, for any language: 'node index.mjs', './bootstrap'; default: Python's",
     )
     add(
         "--env",
@@ -183,7 +222,16 @@ def _add_surroundings(group: argparse._ArgumentGroup) -> None:
 
 def _add_run(group: argparse._ArgumentGroup) -> None:
     add, seconds = group.add_argument, read.number(0.0, _A_DAY_S)
-    add("--event", type=read.event, default="{}", metavar="JSON", help="or @FILE; " + _DEFAULT)
+    add(
+        "--event",
+        type=read.event,
+        default="{}",
+        metavar="JSON",
+        help="or @FILE, or the name of a sample, such as sqs (simulator/samples); " + _DEFAULT,
+    )
+    add("--http", type=read.number(0, 65535), metavar="PORT", help="each request is an invocation")
+    add("--http-as", choices=get_args(Front), default="api-gateway", help=_DEFAULT)
+    add("--watch", action="store_true", help="start again whenever a file changes")
     add("--times", type=read.number(1, _MILLION), default=1, metavar="N", help=_DEFAULT)
     add("--gap", type=seconds, default=0.0, metavar="S", help="idle time between invocations")
     add(

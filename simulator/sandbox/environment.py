@@ -112,7 +112,6 @@ def _reserved(settings: FunctionSettings, host: Host) -> dict[str, str]:
 
 def _runtime_only(settings: FunctionSettings, host: Host, log_fd: int) -> dict[str, str]:
     variables = {
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
         "AWS_LAMBDA_LOG_GROUP_NAME": host.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": host.log_stream,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
@@ -124,6 +123,9 @@ def _runtime_only(settings: FunctionSettings, host: Host, log_fd: int) -> dict[s
         "_HANDLER": settings.handler,
         "_LAMBDA_TELEMETRY_LOG_FD": str(log_fd),
     }
+    if settings.runtime is None:  # an OS-only runtime has no such variable
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_python{version}"
     if settings.log_format == "JSON":
         variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
     if settings.is_managed:
