@@ -134,7 +134,7 @@ class Pump:
     def _accept(self) -> None:
         """Accept one connection; where descriptors ran out, try again in a while."""
         family, kind, protocol, _ = self._upstream
-        client = None
+        upstream = client = None
         try:
             # First, because a connection that was accepted can no longer wait for a descriptor.
             upstream = _socket.socket(family, kind, protocol)
@@ -145,7 +145,7 @@ class Pump:
             self._set_accepting(on=False)
             return
         self._set_accepting(on=True)
-        if client is not None:
+        if upstream is not None and client is not None:
             self._join(client, upstream)
 
     def _accepted_socket(self) -> _socket.socket:
