@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -139,8 +140,8 @@ def test_the_serverless_lines_are_whole() -> None:
     assert service["provider"]["iam"]["role"]["statements"]
 
 
-def typescript() -> Mapping[str, Any]:
-    """Return the template of the example in TypeScript."""
+def typescript() -> Path:
+    """Return the folder in which the example in TypeScript was synthesised."""
     needs("node", "npm")
     source = INFRASTRUCTURE / "cdk/typescript"
 
@@ -150,18 +151,18 @@ def typescript() -> Mapping[str, Any]:
         if done.returncode:
             pytest.skip(f"the CDK cannot be fetched: {done.stderr[-200:]}")
 
-    folder = built("cdk-typescript", install)
+    folder = built(f"cdk-typescript-{digest(source / 'package.json')}", install)
     for path in (*source.glob("*.ts"), source / "tsconfig.json"):
         shutil.copyfile(path, folder / path.name)
     done = run(folder / "node_modules/.bin/tsc", "-p", ".", folder=folder)
     assert done.returncode == 0, done.stdout
     done = run("node", "out/example.js", folder=folder, CDK_OUTDIR=str(folder / "cdk.out"))
     assert done.returncode == 0, done.stderr
-    return _template(folder)
+    return folder
 
 
-def python() -> Mapping[str, Any]:
-    """Return the template of the example in Python."""
+def python() -> Path:
+    """Return the folder in which the example in Python was synthesised."""
     needs("node")
     source = INFRASTRUCTURE / "cdk/python"
 
@@ -172,22 +173,30 @@ def python() -> Mapping[str, Any]:
         if done.returncode:
             pytest.skip(f"the CDK cannot be fetched: {done.stderr[-200:]}")
 
-    folder = built(f"cdk-python-{sys.version_info[0]}.{sys.version_info[1]}", install)
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = built(f"cdk-python-{version}-{digest(source / 'requirements.txt')}", install)
     settings = {"PYTHONPATH": f"{folder / 'packages'}:{source}", "PYTHONDONTWRITEBYTECODE": "1",
                 "CDK_OUTDIR": str(folder / "cdk.out")}  # fmt: skip
     done = run(sys.executable, source / "example.py", folder=folder, **settings)
     assert done.returncode == 0, done.stderr[-1000:]
-    return _template(folder)
+    return folder
 
 
-def _template(folder: Path) -> Mapping[str, Any]:
+def digest(path: Path) -> str:
+    """Return a name that changes with what is to be installed."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def template_in(folder: Path) -> Mapping[str, Any]:
+    """Return what was synthesised there."""
     read: Mapping[str, Any] = json.loads((folder / "cdk.out/Shop.template.json").read_text())
     return read
 
 
 def test_the_constructs_make_what_a_function_needs() -> None:
     """The one in TypeScript and the one in Python synthesise the same template."""
-    template = typescript()
+    folder = typescript()
+    template = template_in(folder)
     [function] = [each["Properties"] for each in template["Resources"].values()
                   if each["Type"] == "AWS::Lambda::Function"]  # fmt: skip
     assert len(function["Layers"]) == 1
@@ -199,7 +208,7 @@ def test_the_constructs_make_what_a_function_needs() -> None:
     assert [action for action in ALLOWED if action not in policies] == []
     linter = Path(sys.prefix) / "bin/cfn-lint"
     if linter.exists():
-        path = ROOT / ".cache/cdk-typescript/cdk.out/Shop.template.json"
+        path = folder / "cdk.out/Shop.template.json"
         done = run(linter, "--ignore-checks", ENFORCED_ALREADY, "--", path, folder=ROOT)
         assert (done.returncode, done.stdout) == (0, "")
-    assert python() == template
+    assert template_in(python()) == template

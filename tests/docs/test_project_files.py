@@ -19,7 +19,7 @@ from tests.docs.pages import ROOT
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 TEMPLATES = sorted((GITHUB / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
-ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
+ACTIONLINT, VERSION = "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12"
 BUILD_S = 280
 REGISTRIES = r"pypi\.org|pythonhosted|npmjs|proxy\.golang|maven\.org|crates\.io|docker\.io|ghcr\.io"
 
@@ -36,11 +36,13 @@ def actionlint() -> str:
     go = shutil.which("go")
     if go is None:
         pytest.skip("neither actionlint nor go is installed")
-    with locked("actionlint") as folder:
+    with locked(f"actionlint-{VERSION}") as folder:
         if not (folder / "actionlint").exists():
             environment = {**os.environ, "GOBIN": str(folder)}
-            done = subprocess.run([go, "install", ACTIONLINT], env=environment, timeout=BUILD_S,
-                                  capture_output=True, text=True, check=False)  # fmt: skip
+            done = subprocess.run(
+                [go, "install", f"{ACTIONLINT}@{VERSION}"], env=environment, timeout=BUILD_S,
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
             if done.returncode:
                 pytest.skip(f"actionlint cannot be built: {done.stderr[-200:]}")
     return str(folder / "actionlint")

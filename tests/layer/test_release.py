@@ -90,8 +90,9 @@ def test_the_sbom_is_the_same_each_time(tmp_path: Path) -> None:
 def test_the_sbom_follows_its_schema(released: Path) -> None:
     """CycloneDX's own validator accepts it."""
 
+    pins = ROOT / "requirements/sbom.txt"
+
     def install(folder: Path) -> None:
-        pins = ROOT / "requirements/sbom.txt"
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         command = [*pip, "--require-hashes", "--target", str(folder), "-r", str(pins)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -99,7 +100,8 @@ def test_the_sbom_follows_its_schema(released: Path) -> None:
             pytest.skip(f"the validator cannot be fetched: {done.stderr[-200:]}")
 
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    folder = built(f"sbom-{version}", install)
+    digest = hashlib.sha256(pins.read_bytes()).hexdigest()[:12]
+    folder = built(f"sbom-{version}-{digest}", install)
     done = subprocess.run(
         [sys.executable, "-c", VALIDATOR, *released.glob("*.cdx.json")],
         env={"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False,
