@@ -17,8 +17,9 @@ from simulator.intake import Intake
 from tests.build_cache import locked
 from tests.e2e.runtimes import functions
 from tests.fake_aws import FakeAws
-from tests.launchers import ROOT, patient_to_the_last
-from tests.sandbox import running
+from tests.launchers import ROOT, Launch, from_layer, patient_to_the_last
+from tests.layer.built import released_layer
+from tests.sandbox import Stage, running
 
 GREETING, KEY = "hello", "correct-horse-battery-staple"
 EXAMPLES = ROOT / "examples"
@@ -76,22 +77,23 @@ LANGUAGES: Mapping[str, tuple[Callable[[], Mapping[str, Any]], str]] = {
 """How each is built, and the type of the error that it is asked for."""
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-async def test_the_example_works(language: str, tmp_path: Path) -> None:
-    """Two greetings, signed; then a failure. The secret is in none of the telemetry."""
-    build, error_type = LANGUAGES[language]
+def build(language: str) -> Mapping[str, Any]:
+    """Return how an example is run; skips where its tools are missing."""
     try:
-        settings = build()
+        return LANGUAGES[language][0]()
     except functions.NotHereError as missing:
         pytest.skip(f"{language}: {missing}")
+
+
+async def check(language: str, launch: Launch, folder: Path) -> Stage:
+    """Greet twice, then fail: all of it arrives, and the secret is in none of it."""
+    settings, error_type = build(language), LANGUAGES[language][1]
     async with FakeAws() as aws, Intake() as intake:
         aws.put_parameter("/demo/greeting", GREETING)
         aws.put_secret("demo/api-key", KEY)
         environment = {**aws.environment, "DISPATCH_POST_URI": intake.url,
                        "DISPATCH_SIGNALS": "traces,logs"}  # fmt: skip
-        async with running(
-            tmp_path, environment=environment, launch=patient_to_the_last, **settings
-        ) as stage:
+        async with running(folder, environment=environment, launch=launch, **settings) as stage:
             first, second, third = await stage.invoke({}, {}, {"fail": True})
     assert (first.status, second.status, third.status) == ("success", "success", "error")
     signature = hmac.digest(KEY.encode(), GREETING.encode(), hashlib.sha256).hex()
@@ -106,7 +108,23 @@ async def test_the_example_works(language: str, tmp_path: Path) -> None:
     assert sum("greeting with" in str(body) for body in bodies) == 3
     assert not any(KEY in str(each) for each in (*intake.spans, *intake.logs))
     assert not any(KEY.encode() in request.body for request in intake.requests)
+    return stage
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_example_works(language: str, tmp_path: Path) -> None:
+    """Beside the extension as it is in the checkout."""
+    stage = await check(language, patient_to_the_last, tmp_path)
     assert stage.complaints == []
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "python"])
+async def test_the_example_works_beside_the_layer(language: str, tmp_path: Path) -> None:
+    """The standalone layer of a release, which brings its own Python."""
+    layer = released_layer()
+    if layer is None:
+        pytest.skip("the interpreter of the layer cannot be fetched")
+    await check(language, from_layer(layer), tmp_path)
 
 
 def test_each_example_has_its_template() -> None:
