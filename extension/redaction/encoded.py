@@ -15,8 +15,8 @@ from extension.redaction.unpack import PAIR, PAIRS, RUN, RUNS, may_be_packed, ma
 APART = "\0"
 """Stands between two texts: nothing that is encoded goes on behind it."""
 
-
 BREAK = "\n"
+"""Nearly all texts end with one, and then nothing goes on behind it either."""
 BEGINS_OF_OTHERS = tuple(begin for begin in BEGINS if begin != BREAK)
 
 

@@ -52,7 +52,7 @@ PAIRS_IN_LIST = re.compile(r"(?<!\w)(?:0x)?([0-9a-fA-F]{2})(?!\w)")
 NUMBERS_IN_LIST = re.compile(r"(?<!\w)-?[0-9]{1,3}(?!\w)")
 HEX = re.compile(r"[0-9a-fA-F]{16,}")
 
-URL_SAFE = str.maketrans("-_", "+/")
+URL_SAFE = bytes.maketrans(b"-_", b"+/")
 READABLE = bytes(range(32, 127)) + b"\t\r\n"
 
 
@@ -156,8 +156,8 @@ def _listed(token: str) -> Iterator[bytes]:
 
 
 def _from_base64(token: str) -> bytes:
-    digits = token.rstrip("=").translate(URL_SAFE)
-    return a2b_base64(digits[: len(digits) - (len(digits) % 4 == 1)] + "==")
+    digits = token.rstrip("=").encode().translate(URL_SAFE)
+    return a2b_base64(digits[: len(digits) - (len(digits) % 4 == 1)] + b"==")
 
 
 def _readable(raw: bytes, *, step: int) -> list[Reading]:

@@ -20,7 +20,7 @@ from extension.telemetry.reading.quick_lines import (
     read_plain_text,
 )
 from extension.telemetry.reading.records import Knows, Record, is_own, read_record
-from extension.telemetry.reading.redact import LONGEST_LEVEL, redact_record
+from extension.telemetry.reading.redact import LONGEST_LEVEL, redact_record, redacting_once
 
 APART = "\0"
 """Stands between two texts that are searched together."""
@@ -89,8 +89,9 @@ class LineReader:
             for at in others:
                 texts[at] = _text_of(records[at])
             suspects = self._redaction.suspects(texts)
+        redact = redacting_once(self._redaction.redact)
         for at in suspects:
-            records[at] = redact_record(records[at], self._redaction.redact)
+            records[at] = redact_record(records[at], redact)
 
 
 def has_long_level(record: Record) -> bool:

@@ -21,6 +21,9 @@ Value = TypeVar("Value", bound=Frozen)
 LONGEST_LEVEL = 32
 """Characters of what calls itself a level."""
 
+LONGEST_REMEMBERED = 64
+"""Characters of a text that is likely to be there several times."""
+
 TOO_DEEP = "[nested too deeply]"
 
 PLATFORM_WORDS = frozenset(
@@ -43,12 +46,41 @@ def redact_record(record: Record, redact: Redact) -> Record:
             names.update(dict.fromkeys(redacted.names))
         return redacted.text
 
-    changes = _changed(record._asdict(), clean)
+    changes = _changed(_texts_of(record), clean)
     if len(level := changes.get("severity_text", record.severity_text)) > LONGEST_LEVEL:
         changes["severity_text"] = level[:LONGEST_LEVEL]  # cut, no secret would be recognised
     if not changes and not names:
         return record
     return record._replace(**changes, leaks=tuple(names))
+
+
+def _texts_of(record: Record) -> dict[str, Any]:
+    """Return the fields in which there may be a text; nearly all lines have these three."""
+    if record.attributes or record.error or record.trace:
+        return record._asdict()
+    return {
+        "body": record.body,
+        "severity_text": record.severity_text,
+        "request_id": record.request_id,
+    }
+
+
+def redacting_once(redact: Redact) -> Redact:
+    """Return what cleans each short text once: many lines have the same level, ids and keys.
+
+    For lines that are read together, since a secret may be learned afterwards.
+    """
+    known: dict[str, Redacted] = {}
+
+    def clean(text: str) -> Redacted:
+        if len(text) > LONGEST_REMEMBERED:
+            return redact(text)
+        redacted = known.get(text)
+        if redacted is None:
+            redacted = known[text] = redact(text)
+        return redacted
+
+    return clean
 
 
 def redact_event(event: Value, redact: Redact) -> Value:
@@ -82,6 +114,8 @@ def _changed(fields: Mapping[str, Any], clean: Clean) -> dict[str, Any]:
 
 def _clean(value: Any, clean: Clean) -> Any:
     """Clean a value, each field of an object by itself."""
+    if type(value) is str:  # nearly all are, and telling that none is a mapping takes long
+        return _clean_each(value, clean)
     if isinstance(value, Mapping):
         return {clean(str(key)): _clean_or_drop(each, clean) for key, each in value.items()}
     return _clean_or_drop(value, clean)
