@@ -17,6 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from extension.telemetry.otlp.limits import Limits
+from extension.telemetry.wire import MOST_REMEMBERED as MOST_LENGTHS
 from extension.telemetry.wire import Heads, TextHeads, varint
 
 LOG_ATTRIBUTES, EVENT_ATTRIBUTES = 6, 3
@@ -68,6 +69,21 @@ class Keys(dict[str, bytes]):
         if len(self) < MOST_REMEMBERED:
             self[key] = encoded
         return encoded
+
+
+class AttributeHeads(dict[int, bytes]):
+    """What stands before the text of an attribute of one name, by the text's length in bytes."""
+
+    def __init__(self, number: int, key: str) -> None:
+        self._heads = Heads(number)
+        self._name: bytes = KeyValue(key=key).SerializeToString()
+
+    def __missing__(self, length: int) -> bytes:
+        before = self._name + TEXT_VALUES[length]
+        head = self._heads[len(before) + length] + before
+        if length < MOST_LENGTHS:
+            self[length] = head
+        return head
 
 
 class AttributeBytes:

@@ -14,7 +14,12 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes
-from extension.telemetry.otlp.line_bytes import EVENT_ATTRIBUTES, MOST_REMEMBERED, AttributeBytes
+from extension.telemetry.otlp.line_bytes import (
+    EVENT_ATTRIBUTES,
+    MOST_REMEMBERED,
+    AttributeBytes,
+    AttributeHeads,
+)
 from extension.telemetry.reading.records import Record
 from extension.telemetry.wire import Heads
 
@@ -24,6 +29,8 @@ EVENTS = Heads(11)
 TIME, TIME_BYTES = struct.Struct("<BQ").pack, 9
 TIME_TAG = 1 << 3 | 1
 NAME = Span.Event(name="log").SerializeToString()
+BEFORE_FIELDS = TIME_BYTES + len(NAME)
+MESSAGES = AttributeHeads(EVENT_ATTRIBUTES, names.LOG_MESSAGE)
 
 
 class LineEvents:
@@ -32,7 +39,8 @@ class LineEvents:
     def __init__(self, limits: Limits, *, health: Health) -> None:
         self._health = health
         self._attributes = AttributeBytes(EVENT_ATTRIBUTES, limits, with_nested=False)
-        self._levels: dict[str, bytes] = {}
+        self._longest = limits.length
+        self._levels = {"": b""}
         self._is_roomy = limits.count > 1
         """Whether text and level are within the number of attributes."""
 
@@ -50,22 +58,26 @@ class LineEvents:
     def _event(self, record: Record) -> bytes:
         """Return a line as an event; an exception that left the handler is one of its own."""
         is_plain = not (record.attributes or record.error or record.stream != "function")
-        encoded = self._text(record) if is_plain and self._is_roomy else self._fields(record)
-        time = TIME(TIME_TAG, record.time_ns)
-        head = EVENTS[TIME_BYTES + len(NAME) + len(encoded)]
-        return b"".join((head, time, NAME, encoded))
+        if is_plain and self._is_roomy and len(record.body) <= self._longest:
+            return self._plain(record)
+        encoded = self._fields(record)
+        head = EVENTS[BEFORE_FIELDS + len(encoded)]
+        return b"".join((head, TIME(TIME_TAG, record.time_ns), NAME, encoded))
 
-    def _text(self, record: Record) -> bytes:
-        """Return the attributes of a line that has a text, and perhaps a level."""
-        text, level = self._attributes.one(names.LOG_MESSAGE, record.body), record.severity_text
-        if not level:
-            return text
+    def _plain(self, record: Record) -> bytes:
+        """Write a line that has a text, and perhaps a level."""
+        raw = record.body.encode()
+        text, level = MESSAGES[len(raw)], self._level(record.severity_text)
+        head = EVENTS[BEFORE_FIELDS + len(text) + len(raw) + len(level)]
+        return b"".join((head, TIME(TIME_TAG, record.time_ns), NAME, text, raw, level))
+
+    def _level(self, level: str) -> bytes:
         encoded = self._levels.get(level)
         if encoded is None:
             encoded = self._attributes.one(names.LOG_SEVERITY, level)
             if len(self._levels) < MOST_REMEMBERED:
                 self._levels[level] = encoded
-        return text + encoded
+        return encoded
 
     def _fields(self, record: Record) -> bytes:
         attributes: dict[str, Any] = {names.LOG_MESSAGE: record.body}
