@@ -20,6 +20,9 @@ from benchmarks.rows import Row, compare, skip
 
 NAME = "layer"
 LAUNCHER = "extensions/lambda-dispatch"
+INTERPRETER = str(Path(sys.base_prefix) / "bin")
+"""The folder that stands first in PATH: everything else here is measured with its Python."""
+
 FLAGS = ("-I", "-S")
 """Those of the launcher, for the bare interpreter to start with the same."""
 
@@ -35,13 +38,10 @@ ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 def rows() -> Iterator[Row]:
     """Measure starts from the layer in dist/."""
-    archive = ROOT / "dist" / f"lambda-dispatch-{ARCHITECTURES.get(platform.machine())}.zip"
-    if not archive.exists():
-        yield skip(NAME, f"no {archive.relative_to(ROOT)}: run ./build_layer.sh")
+    if reason := why_not():
+        yield skip(NAME, reason)
         return
-    if not _runs_here(archive):
-        yield skip(NAME, f"{archive.name} is not compiled for {sys.implementation.cache_tag}")
-        return
+    archive = built()
     yield from _sizes(archive)
     with tempfile.TemporaryDirectory() as folder:
         unpack(archive, Path(folder))
@@ -50,8 +50,23 @@ def rows() -> Iterator[Row]:
             command=(f"{folder}/{LAUNCHER}",),
             flags=FLAGS,
             promised=PROMISES,
-            path=str(Path(sys.base_prefix) / "bin"),
+            path=INTERPRETER,
         )
+
+
+def built() -> Path:
+    """Return where the layer for this machine lies, once it is built."""
+    return ROOT / "dist" / f"lambda-dispatch-{ARCHITECTURES.get(platform.machine())}.zip"
+
+
+def why_not() -> str:
+    """Return why the layer cannot be measured here; empty when it can."""
+    archive = built()
+    if not archive.exists():
+        return f"no {archive.relative_to(ROOT)}: run ./build_layer.sh"
+    if not _runs_here(archive):
+        return f"{archive.name} is not compiled for {sys.implementation.cache_tag}"
+    return ""
 
 
 def unpack(archive: Path, folder: Path) -> None:
