@@ -53,6 +53,14 @@ async def ask_at_once(port: int, request: bytes, *, callers: int) -> None:
     await asyncio.gather(*(each.done for each in askers))
 
 
+async def ask_in_turn(port: int, request: bytes, *, callers: int) -> float:
+    """Let callers ask one after the other, each over a new connection; return GETs a second."""
+    began_ns = time.perf_counter_ns()
+    for _ in range(callers):
+        await ask_at_once(port, request, callers=1)
+    return callers / (time.perf_counter_ns() - began_ns) * 1e9
+
+
 async def ask_each(port: int, requests: list[bytes]) -> None:
     """Send every request once, one after the other over one connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.asking import Load, ask, ask_at_once, ask_each
+from benchmarks.asking import Load, ask, ask_at_once, ask_each, ask_in_turn
 from benchmarks.process import cpu_ms
 from benchmarks.rows import Row, bounded, compare, take_turns
 from extension.aws.call import Call
@@ -31,6 +31,7 @@ SECONDS = 2.0
 """Length of a round: tens of thousands of requests."""
 
 TURNS = 3
+UNKEPT = 2_000
 LEAST_CALLERS = 500
 """Callers of a round of those that come at once: fewer are too short to measure."""
 
@@ -99,6 +100,10 @@ class ServerProcess:
         load = asyncio.run(ask(self.port, HIT, connections=connections, seconds=SECONDS))
         return load, (cpu_ms(self._pid) - before_ms) / load.requests * 1e3
 
+    def unkept_per_s(self) -> float:
+        """Return how many GETs a second are answered, each over a connection of its own."""
+        return asyncio.run(ask_in_turn(self.port, HIT, callers=UNKEPT))
+
     def at_once_ms(self, callers: int) -> float:
         """Return the server's CPU for callers that come at once, each over its own connection."""
         rounds = max(1, LEAST_CALLERS // callers)
@@ -135,6 +140,7 @@ def rows() -> Iterator[Row]:
         one = take_turns(
             {"ours": lambda: cache.round(1), "limit": lambda: limit.round(1)}, turns=TURNS
         )
+        unkept = take_turns({"ours": cache.unkept_per_s, "limit": limit.unkept_per_s}, turns=TURNS)
     ours, theirs = eight["ours"], eight["limit"]
     yield bounded(
         "cached GET on one core, 8 connections",
@@ -157,6 +163,20 @@ def rows() -> Iterator[Row]:
         [cpu_us for _, cpu_us in ours],
         [cpu_us for _, cpu_us in theirs],
         unit="µs",
+        reference=LIMIT,
+    )
+    yield compare(
+        "cached GET, 1 connection",
+        [load.per_s for load, _ in one["ours"]],
+        [load.per_s for load, _ in one["limit"]],
+        unit="/s",
+        reference=LIMIT,
+    )
+    yield compare(
+        "cached GET, a connection each",
+        unkept["ours"],
+        unkept["limit"],
+        unit="/s",
         reference=LIMIT,
     )
     yield bounded(
