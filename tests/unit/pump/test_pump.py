@@ -240,6 +240,19 @@ def test_a_slow_reader_holds_up_the_sender(connect: Connect, *, by_client: bool)
     close(*sides)
 
 
+def test_what_waits_is_not_overwritten_by_another_connection(connect: Connect) -> None:
+    """All connections share a buffer, and what a side has not taken yet is not in it."""
+    client, upstream = connect()
+    sent = send_until_full(client)
+    other, other_upstream = connect()
+    for _ in range(8):
+        other.sendall(b"z" * 65_536)
+        assert read(other_upstream, 65_536) == b"z" * 65_536
+    whole = CHUNK * (sent // len(CHUNK) + 1)
+    assert read(upstream, sent) == whole[:sent]
+    close(client, upstream, other, other_upstream)
+
+
 def test_what_is_not_http_passes_without_copies(alone: PumpInThread) -> None:
     """The connection goes on, and so do the copies of others."""
     client, upstream = alone.connect()
