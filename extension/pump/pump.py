@@ -140,7 +140,8 @@ class Pump:
             upstream = _socket.socket(family, kind, protocol)
             client = self._accepted_socket()
         except (BlockingIOError, InterruptedError, ConnectionError):
-            pass  # it has gone
+            self._set_accepting(on=True)  # it has gone
+            return
         except OSError:
             self._set_accepting(on=False)
             return
