@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from extension.telemetry.reading.read_json import DECODER, read_json
@@ -24,6 +25,8 @@ MOST_BRACKETS = 20_000
 DEEPEST = 64
 MOST_ANCHORS = 32
 """Places in a tail from which reading is tried."""
+MOST_TRIED = 262_144
+"""Characters that are read from all of them together."""
 
 
 class Excerpt(NamedTuple):
@@ -71,14 +74,17 @@ def members_at_end(tail: bytes, keys: Iterable[str], *, closed_by: str) -> Mappi
     """
     text = tail.decode("utf-8", "replace")
     anchor = re.compile(rf'(?<!\\)"(?:{"|".join(map(re.escape, keys))})"\s*:')
-    for number, found in enumerate(anchor.finditer(text)):
-        if number == MOST_ANCHORS:
+    left = MOST_TRIED
+    for found in islice(anchor.finditer(text), MOST_ANCHORS):
+        if left <= 0:
             break
         # This brace stands for the one that was cut off.
         try:
             members, end = DECODER.raw_decode("{" + text[found.start() :])
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            left -= getattr(error, "pos", len(text))
             continue
+        left -= end
         rest = text[found.start() + end - 1 :]
         if "".join(rest.split()) == closed_by and isinstance(members, dict):
             return members

@@ -21,6 +21,7 @@ from extension.telemetry.tap.cause import DEFAULT_OPTIONS, Cause, CauseOptions, 
 from extension.telemetry.tap.copied_message import Copied, Message, read_message
 from extension.telemetry.tap.reported_error import read_error, read_trailers, shorten
 from extension.telemetry.tap.tapped import Tapped
+from extension.telemetry.tap.trace_context import RemoteSpan
 
 MAX_UNREAD_BYTES = 2 * 1_048_576
 MAX_REQUESTS = 64
@@ -200,7 +201,17 @@ class TappedRequests:
 
     def _clean_cause(self, cause: Cause) -> Cause:
         attributes = {name: self._clean_value(value) for name, value in cause.attributes.items()}
-        return replace(cause, name=self._clean(cause.name), attributes=attributes)
+        return replace(
+            cause,
+            name=self._clean(cause.name),
+            attributes=attributes,
+            parent=self._clean_parent(cause.parent),
+        )
+
+    def _clean_parent(self, parent: RemoteSpan | None) -> RemoteSpan | None:
+        """Leave out a state with a secret in it: without one it is no state any more."""
+        state = parent.trace_state if parent else ""
+        return parent._replace(trace_state="") if parent and self._clean(state) != state else parent
 
     def _clean_value(self, value: Any) -> Any:
         if isinstance(value, str):

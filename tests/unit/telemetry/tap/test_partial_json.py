@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.tap import names
+from extension.telemetry.tap import names, partial_json
 from extension.telemetry.tap.cause import Cause, CauseOptions, cause_of, read_cause
 from extension.telemetry.tap.partial_json import (
     Excerpt,
@@ -222,3 +222,25 @@ def test_a_notification_in_a_queue_that_was_cut_is_still_the_queue_s() -> None:
     """What is in the body is unknown then, and so is who published it."""
     cause = caused({"Records": [sqs_record(notification(LARGE), attributes={})]})
     assert (cause.source, cause.links) == ("sqs", ())
+
+
+class CountingDecoder:
+    """Decodes JSON, and counts the characters that it reads where it succeeds."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+
+    def raw_decode(self, text: str) -> tuple[Any, int]:
+        """Return the value and where it ends, as the decoder of `json` does."""
+        value, end = json.JSONDecoder().raw_decode(text)
+        self.characters += end
+        return value, end
+
+
+def test_a_tail_that_is_made_to_be_slow_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that are looked for stand everywhere, and each begins an object to its end."""
+    decoder = CountingDecoder()
+    monkeypatch.setattr(partial_json, "DECODER", decoder)
+    tail = b'"info": 1,' * 100 + b'"k": [' + b"1," * 32_000 + b"1]} and more"
+    assert members_at_end(tail, ["info"], closed_by="") == {}
+    assert len(tail) < decoder.characters < 6 * len(tail)

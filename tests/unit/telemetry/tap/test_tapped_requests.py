@@ -86,6 +86,17 @@ def test_no_secret_is_left_in_names_and_attributes() -> None:
     assert tapped.trigger == "pubsub"
 
 
+def test_no_secret_is_left_in_a_trace_state() -> None:
+    """It is text of the caller that goes out with the span."""
+    requests = TappedRequests(clean=lambda text: text.replace("hunter2", "***"))
+    headers = {"traceparent": f"00-{1:032x}-{2:016x}-01", "tracestate": "a=hunter2"}
+    give(requests, event("r", {**REST, "multiValueHeaders": {}, "headers": headers}))
+    cause = requests.of("r").cause
+    assert cause is not None
+    assert cause.parent is not None
+    assert (cause.parent.ids, cause.parent.trace_state) == ((1, 2), "")
+
+
 def test_requests_that_run_at_once_are_kept_apart() -> None:
     """By their ids, whatever the order; the first of each kind counts."""
     copies = [event("a", REST), event("b", SQS), response("a", FAILED), error("b", RAISED)]
