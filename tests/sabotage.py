@@ -26,11 +26,12 @@ from extension.process.clock import NS_PER_S, Instant, SystemClock
 PATIENCE_S, LAST_PATIENCE_S, POLL_S = 30.0, 5.0, 0.005
 LIMITS = (
     "extension.platform.bootstrap:BUDGET_S",
+    "extension.platform.early_calls:SUBSCRIBE_S",
     "extension.platform.events:SHUTDOWN_S",
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
 )
-"""Two seconds each: a busy test machine may stall for as long, Lambda does not."""
+"""One or two seconds each: a busy test machine may stall for as long, Lambda does not."""
 
 SECRET = "text-that-no-line-may-repeat"
 
