@@ -22,7 +22,8 @@ def compile_with(interpreter: Path, *, folder: Path, home: str, kind: Kind) -> N
         LayerError: a module cannot be compiled.
     """
     # Without column numbers: a tenth less to ship and to load; tracebacks keep their lines.
-    _run(interpreter, "-S", "-X", "no_debug_ranges", _COMPILE, kind, folder, home)
+    # Without writing what it imports itself: a layer's own Python would leave files with times.
+    _run(interpreter, "-S", "-B", "-X", "no_debug_ranges", _COMPILE, kind, folder, home)
 
 
 def record_patterns(interpreter: Path, *, library: Path) -> None:
