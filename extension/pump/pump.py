@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 262_144
 """What is read at once; one buffer serves all connections."""
 
-EVENTS_AT_ONCE = 64
-
 TICK_S = 1.0
 """How often it looks whether the runtime is gone, once the extension is."""
 
@@ -84,7 +82,7 @@ class Pump:
         while self._has_extension or self._sides or not self._is_over():
             try:
                 self._step()
-            except Exception:  # noqa: BLE001, S112  # its end would be the runtime's
+            except (OSError, MemoryError):
                 continue
 
     def _step(self) -> None:
@@ -92,7 +90,7 @@ class Pump:
         timeout_s = -1.0 if self._has_extension else TICK_S
         if not self._is_accepting:
             timeout_s = PAUSE_S
-        events = self._epoll.poll(timeout_s, EVENTS_AT_ONCE)
+        events = self._epoll.poll(timeout_s)
         may_accept = not events and not self._is_accepting
         for descriptor, flags in events:
             if descriptor in self._sides:
@@ -134,7 +132,6 @@ class Pump:
     def _accept(self) -> None:
         """Accept one connection; where descriptors ran out, try again in a while."""
         family, kind, protocol, _ = self._upstream
-        upstream = client = None
         try:
             # First, because a connection that was accepted can no longer wait for a descriptor.
             upstream = _socket.socket(family, kind, protocol)
@@ -146,8 +143,7 @@ class Pump:
             self._set_accepting(on=False)
             return
         self._set_accepting(on=True)
-        if upstream is not None and client is not None:
-            self._join(client, upstream)
+        self._join(client, upstream)
 
     def _accepted_socket(self) -> _socket.socket:
         descriptor, _ = self._listener._accept()  # type: ignore[attr-defined]  # noqa: SLF001  # as `socket` does
