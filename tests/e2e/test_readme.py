@@ -154,8 +154,7 @@ def python(code: str, port: int) -> tuple[str, ...]:
 
 def at(port: int, code: str) -> str:
     """Return the example for a cache on this port."""
-    assert "localhost:2773/" in code
-    return code.replace("localhost:2773/", f"localhost:{port}/")
+    return re.sub(r"(?<=localhost)(:|\", )2773\b", rf"\g<1>{port}", code)
 
 
 def needs(program: str) -> None:
