@@ -35,7 +35,10 @@ PATIENCE_S = 0.5
 """How long it waits to be refused, or accepted, when it looks."""
 
 PAUSE_S = 0.05
-"""Until the next attempt to accept, where descriptors ran out."""
+"""Until the next attempt, where descriptors or memory ran out."""
+
+MOST_EVENTS = 32
+"""Handled in one step: a list that is so short is made even where memory has run out."""
 
 
 class Pump:
@@ -83,14 +86,14 @@ class Pump:
             try:
                 self._step()
             except (OSError, MemoryError):
-                continue
+                time.sleep(PAUSE_S)  # noqa: TID251  # a process of its own, without a loop
 
     def _step(self) -> None:
         """Wait for events and handle them."""
         timeout_s = -1.0 if self._has_extension else TICK_S
         if not self._is_accepting:
             timeout_s = PAUSE_S
-        events = self._epoll.poll(timeout_s)
+        events = self._epoll.poll(timeout_s, MOST_EVENTS)
         may_accept = not events and not self._is_accepting
         for descriptor, flags in events:
             if descriptor in self._sides:

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,40 @@ def test_a_connection_waits_for_descriptors(
         with asked(api) as upstream:
             upstream.sendall(b"HTTP/1.1 202 Accepted\r\n")
             assert second.recv(8) == b"HTTP/1.1"
+
+
+def fill(client: socket.socket) -> None:
+    """Send until nothing is taken, or the connection is reset."""
+    client.setblocking(False)
+    try:
+        while True:
+            client.send(b"POST / HTTP/1.1\r\nContent-Length: 90000000\r\n\r\n" + bytes(65_536))
+    except (BlockingIOError, ConnectionError):
+        return
+
+
+@pytest.mark.parametrize("spare", [0, 50_000, 200_000])
+def test_an_open_connection_outlives_a_lack_of_memory(
+    pump: PumpProcess, api: socket.socket, spare: int
+) -> None:
+    """Where the pump cannot keep what waits, that connection is reset; the others go on."""
+    with ask(pump) as client, asked(api) as upstream:
+        pages = int(Path(f"/proc/{pump.pid}/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + spare
+        resource.prlimit(pump.pid, resource.RLIMIT_AS, (limit, limit))
+        others = [
+            (socket.create_connection(("127.0.0.1", pump.port)), api.accept()[0]) for _ in range(60)
+        ]
+        for greedy, _ in others:
+            fill(greedy)
+        for each in chain(*others):
+            each.close()
+        for _ in range(100):
+            upstream.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+            assert client.recv(8) == b"HTTP/1.1"
+            client.recv(100)
+            client.sendall(NEXT)
+            assert upstream.recv(1000) == NEXT
 
 
 @pytest.fixture
