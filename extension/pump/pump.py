@@ -82,10 +82,12 @@ class Pump:
 
     def run(self) -> None:
         """Carry bytes until the runtime is gone."""
-        while self._has_extension or self._sides or not self._is_over():
+        is_needed = True
+        while is_needed:
             try:
                 self._step()
-            except (OSError, MemoryError):
+                is_needed = self._has_extension or bool(self._sides) or not self._is_over()
+            except Exception:  # noqa: BLE001  # its end would be the runtime's
                 time.sleep(PAUSE_S)  # noqa: TID251  # a process of its own, without a loop
 
     def _step(self) -> None:
