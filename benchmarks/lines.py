@@ -30,6 +30,7 @@ from extension.telemetry.raw import RawEncoder
 from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.resource_identity import ResourceIdentity
+from tests.received import received
 
 TURNS = 5
 LINES = 5_000
@@ -85,11 +86,11 @@ def read_all_ms(deliveries: Sequence[bytes], signal: str, *, known: int = 0) -> 
 async def _read(deliveries: Sequence[bytes], signal: str, known: int) -> float:
     """Return the CPU of everything from the deliveries to the compressed bodies, in seconds."""
     reader, buffer, health = put_together(signal, known=known)
-    await reader.receive(log_lines.start())
+    await received(reader, log_lines.start())
     reader.read_all()
     began_s = time.thread_time()
     for body in [*deliveries, log_lines.done()]:
-        await reader.receive(body)
+        await received(reader, body)
         reader.read_all()
     for each in buffer.signals:
         batch = buffer.batch(each, max_bytes=BYTES)

@@ -25,6 +25,7 @@ from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 from tests.doubles import LogLines, ManualClock, SequentialIds
+from tests.received import received
 from tests.simulated_time import SimulatedLoop
 
 Weather = Literal["takes", "slow", "refuses", "loses the answer", "hangs"]
@@ -74,7 +75,7 @@ class SimulatedSandbox:
 
     async def deliver(self, body: bytes) -> None:
         """Post a delivery, and let it be read."""
-        await self.telemetry.reader.receive(body)
+        await received(self.telemetry.reader, body)
         await asyncio.sleep(0.03)
 
     def shut_down(self, *, reason: str = "spindown") -> None:

@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from benchmarks.fleet.simulated import SimulatedLoop
@@ -40,6 +41,7 @@ from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.telemetry import Telemetry
 from tests.doubles import NOON_NS, ManualClock
+from tests.received import received
 
 MIDNIGHT_NS = NOON_NS - 12 * 3600 * NS_PER_S
 INIT_S = 0.3
@@ -90,7 +92,7 @@ class Sandbox:
             platform.ask = lambda: self._ask(cache)
         if self._config.telemetry.post_uri:
             jobs.append(telemetry := self._telemetry(clock, log))
-            platform.deliver = telemetry.reader.receive
+            platform.deliver = partial(received, telemetry.reader)
         await run(platform, jobs=jobs, clock=clock, log=log)
 
     async def _ask(self, cache: Parameters) -> None:

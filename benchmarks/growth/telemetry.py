@@ -18,6 +18,7 @@ from benchmarks.lines import put_together, read_all_ms
 from benchmarks.process import Process
 from benchmarks.traffic import request_id
 from extension.redaction.redactor import Redactor
+from tests.received import received
 
 MOST_LINES = 100_000
 LINES_OF_SECRETS = 1_000
@@ -122,7 +123,7 @@ async def _concurrent(requests: int) -> float:
     deliveries = list(_of_requests(requests))
     began_s = time.thread_time()
     for body in deliveries:
-        await reader.receive(body)
+        await received(reader, body)
         reader.read_all()
     spent_s = time.thread_time() - began_s
     if health.dropped or health.faults or health.finished != requests or not buffer.count:

@@ -106,11 +106,6 @@ class DeliveryReader:
             return self._take_with_patience(body)
         return None
 
-    async def receive(self, body: bytes) -> None:
-        """Take one delivery, when there is room for it."""
-        if (waiting := self.take(body)) is not None:
-            await waiting
-
     async def _take_with_patience(self, body: bytes) -> None:
         await self._wait(self._progress, RECEIVE_PATIENCE_S, until=lambda: self._has_room(body))
         if self._has_room(body):

@@ -32,6 +32,7 @@ from extension.telemetry.telemetry import Telemetry
 from tests.doubles import LogLines, ManualClock, SequentialIds
 from tests.fuzz.budget import fuzz
 from tests.fuzz.deliveries import deliveries
+from tests.received import received
 
 SECRET = "hunter2-hunter2"
 SIGNALS = ("traces", "logs", "metrics")
@@ -104,7 +105,7 @@ async def live(bodies: Sequence[bytes], *, as_json: bool) -> tuple[Health, list[
     telemetry = build(post, health, as_json=as_json)
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
     for body in bodies:
-        await telemetry.reader.receive(body)
+        await received(telemetry.reader, body)
         await asyncio.sleep(0)
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))

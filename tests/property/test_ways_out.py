@@ -22,6 +22,7 @@ from tests.encoders.examples import texts
 from tests.encoders.programs import encoded
 from tests.encoders.table import ELSEWHERE, PYTHON
 from tests.fuzz.test_decoder import Accepting, build
+from tests.received import received
 
 ENCODERS = {**PYTHON, **ELSEWHERE}
 SECRETS = [each for each in texts(1) if len(each) >= 32][:14]
@@ -89,7 +90,7 @@ async def posted(
     await telemetry.invoked(Invoke(request_id="a", deadline_ms=0))
     if call:
         telemetry.pipeline.cache_called(call)
-    await telemetry.reader.receive(given.delivery(*sent_events))
+    await received(telemetry.reader, given.delivery(*sent_events))
     telemetry._wait_for_the_last = _at_once  # type: ignore[method-assign]  # the clock stands still
     await telemetry.shut_down(Shutdown(reason="spindown", deadline_ms=0))
     return b"\n".join(post.bodies), health

@@ -26,7 +26,7 @@ LITTLE_PATIENCE = "replace('extension.telemetry.assembly.hold:START_PATIENCE_S',
 TELEMETRY = [
     "extension.telemetry.listener:Listener.start",
     "extension.telemetry.opening:TelemetryBuilder.build",
-    "extension.telemetry.reader:DeliveryReader.receive",
+    "extension.telemetry.reader:DeliveryReader.take",
     "extension.telemetry.reading.deliveries:parse",
     "extension.telemetry.reading.deliveries:Deliveries.is_repeated",
     "extension.telemetry.pipeline:gather",

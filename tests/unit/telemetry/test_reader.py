@@ -24,6 +24,7 @@ from tests import platform_events as given
 from tests.doubles import ManualClock, SequentialIds
 from tests.fuzz.test_decoder import Accepting, build
 from tests.posted_requests import spans
+from tests.received import received
 from tests.waiting import PATIENCE_S, until
 
 
@@ -32,7 +33,7 @@ async def test_each_step_of_reading_is_news() -> None:
     clock = ManualClock()
     reader = build(Accepting(), Health(), as_json=False, clock=clock).reader
     lines = [given.line(f"line {number}", 2) for number in range(2 * STEP_EVENTS)]
-    await reader.receive(given.delivery(given.start("a", 1), *lines))
+    await received(reader, given.delivery(given.start("a", 1), *lines))
     for _ in range(2):
         clock.advance(60)
         await asyncio.sleep(0)
@@ -60,11 +61,11 @@ async def test_a_last_line_that_nothing_continues_goes_out() -> None:
         clock=clock,
     )
     reader = DeliveryReader(pipeline, buffer=buffer, health=health, clock=clock)
-    await reader.receive(given.delivery(given.start("a", 1), given.line("no stock: E\n", 2)))
+    await received(reader, given.delivery(given.start("a", 1), given.line("no stock: E\n", 2)))
     await until(lambda: buffer.count == 1)
-    await reader.receive(given.delivery(given.line("no stock: E\n", 2)))
-    await reader.receive(given.delivery(given.line("E: no stock\n", 2)))
-    await reader.receive(given.delivery(given.line("\tat f\n", 2)))
+    await received(reader, given.delivery(given.line("no stock: E\n", 2)))
+    await received(reader, given.delivery(given.line("E: no stock\n", 2)))
+    await received(reader, given.delivery(given.line("\tat f\n", 2)))
     await until(lambda: buffer.count > 1)
     reader.read_all()
     assert buffer.count == 2
@@ -80,16 +81,16 @@ async def test_what_waits_to_be_read_is_bounded(monkeypatch: pytest.MonkeyPatch)
     reader.on_half_full, reader.is_exporting = do_nothing, lambda: True
     full = PendingItem(signal="logs", body=bytes(3_000_000), count=1)
     telemetry._buffer.add(full)
-    await reader.receive(given.delivery(given.start("a", 1)))
+    await received(reader, given.delivery(given.start("a", 1)))
     await until(lambda: not reader._has_unread)
     large = given.delivery(given.line("x" * (MAX_WAITING_BYTES // 2 - 200), 2))
     for dropped in (0, 0, 1, 2):
-        await reader.receive(large)
+        await received(reader, large)
         large = large.replace(b"x", b"y", 1)
         assert health.dropped["delivery"] == dropped
     assert telemetry.pipeline.lost is not None
     reader.read_all()
-    await reader.receive(large)
+    await received(reader, large)
     assert health.dropped["delivery"] == 2
 
 
@@ -123,9 +124,9 @@ async def test_what_an_sdk_posts_is_read_before_the_end_that_follows() -> None:
     """However large it is; and after what came before it."""
     taken: list[str] = []
     reader = reading(Health(), taken)
-    await reader.receive(given.delivery(given.start("a", 1), given.done("a", 2)))
+    await received(reader, given.delivery(given.start("a", 1), given.done("a", 2)))
     assert reader.receive_posted(posted(*(f"span {number}" for number in range(2000))))
-    await reader.receive(given.delivery(given.start("b", 3), given.done("b", 4)))
+    await received(reader, given.delivery(given.start("b", 3), given.done("b", 4)))
     await reader.wait_until_read(PATIENCE_S)
     assert taken == ["end of a", "2000 traces", "end of b"]
 
@@ -189,7 +190,7 @@ async def test_lines_alone_are_passed_on_in_steps() -> None:
     health = Health()
     telemetry = build(Accepting(), health, as_json=True)
     lines = [given.line(f"line {number}", 2) for number in range(2 * STEP_EVENTS + 1)]
-    await telemetry.reader.receive(given.delivery(*lines))
+    await received(telemetry.reader, given.delivery(*lines))
     await until(lambda: not telemetry.reader._has_unread)
     assert telemetry._buffer.count == len(lines)
     assert not health.faults

@@ -10,6 +10,7 @@ import pytest
 from extension.platform.events import Invoke
 from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
 from extension.telemetry.export.flush import PERIOD_S
+from tests.received import received
 from tests.scripted.deliveries import Identity, delivery, done_event, start_event
 from tests.simulated_sandbox import MS, SimulatedSandbox
 
@@ -99,7 +100,7 @@ def test_what_waits_to_be_read_at_the_end_is_read(sandbox: SimulatedSandbox) -> 
     async def receive() -> None:
         now_ns = sandbox.clock.wall_ns
         events = [start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)]
-        await sandbox.telemetry.reader.receive(delivery(events))
+        await received(sandbox.telemetry.reader, delivery(events))
 
     sandbox.run(receive())
     sandbox.shut_down()
