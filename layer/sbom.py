@@ -16,6 +16,13 @@ from typing import Any
 from layer.contents_of_zip import HOME, FinishedLayer
 
 _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # that of URLs, by RFC 9562
+_SPDX = {
+    **{name: name for name in ("Apache-2.0", "MIT", "PSF-2.0")},
+    "Apache 2.0": "Apache-2.0",
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Dual License": "Apache-2.0 OR BSD-3-Clause",  # of python-dateutil
+}
+"""SPDX expressions by what packages write into `License`, which takes any text."""
 _LIBRARY = re.compile(rf"{HOME}/python/lib/(lib[\w+-]+?)(?:-[\d.]+)?\.so(?:\.([\d.]+))?")
 
 
@@ -68,9 +75,10 @@ def _installed(name: str, version: str) -> tuple[set[str], dict[str, Any]]:
         return set(), {}
     files = {str(path) for path in found.files or () if path.suffix in (".py", ".so", ".pem")}
     expression, text = (_field(found, name) for name in ("License-Expression", "License"))
-    if expression:
+    name = text.partition("\n")[0]
+    if expression := expression or _SPDX.get(name, ""):
         return files, {"expression": expression}
-    return files, {"license": {"name": text.splitlines()[0]}} if text else {}
+    return files, {"license": {"name": name}} if name else {}
 
 
 def _field(of: metadata.Distribution, name: str) -> str:

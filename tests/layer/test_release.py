@@ -80,6 +80,27 @@ def test_the_sbom_lists_what_is_in_the_zip(released: Path) -> None:
     assert components["CPython"]["version"] == "3.13"
 
 
+@pytest.mark.parametrize(
+    ("package", "expression"),
+    [
+        ("yarl", "Apache-2.0"),
+        ("aiosignal", "Apache-2.0"),
+        ("protobuf", "BSD-3-Clause"),
+        ("python-dateutil", "Apache-2.0 OR BSD-3-Clause"),
+    ],
+)
+def test_a_licence_is_an_spdx_expression(tmp_path: Path, package: str, expression: str) -> None:
+    """Also where the package has it in words of its own: scanners know nothing else."""
+    module = {"python-dateutil": "dateutil", "protobuf": "google/protobuf"}.get(package, package)
+    layer = write_layer(
+        tmp_path,
+        packages={package: metadata.version(package)},
+        files=(f"{module}/__init__.py",),
+    )
+    [component] = sbom(read_layer(layer), sha256="ab")["components"]
+    assert component["licenses"] == [{"expression": expression}]
+
+
 def test_the_sbom_is_the_same_each_time(tmp_path: Path) -> None:
     """It names neither a time nor a place."""
     layer = read_layer(write_layer(tmp_path, packages={"yarl": YARL}))
