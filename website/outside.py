@@ -1,4 +1,4 @@
-"""A hook of mkdocs: pages whose sources lie outside of docs/, and links that leave docs/.
+"""A hook of mkdocs: pages from outside of docs/, links that leave docs/, names in tables.
 
 Sources keep links that work in a checkout and on a forge. In the site a link to a source of a page
 leads to the page; a link to any other file of the repository becomes its text.
@@ -24,6 +24,9 @@ PAGES = {
 """The pages of the site by their sources outside of docs/."""
 
 _LINK = re.compile(r"(!?)\[((?:[^][]|\[[^]]*\])*)\]\(([^)\s]+)\)")
+_CELL = re.compile(r"<t[dh]\b.*?</t[dh]>", re.S)
+_CODE = re.compile(r"(?<=<code>)[^<]+")
+_BREAK = re.compile(r"(?<=[_.,])(?=\w)|(?<=\w)(?=/)")
 _FENCE = re.compile(r"^(```.*?^```)$", re.M | re.S)
 
 
@@ -41,6 +44,15 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     sources = {page_: source for source, page_ in PAGES.items()}
     name = page.file.src_uri
     return with_links_of_the_site(markdown, source=sources.get(name, f"docs/{name}"))
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Return the page with names in tables that break between their words, not within one."""
+    return _CELL.sub(lambda cell: _CODE.sub(_breakable, cell[0]), output)
+
+
+def _breakable(code: re.Match[str]) -> str:
+    return _BREAK.sub("<wbr>", code[0])
 
 
 def with_links_of_the_site(markdown: str, *, source: str) -> str:

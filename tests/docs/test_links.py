@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from website.outside import PAGES, ROOT, with_links_of_the_site
+from website.outside import PAGES, ROOT, on_post_page, with_links_of_the_site
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,18 @@ def test_the_sources_exist() -> None:
     """Each page from outside of docs/ has its source, and none hides a page of docs/."""
     assert [source for source in PAGES if not (ROOT / source).is_file()] == []
     assert [page for page in PAGES.values() if (ROOT / "docs" / page).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<td><code>A_B</code></td>", "<td><code>A_<wbr>B</code></td>"),
+        ("<th><code>faas.trigger</code></th>", "<th><code>faas.<wbr>trigger</code></th>"),
+        ("<td><code>a,b</code> c_d</td>", "<td><code>a,<wbr>b</code> c_d</td>"),
+        ("<td><code>GET /a/b</code></td>", "<td><code>GET /a<wbr>/b</code></td>"),
+        ("<p><code>A_B</code></p>", "<p><code>A_B</code></p>"),
+    ],
+)
+def test_names_in_tables_break_between_words(html: str, expected: str) -> None:
+    """And only there: in a narrow column a name stays readable."""
+    assert on_post_page(html) == expected
