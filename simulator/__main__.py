@@ -125,7 +125,7 @@ def _print_answer(answer: Answer) -> None:
     start = "cold" if answer.cold_start else "warm"
     _print(
         f"=> {answer.status} in {answer.duration_ms:.1f} ms ({start}), "
-        f"{answer.after_response_ms:.1f} ms more until everybody was ready: "
+        f"ready for the next {answer.after_response_ms:.1f} ms later: "
         f"{answer.payload.decode(errors='replace')}"
     )
 

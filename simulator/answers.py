@@ -26,7 +26,7 @@ class Answer:
         cold_start: Whether the invocation waited for an init or is the first one after it.
         duration_ms: From handing the event out to the end of the function's answer, or to the
             reset when there was none.
-        after_response_ms: From then until everybody, extensions too, asked for the next event.
+        after_response_ms: From then until runtime and extensions had asked for the next event.
     """
 
     request_id: str

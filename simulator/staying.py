@@ -65,6 +65,7 @@ async def serve(
                 await _serve_with(front, open_function(), until=changed)
             except SimulatorError as error:
                 say(f"simulator: {error}")
+                say("requests wait until a file changes")
                 await changed()
             say("a file has changed: the function starts again")
 

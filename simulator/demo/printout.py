@@ -92,7 +92,7 @@ def show_cloudwatch(stage: Stage, console: Console) -> None:
 
 def show_gets(stage: Stage, console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print what the function got from the cache, and how often AWS was asked."""
-    section(console, "What the function got from the cache, as its answers tell")
+    section(console, "What the function got from the cache, as it reports")
     gets = [get for outcome in outcomes for get in outcome.gets()]
     console.print(table_of_gets(gets))
     hits = sum(get.cache == "HIT" for get in gets)
