@@ -62,7 +62,10 @@ def _check_handler(settings: FunctionSettings) -> None:
         )
     path = settings.code / module.replace(".", "/")
     if not (path.with_name(f"{path.name}.py").is_file() or (path / "__init__.py").is_file()):
-        raise SimulatorError(f"handler {settings.handler!r}: there is no file {path}.py")
+        raise SimulatorError(
+            f"handler {settings.handler!r}: there is no file {path}.py; "
+            "another language needs a runtime (--command)"
+        )
 
 
 def _check_extensions(settings: FunctionSettings) -> None:

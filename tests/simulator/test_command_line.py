@@ -91,7 +91,7 @@ async def test_a_failed_invocation_is_exit_code_1(tmp_path: Path) -> None:
         (["--function", "nowhere"], "should be FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION"),
         (["--function", "nowhere:a.b"], "nowhere: there is no such folder"),
         (["--function", "nowhere.py:b"], "there is no file nowhere.py"),
-        (["--function", ".:a.b"], "there is no file a.py"),
+        (["--function", ".:a.b"], "there is no file a.py; another language needs a runtime"),
         ([*HERE, "--times", "0"], "--times: 0 should be from 1 to 1000000"),
         ([*HERE, "--times", "x"], "--times: x should be a whole number"),
         ([*HERE, "--timeout", "-1"], "--timeout: -1 should be from 0.001 to 86400"),
