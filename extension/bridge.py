@@ -71,11 +71,10 @@ def resolver(parameters: Parameters | None) -> Resolve:
 
 
 def show_the_cache(parameters: Parameters, *, pipeline: Pipeline) -> None:
-    """Report each GET and each call to AWS to telemetry."""
+    """Report each GET and each call to AWS to telemetry, those before it was open among them."""
     from extension.telemetry.assembly.cache_use import CacheAnswer  # noqa: PLC0415  # see above
 
     def answered(result: Result, *, age_s: float, waited_s: float) -> None:
         pipeline.cache_answered(CacheAnswer(result=result.value, age_s=age_s, waited_s=waited_s))
 
-    parameters.hooks.on_answer = answered
-    parameters.hooks.on_upstream_call = pipeline.cache_called
+    parameters.hooks.hand_over(on_upstream_call=pipeline.cache_called, on_answer=answered)

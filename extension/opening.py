@@ -147,6 +147,8 @@ class Opening:
         if self._config.redaction.redact:
             exports = self.telemetry.is_wanted
             redact_what_is_served(parameters, redactor=self._redactor, exports=exports)
+        if self.telemetry.is_wanted:
+            parameters.hooks.keep_early()
         await parameters.start()
         self._parameters = parameters
         self.jobs.append(parameters)

@@ -144,6 +144,10 @@ class TelemetryPart:
             undo.push_async_callback(telemetry.close)
             self._connect(telemetry, parameters)
             await self._early.opened(telemetry, telemetry.reader)
+            if parameters:  # last: what it did belongs to invocations that are known now
+                from extension import bridge  # noqa: PLC0415  # heavy
+
+                bridge.show_the_cache(parameters, pipeline=telemetry.pipeline)
             undo.pop_all()
         self._jobs[self._jobs.index(self._early)] = telemetry
         if not self._config.sandbox.is_snapshot:  # else the first export does it, once restored
@@ -191,11 +195,7 @@ class TelemetryPart:
         return await builder.build()
 
     def _connect(self, telemetry: Telemetry, parameters: Parameters | None) -> None:
-        """Connect telemetry with the cache, the receiver, the tap and the end of init."""
-        from extension import bridge  # noqa: PLC0415  # heavy
-
-        if parameters:
-            bridge.show_the_cache(parameters, pipeline=telemetry.pipeline)
+        """Connect telemetry with the receiver, the tap and the end of init."""
         if self._config.sandbox.is_snapshot:
             telemetry.pipeline.on_init_end = partial(self._forget_for_snapshot, parameters)
         if self._receiver:

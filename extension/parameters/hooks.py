@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from extension.aws.call import Answer, CompletedCall
 from extension.parameters.answer import Result
 from extension.parameters.request import Key, SecretKey
 from extension.process.log import Log
+
+MOST_EARLY = 256
+"""Calls and answers that are kept for hooks that come later."""
 
 
 class Value(NamedTuple):
@@ -49,6 +54,21 @@ class Hooks:
         """Called with the values that a cache entry holds from now on: none once it is gone."""
         self.on_upstream_call: Callable[[CompletedCall], None] | None = None
         self.on_answer: OnAnswer | None = None
+        self._early: deque[Callable[[], None]] | None = None
+        """What is to be reported once there are hooks for calls and answers; None: nothing is."""
+
+    def keep_early(self) -> None:
+        """Keep calls and answers until `hand_over`, the latest of them: telemetry opens later."""
+        self._early = deque(maxlen=MOST_EARLY)
+
+    def hand_over(
+        self, *, on_upstream_call: Callable[[CompletedCall], None], on_answer: OnAnswer
+    ) -> None:
+        """Assign the hooks for calls and answers, and call them with what was kept, in order."""
+        self.on_upstream_call, self.on_answer = on_upstream_call, on_answer
+        early, self._early = self._early, None
+        for report in early or ():
+            report()
 
     def value(self, value: Value) -> None:
         """Report one value."""
@@ -70,11 +90,15 @@ class Hooks:
         """Report one call."""
         if (hook := self.on_upstream_call) is not None:
             self._call(lambda: hook(call))
+        elif self._early is not None:
+            self._early.append(partial(self.upstream_call, call))
 
     def answer(self, result: Result, *, age_s: float, waited_s: float) -> None:
         """Report one answer."""
         if (hook := self.on_answer) is not None:
             self._call(lambda: hook(result, age_s=age_s, waited_s=waited_s))
+        elif self._early is not None:
+            self._early.append(partial(self.answer, result, age_s=age_s, waited_s=waited_s))
 
     def _call(self, hook: Callable[[], None]) -> None:
         try:

@@ -309,6 +309,16 @@ async def after_a_while(scene: Scene) -> None:
     await scene.invoke({"get": MANY})
 
 
+async def one_by_one(scene: Scene) -> None:
+    """Ask for each a second after the one before, and for all when 60 of 100 s have passed."""
+    assert scene.stage is not None
+    for each in MANY:
+        await scene.invoke({"get": [each]})
+        scene.clock.pass_by(scene.stage.function, 1.05)
+    scene.clock.pass_by(scene.stage.function, 59)
+    await scene.invoke({"get": MANY})
+
+
 async def renewed_ahead(scene: Scene) -> None:
     """Do so, and note whether a call more is made than there are parameters."""
     await after_a_while(scene)

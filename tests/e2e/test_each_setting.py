@@ -24,6 +24,7 @@ DOWN = Act(acts.endpoint_is_down)
 SLOW_AWS = Act(acts.aws_is_slow)
 AT_ONCE = Act(acts.many_at_once)
 LATER = Act(acts.after_a_while)
+ONE_BY_ONE = Act(acts.one_by_one)
 RENEWED = Act(acts.renewed_ahead)
 STALE = Act(acts.when_aws_is_down)
 MISSING = Act(acts.missing)
@@ -267,8 +268,8 @@ CASES = [
          {"DISPATCH_CACHE_TTL_JITTER": "0"}, LATER),
     Case("DISPATCH_CACHE_MAX_STALE_SECONDS", "0", statuses, [400, 400, 400], [200, 200, 200],
          act=STALE),
-    Case("DISPATCH_CACHE_TTL_JITTER", "0", last_cached, {"HIT"}, {"HIT", "MISS"},
-         {"SSM_PARAMETER_STORE_TTL": "100"}, LATER),
+    Case("DISPATCH_CACHE_TTL_JITTER", "0.5", last_cached, {"HIT", "MISS"}, {"HIT"},
+         {"SSM_PARAMETER_STORE_TTL": "100", "DISPATCH_CACHE_REFRESH_AHEAD": "0"}, ONE_BY_ONE),
     Case("DISPATCH_CACHE_REFRESH_AHEAD", "0", fact("renewed"), False, True,
          {"DISPATCH_CACHE_TTL_JITTER": "0", "SSM_PARAMETER_STORE_TTL": "100"}, RENEWED),
     Case("DISPATCH_CACHE_NEGATIVE_TTL", "60", lambda scene: len(scene.aws.requests), 1, 2,

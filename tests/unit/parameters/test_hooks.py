@@ -1,11 +1,60 @@
-"""The values that are reported to the redactor."""
+"""What is reported to the redactor and to telemetry."""
 
 from __future__ import annotations
 
 import pytest
 
-from extension.parameters.answer import parameter_body, path_body, secret_body
-from extension.parameters.hooks import parameter_values, secret_values, values_in
+from extension.aws.call import CompletedCall
+from extension.parameters.answer import Result, parameter_body, path_body, secret_body
+from extension.parameters.hooks import (
+    MOST_EARLY,
+    Hooks,
+    parameter_values,
+    secret_values,
+    values_in,
+)
+from extension.process.clock import SystemClock
+from extension.process.log import Log
+from tests.doubles import LogLines
+
+
+def call(name: str) -> CompletedCall:
+    """Return one that went well."""
+    return CompletedCall(service="SSM", operation="GetParameter", name=name, start_ns=1, end_ns=2)
+
+
+def early_and_late(names: int, *, keep: bool) -> list[object]:
+    """Report calls and an answer before there are hooks, and one call after."""
+    seen: list[object] = []
+    hooks = Hooks(log=Log(clock=SystemClock(), sink=LogLines()))
+    if keep:
+        hooks.keep_early()
+    for number in range(names):
+        hooks.upstream_call(call(f"/{number}"))
+    hooks.answer(Result.MISS, age_s=0.0, waited_s=0.5)
+    hooks.hand_over(
+        on_upstream_call=lambda each: seen.append(each.name),
+        on_answer=lambda result, *, age_s, waited_s: seen.append((result, age_s, waited_s)),
+    )
+    hooks.upstream_call(call("/late"))
+    return seen
+
+
+def test_what_comes_before_telemetry_is_reported_once_it_is_open() -> None:
+    """In its order, and each once."""
+    assert early_and_late(2, keep=True) == ["/0", "/1", (Result.MISS, 0.0, 0.5), "/late"]
+
+
+def test_the_latest_is_kept_for_telemetry() -> None:
+    """However much there is."""
+    seen = early_and_late(2 * MOST_EARLY, keep=True)
+    assert seen[0] == f"/{MOST_EARLY + 1}"
+    assert len(seen) == MOST_EARLY + 1
+
+
+def test_nothing_is_kept_where_nobody_will_ask() -> None:
+    """Without telemetry, say."""
+    assert early_and_late(2, keep=False) == ["/late"]
 
 
 def test_values_of_a_parameter() -> None:
