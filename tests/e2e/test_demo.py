@@ -88,6 +88,12 @@ async def test_gets_cost_one_aws_call_a_sandbox(output: str) -> None:
     assert "made 4 calls to AWS" in output
 
 
+async def test_each_call_to_aws_is_a_span(output: str) -> None:
+    """After the timeout, too, where the cache is there before telemetry."""
+    assert len(re.findall(r"─ SSM\.GetParameter ", output)) == 2
+    assert len(re.findall(r"─ Secrets Manager\.GetSecr", output)) == 2
+
+
 async def test_output_is_plain_and_fits(output: str) -> None:
     """Without a terminal there is no colour; no line is wider than 100 columns."""
     assert "\x1b" not in output
