@@ -59,7 +59,7 @@ PROMISES = {
     PARAMETERS: Promises(next_ratio=0.52, rss_mib=52),
     BOTH: Promises(next_ratio=0.78, rss_mib=66, warm_cpu_ms=4),
 }
-"""From source, which nobody runs in Lambda: no import is put off, nothing is compiled before."""
+"""For a start from source: unlike the layer, it defers no imports and has no prepared bytecode."""
 
 
 def rows() -> Iterator[Row]:

@@ -25,7 +25,7 @@ FINDER = "code_file.py"
 """What imports from the file is itself imported from its .pyc."""
 
 _UNCHECKED = (1).to_bytes(4, "little")
-"""The flags of a .pyc that names its source by a hash, which nobody compares (PEP 552)."""
+"""The flags of a .pyc that identifies its source by a hash, which is not checked (PEP 552)."""
 
 
 def compile_library(

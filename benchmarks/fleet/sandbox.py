@@ -1,6 +1,6 @@
-"""One sandbox of a fleet: the real life cycle, cache and telemetry on a clock that is set.
+"""One sandbox of a fleet: the real life cycle, cache and telemetry on a simulated clock.
 
-Only the edges are doubles: the platform, AWS and the endpoint, which count who asks when. Between
+Only the platform, AWS and the endpoint are doubles; they record each request and its time. Between
 two invocations the sandbox is frozen: the wall clock moves on, the monotonic one and all timers
 stand still.
 """

@@ -213,7 +213,7 @@ def alarms() -> str:
     topic = {
         "Type": "String",
         "Default": "",
-        "Description": "ARN of an SNS topic that is told of every alarm; empty for none.",
+        "Description": "ARN of an SNS topic that is notified of every alarm; empty for none.",
     }
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",

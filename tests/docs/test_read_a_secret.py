@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.commands import output_of
 from tests.docs.pages import ROOT, blocks
 from tests.fake_aws import FakeAws
 from tests.sandbox import running
-from tests.waiting import PATIENCE_S
 
 NAME, SECRET = "shop/key+one=a@b", "correct-horse-battery"
 
@@ -92,19 +91,4 @@ async def _run(*command: str, folder: Path, environment: dict[str, str]) -> str:
     program = shutil.which(command[0])
     if program is None:
         pytest.skip(f"{command[0]} is not installed")
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *command[1:],
-        cwd=folder,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, errors.decode()
-    return output.decode()
+    return await output_of(program, *command[1:], folder=folder, environment=environment)

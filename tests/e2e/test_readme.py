@@ -25,6 +25,7 @@ import yaml  # type: ignore[import-untyped]  # comes with cfn-lint
 from layer.models import OPERATIONS
 from simulator.aws.endpoints import AwsEndpoints
 from simulator.intake import Intake
+from tests.commands import output_of
 from tests.fake_aws import FakeAws
 from tests.launchers import ROOT, patient_to_the_last
 from tests.sandbox import free_port, running
@@ -173,21 +174,12 @@ def needs_node() -> None:
 
 async def run(*command: str, folder: Path, settings: Mapping[str, str] = NOTHING) -> str:
     """Run a command to its end, which has to be a good one; return what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "AWS_SESSION_TOKEN": "fake-session-token", **settings},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, errors = await asyncio.wait_for(process.communicate(), PATIENCE_S)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, errors.decode()
-    return output.decode()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_SESSION_TOKEN": "fake-session-token",
+        **settings,
+    }
+    return await output_of(*command, folder=folder, environment=environment)
 
 
 @asynccontextmanager

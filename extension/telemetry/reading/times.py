@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from extension.process.clock import NS_PER_MS, NS_PER_S
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NS_PER_S = 1_000_000_000
 LATEST_NS = 2**63
 
 NEAR_NS = 5 * 60 * NS_PER_S
@@ -22,7 +23,7 @@ NEAR_NS = 5 * 60 * NS_PER_S
 ROUNDING_NS = 2 * NS_PER_S
 """A time in whole seconds this near the platform's says nothing that the platform's does not."""
 
-UNITS_NS = tuple((unit_ns, LATEST_NS / unit_ns) for unit_ns in (NS_PER_S, 1_000_000, 1000, 1))
+UNITS_NS = tuple((unit_ns, LATEST_NS / unit_ns) for unit_ns in (NS_PER_S, NS_PER_MS, 1000, 1))
 """Seconds, milliseconds, microseconds, nanoseconds: what loggers count in, and its end."""
 
 NUMBERS = (int, float)

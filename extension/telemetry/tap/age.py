@@ -6,12 +6,12 @@ or older than the longest retention of any source, are ignored.
 
 from __future__ import annotations
 
+from extension.process.clock import NS_PER_MS, NS_PER_S
 from extension.telemetry.tap.cause import Cause
 
-NS_PER_MS = 1_000_000
-LONGEST_NS = 366 * 86_400 * 1_000_000_000
+LONGEST_NS = 366 * 86_400 * NS_PER_S
 """Kinesis keeps records for up to 365 days."""
-CLOCK_SKEW_NS = 60 * 1_000_000_000
+CLOCK_SKEW_NS = 60 * NS_PER_S
 
 
 def age_ms(cause: Cause, *, start_ns: int) -> float | None:

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from extension.telemetry.reading.times import LATEST_NS, NS_PER_S, parse_time
+from extension.process.clock import NS_PER_MS, NS_PER_S
+from extension.telemetry.reading.times import LATEST_NS, parse_time
 
-MS = 1_000_000
+MS = NS_PER_MS
 US = 1000
 S = NS_PER_S
 """Nanoseconds of the units that events count time in."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from extension.process.clock import NS_PER_MS
 from extension.process.frozen import Frozen
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.xray import SpanLink, TraceContext, TraceParent
 from extension.telemetry.tap import names
-from extension.telemetry.tap.age import NS_PER_MS, age_ms
+from extension.telemetry.tap.age import age_ms
 from extension.telemetry.tap.answer import Answer
 from extension.telemetry.tap.cause import Cause
 from extension.telemetry.tap.following import follow, links_of

@@ -14,6 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
+from extension.process.clock import NS_PER_MS
 from extension.process.frozen import replace
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.tap.answer import read_answer
@@ -29,8 +30,9 @@ MAX_CONCURRENT_REQUESTS = 1024
 """On Managed Instances, as many as may be open."""
 
 MAX_INIT_ERRORS = 8
-INIT_SLACK_NS = 100 * 1_000_000
-"""The end of an init is told in milliseconds, by a process that is told of the error."""
+INIT_SLACK_NS = 100 * NS_PER_MS
+"""How much later than the init's end its error may be dated: the platform gives the end in whole
+milliseconds, and the pump notes its own time for the copy of the error."""
 
 MISSES = 2
 """After so many invocations without an event, none is expected: the runtime is not tapped."""
