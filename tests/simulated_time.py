@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import selectors
 
+from extension.process.clock import NS_PER_S
 from tests.doubles import ManualClock
 
-NS_PER_S = 1_000_000_000
 
-
-class StuckError(Exception):
+class StuckError(RuntimeError):
     """Everything waits, and nothing will ever happen."""
 
 
@@ -33,9 +32,10 @@ class _Selector(selectors.SelectSelector):
         self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Let the time pass that a real one would wait."""
-        if timeout is None:
-            raise StuckError
-        if timeout > 0:
+        """Return what is ready, else let the time pass that a real one would wait."""
+        ready = super().select(0)
+        if not ready and timeout is None:
+            raise StuckError("the simulation waits for something that never comes")
+        if not ready and timeout:
             self._clock.advance(max(timeout, 1 / NS_PER_S))
-        return super().select(0)
+        return ready
