@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from benchmarks.cache_in_time import CountingSource
 from benchmarks.fleet.simulated import SimulatedLoop
 from benchmarks.traffic import request_id
 from extension.aws.call import Call
@@ -113,32 +114,20 @@ class Sandbox:
         return _telemetry(self._config, clock, log, _Endpoint(clock, self._calls))
 
 
-class _Aws:
-    """Answers at once, and counts."""
+class _Aws(CountingSource):
+    """Answers at once, and counts by the clock, too."""
 
-    region = "eu-central-1"
-
-    def __init__(self, clock: ManualClock, calls: Calls) -> None:
+    def __init__(self, clock: ManualClock, counted: Calls) -> None:
+        super().__init__()
         self._clock = clock
-        self._calls = calls
+        self._counted = counted
 
     def call(self, call: Call) -> Mapping[str, Any]:
         """Answer with whatever was asked for."""
-        _count(self._calls, call.operation, self._clock)
+        _count(self._counted, call.operation, self._clock)
         if call.operation == "GetSecretValue":
             return {"ARN": "arn", "Name": call.name, "SecretString": "value"}
-        names = call.arguments.get("Names")
-        if isinstance(names, list):
-            return {"Parameters": [_parameter(name) for name in names], "InvalidParameters": []}
-        return {"Parameter": _parameter(str(call.arguments["Name"]))}
-
-    def session_tokens(self) -> tuple[str, ...]:
-        """Return none: no token is asked for here."""
-        return ()
-
-
-def _parameter(name: str) -> dict[str, Any]:
-    return {"Name": name, "Type": "String", "Value": "value", "Version": 1}
+        return super().call(call)
 
 
 class _Endpoint:
