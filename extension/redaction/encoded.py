@@ -1,6 +1,7 @@
 """PURE: which of many texts may have anything encoded in them; all are looked at together.
 
-A secret stands in the others as it is, so one search through all of them finds it.
+A secret stands in the others as it is, so one search through all of them finds it. Most of what
+looks encoded only looks so: a path, a URL, a trace id stand for nothing but themselves.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from extension.redaction.undo import BEGINS
-from extension.redaction.unpack import PAIR, PAIRS, RUN, RUNS, may_be_packed, may_have_lists
+from extension.redaction.undone import BREAK, packed
+from extension.redaction.unpack import PAIR, PAIRS, has_runs, may_be_packed, may_have_lists
 
 APART = "\0"
 """Stands between two texts: nothing that is encoded goes on behind it."""
 
-BREAK = "\n"
-"""Nearly all texts end with one, and then nothing goes on behind it either."""
 BEGINS_OF_OTHERS = tuple(begin for begin in BEGINS if begin != BREAK)
 
 
@@ -26,29 +26,39 @@ class Together:
     def __init__(self, texts: Sequence[str]) -> None:
         self.text = APART.join(texts)
         self._texts = texts
+        self._raw = self.text.encode("utf-8", "surrogatepass")
 
     def of_characters(self, places: Sequence[int]) -> set[int]:
         """Return which texts some places, counted in characters, are in."""
         return self._at(places, [len(text) + 1 for text in self._texts]) if places else set()
 
-    def encoded(self) -> set[int]:
-        """Return which texts may have anything encoded in them."""
-        found = self._with_escapes()
-        raw = self.text.encode("utf-8", "surrogatepass")
-        places = [*_each(raw.translate(RUNS), RUN), *_each(raw.translate(PAIRS), PAIR)]
-        if places:
-            lengths = [len(text.encode("utf-8", "surrogatepass")) + 1 for text in self._texts]
-            found |= self._at(places, lengths)
-        if may_have_lists(raw):
-            found |= {at for at, text in enumerate(self._texts) if may_be_packed(text)}
-        return found
+    @property
+    def has_runs(self) -> bool:
+        """Whether a run of characters looks encoded in any of them: a path, a URL, a trace id."""
+        return has_runs(self._raw)
 
-    def _with_escapes(self) -> set[int]:
+    def packed(self) -> list[int]:
+        """Return places of such runs that stand for anything, counted in characters."""
+        return [*packed(self.text, self._raw)]
+
+    def escaped(self) -> set[int]:
+        """Return which texts may have escapes in them."""
         found = self._with_breaks()
         for begin in BEGINS_OF_OTHERS:
             # Its first character alone is searched for in a tenth of the time.
             if begin[0] in self.text and (len(begin) == 1 or begin in self.text):
                 found.update([at for at, text in enumerate(self._texts) if begin in text])
+        return found
+
+    def with_lists(self) -> set[int]:
+        """Return which texts may have bytes in them that are written one by one."""
+        places = [*_each(self._raw.translate(PAIRS), PAIR)]
+        found: set[int] = set()
+        if places:
+            lengths = [len(text.encode("utf-8", "surrogatepass")) + 1 for text in self._texts]
+            found = self._at(places, lengths)
+        if may_have_lists(self._raw):
+            found |= {at for at, text in enumerate(self._texts) if may_be_packed(text)}
         return found
 
     def _with_breaks(self) -> set[int]:

@@ -13,6 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
+from extension.redaction import undone
 from extension.redaction.encoded import Together
 from extension.redaction.index import Hit, Index, Label
 from extension.redaction.readings import readings
@@ -108,9 +109,18 @@ class Redactor:
         if self._extra:
             return range(len(texts))
         together = Together(texts)
-        # What looks encoded is looked at closely; so only other forms are searched for here.
-        places = self._index.places(together.text)
-        return sorted(together.encoded() | together.of_characters(places))
+        if together.has_runs:
+            places = [*self._places(together.text), *together.packed()]
+        else:
+            places = self._index.places(together.text)
+        found = together.with_lists() | together.of_characters(places)
+        if escaped := sorted(together.escaped() - found):
+            among = undone.suspects([texts[at] for at in escaped], search=self._places)
+            found.update([escaped[at] for at in among])
+        return sorted(found)
+
+    def _places(self, text: str) -> list[int]:
+        return [hit.begin for hit in self._index.hits(text)]
 
     def redact(self, text: str) -> Redacted:
         """Replace each secret by `[REDACTED:name#key]`."""

@@ -91,12 +91,20 @@ def test_texts_that_are_searched_together_are_suspects_where_they_hold_a_secret(
 
 
 def test_nearly_all_lines_are_no_suspects() -> None:
-    """Words, times, numbers and ends of lines are nothing to look at closely."""
+    """Words, times, paths, URLs, ids, quotes and ends of lines are nothing to look at closely."""
     knowing = Redactor()
     for number in range(100):
         knowing.learn(str(number), f"{number:03}TokenOfManyLetters{number:03}")
-    lines = ["[INFO]\t2026-01-01T12:00:01.000Z\tpaid 17 items, [1, 2]\n", "done\n", "two\nlines\n"]
-    assert list(knowing.suspects(lines)) == [2]
+    lines = [
+        "[INFO]\t2026-01-01T12:00:01.000Z\tpaid 17 items, [1, 2]\n",
+        "done\n",
+        "two\nlines\n",
+        "GET https://shop.example.com/orders/1047/items?q=a%20b&c=%C3%A4\n",
+        "read /var/task/app/handlers/orders.py, 42 % done\n",
+        "trace 4bf92f3577b34da6a3ce929d0e0e4736, \\'paid\\'\n",
+        "hidden: 000TokenOfMany%4Cetters000\n",
+    ]
+    assert list(knowing.suspects(lines)) == [6]
 
 
 ESCAPES = st.lists(
@@ -168,3 +176,36 @@ def test_a_secret_that_looks_like_escapes_is_found_among_escapes(
     assert secret not in redacted.text
     knowing.learn("other", "another-secret-1")
     assert knowing.redact(secret).names == ()
+
+
+SPELLINGS = (
+    PACKED
+    | TEXTS
+    | st.builds(
+        lambda form, text: form(text),
+        st.sampled_from(FORMS),
+        PACKED.map(lambda text: text.encode("utf-8", "replace").decode()),
+    )
+)
+"""Texts that are encoded, twice too, and texts that only look so."""
+
+
+@given(st.lists(SPELLINGS, min_size=1, max_size=4), st.integers(0), st.integers(0), st.integers(0))
+@example(["%2541bcdefg=''", "x"], 0, 2, 0)
+@example(["abcdefg\\", "x"], 0, 0, 0)
+@example(["%5Cabcdefg%5C", "x"], 0, 1, 0)
+@example(["abc%2C%00%2Cdefgh", "ijklm%4Enop"], 1, 1, 0)
+@example(["x", "''abcdefgh"], 1, 0, 0)
+def test_what_a_close_look_finds_makes_a_text_a_suspect(
+    texts: list[str], which: int, reading: int, begin: int
+) -> None:
+    """Wherever a secret stands in what an encoded text may stand for, and whatever is beside it."""
+    text = texts[which % len(texts)]
+    read_as = [text, *(layer.text for layer in readings(text)[1])]
+    secret = read_as[reading % len(read_as)]
+    secret = secret[begin % (len(secret) + 1) :][:20]
+    knowing = Redactor(strict=True)
+    knowing.learn("name", secret)
+    suspects = knowing.suspects(texts)
+    for at, each in enumerate(texts):
+        assert at in suspects or not knowing.redact(each).names
