@@ -20,6 +20,7 @@ from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem
 from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.export.envelopes import split
 from extension.telemetry.health import Health
+from extension.telemetry.reading.columns import Columns
 from extension.telemetry.reading.events import (
     Event,
     InitRuntimeDone,
@@ -32,7 +33,6 @@ from extension.telemetry.reading.events import (
 )
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.line_reader import LineReader, Redaction
-from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.redact import redact_event
 
 if TYPE_CHECKING:  # not imported where everything is kept, or without a tap
@@ -235,10 +235,10 @@ class Pipeline:
         """Read lines together; one that cannot be read costs none of the others."""
         if not lines:
             return
-        records: list[Record] = []
+        records: list[Columns] = []
 
         def read() -> None:
-            records.extend(self._lines.read(lines, knows=self._assembler.requests.find))
+            records.append(self._lines.read(lines, knows=self._assembler.requests.find))
 
         if len(lines) > 1:
             try:
@@ -250,15 +250,15 @@ class Pipeline:
                 return
         elif not self.guarded(read):
             return
-        self.guarded(self._feed_records, records, finished)
+        self.guarded(self._feed_records, records[0], finished)
 
-    def _feed_records(self, records: Sequence[Record], finished: list[Finished]) -> None:
+    def _feed_records(self, records: Columns, finished: list[Finished]) -> None:
         refused = self._refused(records)
         self._health.filtered.update(refused.values())
-        self._health.leaks += sum(map(bool, map(LEAKS, records)))
+        self._health.leaks += sum(map(bool, map(LEAKS, records.others.values())))
         finished += self._assembler.feed_records(records, refused=refused)
 
-    def _refused(self, records: Sequence[Record]) -> Mapping[int, str]:
+    def _refused(self, records: Columns) -> Mapping[int, str]:
         """Return which records are not exported, by their places, and why."""
         if self._logs_from != "sdk":
             return self._filter.refused(records)

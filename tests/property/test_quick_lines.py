@@ -15,7 +15,7 @@ from extension.telemetry.assembly.finished import Finished, gather
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.line_reader import LineReader
-from extension.telemetry.reading.quick_lines import QUICK_READERS, read_plain_text
+from extension.telemetry.reading.quick_lines import read_quickly
 from extension.telemetry.reading.records import Record, read_record
 from extension.telemetry.reading.redact import redact_record
 from tests import platform_events as given
@@ -93,23 +93,22 @@ def test_lines_together_are_what_each_is_alone(
     assert LineReader(secrets).read(lines, knows=UUID.__eq__) == one_by_one(lines, secrets)
 
 
-@drawn(TEXTS)
-@example(f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n")
-@example(f"{given.iso(1)}\t{UUID}\tINFO\tpaid\n")
-def test_a_quick_look_is_enough_or_says_so(text: str) -> None:
-    """It gives what the closer look gives, or nothing."""
-    line = LogLine(NOW_NS, "function", text)
-    record = QUICK_READERS.get(text[:1], read_plain_text)(line, text)
-    if record is not None:
-        assert record == read_record(line)
+@drawn(st.lists(TEXTS, min_size=1, max_size=6))
+@example([f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n", "paid\n"])
+@example([f"{given.iso(1)}\t{UUID}\tINFO\tpaid\n", f"{given.iso(400)}\t{UUID}\tINFO\tpaid\n"])
+def test_a_quick_look_is_enough_or_says_so(texts: list[str]) -> None:
+    """It gives what the closer look gives, or says that this is needed."""
+    records, unusual = read_quickly(texts, [NOW_NS] * len(texts))
+    for at, text in enumerate(texts):
+        if at not in unusual:
+            assert records[at] == read_record(LogLine(NOW_NS, "function", text))
 
 
 @pytest.mark.parametrize("text", ["paid\n", f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n",
                                   f"{given.iso(1)}\t{UUID}\tINFO\tpaid\n"])  # fmt: skip
 def test_the_forms_of_nearly_all_lines_are_read_quickly(text: str) -> None:
     """Python's, Node.js's, and plain text: else their cost would be ten times as much."""
-    line = LogLine(NOW_NS, "function", text)
-    assert QUICK_READERS.get(text[:1], read_plain_text)(line, text) is not None
+    assert not read_quickly([text], [NOW_NS])[1]
 
 
 OUTPUTS = st.lists(

@@ -85,7 +85,7 @@ class LooseRecords(Frozen):
     Or a further `part`, numbered from 2, of lines of which the span itself carries the first.
     """
 
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     request_id: str = ""
     context: TraceContext | None = None
     dropped_records: int = 0
@@ -139,6 +139,8 @@ def gather(finished: Iterable[Finished]) -> list[Finished]:
 
 
 def _together(loose: Sequence[LooseRecords]) -> LooseRecords:
+    if len(loose) == 1:
+        return loose[0]
     return replace(
         loose[0],
         records=tuple(record for each in loose for record in each.records),

@@ -11,6 +11,7 @@ from extension.telemetry.assembly.initialization import ColdStart
 from extension.telemetry.assembly.request_table import RequestTable
 from extension.telemetry.assembly.span_ids import SpanIds
 from extension.telemetry.assembly.transitions import State
+from extension.telemetry.reading.columns import Columns, in_columns
 from extension.telemetry.reading.records import Record
 
 if TYPE_CHECKING:  # not imported without a detail level
@@ -55,18 +56,19 @@ class Lines:
         self, records: Sequence[Record], *, refused: Collection[int] = ()
     ) -> list[Finished]:
         """Take lines that were read one after the other; those in some places are not kept."""
-        in_flight = self._owner_of_all(records)
+        columns = in_columns(records)
+        in_flight = self._owner_of_all(columns)
         if in_flight is None or in_flight.state is State.ENDED:
             fed = (self.feed(record, keep=at not in refused) for at, record in enumerate(records))
             return [each for finished in fed for each in finished]
-        in_flight.learn_all(records, refused=refused)
-        if refused:
-            records = [record for at, record in enumerate(records) if at not in refused]
+        in_flight.learn_all(columns, refused=refused)
+        records = columns.without(refused) if refused else columns
         if self._details:
             records = self._without_details(records, in_flight)
         if in_flight.is_out or self._streams(in_flight):
-            records = [*in_flight.records.take(), *records]
-            return [self._alone(in_flight, *records)] if records else []
+            if before := in_flight.records.take():
+                records = [*before, *records]
+            return [self._alone(in_flight, records)] if records else []
         finished: list[Finished] = []
         while (held := in_flight.records.hold_all(records)) < len(records):
             finished += self._make_room(in_flight, records[held])
@@ -111,7 +113,7 @@ class Lines:
         if waits and not streams:
             return self._make_room(in_flight, record)
         before = () if in_flight.is_out else in_flight.records.take()
-        return [self._alone(in_flight, *before, record)]
+        return [self._alone(in_flight, (*before, record))]
 
     def _streams(self, in_flight: InFlightInvocation) -> bool:
         """Tell whether lines leave at once: nothing is to come that may change their trace."""
@@ -124,22 +126,22 @@ class Lines:
             return []
         gone: list[Finished] = [*in_flight.further_part(self._span_ids.of(in_flight))]
         if not in_flight.records.hold(record):  # other requests hold too much
-            gone.append(self._alone(in_flight, record))
+            gone.append(self._alone(in_flight, (record,)))
         return gone
 
-    def _alone(self, in_flight: InFlightInvocation, *records: Record) -> LooseRecords:
+    def _alone(self, in_flight: InFlightInvocation, records: Sequence[Record]) -> LooseRecords:
         return LooseRecords(
             context=self._span_ids.of(in_flight), request_id=in_flight.request_id, records=records
         )
 
-    def _owner_of_all(self, records: Sequence[Record]) -> InFlightInvocation | None:
+    def _owner_of_all(self, records: Columns) -> InFlightInvocation | None:
         """Find whose several lines are; None if that has to be looked at line by line."""
-        ids = {record.request_id for record in records}
+        ids = {*records.request_ids}
         if len(ids) != 1:
             return None
         if owner := self._requests.find(ids.pop()):
             return owner
-        times = [record.observed_ns for record in records]
+        times = records.observed_ns
         first, last = self._requests.current(min(times)), self._requests.current(max(times))
         return first if first is last else None
 

@@ -26,8 +26,7 @@ LOG_ATTRIBUTES, EVENT_ATTRIBUTES = 6, 3
 BODIES = TextHeads(5)
 """What stands before the text of a log record."""
 
-_TIMES = struct.Struct("<BQBQ")
-TIMES, TIMES_BYTES = _TIMES.pack, _TIMES.size
+TIMES = struct.Struct("<BQBQ").pack
 TIME, OBSERVED_TIME = 1 << 3 | 1, 11 << 3 | 1
 """Tags of the two times of a log record, both of 64 bits."""
 

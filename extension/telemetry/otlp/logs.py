@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from itertools import repeat
+from typing import Any, NamedTuple, cast
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
@@ -28,13 +29,13 @@ from extension.telemetry.otlp.line_bytes import (
     OBSERVED_TIME,
     TIME,
     TIMES,
-    TIMES_BYTES,
     AttributeBytes,
     Levels,
 )
 from extension.telemetry.otlp.requests import NO_RESOURCE
 from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_contexts import own_context
+from extension.telemetry.reading.columns import Columns, in_columns
 from extension.telemetry.reading.line_parts import LineTrace
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import TraceContext
@@ -42,6 +43,13 @@ from extension.telemetry.wire import Heads
 
 RECORDS = Heads(2)
 """What stands before a log record in the message of its scope."""
+
+
+class _Whose(NamedTuple):
+    """The invocation that lines belong to, if there is one."""
+
+    request_id: str
+    context: TraceContext | None
 
 
 class LogEncoder:
@@ -55,60 +63,68 @@ class LogEncoder:
 
     def encode(self, finished: Finished) -> list[bytes]:
         """Return the records that something finished carries, in their order."""
-        records = finished.records
-        if not records:
+        if not finished.records:
             return []
+        records = in_columns(finished.records)
         request_id = "" if isinstance(finished, Initialization) else finished.request_id
-        context = finished.context
-        whose = self._whose(request_id, context)
-        has_id = bool(request_id)
-        encoded: list[bytes] = []
-        for record in records:
-            try:
+        whose = _Whose(request_id, finished.context)
+        return self._encode(records, whose, shared=self._shared(whose))
+
+    def _encode(self, records: Columns, whose: _Whose, *, shared: bytes) -> list[bytes]:
+        """Write records together, or in halves where one cannot be encoded."""
+        try:
+            encoded = self._plain(records, whose, shared)
+            for at, record in records.others.items():
                 if record.error or record.trace or record.stream != "function":
-                    encoded.append(self._with_everything(record, request_id, context))
-                else:
-                    own = self._own(record.attributes, has_id=has_id) if record.attributes else b""
-                    encoded.append(self._plain(record, whose + own))
-            except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
+                    encoded[at] = self._with_everything(record, whose)
+        except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
+            if len(records) == 1:
                 self._health.faults[type(error).__name__] += 1
                 self._health.dropped["unencodable"] += 1
+                return []
+            middle = len(records) // 2
+            halves = records[:middle], records[middle:]
+            return [each for half in halves for each in self._encode(half, whose, shared=shared)]
         return encoded
 
-    def _whose(self, request_id: str, context: TraceContext | None) -> bytes:
+    def _plain(self, records: Columns, whose: _Whose, shared: bytes) -> list[bytes]:
+        """Write lines that have a level and a text, or only a text, and perhaps fields."""
+        bodies = [*map(str.encode, records.bodies)]
+        heads = map(BODIES.__getitem__, map(len, bodies))
+        levels = map(self._levels.__getitem__, records.levels)
+        times = map(
+            TIMES, repeat(TIME), records.times_ns, repeat(OBSERVED_TIME), records.observed_ns
+        )
+        fields: Iterable[bytes] = repeat(shared)  # without an end
+        if any(records.attributes):
+            has_id = bool(whose.request_id)
+            fields = [
+                shared + self._own(each, has_id=has_id) if each else shared
+                for each in records.attributes
+            ]
+        written = map(b"".join, zip(times, heads, bodies, levels, fields, strict=False))
+        return [RECORDS[len(each)] + each for each in written]
+
+    def _shared(self, whose: _Whose) -> bytes:
         """Return what all lines of an invocation share."""
         nothing = Record(time_ns=0, observed_ns=0, stream="function", body="")
-        message = self._message(nothing, request_id, context)
+        message = self._message(nothing, whose)
         message.ClearField("body")
         shared: bytes = message.SerializeToString()
         return shared
-
-    def _plain(self, record: Record, whose: bytes) -> bytes:
-        """Write a line that has a level and a text, or only a text."""
-        time_ns, observed_ns, _, body, severity, severity_text, _, _, _, _, _, _ = record
-        raw = body.encode()
-        length = len(raw)
-        rest = self._levels[severity, severity_text] + whose
-        head = BODIES[length]
-        size = TIMES_BYTES + len(rest) + len(head) + length
-        times = TIMES(TIME, time_ns, OBSERVED_TIME, observed_ns)
-        return b"".join((RECORDS[size], times, head, raw, rest))
 
     def _own(self, fields: Mapping[str, Any], *, has_id: bool) -> bytes:
         """Write the fields of a structured line, which come after those of all lines."""
         without = names.FAAS_INVOCATION_ID if has_id else ""
         return self._attributes.encode(fields, besides=has_id, without=without)
 
-    def _with_everything(
-        self, record: Record, request_id: str, context: TraceContext | None
-    ) -> bytes:
+    def _with_everything(self, record: Record, whose: _Whose) -> bytes:
         """Let the official encoder write a line, whatever is in it."""
-        encoded: bytes = self._message(record, request_id, context).SerializeToString()
+        encoded: bytes = self._message(record, whose).SerializeToString()
         return RECORDS[len(encoded)] + encoded
 
-    def _message(
-        self, record: Record, request_id: str, context: TraceContext | None
-    ) -> logs_pb2.LogRecord:
+    def _message(self, record: Record, whose: _Whose) -> logs_pb2.LogRecord:
+        request_id, context = whose
         log_record = build_log_record(
             record, request_id=request_id, context=context, limits=self._limits
         )

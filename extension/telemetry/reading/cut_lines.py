@@ -6,7 +6,7 @@ around a cut does not leave: half a secret is known by nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 SHORTEST_PIECE, LONGEST_PIECE = 261_120, 262_150
@@ -29,9 +29,11 @@ class CutLines:
         self._go_on: set[str] = set()
         """Streams whose last line ended in a cut."""
 
-    def concerns(self, records: Iterable[Any]) -> bool:
+    def concerns(self, records: Sequence[Any]) -> bool:
         """Tell whether one of many records may be a piece, or follow one."""
-        texts = [each if type(each) is str else _message(each) for each in records]
+        texts = records
+        if {*map(type, records)} != {str}:
+            texts = [each if type(each) is str else _message(each) for each in records]
         return bool(self._go_on) or max(map(len, texts), default=0) >= FEWEST_CHARACTERS
 
     def clean(self, record: Any, *, stream: str) -> Any:

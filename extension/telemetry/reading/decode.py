@@ -34,7 +34,7 @@ from extension.telemetry.reading.events import (
 from extension.telemetry.reading.field_readers import READERS, json_name
 from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.split_record import is_first_part
-from extension.telemetry.reading.times import KNOWN, parse_time
+from extension.telemetry.reading.times import MILLISECONDS, parse_time
 
 RECORD_TYPES = (str, dict)
 """What the record of a line is; a union would be built for each line."""
@@ -111,7 +111,7 @@ def _events(items: list[Any], received_ns: int) -> list[Event]:
         try:
             if item["type"] == "function" and isinstance(record := item["record"], RECORD_TYPES):
                 time = item["time"]
-                time_ns = KNOWN.get(time) or parse_time(time)
+                time_ns = MILLISECONDS.get(time) or parse_time(time)
                 events.append(NEW(LogLine, (time_ns, "function", record)))
                 continue
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):

@@ -8,9 +8,9 @@ filtered out.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Literal
 
+from extension.telemetry.reading.columns import Columns
 from extension.telemetry.reading.levels import SEVERITIES
 from extension.telemetry.reading.records import Record
 
@@ -25,16 +25,15 @@ class RecordFilter:
         self._exclude = re.compile(exclude) if exclude else None
         self._include = re.compile(include) if include else None
 
-    def refused(self, records: Sequence[Record]) -> dict[int, FilterReason]:
+    def refused(self, records: Columns) -> dict[int, FilterReason]:
         """Return which of many records are not wanted, by their places, and why."""
         if self._least or self._exclude or self._include:
             reasons = ((at, self.refuses(record)) for at, record in enumerate(records))
             return {at: reason for at, reason in reasons if reason}
-        return {
-            at: "empty"
-            for at, record in enumerate(records)
-            if not record.body or record.body.isspace()
-        }
+        bodies = records.bodies
+        if "" not in bodies and not any(map(str.isspace, bodies)):
+            return {}
+        return {at: "empty" for at, body in enumerate(bodies) if not body or body.isspace()}
 
     def refuses(self, record: Record) -> FilterReason | None:
         """Return why a record is not wanted, None if it is."""

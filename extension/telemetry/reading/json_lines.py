@@ -18,7 +18,7 @@ from extension.telemetry.reading.levels import ERROR, LEVELS, UNREAD, Level, rea
 from extension.telemetry.reading.line_parts import LineParts
 from extension.telemetry.reading.native_errors import from_go, from_rust_fields
 from extension.telemetry.reading.read_json import read_json
-from extension.telemetry.reading.times import KNOWN, NEAR_NS, own_time
+from extension.telemetry.reading.times import MILLISECONDS, NEAR_NS, own_time
 from extension.telemetry.reading.trace_fields import read_trace
 
 GO_KEYS = {"time", "level", "msg"}
@@ -65,7 +65,7 @@ def read_plain(payload: Mapping[str, Any], keys: Plain, platform_ns: int) -> Lin
             return None
     if time_key:
         value = rest.pop(time_key)
-        time_ns = KNOWN.get(value, 0) if isinstance(value, str) else 0
+        time_ns = (MILLISECONDS.get(value) if isinstance(value, str) else None) or 0
         if not -NEAR_NS <= time_ns - platform_ns <= NEAR_NS:
             time = own_time(value, platform_ns=platform_ns)
             if time is None:

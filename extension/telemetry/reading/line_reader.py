@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
 from extension.redaction.redactor import Redacted
+from extension.telemetry.reading.columns import Columns
 from extension.telemetry.reading.cut_lines import CutLines
 from extension.telemetry.reading.events import LogLine
-from extension.telemetry.reading.quick_lines import (
-    QUICK_READERS,
-    read_plain_text,
-)
+from extension.telemetry.reading.quick_lines import read_quickly
 from extension.telemetry.reading.records import Knows, Record, is_own, read_record
 from extension.telemetry.reading.redact import LONGEST_LEVEL, redact_record, redacting_once
 
 APART = "\0"
 """Stands between two texts that are searched together."""
+
+TIME_NS, STREAM, RECORD = map(itemgetter, range(3))
+"""Give the fields of a line in half the time that their names take."""
 
 ENCODED = "\\"
 """Has a text looked at closely."""
@@ -50,27 +52,20 @@ class LineReader:
         self._redaction = redaction
         self._cut_lines = CutLines()
 
-    def read(self, lines: Sequence[LogLine], *, knows: Knows) -> list[Record]:
+    def read(self, lines: Sequence[LogLine], *, knows: Knows) -> Columns:
         """Return the records of some lines, our own left out.
 
         A line's request id stays an attribute, for it may belong to another service, unless
         `knows` finds it.
         """
-        if {line.stream for line in lines} != {"function"}:
+        if {*map(STREAM, lines)} != {"function"}:
             lines = [line for line in lines if not is_own(line)]
-        if self._cut_lines.concerns([line.record for line in lines]):
+        if self._cut_lines.concerns([*map(RECORD, lines)]):
             lines = [self._without_cuts(line) for line in lines]
-        records: list[Record] = []
-        others: list[int] = []
-        """Places of records that are not made of slices of their lines."""
-        for at, line in enumerate(lines):
-            text, record = line.record, None
-            if isinstance(text, str):
-                record = QUICK_READERS.get(text[:1], read_plain_text)(line, text)
-            if record is None:
-                record = read_record(line, knows=knows)
-                others.append(at)
-            records.append(record)
+        records, others = read_quickly([*map(RECORD, lines)], [*map(TIME_NS, lines)])
+        others.update([at for at, line in enumerate(lines) if line.stream != "function"])
+        for at in others:
+            records.put(at, read_record(lines[at], knows=knows))
         self._clean(records, lines, others)
         return records
 
@@ -78,20 +73,20 @@ class LineReader:
         clean = self._cut_lines.clean(line.record, stream=line.stream)
         return line if clean is line.record else line._replace(record=clean)
 
-    def _clean(
-        self, records: list[Record], lines: Sequence[LogLine], others: Sequence[int]
-    ) -> None:
+    def _clean(self, records: Columns, lines: Sequence[LogLine], others: Collection[int]) -> None:
         """Take secrets out of records; those in some places need a text of their own to search."""
         if self._redaction.is_idle:
-            suspects: Collection[int] = [at for at in others if has_long_level(records[at])]
+            suspects: Collection[int] = [
+                at for at in others if len(records.levels[at][1]) > LONGEST_LEVEL
+            ]
         else:
-            texts: list[Any] = [line.record for line in lines]
+            texts: list[Any] = [*map(RECORD, lines)]
             for at in others:
                 texts[at] = _text_of(records[at])
             suspects = self._redaction.suspects(texts)
         redact = redacting_once(self._redaction.redact)
         for at in suspects:
-            records[at] = redact_record(records[at], redact)
+            records.put(at, redact_record(records[at], redact))
 
 
 def has_long_level(record: Record) -> bool:

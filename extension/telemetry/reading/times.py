@@ -36,10 +36,26 @@ FRACTION = slice(20, None)
 MOST_REMEMBERED = 2000
 """Times, seconds, and milliseconds of one."""
 
-KNOWN: dict[str, int] = {}
 _seconds: dict[str, int] = {}
 _fractions: dict[str, int] = {}
 """Times of the form above, and their parts: two of them are such a time again."""
+
+
+class _Milliseconds(dict[str, int | None]):
+    """Times as the platform writes them, to epoch nanoseconds; any other text has None."""
+
+    def __missing__(self, text: str) -> int | None:
+        second, fraction = _seconds.get(text[SECOND]), _fractions.get(text[FRACTION])
+        if second is None or fraction is None:
+            return _remembered(text) if IN_MILLISECONDS.fullmatch(text) else None
+        time_ns = second + fraction
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
+        self[text] = time_ns
+        return time_ns
+
+
+MILLISECONDS = _Milliseconds()
 
 
 def parse_time(text: str) -> int:
@@ -48,23 +64,8 @@ def parse_time(text: str) -> int:
     Raises:
         ValueError: it is no time, or none of this age (.NET writes the year 1 for no time).
     """
-    time_ns = parse_milliseconds(text)
+    time_ns = MILLISECONDS[text]
     return _parse_any(text) if time_ns is None else time_ns
-
-
-def parse_milliseconds(text: str) -> int | None:
-    """Return epoch nanoseconds of a time as the platform writes it; None for any other."""
-    time_ns = KNOWN.get(text)
-    if time_ns is not None:
-        return time_ns
-    second, fraction = _seconds.get(text[SECOND]), _fractions.get(text[FRACTION])
-    if second is None or fraction is None:
-        return _remembered(text) if IN_MILLISECONDS.fullmatch(text) else None
-    time_ns = second + fraction
-    if len(KNOWN) >= MOST_REMEMBERED:
-        KNOWN.clear()
-    KNOWN[text] = time_ns
-    return time_ns
 
 
 def _remembered(text: str) -> int | None:
