@@ -99,8 +99,7 @@ class App:
         await asyncio.wait({opening}, timeout=self._start.budget_s())
         if not opening.done():
             self._opening.importer.give_way()
-        await self._opening.telemetry.subscribe_late()
-        self._report_problems()
+        await self._opening.telemetry.subscribe_late(self._report_problems)
         api = ExtensionsApi(self._start)
         shutdown = await lifecycle.run(
             api, jobs=self._opening.jobs, clock=self._clock, log=self._log

@@ -6,8 +6,7 @@ with the GETs in progress answered before each module.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -86,30 +85,37 @@ class TelemetryPart:
     @property
     def is_expected(self) -> bool:
         """Whether deliveries will come, and are wanted."""
-        return (self._start.is_subscribed or self._subscribes_late) and self.is_wanted
+        return (self._start.is_subscribed or self._start.subscribes_late) and self.is_wanted
 
     @property
     def is_listening(self) -> bool:
         """Whether deliveries are kept for what is opened later."""
         return self._early is not None
 
-    async def subscribe_late(self) -> None:
-        """Subscribe if `early_calls` did not: the event loop runs now, and /next is still due."""
-        if self._early is None or not self._subscribes_late:
+    async def subscribe_late(self, report_problems: Callable[[], None]) -> None:
+        """Subscribe as far as `early_calls` did not: the event loop runs now."""
+        if self._early is None or not self._start.subscribes_late:
             return
-        types = early_calls.event_types(self._environ)
-        try:
-            self._start.is_subscribed = await asyncio.to_thread(
-                early_calls.subscribe, self._start, types
-            )
-        except (OSError, ValueError) as error:
-            self._start.problems.append(("telemetry", f"subscription failed: {error}"))
-        if not self._start.is_subscribed:
+        from extension.platform.late_subscription import LateSubscription  # noqa: PLC0415  # rarely needed
+
+        def refused() -> None:
+            report_problems()
             self.give_up()
 
-    @property
-    def _subscribes_late(self) -> bool:
-        return self._start.telemetry_socket is not None and not self._start.receives_invoke
+        late = LateSubscription(
+            self._start,
+            types=early_calls.event_types(self._environ),
+            is_confirmed=self._is_confirmed,
+            on_refusal=refused,
+            clock=self._clock,
+            log=self._log,
+        )
+        self._jobs.append(late)
+        await late.begin()
+
+    def _is_confirmed(self) -> bool:
+        """Return whether the platform delivers: it has said so, or has done so."""
+        return self._start.is_subscribed or (self._early is not None and self._early.has_heard)
 
     def give_up(self) -> None:
         """Stop taking deliveries; the function's SDK goes on posting, into nothing."""
@@ -196,6 +202,7 @@ class TelemetryPart:
 
     def _connect(self, telemetry: Telemetry, parameters: Parameters | None) -> None:
         """Connect telemetry with the receiver, the tap and the end of init."""
+        telemetry.is_expected = self._is_confirmed
         if self._config.sandbox.is_snapshot:
             telemetry.pipeline.on_init_end = partial(self._forget_for_snapshot, parameters)
         if self._receiver:

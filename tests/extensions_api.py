@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,14 +27,27 @@ IDENTIFIER = "11111111-1111-4111-8111-111111111111"
 TOKEN = {"X-Aws-Parameters-Secrets-Token": "token"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """An answer to a subscription, given when `when` returns; status 0 closes the connection."""
+
+    status: int = 200
+    when: Callable[[ExtensionsApi], Awaitable[None]] | None = None
+
+
 @dataclass
 class ExtensionsApi:
-    """The API; `unanswered` calls get no answer, `refused` ones a 403."""
+    """The API; `unanswered` calls get no answer, `refused` ones a 403.
+
+    `turns` are the answers to the first subscriptions, in order; later ones are accepted.
+    """
 
     host: str = "127.0.0.1"
     prefix: str = ""
     unanswered: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
+    turns: list[Turn] = field(default_factory=list)
+    schemas: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     listener: str = ""
@@ -59,9 +72,9 @@ class ExtensionsApi:
         """Let the next /next, or the one that waits, be answered with an invocation."""
         self._say(eventType="INVOKE", requestId="r", deadlineMs=_in_ms(timeout_s))
 
-    def shut_down(self, reason: str = "spindown") -> None:
+    def shut_down(self, reason: str = "spindown", *, within_s: float = 2.0) -> None:
         """Let it be answered with the end."""
-        self._say(eventType="SHUTDOWN", shutdownReason=reason, deadlineMs=_in_ms(2.0))
+        self._say(eventType="SHUTDOWN", shutdownReason=reason, deadlineMs=_in_ms(within_s))
 
     async def deliver(self, *events: dict[str, Any]) -> int:
         """Post telemetry; returns the status of the answer."""
@@ -97,6 +110,9 @@ class ExtensionsApi:
             return 404, [], b""
         call = path.rpartition("/")[2]
         self.asked.append(call)
+        if call == SUBSCRIBE:
+            self.listener = json.loads(body)["destination"]["URI"]
+            self.schemas.append(json.loads(body)["schemaVersion"])
         if call in self.unanswered:
             await asyncio.Event().wait()
         if call in self.refused:
@@ -105,9 +121,16 @@ class ExtensionsApi:
             self.names.append(headers["Lambda-Extension-Name"])
             return 200, [f"Lambda-Extension-Identifier: {IDENTIFIER}"], b'{"functionName": "f"}'
         if call == SUBSCRIBE:
-            self.listener = json.loads(body)["destination"]["URI"]
-            return 200, [], b'"OK"'
+            return await self._subscribe(), [], b'{"errorType": "Telemetry.Scripted"}'
         return 200, [], json.dumps(await self._events.get()).encode()
+
+    async def _subscribe(self) -> int:
+        turn = self.turns.pop(0) if self.turns else Turn()
+        if turn.when is not None:
+            await turn.when(self)
+        if not turn.status:
+            raise ConnectionError
+        return turn.status
 
 
 @dataclass

@@ -105,6 +105,10 @@ class Start:
         """False where registering for INVOKE is refused: only SHUTDOWN is announced."""
         self.mark: StartMark | None = None
         self.is_subscribed = False
+        self.subscribes_late = False
+        """The subscription is to be asked for, or its answer waited for, in the event loop."""
+        self.pending_subscription: _socket.socket | None = None
+        """The connection on which it was asked for, until its response has been read."""
         self.pending_next: _socket.socket | None = None
         """The connection on which /next was requested, until its response has been read."""
         self.problems: list[tuple[str, str]] = []

@@ -1,8 +1,9 @@
 """Right after /register: subscribe to telemetry and, on a repeated start, request /next.
 
-The platform accepts a subscription only between registering and /next. Of /next only the request is
-sent here; the response, the next event, is read by `extensions_api`, or by `survive` if everything
-else is broken. Built-in modules only.
+The platform accepts a subscription only between registering and /next. A start is not held for the
+answer: what is not settled here is left to `late_subscription`. Of /next only the request is sent
+here; the response, the next event, is read by `extensions_api`, or by `survive` if everything else
+is broken. Built-in modules only.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html
 """
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 TELEMETRY_PATH = "/2022-07-01/telemetry"
 
 SUBSCRIBE_S = 1.0
-"""Limit for all attempts to subscribe together; one takes a millisecond."""
+"""How long a start waits for the answer to all attempts together; one takes a millisecond."""
 
 SCHEMA_VERSIONS = ("2025-01-29", "2022-12-13", "2022-07-01")
 """Newest first; an older platform refuses a version that it does not know with 400."""
@@ -40,12 +41,9 @@ def make(start: Start, environ: Mapping[str, str]) -> None:
     """Make the calls; never raises, `start.problems` says what failed."""
     start.mark = StartMark(environ, extension_name=start.extension_name)
     start.mark.leave()
-    # Managed Instances do not wait for us, and drop deliveries that are not accepted at once.
-    if start.telemetry_socket is not None and start.receives_invoke:
-        try:
-            start.is_subscribed = subscribe(start, event_types(environ))
-        except (OSError, ValueError) as error:
-            start.problems.append(("telemetry", f"subscription failed: {error}"))
+    if start.telemetry_socket is not None:
+        # Managed Instances do not wait for us, and drop deliveries that are not accepted at once.
+        start.subscribes_late = not start.receives_invoke or not _is_settled(start, environ)
     if start.mark.is_repeated:
         try:
             request_next(start)
@@ -53,33 +51,65 @@ def make(start: Start, environ: Mapping[str, str]) -> None:
             return  # the life cycle requests it again, and reports the failure
 
 
-def subscribe(start: Start, types: tuple[str, ...]) -> bool:
+def _is_settled(start: Start, environ: Mapping[str, str]) -> bool:
+    """Subscribe, and return whether the outcome is known."""
+    try:
+        start.is_subscribed = subscribe(start, event_types(environ), versions=SCHEMA_VERSIONS)
+    except OSError:
+        return False
+    except ValueError as error:
+        report_refusal(start, error)
+    return True
+
+
+def subscribe(start: Start, types: tuple[str, ...], *, versions: tuple[str, ...]) -> bool:
     """Subscribe the bound port to telemetry; False if this platform has none (202 or 404).
 
     Raises:
-        OSError: the API could not be reached, or did not respond.
+        OSError: the API could not be reached, has failed, or has not responded yet: then the
+            connection is kept in `start.pending_subscription`.
         ValueError: the subscription was refused in every schema version.
     """
-    assert start.telemetry_socket is not None
-    refusal, end_s = "", start.elapsed_s + SUBSCRIBE_S
-    for version in SCHEMA_VERSIONS:
-        response = plain_http.exchange(
-            start.api_address,
-            method="PUT",
-            path=TELEMETRY_PATH,
-            headers={**start.identity, "Content-Type": "application/json"},
-            body=_subscription(version, types, port=start.telemetry_socket.getsockname()[1]),
-            timeout_s=max(end_s - start.elapsed_s, 0.05),
-        )
-        if response.status == 200:
-            return True
-        if response.status in {202, 404}:
-            start.problems.append(("telemetry", NO_TELEMETRY_API))
-            return False
-        refusal = f"status {response.status} {response.error_type}"
-        if response.status != 400:
-            break
-    raise ValueError(refusal)
+    end_s = start.elapsed_s + SUBSCRIBE_S
+    for version in versions:
+        request = _request(start, types, version=version)
+        response = _exchange(start, request, timeout_s=max(end_s - start.elapsed_s, 0.05))
+        if response.status != 400 or version == versions[-1]:
+            return is_accepted(start, response)
+    return False
+
+
+def _exchange(start: Start, request: bytes, *, timeout_s: float) -> plain_http.Response:
+    connection = plain_http.connect(start.api_address, timeout_s=timeout_s)
+    try:
+        connection.sendall(request)
+        return plain_http.receive(connection)
+    except TimeoutError:
+        start.pending_subscription = connection
+        raise
+    except ValueError as error:  # closed without a response, or it is not HTTP
+        raise OSError(str(error)) from None
+    finally:
+        if start.pending_subscription is not connection:
+            connection.close()
+
+
+def is_accepted(start: Start, response: plain_http.Response) -> bool:
+    """Return whether a response accepts the subscription; raises as `subscribe` does."""
+    if response.status == 200:
+        return True
+    if response.status in {202, 404}:
+        start.problems.append(("telemetry", NO_TELEMETRY_API))
+        return False
+    answer = f"status {response.status} {response.error_type}"
+    if response.status in plain_http.FINAL_STATUSES:
+        raise ValueError(answer)
+    raise OSError(answer)
+
+
+def report_refusal(start: Start, error: Exception) -> None:
+    """Keep the reason why telemetry is switched off."""
+    start.problems.append(("telemetry", f"subscription failed: {error}"))
 
 
 def request_next(start: Start) -> None:
@@ -102,6 +132,18 @@ def event_types(environ: Mapping[str, str]) -> tuple[str, ...]:
     if not chosen or not chosen <= set(EVENT_TYPES):
         return EVENT_TYPES
     return tuple(each for each in EVENT_TYPES if each in chosen)
+
+
+def _request(start: Start, types: tuple[str, ...], *, version: str) -> bytes:
+    assert start.telemetry_socket is not None
+    port = start.telemetry_socket.getsockname()[1]
+    return plain_http.request(
+        start.api_address,
+        method="PUT",
+        path=TELEMETRY_PATH,
+        headers={"Connection": "close", **start.identity, "Content-Type": "application/json"},
+        body=_subscription(version, types, port=port),
+    )
 
 
 def _subscription(version: str, types: tuple[str, ...], *, port: int) -> bytes:

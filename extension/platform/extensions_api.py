@@ -110,7 +110,7 @@ class ExtensionsApi:
     async def _read(self, connection: Any) -> Response:
         """Read the response; if that fails, the connection is closed."""
         try:
-            response, stays_open = await _receive(connection)
+            response, stays_open = await receive(connection)
         except Exception:
             self._start.pending_next = None
             connection.close()
@@ -123,7 +123,7 @@ class ExtensionsApi:
         return response
 
 
-async def _receive(connection: socket.socket) -> tuple[Response, bool]:
+async def receive(connection: Any) -> tuple[Response, bool]:
     """Return a response, and whether its connection can be used again."""
     received, body = bytearray(), bytearray()
     head = None

@@ -72,6 +72,8 @@ class EarlyTelemetry(Job):
         self._bodies: deque[bytes] = deque()
         self._bytes = 0
         self._lost = 0
+        self.has_heard = False
+        """Whether anything was delivered: then the subscription is in force."""
         self._invokes: deque[tuple[Invoke, int]] = deque(maxlen=MAX_KEPT_INVOCATIONS)
         self._settled = asyncio.Event()
         """Open, or given up."""
@@ -80,6 +82,7 @@ class EarlyTelemetry(Job):
 
     def take(self, body: bytes) -> Awaitable[None] | None:
         """Take one delivery; return what to wait for, if there is no room for it yet."""
+        self.has_heard = True
         if self._intake is not None:
             return self._intake.take(body)
         if self._settled.is_set():

@@ -118,6 +118,8 @@ class Telemetry(Job):
         """Makes the endpoint ready, once subscribed; takes `RESOLVE_S` at most."""
         self.close = close
         """Lets go of the endpoint, where nothing will ever be sent."""
+        self.is_expected: Callable[[], bool] = lambda: True
+        """Whether the platform is known to deliver; no invocation is held for what may not come."""
         pipeline.on_end = self._ended
         reader.on_half_full = self._exports.begin_beside
         reader.is_exporting = lambda: self._exports.is_under_way
@@ -128,7 +130,7 @@ class Telemetry(Job):
         self.invoked_before(invoke, at_ns=now.wall_ns)
         self._policy.invoked(now)
         self._exports.start_timer()
-        if self._policy.holds:
+        if self._policy.holds and self.is_expected():
             await self._hold(invoke)
             await self._export_held(invoke)
         elif self._policy.is_due(now, fullness=self._buffer.fullness):

@@ -69,7 +69,7 @@ async def test_the_endpoints_url_is_none_so_nobody_listens(run_broken: Run, url:
 NO_TELEMETRY_API = (
     "from extension.platform import early_calls",
     "problem = ('telemetry', early_calls.NO_TELEMETRY_API)",
-    "early_calls.subscribe = lambda start, _: bool(start.problems.append(problem))",
+    "early_calls.subscribe = lambda start, _, versions: bool(start.problems.append(problem))",
 )
 
 

@@ -91,19 +91,6 @@ async def test_the_mark_goes_with_its_sandbox(
     assert bool(list((tmp_path / "marks").iterdir())) is stays
 
 
-async def test_the_subscription_is_never_answered(tmp_path: Path, own_marks: str) -> None:
-    """No telemetry, one line, and /next as ever."""
-    launch = sabotaged(own_marks, "replace('extension.platform.early_calls:SUBSCRIBE_S', 0.1)")
-    async with (
-        ExtensionsApi(unanswered=frozenset({SUBSCRIBE})).running() as api,
-        started(launch, tmp_path, NOWHERE, api=address(api)) as extension,
-    ):
-        await until(lambda: NEXT in api.asked)
-        api.shut_down()
-        assert await extension.end() == 0
-    assert [line["cause"] for line in extension.lines] == ["subscription failed: timed out"]
-
-
 async def test_deliveries_are_kept_until_telemetry_is_open(
     tmp_path: Path, own_marks: str, intake: Intake
 ) -> None:

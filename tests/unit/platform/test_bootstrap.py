@@ -33,9 +33,12 @@ REGISTERED = (
 
 @dataclass
 class Api:
-    """A server on loopback that sends scripted responses, one for each connection."""
+    """A server on loopback that sends scripted responses, one for each connection.
 
-    answers: list[bytes]
+    None is no response: it waits until the connection is closed.
+    """
+
+    answers: list[bytes | None]
     requests: list[bytes] = field(default_factory=list)
     address: str = ""
 
@@ -45,11 +48,14 @@ class Api:
             connection, _ = listening.accept()
             with closing(connection):
                 self.requests.append(connection.recv(65_536))
-                connection.sendall(answer)
+                if answer is None:
+                    connection.recv(1)
+                else:
+                    connection.sendall(answer)
 
 
 @contextmanager
-def api(*answers: bytes) -> Iterator[Api]:
+def api(*answers: bytes | None) -> Iterator[Api]:
     """Run a scripted API."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(PATIENCE_S)
@@ -398,6 +404,33 @@ def test_a_subscription_that_is_refused_is_reported() -> None:
     ):
         problem = ("telemetry", "subscription failed: status 403 Telemetry.Closed")
         assert done.problems == [problem]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 500 -\r\n\r\n{}", b"HTTP/1.1 429 -\r\n\r\n{}", b"not HTTP"]
+)
+def test_what_is_no_refusal_leaves_the_subscription_to_the_event_loop(answer: bytes) -> None:
+    """It may have taken effect, and telemetry is not off; the connection is of no more use."""
+    with (
+        api(REGISTERED, answer) as served,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        assert (done.is_subscribed, done.subscribes_late) == (False, True)
+        assert (done.pending_subscription, done.problems) == (None, [])
+
+
+def test_a_subscription_that_is_not_answered_stays_in_flight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The start goes on, and the connection is kept for the answer."""
+    monkeypatch.setattr("extension.platform.early_calls.SUBSCRIBE_S", 0.05)
+    with (
+        api(REGISTERED, None) as served,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        assert done.pending_subscription is not None
+        done.pending_subscription.close()
+        assert (done.subscribes_late, done.problems) == (True, [])
 
 
 def test_registers_under_the_name_of_the_launcher() -> None:
