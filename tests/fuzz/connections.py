@@ -140,7 +140,7 @@ def _do(step: Step, one: End, other: End) -> None:
                 one.raw.sendall(data[place : place + size])
             other.unread += len(data)
         case "bulk" if may_send:
-            _send_much(one, other, (step.data * BULK)[:BULK])
+            _send_much(one, other, (step.data * (BULK // len(step.data) + 1))[:BULK])
         case "read":
             one.read(len(step.data) * 7)
         case "fin" if may_send:
