@@ -18,6 +18,9 @@ from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 AGENT = CACHE / "rotel" / "rotel" / "rotel-agent"
+OF_ANY_PYTHON = ("--only-binary", ":all:", "--implementation", "cp", "--python-version", "3.13")
+"""The newest that there is a wheel for; the program in it needs no Python."""
+
 SPAN = re.compile(r"^Span #\d+$", re.MULTILINE)
 FIELD = re.compile(r"^\s*(Trace ID|Parent ID|ID|Name|Kind|Status code)\s*: (.*)$", re.MULTILINE)
 TIME = re.compile(r"^(Start|End) time: (\d+)$", re.MULTILINE)
@@ -37,7 +40,7 @@ def problem() -> str:
 
 def _install(folder: Path) -> None:
     requirements = ROOT / "requirements" / "rotel.txt"
-    command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps"]
+    command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps", *OF_ANY_PYTHON]
     subprocess.run(
         [sys.executable, "-m", *command, "--target", folder, "-r", requirements],
         capture_output=True,
