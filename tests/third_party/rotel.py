@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,13 +15,17 @@ from pathlib import Path
 
 from tests.build_cache import CACHE, built
 from tests.sandbox import free_port
+from tests.suites import lacks_wheel
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-AGENT = CACHE / "rotel" / "rotel" / "rotel-agent"
-OF_ANY_PYTHON = ("--only-binary", ":all:", "--implementation", "cp", "--python-version", "3.13")
-"""The newest that there is a wheel for; the program in it needs no Python."""
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+ENTRY = f"rotel-{PYTHON}"
+AGENT = CACHE / ENTRY / "rotel" / "rotel-agent"
+LIBRARIES = {"LD_LIBRARY_PATH": sysconfig.get_config_var("LIBDIR") or ""}
+"""The program is linked to the libpython that its wheel is for."""
 
+NOT_INSTALLED = "rotel cannot be installed here"
 SPAN = re.compile(r"^Span #\d+$", re.MULTILINE)
 FIELD = re.compile(r"^\s*(Trace ID|Parent ID|ID|Name|Kind|Status code)\s*: (.*)$", re.MULTILINE)
 TIME = re.compile(r"^(Start|End) time: (\d+)$", re.MULTILINE)
@@ -31,16 +36,18 @@ ATTRIBUTE = re.compile(r"^     -> ([\w.]+): \w+\((.*)\)$", re.MULTILINE)
 def problem() -> str:
     """Return why rotel cannot be run here, empty if it can; installs it on first use."""
     try:
-        built("rotel", _install)
-    except subprocess.CalledProcessError:
-        return "rotel cannot be installed here"
-    started = subprocess.run([AGENT, "--version"], capture_output=True, check=False)
-    return "" if started.returncode == 0 else "rotel does not run on this machine"
+        built(ENTRY, _install)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace")
+        return f"rotel has no wheel for {PYTHON}" if lacks_wheel(said) else NOT_INSTALLED
+    started = subprocess.run([AGENT, "--version"], capture_output=True, env=LIBRARIES, check=False)
+    said = started.stderr.decode(errors="replace").strip().partition(": ")[2]
+    return "" if started.returncode == 0 else f"rotel does not run: {said}"
 
 
 def _install(folder: Path) -> None:
     requirements = ROOT / "requirements" / "rotel.txt"
-    command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps", *OF_ANY_PYTHON]
+    command = ["pip", "install", "--quiet", "--require-hashes", "--no-deps"]
     subprocess.run(
         [sys.executable, "-m", *command, "--target", folder, "-r", requirements],
         capture_output=True,
@@ -94,6 +101,7 @@ async def rotel() -> AsyncIterator[Rotel]:
         "--exporter=blackhole",
         "--debug-log=traces",
         "--debug-log-verbosity=detailed",
+        env=LIBRARIES,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -34,6 +34,11 @@ def test_that_passes():
         ("the collector needs go", "install go"),
         ("Go: this machine has no go and no cargo", "install go and no cargo"),
         ("AWS's emulator: needs root to mount in a namespace of its own", "run as root on Linux"),
+        (
+            "rotel does not run: error: libpython3.12.so.1.0: no file",
+            "a Python built with libpython3.12.so",
+        ),
+        ("rotel has no wheel for 3.14", "one of the Pythons that requirements/rotel.txt"),
         ("chromium is not here (apt-get install it)", "apt-get install chromium, as root"),
     ],
 )
