@@ -122,8 +122,8 @@ class Connection:
     def handle(self, side: Side, events: int) -> None:
         """Do what the events of a side allow."""
         outgoing, incoming = self._flows if side is self.client else self._flows[::-1]
-        if self.is_connecting:
-            self._connected()
+        # A failure to connect is read, as a reset is: what was sent before it comes first.
+        self.is_connecting = False
         if events & EPOLLOUT and incoming.waiting:
             self._write(incoming, incoming.waiting)
         if events & ~EPOLLOUT:
@@ -147,11 +147,6 @@ class Connection:
                 pass  # it is gone itself
         self.client.raw.close()
         self.upstream.raw.close()
-
-    def _connected(self) -> None:
-        self.is_connecting = False
-        if self.upstream.raw.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR):
-            self._break(self.upstream)
 
     def _read(self, flow: Flow) -> None:
         try:
