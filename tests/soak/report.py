@@ -36,7 +36,9 @@ def _memory(rss_kib: list[int]) -> str:
     if not rss_kib:
         return "not sampled: the sandboxes die too soon"
     first, last = rss_kib[0] / KIB_PER_MIB, rss_kib[-1] / KIB_PER_MIB
+    between = [rss_kib[len(rss_kib) * part // 8] / KIB_PER_MIB for part in range(1, 8)]
     return (
         f"{first:.1f} MiB after the first hundred, {last:.1f} at the end "
-        f"({last / first - 1:+.1%}), at most {max(rss_kib) / KIB_PER_MIB:.1f}"
+        f"({last / first - 1:+.1%}), at most {max(rss_kib) / KIB_PER_MIB:.1f}; "
+        f"in between {', '.join(f'{each:.1f}' for each in between)}"
     )
