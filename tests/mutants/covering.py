@@ -70,7 +70,9 @@ class Coverage:
 
     def __init__(self, ran: Iterable[Ran]) -> None:
         self._of_file: dict[str, list[Ran]] = {}
+        self._in: dict[str, list[Ran]] = {}
         for each in ran:
+            self._in.setdefault(each.test.partition("::")[0], []).append(each)
             for file in each.lines:
                 self._of_file.setdefault(file, []).append(each)
 
@@ -83,6 +85,10 @@ class Coverage:
     def tests_of_file(self, file: str) -> list[Ran]:
         """Return the tests that run anything of a module."""
         return _nearest_first(self._of_file.get(file, ()), file)
+
+    def tests_in(self, files: Iterable[str]) -> list[Ran]:
+        """Return the tests in some files of tests."""
+        return [each for file in files for each in self._in.get(file, ())]
 
 
 def _nearest_first(tests: Iterable[Ran], file: str) -> list[Ran]:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.mutants.changing import ChangedAtImport, Functions, NotLoadedError
-from tests.mutants.chosen import Chosen
+from tests.mutants.chosen import Chosen, near_tests
 from tests.mutants.covering import Coverage, Kept, Ran, Watch
 from tests.mutants.forks import Task, run_tasks
 
@@ -134,7 +134,12 @@ class Session:
             found = tests.pop(number)
             if outcome == NOT_LOADED:
                 found = found or coverage.tests_of_file(chosen[number].file)
+                found = found or self._near(root, chosen[number], coverage)
             yield number, outcome, [replace(each, lines={}) for each in soonest(found)]
+
+    def _near(self, root: Path, chosen: Chosen, coverage: Coverage) -> list[Ran]:
+        """Return the tests of a module without functions, as one of declarations is."""
+        return coverage.tests_in(near_tests(root, [(chosen.file, 0)], suites=SUITES))
 
     def _task(self, root: Path, chosen: Chosen, functions: Functions, tests: Sequence[Ran]) -> Task:
         tests = soonest(tests)
@@ -183,6 +188,8 @@ def run_fresh(root: Path, chosen: Chosen, tests: Sequence[Ran]) -> Task:
             )
 
     def run() -> int:
+        if not names:
+            return NOT_RUN
         ChangedAtImport(chosen.module, root / chosen.file, chosen.code(root)).install()
         files = list(dict.fromkeys(each.partition("::")[0] for each in names))
         return int(pytest.main(["-x", *OPTIONS, *files], plugins=[Only()]))

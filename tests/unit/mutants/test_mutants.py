@@ -17,6 +17,7 @@ from tests.mutants.covering import Coverage, Kept, Ran, Watch
 from tests.mutants.forks import Task, run_tasks
 from tests.mutants.mutations import mutants_of
 from tests.mutants.report import EQUIVALENT, Fate, Report
+from tests.mutants.session import NOT_RUN, run_fresh
 
 ROOT = Path(__file__).parents[3]
 SOURCE = '''"""A module."""
@@ -150,6 +151,24 @@ def test_tests_named_after_a_module_come_first() -> None:
     found = Coverage(ran).tests_of("extension/module.py", range(7, 9))
     assert [each.test.split("_")[1] for each in found] == ["module.py::test", "quick.py::test",
                                                           "slow.py::test"]  # fmt: skip
+
+
+def test_tests_are_found_by_their_files() -> None:
+    """A module of declarations runs nothing while a test does: the files that import it count."""
+    ran = [Ran(test=f"tests/test_{name}.py::test", takes_s=0) for name in "abc"]
+    assert Coverage(ran).tests_in(["tests/test_c.py", "tests/test_a.py"]) == [ran[2], ran[0]]
+
+
+def test_without_tests_no_mutant_is_noticed(module: Path) -> None:
+    """One of what runs at import, where no test is about the module, counts as a survivor."""
+    [mutant] = [
+        each for each in choose(module.parents[1], ["extension"], seed="0")
+        if each.mutant.function == "module"
+    ]  # fmt: skip
+    assert dict(run_tasks([("it", run_fresh(module.parents[1], mutant, []))], jobs=1)) == {
+        "it": NOT_RUN
+    }
+    assert Fate.of(NOT_RUN) is Fate.NOT_RUN
 
 
 def test_what_a_test_ran_is_known_until_either_changes(module: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extension.settings.config import USER_SECTIONS, Config, read_config
+from extension.settings.process import LambdaConfig
 from extension.settings.variable import variables
 
 
@@ -76,3 +77,26 @@ def test_variables_for_other_places_are_named_if_they_are_set(*, in_lambda: bool
     environ = {"DISPATCH_TOKEN_FILE": "/run/token"}
     config, _ = read_config({**environ, **({"AWS_LAMBDA_RUNTIME_API": "a:1"} if in_lambda else {})})
     assert [each.partition(" ")[0] for each in config.notes] == [*environ] * in_lambda
+
+
+def test_a_problem_of_each_section_is_reported() -> None:
+    """A bad value in any of them is named, in the order of the documentation."""
+    bad = {
+        "DISPATCH_ENABLED": "maybe",
+        "DISPATCH_FLUSH": "later",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "soon",
+        "DISPATCH_REDACT": "some",
+        "SECRETS_MANAGER_TTL": "long",
+        "AWS_USE_FIPS_ENDPOINT": "perhaps",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "0",
+    }
+    _, problems = read_config(bad)
+    assert [each.variable for each in problems] == [*bad]
+
+
+def test_without_lambda_the_size_of_the_memory_is_unknown() -> None:
+    """It is zero, and the smallest that is accepted is one MiB."""
+    assert read_config({})[0].sandbox == LambdaConfig()
+    assert LambdaConfig().memory_mb == 0
+    config, problems = read_config({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1"})
+    assert (config.sandbox.memory_mb, problems) == (1, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extension.settings.config import read_config
-from extension.settings.sharing import Share, share_of
+from extension.settings.sharing import Share, share_of, share_of_sdk
 
 HEARD = {"DISPATCH_OTLP_PORT": "4318"}
 
@@ -45,6 +45,9 @@ def test_a_ratio_is_ours_whatever_the_sdk_does() -> None:
         ("traceidratio", "much", Share(1, follows_sdk=True), Share(1)),
         ("traceidratio", "nan", Share(1, follows_sdk=True), Share(1)),
         ("traceidratio", "7", Share(1, follows_sdk=True), Share(1)),
+        ("traceidratio", "-0.1", Share(1, follows_sdk=True), Share(1)),
+        ("traceidratio", "0", Share(0, follows_sdk=True), Share(0)),
+        ("traceidratio", "1", Share(1, follows_sdk=True), Share(1)),
         ("xray", "endpoint=http://localhost:2000", Share(None, follows_sdk=True), Share(1)),
         (
             "parentbased_jaeger_remote",
@@ -72,3 +75,24 @@ def test_spans_that_are_not_exported_are_not_heard() -> None:
         **HEARD,
     )  # fmt: skip
     assert given == Share(0)
+
+
+@pytest.mark.parametrize(
+    ("share", "is_whole"),
+    [
+        (Share(), True),
+        (Share(0.5), False),
+        (Share(2), False),
+        (Share(1, follows_sdk=True), False),
+        (Share(None, follows_sdk=True), False),
+        (Share(1, has_parents=True), True),
+    ],
+)
+def test_what_is_whole(share: Share, is_whole: bool) -> None:
+    """All is kept by a ratio of one, unless the SDK decides."""
+    assert share.is_whole is is_whole
+
+
+def test_a_sampler_that_is_unknown_keeps_all() -> None:
+    """Its share is not known, and a guess would lose invocations."""
+    assert share_of_sdk("xray", "0.5", is_heard=False) == Share()
