@@ -8,8 +8,12 @@ import pytest
 
 from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.answer import (
+    Result,
+    Served,
     bare,
+    decode,
     encode,
+    encode_decoded,
     parameter_body,
     path_body,
     region_of_body,
@@ -110,3 +114,38 @@ def test_what_has_no_json_is_refused() -> None:
 def test_times(moment: datetime, written: str) -> None:
     """UTC, to the millisecond, without trailing zeros."""
     assert rfc3339(moment) == written
+
+
+def test_a_refusal_of_the_endpoint_is_no_secret() -> None:
+    """Without the ARN it is not an answer of Secrets Manager, whatever else it holds."""
+    with pytest.raises(UpstreamError):
+        secret_body({"SecretString": "s"})
+
+
+def test_the_first_arn_of_a_body_is_looked_for_where_it_can_stand() -> None:
+    """Behind the names of fields; an ARN further on may be part of a value."""
+    arn = b'"ARN":"arn:aws:ssm:us-east-1:1:p"'
+    assert region_of_body(b'{"NextToken":null,"Parameters":[{' + arn) == "us-east-1"
+    assert region_of_body(b" " * (48 - len(b'"ARN":"arn:')) + arn) == "us-east-1"
+    assert region_of_body(b" " * (49 - len(b'"ARN":"arn:')) + arn) == ""
+    assert region_of_body(arn) == "us-east-1"
+    assert region_of_body(b'"ARN":"arn:aws:ssm:us-east-1"') == ""
+    assert region_of_body(b'"ARN":"arn:aws:ssm:us-east-1:"') == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    "written", ['{"a":[1.10,1e3,-0,{"b":null}],"c":{}}', '["\\u003c",true]', "[]", "1.0", '"x"']
+)
+def test_numbers_stay_as_they_are_written(written: str) -> None:
+    """Reading JSON and writing it changes no digit."""
+    assert encode_decoded(decode(written)) == written.encode()
+
+
+def test_a_byte_order_mark_is_no_part_of_json() -> None:
+    """Editors write one into files that become secrets; of bytes `json` itself takes it."""
+    assert decode("\ufeff[1]") == decode("\ufeff[1]".encode()) == ["1"]
+
+
+def test_an_answer_has_no_age_unless_it_was_kept() -> None:
+    """The default of what AWS has just said."""
+    assert Served(b"", Result.MISS).age_s == 0

@@ -57,3 +57,13 @@ def test_a_region_that_is_not_listed_is_not_remembered() -> None:
     clock, replicas = ManualClock(), Replicas((HOME, WEST), own=HOME)
     replicas.note_failure(FAR, now=clock.now())
     assert replicas._failed_at == {}
+
+
+def test_a_region_rests_for_half_a_minute() -> None:
+    """Then it has its place again, whether or not it was asked."""
+    clock, replicas = ManualClock(), Replicas((HOME, WEST), own=HOME)
+    replicas.note_failure(HOME, now=clock.now())
+    clock.advance(29.9)
+    assert replicas.order(SecretKey("s"), now=clock.now()) == [WEST, HOME]
+    clock.advance(0.1)
+    assert replicas.order(SecretKey("s"), now=clock.now()) == [HOME, WEST]
