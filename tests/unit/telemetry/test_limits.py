@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from extension.telemetry.otlp.limits import Limits
 
 
@@ -48,3 +50,50 @@ def test_attributes_beyond_the_number_are_left_out() -> None:
     limited = Limits(count=2, cut=cut).apply({"faas.invocation_id": "r", "a": 1, "b": 2, "c": 3})
     assert limited == {"faas.invocation_id": "r", "a": 1}
     assert cut == {"attributes": 2}
+
+
+@pytest.mark.parametrize(
+    ("length", "given", "text"),
+    [
+        (64, "x" * 64, "x" * 64),
+        (63, "a" * 64, "a" * 63),
+        (64, "a" * 40 + "b" * 40, "a" * 22 + "…[16 characters cut]…" + "b" * 21),
+        (65, "a" * 40 + "b" * 40, "a" * 22 + "…[15 characters cut]…" + "b" * 22),
+    ],
+)
+def test_what_is_left_of_a_text(length: int, given: str, text: str) -> None:
+    """Exactly as much as is allowed; from 64 characters on it says what is missing."""
+    assert Limits(length=length).text(given) == text
+    assert Limits(length=length).apply({"a": given}) == {"a": text}
+
+
+def test_as_much_as_back_ends_take() -> None:
+    """4095 characters and 128 attributes, unless the user has other limits."""
+    limits = Limits()
+    whole: dict[str, Any] = {f"a{number}": number for number in range(127)} | {"t": "x" * 4095}
+    assert limits.apply(whole) is whole
+    assert len(limits.apply({**whole, "more": 1})) == 128
+    assert len(limits.text("x" * 4096)) == 4095
+
+
+def test_within_the_limits_nothing_is_copied() -> None:
+    """Most attributes are texts and numbers of usual length."""
+    attributes = {"a": "x" * 10, "b": 7, "c": None, "d": True, "e": 1.5}
+    assert Limits(length=10, count=5).apply(attributes) is attributes
+
+
+def test_every_cut_is_counted() -> None:
+    """Each text once, each attribute that is left out."""
+    cut: Counter[str] = Counter()
+    limits = Limits(length=3, cut=cut)
+    limits.apply({"a": "abcd", "b": ("abcd", 1), "c": "abc"})
+    limits.count_left_out()
+    limits.count_left_out(2)
+    assert cut == {"values": 2, "attributes": 3}
+
+
+def test_tuples_become_lists_within_the_limit() -> None:
+    """As the encoder writes both."""
+    assert Limits(length=2).apply({"a": ("abc", 1), "b": {"c": ["abc"]}}) == {
+        "a": ["ab", 1], "b": {"c": ["ab"]},
+    }  # fmt: skip

@@ -10,12 +10,19 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.sdk.resources import Resource
 
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
+from extension.telemetry.assembly.finished import Invocation, Overhead
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.instruments import INSTRUMENTS
 from extension.telemetry.otlp.metrics import Meter
+from extension.telemetry.reading.events import Report, RuntimeDone
+from extension.telemetry.reading.xray import TraceContext
 from extension.telemetry.receiver.counts import ReceiverCounts
+from extension.telemetry.tap.cause import Cause
+from extension.telemetry.tap.facts import Trigger
+from extension.telemetry.tap.tapped import Tapped
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
@@ -223,3 +230,259 @@ def test_what_the_receiver_counts_is_measured() -> None:
     assert collect(meter_, health=health)["lambda_dispatch.received.items"] == 3
     health.received.items["traces"] = 5
     assert collect(meter_, at=120, health=health)["lambda_dispatch.received.items"] == 2
+
+
+MIB = 1024 * 1024
+KIB = [2**power for power in range(20)]
+SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        ("faas.invoke_duration", SECONDS),
+        ("lambda_dispatch.cache.age", SECONDS),
+        ("faas.mem_usage", [mib * MIB for mib in (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)]),
+        ("lambda_dispatch.tmp_usage", [mib * MIB for mib in (32, 64, 128, 256, 512, *KIB[10:14])]),
+        ("faas.net_io", [kib * 1024 for kib in KIB[::2][:10]]),
+        ("lambda_dispatch.threads", [16, 32, 64, 128, 256, 512, 1024]),
+        (
+            "lambda_dispatch.memory_utilization",
+            [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1],
+        ),
+        (
+            "lambda_dispatch.message_age",
+            [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400, 345_600],
+        ),
+    ],
+)
+def test_the_bounds_of_buckets(name: str, bounds: list[float]) -> None:
+    """Those that the conventions advise for durations, and those of what Lambda can have."""
+    into = meter()
+    into.record_usage(name, 0.0)
+    [metric] = collected(into)
+    [point] = _points(metric)
+    assert list(point.explicit_bounds) == bounds
+    assert list(point.bucket_counts) == [1] + [0] * len(bounds)
+    assert (point.count, point.sum, point.min, point.max) == (1, 0, 0, 0)
+
+
+def test_a_histogram_sums_its_values() -> None:
+    """With the least and the largest of them."""
+    into = meter()
+    for value in (2.0, 1.0, 3.5):
+        into.record_usage("faas.cpu_usage", value)
+    [metric] = collected(into)
+    [point] = _points(metric)
+    assert (point.count, point.sum, point.min, point.max) == (3, 6.5, 1, 3.5)
+
+
+@pytest.mark.parametrize(("temporality", "number"), [("delta", 1), ("cumulative", 2)])
+def test_each_metric_says_its_temporality(
+    temporality: Literal["delta", "cumulative"], number: int
+) -> None:
+    """OTLP has a number for it; sums only grow."""
+    into = meter(temporality)
+    record(into, *COLD)
+    for metric in collected(into):
+        data = getattr(metric, metric.WhichOneof("data"))
+        assert data.aggregation_temporality == number
+        assert metric.WhichOneof("data") != "sum" or data.is_monotonic
+
+
+def test_totals_of_our_own_health_go_on() -> None:
+    """Cumulative counts of losses are those since the process began."""
+    into, health = meter("cumulative"), Health()
+    health.failed_exports = 2
+    assert collect(into, health=health) == {"lambda_dispatch.failed_exports": 2}
+    health.failed_exports = 5
+    assert collect(into, health=health) == {"lambda_dispatch.failed_exports": 5}
+
+
+def answers(*results: str) -> Meter:
+    """Return a meter of GETs, each of a value that is three seconds old."""
+    into = meter()
+    for result in results:
+        into.record_answer(CacheAnswer(result=result, age_s=3, waited_s=0))
+    return into
+
+
+def test_gets_of_the_cache() -> None:
+    """Counted by how they were answered; a value from memory has an age, and no other has."""
+    into = answers("HIT", "HIT", "STALE", "MISS", "ERROR")
+    found = {metric.name: metric for metric in collected(into)}
+    counts = {
+        point.attributes[0].value.string_value: point.as_int
+        for point in _points(found["lambda_dispatch.cache.requests"])
+    }
+    assert counts == {"HIT": 2, "STALE": 1, "MISS": 1, "ERROR": 1}
+    assert _points(found["lambda_dispatch.cache.requests"])[0].attributes[0].key == "result"
+    [ages] = _points(found["lambda_dispatch.cache.age"])
+    assert (ages.count, ages.sum) == (3, 9)
+
+
+@pytest.mark.parametrize(
+    ("code", "throttles", "counted"),
+    [
+        ("", 0, {}),
+        ("Denied", 0, {"upstream_errors": 1}),
+        ("", 2, {"throttles": 2}),
+        ("Denied", 3, {"upstream_errors": 1, "throttles": 3}),
+    ],
+)
+def test_calls_of_the_cache(code: str, throttles: int, counted: dict[str, int]) -> None:
+    """How long each took, and by service how many failed or were slowed down."""
+    into = meter()
+    call = CacheCall(
+        service="SSM", operation="GetParameter", name="/a", start_ns=given.ns(1),
+        end_ns=given.ns(1.5), code=code, throttles=throttles,
+    )  # fmt: skip
+    into.record_call(call)
+    found = {metric.name.rpartition(".")[2]: metric for metric in collected(into)}
+    assert _points(found.pop("upstream_duration"))[0].sum == 0.5
+    assert {name: _points(each)[0].as_int for name, each in found.items()} == counted
+    for metric in found.values():
+        [label] = _points(metric)[0].attributes
+        assert (label.key, label.value.string_value) == ("rpc.service", "SSM")
+
+
+CONTEXT = TraceContext(trace_id=1, span_id=2)
+
+
+def invocation(**more: Any) -> Invocation:
+    """Return one of two seconds."""
+    return Invocation(
+        **{
+            "context": CONTEXT, "request_id": "r", "status": "success",
+            "start_ns": given.ns(10), "end_ns": given.ns(12), **more,
+        }
+    )  # fmt: skip
+
+
+def told(into: Meter) -> dict[tuple[str, str], float]:
+    """Return each point's value, or sum, by its metric and its trigger."""
+    return {
+        (metric.name, _trigger(point)): point.sum
+        if metric.WhichOneof("data") == "histogram"
+        else point.as_int
+        for metric in collected(into)
+        for point in _points(metric)
+    }
+
+
+def _trigger(point: Any) -> str:
+    """Return what the point is split by as `faas.trigger`, nothing if it is not."""
+    labels = {each.key: each.value.string_value for each in point.attributes}
+    return str(labels.get("faas.trigger", ""))
+
+
+@pytest.mark.parametrize("done", [None, RuntimeDone(time_ns=0, request_id="r")])
+def test_the_duration_without_a_measured_one(done: RuntimeDone | None) -> None:
+    """It is that of the span."""
+    into = meter()
+    into.record(invocation(done=done))
+    assert told(into)["faas.invoke_duration", "other"] == 2
+
+
+def test_an_incomplete_invocation_has_no_outcome() -> None:
+    """Only its duration is measured: it may have failed."""
+    into = meter()
+    into.record(invocation(incomplete=True))
+    assert {name for name, _ in told(into)} == {"faas.invoke_duration"}
+
+
+def report(**metrics: Any) -> Report:
+    """Return a report with these figures."""
+    return Report(time_ns=0, request_id="r", **metrics)
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ({}, {}),
+        ({"max_memory_used_mb": 64}, {"faas.mem_usage": 64 * MIB}),
+        ({"memory_size_mb": 512}, {}),
+        ({"max_memory_used_mb": 64, "memory_size_mb": 0}, {"faas.mem_usage": 64 * MIB}),
+        (
+            {"max_memory_used_mb": 64, "memory_size_mb": 256},
+            {"faas.mem_usage": 64 * MIB, "lambda_dispatch.memory_utilization": 0.25},
+        ),
+        ({"max_memory_used_mb": 0}, {"faas.mem_usage": 0}),
+    ],
+)
+def test_what_a_report_measures(figures: dict[str, Any], expected: dict[str, float]) -> None:
+    """The memory that was used, and its share where the size is known."""
+    into = meter()
+    into.record(
+        Overhead(
+            context=CONTEXT, request_id="r", start_ns=0, end_ns=1, report=report(**figures),
+            trigger="other",
+        )
+    )  # fmt: skip
+    assert {name: value for (name, _), value in told(into).items()} == expected
+
+
+def test_a_report_in_place_of_the_end_is_counted_with_the_invocation() -> None:
+    """One that came behind the end is counted with the overhead, and not twice."""
+    into, used = meter(), report(max_memory_used_mb=1)
+    into.record(invocation(report=used))
+    into.record(invocation(report=used, done=RuntimeDone(time_ns=0, request_id="r")))
+    assert told(into)["faas.mem_usage", "other"] == MIB
+
+
+def tapped(trigger: Trigger, *, sent_ns: int = 0) -> Tapped:
+    """Return what the tap knows of an invocation."""
+    return Tapped(cause=Cause(source="", trigger=trigger, sent_ns=sent_ns))
+
+
+def test_each_trigger_has_its_own_points() -> None:
+    """That of the setting stands for all invocations that nothing else is known of."""
+    into = Meter(temporality="delta", now_ns=given.ns(0), trigger="http")
+    into.record(invocation())
+    into.record(invocation(tapped=tapped("http")))
+    into.record(invocation(tapped=tapped("timer"), cold_start=True))
+    into.record(invocation(tapped=tapped("timer"), status="timeout"))
+    found = told(into)
+    assert found["faas.invocations", "http"] == 2
+    assert found["faas.invocations", "timer"] == 1
+    assert found["faas.coldstarts", "timer"] == 1
+    assert found["faas.timeouts", "timer"] == 1
+    assert found["faas.invoke_duration", "timer"] == 4
+
+
+@pytest.mark.parametrize(
+    ("trigger", "sent_ns", "waited_s"),
+    [
+        ("pubsub", given.ns(4), 6),
+        ("datasource", given.ns(4), 6),
+        ("http", given.ns(4), None),
+        ("pubsub", 0, None),
+    ],
+)
+def test_how_long_messages_waited(trigger: Trigger, sent_ns: int, waited_s: float | None) -> None:
+    """In seconds; requests do not wait, and without a time of sending nothing is known."""
+    into = meter()
+    into.record(invocation(tapped=tapped(trigger, sent_ns=sent_ns)))
+    assert told(into).get(("lambda_dispatch.message_age", trigger)) == waited_s
+
+
+@pytest.mark.parametrize(
+    ("figures", "billed"),
+    [
+        ({"billed_duration_ms": 1000.0, "memory_size_mb": 128}, 0.125),
+        ({"billed_duration_ms": 1000.0}, None),
+        ({"memory_size_mb": 128}, None),
+    ],
+)
+def test_gigabyte_seconds(figures: dict[str, Any], billed: float | None) -> None:
+    """Of all reports since the last collection; nothing where a figure is missing."""
+    into = meter()
+    for _ in range(2):
+        into.record(
+            Overhead(
+                context=CONTEXT, request_id="r", start_ns=0, end_ns=1, report=report(**figures)
+            )
+        )
+    metrics = {metric.name: metric for metric in collected(into)}
+    found = metrics.get("lambda_dispatch.billed_gigabyte_seconds")
+    assert (found and _points(found)[0].as_double) == (billed and 2 * billed)
