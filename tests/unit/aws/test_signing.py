@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
 
 from extension.aws.credentials import SandboxCredentials
+from extension.aws.errors import SettingError, UpstreamError
 from extension.aws.signing import Signer
 from extension.process.clock import NS_PER_S
 from simulator.aws.endpoints import AccessKey
@@ -86,3 +90,63 @@ async def test_a_snapshot_holds_no_credentials_that_were_fetched() -> None:
         request = await asyncio.to_thread(signed, signer)
     assert held == [True, False]
     assert request.header("x-amz-security-token") == "restored"
+
+
+@pytest.mark.parametrize(("skew_s", "signed_at"), [(60, "120000"), (-60, "120000"), (61, "120101")])
+def test_a_skew_of_up_to_a_minute_is_none(skew_s: int, signed_at: str) -> None:
+    """AWS takes five; and a restored sandbox begins without any."""
+    clock = ManualClock()
+    signer = Signer(SandboxCredentials(KEY.environment), clock=clock)
+    signer.set_time(clock.wall_ns / NS_PER_S + skew_s)
+    assert signed(signer).header("x-amz-date") == f"20260101T{signed_at}Z"
+    signer.forget()
+    assert signed(signer).header("x-amz-date") == "20260101T120000Z"
+
+
+def test_without_credentials_nothing_is_signed() -> None:
+    """The setting is missing, and another attempt does not help."""
+    with pytest.raises(SettingError):
+        signed(Signer(SandboxCredentials({})))
+
+
+async def test_an_endpoint_that_does_not_answer_may_answer_later() -> None:
+    """The error is one that passes."""
+    async with CredentialsEndpoint(token="t", authorization="a", status=500) as endpoint:
+        signer = Signer(SandboxCredentials(endpoint.environment))
+        with pytest.raises(UpstreamError) as raised:
+            await asyncio.to_thread(signed, signer)
+    assert (raised.value.code, raised.value.transient) == ("CredentialRetrievalError", True)
+
+
+async def test_credentials_that_aws_refuses_are_renewed() -> None:
+    """Once, whoever asks for it; those who were refused before have others already."""
+    async with CredentialsEndpoint(token="one", authorization="a") as endpoint:
+        signer = Signer(SandboxCredentials(endpoint.environment))
+        await asyncio.to_thread(signed, signer)
+        assert signer.renewals == 1
+        for endpoint.token, renew in (
+            ("two", signer.renew), ("three", lambda: signer.renew_since(2)),
+        ):  # fmt: skip
+            renew()
+            request = await asyncio.to_thread(signed, signer)
+            assert request.header("x-amz-security-token") == endpoint.token
+        assert signer.renew_since(1)
+        endpoint.token = "four"
+        request = await asyncio.to_thread(signed, signer)
+    assert (request.header("x-amz-security-token"), signer.renewals) == ("three", 3)
+
+
+@pytest.mark.parametrize(
+    ("service", "url", "is_in_header"),
+    [("s3", "https://b.s3.eu-west-1.amazonaws.com/k", True), ("xray", URL, False)],
+)
+def test_the_hash_of_a_body_is_a_header_for_s3(service: str, url: str, is_in_header: bool) -> None:
+    """It wants one; and the body is signed in any case, also over plain HTTP."""
+    signer = Signer(SandboxCredentials(KEY.environment), clock=ManualClock())
+    for scheme in ("https", "http"):
+        at = url.replace("https", scheme)
+        headers = signer.sign("PUT", at, {}, b"b", service=service, region="eu-west-1")
+        hashed = sha256(b"b").hexdigest() if is_in_header else None
+        assert headers.get("X-Amz-Content-SHA256") == hashed
+        other = signer.sign("PUT", at, {}, b"c", service=service, region="eu-west-1")
+        assert headers["Authorization"] != other["Authorization"]
