@@ -11,7 +11,14 @@ import pytest
 
 from extension.aws.client_builder import CONNECT_S
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.aws.roles import LONGEST_NAME, READ_S, Role, limits, session_name
+from extension.aws.roles import (
+    LONGEST_NAME,
+    READ_S,
+    Role,
+    limits,
+    reason_of_refusal,
+    session_name,
+)
 from extension.process.clock import NS_PER_S
 from extension.settings.process import LambdaConfig
 from tests.doubles import ManualClock
@@ -181,3 +188,62 @@ def test_a_call_to_sts_takes_no_longer_than_the_call_it_is_for(
     """The user's deadline counts where it is shorter than ours."""
     found = limits(deadline_s=deadline_s, connections=1)
     assert (found.connect_s, found.read_s) == (connect_s, read_s)
+
+
+def test_how_long_sts_is_waited_for() -> None:
+    """Two attempts of less than two seconds each: a GET has five for all it does."""
+    found = limits(deadline_s=900.0, connections=7)
+    assert found == (0.6, 1.2, 2, 7)
+
+
+def test_a_failed_renewal_is_tried_again_after_a_minute(
+    role: Role, sts: Sts, clock: ManualClock
+) -> None:
+    """Not before: each attempt would delay a GET whose credentials are good."""
+    _key(role)
+    clock.advance(HOUR_S - 300)
+    sts.fails = True
+    _key(role)
+    clock.advance(59.9)
+    _key(role)
+    assert sts.calls == 2
+    clock.advance(0.1)
+    _key(role)
+    assert sts.calls == 3
+
+
+@pytest.mark.parametrize(("left_s", "calls"), [(600.5, 1), (599.5, 2), (60.5, 2), (59.5, 3)])
+def test_when_credentials_must_be_renewed(
+    role: Role, sts: Sts, clock: ManualClock, left_s: float, calls: int
+) -> None:
+    """In their last ten minutes if that works, in the last one whatever was tried before."""
+    _key(role)
+    if left_s < 60.5:
+        clock.advance(HOUR_S - 90)
+        sts.fails = True
+        _key(role)
+        sts.fails = False
+        clock.advance(90 - left_s)
+    else:
+        clock.advance(HOUR_S - left_s)
+    _key(role)
+    assert sts.calls == calls
+
+
+def test_an_answer_that_makes_no_sense_may_be_better_the_next_time(role: Role, sts: Sts) -> None:
+    """It is none of AWS's; and credentials of a role can always be fetched again."""
+    sts.answer = {}
+    with pytest.raises(UpstreamError) as raised:
+        _key(role)
+    assert raised.value.transient
+    assert (role.are_renewable, role.renewals) == (True, 0)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
+def test_a_refusal_says_what_to_allow(code: str) -> None:
+    """In both policies; other refusals have no remedy that we know."""
+    assert reason_of_refusal(code, ARN) == (
+        f"allow sts:AssumeRole on {ARN} in the policy of the function's role, and the"
+        f" function's role in the trust policy of {ARN}"
+    )
+    assert reason_of_refusal("Other", ARN) == f"sts:AssumeRole of {ARN} was refused"
