@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from extension.aws.call import Service
+from extension.aws.errors import UpstreamError
 from extension.parameters.lazy_clients import (
     DEADLINE_S,
     LONGEST_S,
@@ -16,9 +17,14 @@ from extension.parameters.lazy_clients import (
     deadlines_s,
     threads,
 )
+from extension.parameters.parameters import Parameters, _policy
+from extension.parameters.references import UnusableValueError
+from extension.parameters.request import ParameterKey, Query
 from extension.platform.events import Invoke
+from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig
-from tests.doubles import DictSource
+from extension.settings.process import LambdaConfig
+from tests.doubles import DictSource, LogLines, ManualClock
 from tests.running_cache import RunningCache
 from tests.waiting import until
 
@@ -138,3 +144,155 @@ async def test_managed_instances_wait_for_no_call() -> None:
     async with RunningCache({**ENVIRON, **kind}, open_source=DictSource) as cache:
         with cache.parameters._clients.under_way.one():
             assert await cache.parameters.settle_calls() == 0
+
+
+def parameters(config: ParametersConfig | None = None, *, kind: str = "on-demand") -> Parameters:
+    """Return the cache of a sandbox of some kind, before it is started."""
+    clock = ManualClock()
+    return Parameters(
+        config or ParametersConfig(),
+        sandbox=LambdaConfig(initialization_type=kind),
+        environ=ENVIRON,
+        clock=clock,
+        log=Log(clock=clock, sink=LogLines()),
+        sockets=[],
+        open_source=lambda: DictSource(values={"/a": "v"}),
+    )
+
+
+INVOKE = Invoke(request_id="r", deadline_ms=0)
+
+
+@pytest.mark.parametrize(
+    ("ready", "kind", "before"),
+    [
+        ("init", "on-demand", True),
+        ("invoke", "on-demand", False),
+        ("invoke", "lambda-managed-instances", True),
+    ],
+)
+async def test_from_when_on_gets_are_served(ready: str, kind: str, before: bool) -> None:
+    """From the start or the first invocation on; Managed Instances do not tell of any."""
+    cache = parameters(ParametersConfig(ready=ready), kind=kind)
+    assert cache._is_ready() is before
+    await cache.invoked(INVOKE)
+    assert cache._is_ready()
+
+
+@pytest.mark.parametrize(("kind", "before"), [("on-demand", True), ("snap-start", False)])
+async def test_nothing_is_kept_before_a_snapshot(kind: str, before: bool) -> None:
+    """AWS has it on disk for days."""
+    cache = parameters(kind=kind)
+    assert cache.keeps is before
+    await cache.invoked(INVOKE)
+    assert cache.keeps
+
+
+async def test_what_was_read_before_a_snapshot_is_read_again_after_it() -> None:
+    """Once, with the first invocation; as many keys as the cache has entries."""
+    cache = parameters(ParametersConfig(cache_size=2), kind="snap-start")
+    for name in "abc":
+        cache._note_uncached(ParameterKey(f"/{name}"))
+    assert [key.name for key in cache._uncached] == ["/a", "/b"]
+    await cache.invoked(INVOKE)
+    assert cache._prefetching is not None
+    first = cache._prefetching
+    await cache.invoked(INVOKE)
+    assert cache._prefetching is first
+    await first
+    assert cache._lookup.find(Query(ParameterKey("/a"))) is not None
+    assert cache._uncached == {}
+
+
+async def test_on_demand_nothing_is_read_again() -> None:
+    """What was read is kept already."""
+    cache = parameters()
+    cache._note_uncached(ParameterKey("/a"))
+    assert cache._uncached == {}
+    await cache.invoked(INVOKE)
+    assert cache._prefetching is None
+
+
+@pytest.mark.parametrize(("left_s", "patience_s"), [(4.0, 3.0), (60.0, 15.0), (0.0, 15.0)])
+def test_during_the_start_a_get_waits_for_a_share_of_what_is_left(
+    left_s: float, patience_s: float
+) -> None:
+    """As far as it is known how long the start may take."""
+    cache = parameters()
+    assert cache._patience_s() == 11.25
+    cache.start_left_s = lambda: left_s
+    assert cache._patience_s() == patience_s
+
+
+def test_the_policy_of_the_settings() -> None:
+    """A TTL above its limit is limited with a line, one at the limit is not."""
+    lines = LogLines()
+    config = ParametersConfig(
+        ssm_ttl_s=300, secrets_manager_ttl_s=301, ttl_limit_s=300, ttl_jitter=0.3,
+        refresh_ahead=0.4, negative_ttl_s=5, max_stale_s=6, cache_size=7,
+    )  # fmt: skip
+    policy = _policy(config, Log(clock=ManualClock(), sink=lines))
+    assert policy.ttl_s == {Service.SSM: 300, Service.SECRETS_MANAGER: 300}
+    assert (policy.jitter, policy.ahead, policy.missing_s) == (0.3, 0.4, 5)
+    assert (policy.max_stale_s, policy.size) == (6, 7)
+    [line] = lines.parsed
+    assert line["message"].startswith("SECRETS_MANAGER_TTL is limited")
+    assert (line["value"], line["limit"]) == (301, 300)
+
+
+def test_a_cache_that_is_switched_off_has_no_entries() -> None:
+    """Every GET goes to AWS."""
+    config = ParametersConfig(cache_enabled=False, ssm_ttl_s=60)
+    policy = _policy(config, Log(clock=ManualClock(), sink=LogLines()))
+    assert (policy.size, policy.ttl_s[Service.SSM]) == (0, 60)
+
+
+async def test_references_have_values() -> None:
+    """As text; one that is not there, or has no such part, is an error."""
+    cache = parameters()
+    assert await cache.resolve("ssm:/a", fresh=False) == "v"
+    with pytest.raises(UnusableValueError):
+        await cache.resolve("ssm:/a#key", fresh=False)
+    with pytest.raises(UpstreamError):
+        await cache.resolve("ssm:/b", fresh=False)
+
+
+async def test_calls_are_waited_for_within_a_second() -> None:
+    """A freeze would cut them; whoever waits may have less time."""
+    cache = parameters()
+    waited: list[float] = []
+
+    async def settle(*, within_s: float) -> float:
+        waited.append(within_s)
+        return 0.5
+
+    cache._clients.under_way.settle = settle  # type: ignore[method-assign]
+    took_s = [await cache.settle_calls(each) for each in (1, 5, 0.2)]
+    assert took_s == [0.5, 0.5, 0.5]
+    await cache.settle_calls()
+    assert waited == [1, 1, 0.2, 1]
+
+
+async def test_a_prefetch_that_is_too_long_is_cut() -> None:
+    """To the entries of the cache; a line says how many were listed."""
+    cache = parameters(ParametersConfig(prefetch="ssm:/a,ssm:/b,ssm:/c", cache_size=2))
+    lines = LogLines()
+    cache._log = Log(clock=ManualClock(), sink=lines)
+    await cache.open()
+    line = next(each for each in lines.parsed if each["message"] == "prefetch exceeds the cache")
+    assert (line["listed"], line["fetched"]) == (3, 2)
+    assert cache._lookup.find(Query(ParameterKey("/a"))) is not None
+
+
+@pytest.mark.parametrize(
+    ("requested", "made", "most"), [(3, 3, 3), (256, 256, 256), (257, 256, 256)]
+)
+def test_calls_at_once(requested: int, made: int, most: int) -> None:
+    """As many as the user wants, within what memory allows."""
+    assert threads(ParametersConfig(max_connections=requested)) == made <= most
+
+
+def test_a_call_takes_five_seconds_at_most_unless_the_user_says_otherwise() -> None:
+    """And never longer than an invocation may."""
+    found = deadlines_s(ParametersConfig(secrets_manager_timeout_ms=1_000_000))
+    assert found == {Service.SSM: 5.0, Service.SECRETS_MANAGER: 900.0}
