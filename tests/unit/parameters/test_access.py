@@ -15,6 +15,7 @@ from extension.parameters.access import (
     refusal,
     token_of,
 )
+from extension.parameters.request import Rejection
 
 
 class Uncomparable(bytes):
@@ -127,3 +128,25 @@ def test_a_proxy_is_refused_there_as_well() -> None:
     """Where containers are expected, too."""
     headers = {"host": "172.17.0.1", "x-forwarded-for": "10.0.0.1"}
     assert refusal(headers, from_near=True) is FORWARDED
+
+
+@pytest.mark.parametrize("name", ["x-real-ip", "x-forwarded-", "x-forwarded-proto"])
+def test_headers_of_proxies(name: str) -> None:
+    """Those with names of their own, and all of one prefix."""
+    assert refusal({"host": "localhost", name: ""}) is FORWARDED
+    assert refusal({"host": "localhost", "x-forward": "", "x": ""}) is None
+
+
+def test_the_latest_hosts_are_remembered() -> None:
+    """A function names one or two: sixteen are kept."""
+    assert access._is_here.cache_info().maxsize == 16
+
+
+@pytest.mark.parametrize(
+    ("rejection", "status", "is_plain"),
+    [(access.UNAUTHORIZED, 401, True), (FORWARDED, 400, False), (FOREIGN_HOST, 400, False)],
+)
+def test_statuses_of_refusals(rejection: Rejection, status: int, is_plain: bool) -> None:
+    """The text of a wrong token is that of AWS's extension, whatever the caller accepts."""
+    assert (rejection.status, rejection.plain) == (status, is_plain)
+    assert rejection.code == "AccessDeniedException"

@@ -8,8 +8,9 @@ import gc
 import pytest
 
 from extension.aws.errors import BUSY, UpstreamError
-from extension.parameters.flights import MAX_FLIGHTS, Flights
-from tests.waiting import until
+from extension.parameters.flights import MAX_FLIGHTS, Flights, UnderWay
+from tests.doubles import ManualClock
+from tests.waiting import PATIENCE_S, until
 
 
 class Runway:
@@ -90,3 +91,53 @@ async def test_flights_are_bounded() -> None:
         await flights.join("one more", runway.fly)
     runway.may_land.set()
     assert len(await asyncio.gather(*callers)) == MAX_FLIGHTS
+
+
+async def test_a_thousand_flights_are_the_most() -> None:
+    """As many as the cache has entries; one that is under way is joined nevertheless."""
+    runway, flights = Runway(), Flights[int]()
+    for number in range(1000):
+        flights.begin(number, runway.fly)
+    flights.begin(0, runway.fly)
+    with pytest.raises(UpstreamError) as raised:
+        flights.begin("one more", runway.fly)
+    assert raised.value.transient
+    runway.may_land.set()
+    await until(lambda: not flights._tasks)
+    assert runway.begun == 1000
+
+
+async def test_a_flight_that_is_cancelled_is_over() -> None:
+    """As the loop cancels all tasks at its end."""
+    runway, flights = Runway(), Flights[int]()
+    flights.begin("k", runway.fly)
+    flights._tasks["k"].cancel()
+    await until(lambda: not flights.under_way("k"))
+
+
+async def test_waiting_for_what_is_under_way() -> None:
+    """Until all of it has ended, that which began meanwhile included."""
+    clock = ManualClock()
+    under_way, ended = UnderWay(clock=clock), []
+    with under_way.one():
+        first = asyncio.create_task(under_way.settle(within_s=PATIENCE_S))
+        await asyncio.sleep(0)
+        second = under_way.one()
+        second.__enter__()
+    first.add_done_callback(lambda _: ended.append(1))
+    await asyncio.sleep(0)
+    assert not ended
+    clock.advance(3)
+    second.__exit__(None, None, None)
+    assert await first == 3
+    assert await under_way.settle(within_s=PATIENCE_S) == 0
+
+
+async def test_a_fetch_delays_the_end_of_an_invocation_once() -> None:
+    """One that takes longer is not waited for again."""
+    clock = ManualClock()
+    under_way = UnderWay(clock=clock)
+    with under_way.one():
+        await under_way.settle(within_s=0.01)
+        clock.advance(1)
+        assert await under_way.settle(within_s=PATIENCE_S) == 0

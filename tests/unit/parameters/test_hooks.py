@@ -9,10 +9,12 @@ from extension.parameters.answer import Result, parameter_body, path_body, secre
 from extension.parameters.hooks import (
     MOST_EARLY,
     Hooks,
+    Value,
     parameter_values,
     secret_values,
     values_in,
 )
+from extension.parameters.request import ParameterKey, SecretKey
 from extension.process.clock import SystemClock
 from extension.process.log import Log
 from tests.doubles import LogLines
@@ -87,3 +89,96 @@ def test_values_in_a_body_are_those_of_the_answer(name: str | None, value: str) 
     for field in ({"SecretString": value}, {"SecretBinary": value.encode()}):
         secret = {**named, "ARN": "a", **field}
         assert list(values_in(secret_body(secret), decrypted=False)) == list(secret_values(secret))
+
+
+SECRET = "the secret"
+
+
+@pytest.mark.parametrize(
+    ("source", "values"),
+    [
+        (None, []),
+        ("", []),
+        ("{}", []),
+        ('{"SecretString":"the secret","Name":"n"}', [SECRET]),
+        ('{"secretString":"the secret"}', [SECRET]),
+        ('{"SecretBinary":"AP8="}', [b"\x00\xff"]),
+        ('{"SecretString":"a","SecretBinary":"AP8="}', ["a", b"\x00\xff"]),
+        ('{"SecretString":7,"SecretBinary":7}', []),
+        ("the secret", [SECRET]),
+        ('["the secret"]', ['["the secret"]']),
+        ('{"SecretBinary":"x"}', ['{"SecretBinary":"x"}']),
+        ("[" * 100_000, ["[" * 100_000]),
+    ],
+)
+def test_a_reference_holds_what_secrets_manager_answered(
+    source: str | None, values: list[str | bytes]
+) -> None:
+    """Its secret alone, in either case of its fields; what is no such answer is all secret."""
+    parameter = {"Name": "n", "Type": "SecureString", "Value": "v", "SourceResult": source}
+    found = [each.value for each in parameter_values(parameter, decrypted=True)]
+    assert found == ["v", *values]
+
+
+class Reported:
+    """Hooks that note what they are called with, and a log."""
+
+    def __init__(self) -> None:
+        self.lines = LogLines()
+        self.values: list[tuple[object, ...]] = []
+        self.hooks = Hooks(log=Log(clock=SystemClock(), sink=self.lines))
+        self.hooks.on_value = lambda name, value, *, secure: self.values.append(
+            (name, value, secure)
+        )
+        self.hooks.on_kept = lambda key, values: self.values.append((key, *values))
+
+
+@pytest.mark.parametrize(
+    ("key", "secure"),
+    [(ParameterKey("a"), False), (ParameterKey("a", decrypt=True), True)],
+)
+def test_what_the_cache_keeps_is_reported(key: ParameterKey, secure: bool) -> None:
+    """With its values, of which those that were decrypted are secure; then that it is gone."""
+    reported = Reported()
+    body = parameter_body({"Parameter": {"Name": "a", "Type": "SecureString", "Value": "v"}})
+    reported.hooks.kept(key, body)
+    reported.hooks.gone(key)
+    assert reported.values == [(key, Value("a", "v", secure)), (key,)]
+
+
+def test_a_secret_that_the_cache_keeps_is_secure() -> None:
+    """Whatever its key says."""
+    reported = Reported()
+    reported.hooks.kept(SecretKey("s"), secret_body({"ARN": "a", "SecretString": "v"}))
+    reported.hooks.value(Value("s", "v", secure=True))
+    assert reported.values == [(SecretKey("s"), Value("", "v", True)), ("s", "v", True)]
+
+
+def test_a_hook_that_fails_is_a_line() -> None:
+    """By the type of its error alone; the caller of the cache hears nothing."""
+    reported = Reported()
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("hunter2")
+
+    hooks = reported.hooks
+    hooks.on_value = hooks.on_kept = hooks.on_upstream_call = hooks.on_answer = fail
+    hooks.value(Value("a", "v", secure=True))
+    hooks.gone(SecretKey("s"))
+    hooks.upstream_call(call("/a"))
+    hooks.answer(Result.HIT, age_s=0, waited_s=0)
+    assert [each["error"] for each in reported.lines.parsed] == ["ValueError"] * 4
+    assert "hunter2" not in "".join(reported.lines.lines)
+
+
+def test_without_hooks_nothing_happens() -> None:
+    """Values are not even looked for."""
+    hooks = Hooks(log=Log(clock=SystemClock(), sink=LogLines()))
+    hooks.value(Value("a", "v", secure=True))
+    hooks.kept(SecretKey("s"), b"no JSON")
+    hooks.gone(SecretKey("s"))
+
+
+def test_two_hundred_and_fifty_six_reports_are_kept() -> None:
+    """The latest of them."""
+    assert len(early_and_late(300, keep=True)) == 257

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from extension.parameters.access import GRACE_S, MAX_HELD, RENEWAL_INTERVAL_S, Tokens
 from tests.doubles import ManualClock
 from tests.waiting import until
@@ -103,3 +105,57 @@ async def test_stranger_asks_at_most_once_a_second() -> None:
     clock.freeze(RENEWAL_INTERVAL_S)
     assert not await tokens.admits(b"wrong")
     assert endpoint.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "in_file", "are_known"),
+    [
+        ({}, [], False),
+        ({"AWS_SESSION_TOKEN": " "}, [], False),
+        ({"AWS_SESSION_TOKEN": "a"}, [], True),
+        ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2"}, [], True),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": ""}, [], False),
+        ({}, [b"t"], True),
+    ],
+)
+async def test_whether_any_token_can_be_valid(
+    environ: dict[str, str], in_file: list[bytes], are_known: bool
+) -> None:
+    """One that is there, or an endpoint that may have one; an empty variable is unset."""
+    endpoint = Endpoint()
+    tokens = Tokens(
+        environ, renew=endpoint.renew, clock=ManualClock(), in_file=lambda: list(in_file)
+    )
+    assert tokens.are_known is are_known
+    assert await tokens.admits(b"t") is bool(in_file)
+
+
+async def test_how_long_tokens_count() -> None:
+    """One that was replaced for an hour; the endpoint is asked at most once a second."""
+    clock, endpoint = ManualClock(), Endpoint("one")
+    tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=clock)
+    await tokens.admits(b"one")
+    clock.advance(1)
+    endpoint.tokens = ("two",)
+    assert await tokens.admits(b"two")
+    assert endpoint.asked == 2
+    clock.advance(0.9)
+    assert not await tokens.admits(b"x")
+    assert endpoint.asked == 2
+    clock.advance(3598.9)
+    assert tokens.admits_at_once(b"one")
+    clock.advance(0.2)
+    assert not tokens.admits_at_once(b"one")
+    assert tokens.admits_at_once(b"two")
+
+
+async def test_the_latest_four_tokens_count() -> None:
+    """As the endpoint returns them: the newest is not yet replaced, the others are."""
+    clock, endpoint = ManualClock(), Endpoint("1", "2", "3", "4", "5")
+    tokens = Tokens(CONTAINER, renew=endpoint.renew, clock=clock)
+    assert await tokens.admits(b"5")
+    assert [tokens.admits_at_once(each) for each in (b"1", b"2", b"3", b"4")] == [
+        False, True, True, True,
+    ]  # fmt: skip
+    clock.advance(3600)
+    assert [tokens.admits_at_once(each) for each in (b"4", b"5")] == [False, True]
