@@ -123,6 +123,7 @@ class WrappedError(Exception):
         (VerificationError(1, "x"), "self-signed certificate"),
         (ReasonedError(1, "x"), "wrong version number"),
         (WrappedError(REFUSED), "Connection refused"),
+        (Exception("a text with a password", REFUSED), "Connection refused"),
         (WrappedError(ValueError("secret")), "it failed"),
         (OSError("only a text"), "it failed"),
         (TimeoutError("handshake"), "handshake"),
