@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from extension.aws.call import Answer, Service
+from extension.aws.call import Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.parameters.batch import Batch, goes_alone
+from extension.parameters.batch import MOST_NAMES, WINDOW_S, Batch, goes_alone
 from extension.parameters.hooks import Hooks
 from extension.parameters.request import Key, ParameterKey
 from extension.parameters.upstream import Upstream
@@ -26,7 +28,8 @@ class Bench:
 
     def __init__(self, source: DictSource) -> None:
         clock = ManualClock()
-        self.log = log = Log(clock=clock, sink=LogLines())
+        self.lines = LogLines()
+        self.log = log = Log(clock=clock, sink=self.lines)
         self.hooks = hooks = Hooks(log=log)
         self.calls = Calls(source, threads=3, clock=clock, report=hooks.upstream_call, log=log)
         deadline_s = dict.fromkeys(Service, 60.0)
@@ -133,3 +136,92 @@ async def test_nothing_is_kept_of_a_batch_that_is_answered(source: DictSource) -
     bench = Bench(source)
     await bench.ask([*NAMES, "/nope"])
     await until(lambda: not bench.batch._calls)
+
+
+async def test_a_denial_is_said_once(source: DictSource) -> None:
+    """Single calls are made from then on, whichever batches were under way."""
+    bench = Bench(source)
+    source.error = UpstreamError("AccessDeniedException")
+    source.hold()
+    first = asyncio.create_task(bench.ask(NAMES))
+    second = asyncio.create_task(bench.ask([*map(str, range(10))]))
+    await until(lambda: len(source.calls) == 2)
+    source.release()
+    assert await first == await second == ["AccessDeniedException"] * 10
+    batching = [each for each in bench.lines.messages if each.startswith("batching is off")]
+    assert len(batching) == 1
+    source.error = None
+    before = len(source.calls)
+    assert await bench.ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations[before:] == ["GetParameter", "GetParameter"]
+
+
+async def test_trouble_is_the_answer_for_all(source: DictSource) -> None:
+    """Asking for each alone would make it worse."""
+    bench = Bench(source)
+    source.error = UpstreamError("ThrottlingException", transient=True)
+    assert await bench.ask(NAMES[:3]) == ["ThrottlingException"] * 3
+    assert source.operations == ["GetParameters"]
+
+
+async def test_a_key_that_is_gathered_already_goes_alone(source: DictSource) -> None:
+    """Each caller waits for its own answer."""
+    bench = Bench(source)
+    assert await bench.ask([NAMES[0], NAMES[0], NAMES[1]]) == [NAMES[0], NAMES[0], NAMES[1]]
+    assert sorted(source.operations) == ["GetParameter", "GetParameters"]
+
+
+async def test_values_with_and_without_decryption_are_two_batches(source: DictSource) -> None:
+    """One call has one answer to that."""
+    bench = Bench(source)
+    keys = [ParameterKey(name, decrypt=decrypt) for name in NAMES[:2] for decrypt in (True, False)]
+    await asyncio.gather(*(bench.batch.fetch(key, traceparent="p") for key in keys))
+    assert [call.arguments["WithDecryption"] for call in source.calls] == [True, False]
+    assert [call.name for call in source.calls] == ["/p/0,/p/1"] * 2
+
+
+async def test_other_regions_and_roles_go_alone(source: DictSource) -> None:
+    """A batch asks the function's own region, as its own role."""
+    bench = Bench(source)
+    arn = "arn:aws:ssm:us-east-1:111122223333:parameter/p/0"
+    role = "arn:aws:iam::111122223333:role/r"
+    source.values[arn] = "far"
+    keys = [ParameterKey(arn), ParameterKey("/p/1", role=role), ParameterKey("/p/2")]
+    await asyncio.gather(*(bench.batch.fetch(key, traceparent=None) for key in keys))
+    assert source.operations == ["GetParameter"] * 3
+
+
+async def test_what_an_answer_leaves_out_is_asked_for_alone(source: DictSource) -> None:
+    """Neither found nor unknown: a single call says what it is."""
+    bench = Bench(source)
+    answer = source.call
+
+    def incomplete(call: Call) -> Mapping[str, Any]:
+        found = answer(call)
+        if call.operation == "GetParameters":
+            return {"Parameters": found["Parameters"][1:]}
+        return found
+
+    source.call = incomplete  # type: ignore[method-assign]
+    assert await bench.ask(NAMES[:3]) == NAMES[:3]
+    assert source.operations == ["GetParameters", "GetParameter"]
+
+
+async def test_an_answer_may_have_arns_in_the_place_of_names(source: DictSource) -> None:
+    """Each value is found by the one that was asked for."""
+    bench = Bench(source)
+    arn = "arn:aws:ssm:eu-central-1:111122223333:parameter/p/x"
+
+    def by_arn(call: Call) -> Mapping[str, Any]:
+        source.calls.append(call)
+        parameters = [{"Name": "/p/x", "ARN": arn, "Value": "x"}, {"Name": "/p/1", "Value": "1"}]
+        return {"Parameters": parameters}
+
+    source.call = by_arn  # type: ignore[method-assign]
+    assert await bench.ask([arn, "/p/1"]) == ["x", "1"]
+    assert source.operations == ["GetParameters"]
+
+
+def test_how_long_a_batch_gathers() -> None:
+    """Three milliseconds, which no caller notices; GetParameters takes ten names."""
+    assert (WINDOW_S, MOST_NAMES) == (0.003, 10)

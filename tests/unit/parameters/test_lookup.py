@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import repeat
 from math import inf
 
@@ -13,7 +14,9 @@ from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Result
 from extension.parameters.lookup import Lookup, Policy
-from extension.parameters.request import Key, ParameterKey, Query
+from extension.parameters.request import Key, ParameterKey, Query, SecretKey
+from extension.parameters.rotations import Rotations
+from extension.process.clock import NS_PER_S
 from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 from tests.waiting import until
@@ -57,6 +60,7 @@ class Bench:
         size: int = 10,
         ahead: float = 0.0,
         missing_s: float = 0.0,
+        rotation_in_s: float | None = None,
     ) -> None:
         drawn = iter(draws)
         self.clock = ManualClock()
@@ -80,7 +84,17 @@ class Bench:
             bypassed=self.bypassed.append,
             kept=lambda key, body: self.kept.append((key, body)),
             gone=self.gone.append,
+            rotations=self._rotations(rotation_in_s) if rotation_in_s else None,
         )
+
+    def _rotations(self, in_s: float) -> Rotations:
+        """Return rotations that AWS says are all at the same moment."""
+        at_s = self.clock.wall_ns / NS_PER_S + in_s
+
+        async def ask(key: SecretKey) -> datetime:
+            return datetime.fromtimestamp(at_s, UTC)
+
+        return Rotations(ask, size=10, clock=self.clock, log=Log(clock=self.clock, sink=LogLines()))
 
     async def get(self, query: Query = GET) -> tuple[Result, bytes]:
         """Return how a query was answered, and with what."""
@@ -410,3 +424,40 @@ def test_plain_policies() -> None:
     policy = Policy(ttl_s=dict.fromkeys(Service, 100.0), jitter=0.5, max_stale_s=0, size=1)
     assert (policy.ahead_s(100), policy.missing_s) == (inf, 0)
     assert policy.lifetime_s(KEY, draw=0.5) == 75
+
+
+@pytest.mark.parametrize(
+    ("key", "in_s", "fresh_s"),
+    [
+        (SecretKey("s"), 50, 50),
+        (SecretKey("s", version_stage="AWSCURRENT"), 50, 50),
+        (SecretKey("s"), 150, 100),
+        (SecretKey("s", version_id="v"), 50, 100),
+        (ParameterKey("s"), 50, 100),
+    ],
+)
+async def test_a_secret_is_fresh_until_its_rotation(key: Key, in_s: float, fresh_s: float) -> None:
+    """A version has no other value after it, and parameters have none."""
+    bench, query = Bench(rotation_in_s=in_s, ahead=0.2), Query(key)
+    await bench.get(query)
+    rotations = bench.lookup._rotations
+    assert rotations is not None
+    await until(lambda: not rotations._waiting._tasks)
+    bench.clock.advance(fresh_s - 0.1)
+    bench.has_time = False
+    assert await bench.get(query) == (Result.HIT, b"1")
+    bench.clock.advance(0.2)
+    assert await bench.get(query) == (Result.MISS, b"2")
+
+
+async def test_a_secret_that_is_about_to_be_rotated_is_not_renewed_ahead() -> None:
+    """The value that would be fetched before ends with it, too."""
+    bench, query = Bench(rotation_in_s=90, ahead=0.2), Query(SecretKey("s"))
+    await bench.get(query)
+    rotations = bench.lookup._rotations
+    assert rotations is not None
+    await until(lambda: not rotations._waiting._tasks)
+    bench.clock.advance(85)
+    assert await bench.get(query) == (Result.HIT, b"1")
+    assert not bench.lookup._ahead._flights.under_way(SecretKey("s"))
+    assert bench.upstream.begun == 1
