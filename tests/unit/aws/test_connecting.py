@@ -13,7 +13,7 @@ import pytest
 
 from extension.aws.connecting import MOST_LOOKUPS, Address, Connector, Resolve
 from tests.blackholes import full_backlog
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 SHORT_S = 0.2
 
@@ -145,3 +145,51 @@ async def test_a_resolution_that_ends_late_serves_who_asks_then(hanging: Hanging
         waiting = asyncio.create_task(asyncio.to_thread(connected, connector, within_s=PATIENCE_S))
         hanging.released.set()
         assert await waiting == alive
+
+
+async def test_each_connection_resolves_its_name_again() -> None:
+    """Answers are not kept: addresses of AWS change, and one of before a freeze may be gone."""
+    asked: list[tuple[Any, ...]] = []
+    with listener() as alive:
+
+        def resolve(*name: Any) -> Sequence[Address]:
+            asked.append(name)
+            return resolving_to(alive)()
+
+        connector = Connector(resolve=resolve)
+        for _ in range(MOST_LOOKUPS + 2):
+            assert connected(connector, within_s=PATIENCE_S) == alive
+            await until(lambda: not any(connector._names._lookups.values()))
+    name = ("name.test", 443, socket.AF_UNSPEC, socket.SOCK_STREAM)
+    assert asked == [name] * (MOST_LOOKUPS + 2)
+
+
+def test_a_connection_does_not_block_and_has_its_options() -> None:
+    """urllib3 gives it a time limit of its own."""
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    with listener() as alive:
+        connector = Connector(resolve=resolving_to(alive))
+        with closing(
+            connector.connect("name.test", 443, within_s=PATIENCE_S, options=options)
+        ) as connection:
+            assert connection.getblocking() is False
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+def test_an_address_family_that_is_not_there_makes_way() -> None:
+    """A machine without it cannot even make a socket."""
+    with listener() as alive:
+
+        def resolve(*_: Any) -> Sequence[Address]:
+            return [(socket.AF_X25, socket.SOCK_STREAM, 0, "", alive), *resolving_to(alive)()]
+
+        assert connected(Connector(resolve=resolve), within_s=PATIENCE_S) == alive
+
+
+def test_resolvers_do_not_hold_up_the_exit(hanging: HangingResolver) -> None:
+    """Their threads are daemons, and have a name."""
+    with pytest.raises(TimeoutError):
+        connected(Connector(resolve=hanging), within_s=0.01)
+    found = [each for each in threading.enumerate() if each.name == "resolver"]
+    assert found
+    assert all(each.daemon for each in found)

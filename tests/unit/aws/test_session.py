@@ -6,10 +6,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.session import get_session
 
-from extension.aws.session import handlers_for
+from extension.aws.connecting import Connector
+from extension.aws.session import FROM_FILES, AwsSession, Models, handlers_for
 
 SERVICES = {"ssm": "ssm", "secretsmanager": "secrets-manager", "sts": "sts"}
 """botocore's name of each service, and the one in the names of its events."""
@@ -50,3 +54,101 @@ def called(session: Any, event: str) -> Counter[str]:
     """Return the names of the handlers of an event."""
     emitter = session.get_component("event_emitter")._emitter
     return Counter(repr(handler) for handler in emitter._handlers.prefix_search(event))
+
+
+class Nobody:
+    """No credentials, which is what some clients sign with."""
+
+    renewals = 0
+    are_renewable = False
+
+    def load_credentials(self) -> None:
+        """Return none."""
+
+    def expire(self, *, since: int) -> None:
+        """Do nothing."""
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    """The models of our services."""
+    return Models(("ssm", "secretsmanager", "sts"))
+
+
+def session(models: Models, *, connector: Connector | None = None) -> AwsSession:
+    """Return a session for clients of these services."""
+    return AwsSession(Nobody(), models=models, connector=connector or Connector())
+
+
+def test_a_session_has_its_own_parts(models: Models) -> None:
+    """Nothing of the function's configuration: no file, no profile, no token of a bearer."""
+    made = session(models)
+    assert made.get_component("data_loader") is models
+    assert made.get_component("credential_provider") is made.identity
+    assert made.full_config == {"profiles": {}}
+    assert made.get_scoped_config() == {}
+    store = made.get_component("config_store")
+    assert [store.get_config_variable(name) for name in sorted(FROM_FILES)] == [None] * 4
+    assert store.get_config_variable("metadata_service_timeout") == 1
+    assert store.get_config_variable("max_attempts") is None
+
+
+def test_models_are_those_that_come_with_botocore(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of a user's folder, and no service is looked for in a list of all."""
+    assert models.list_available_services("service-2") == ["ssm", "secretsmanager", "sts"]
+    assert models.search_paths == [Models.BUILTIN_DATA_PATH]
+
+
+def test_without_credentials_and_handlers_of_the_process(models: Models) -> None:
+    """Those that are registered are the ones that concern our services, each once."""
+    made = session(models)
+    for event in EVENTS:
+        full = f"{event}.ssm.GetParameter"
+        expected = AwsSession.__mro__[1](include_builtin_handlers=False)
+        for name, handler in handlers_for(models.services):
+            expected.register(name, handler)
+        assert called(made, full) == called(expected, full)
+
+
+class Recorder(Connector):
+    """Notes what it is asked to connect, and fails."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, int, dict[str, Any]]] = []
+        self.error = error
+
+    def connect(self, host: str, port: int, **more: Any) -> Any:
+        """Fail as it was told to."""
+        self.asked.append((host, port, more))
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "words"),
+    [
+        (TimeoutError("no address answered"), ConnectTimeoutError, "Connect timeout"),
+        (ConnectionRefusedError(111, "Connection refused"), EndpointConnectionError, "connect"),
+    ],
+)
+def test_clients_connect_with_ours(
+    models: Models, error: OSError, raised: type[Exception], words: str
+) -> None:
+    """Within their connect timeout, with botocore's socket options; its errors stay botocore's."""
+    connector = Recorder(error)
+    settings = Config(
+        connect_timeout=1.5,
+        retries={"total_max_attempts": 1},
+        proxies={},
+        signature_version=UNSIGNED,
+    )
+    client = session(models, connector=connector).client(
+        "ssm", region_name="eu-west-1", endpoint_url="http://h:81", verify=True, config=settings
+    )
+    with pytest.raises(raised, match=words):
+        client.get_parameter(Name="a")
+    [(host, port, more)] = connector.asked
+    assert (host, port, more["within_s"]) == ("h", 81, 1.5)
+    assert more["options"]
