@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from extension.aws.call import Call, Service
+from extension.aws.call import Call, Place, Service
 from extension.aws.client_builder import ATTEMPTS
 from extension.aws.clients import AwsClients
 from extension.aws.credentials import SandboxCredentials
-from extension.aws.errors import TIMEOUT, SettingError, UpstreamError
+from extension.aws.errors import NOT_OPEN, TIMEOUT, SettingError, UpstreamError
 from tests.fake_aws import REQUEST_ID, THROTTLED, AwsRequest, FakeAws, Fault
 
 
@@ -117,3 +117,84 @@ def test_without_a_region_there_is_nobody_to_ask() -> None:
             deadline_s=dict.fromkeys(Service, 5.0),
             connections=1,
         )
+
+
+def place(region: str = "", role: str = "") -> Place:
+    """Return where Secrets Manager is asked."""
+    return Place(Service.SECRETS_MANAGER, region, role)
+
+
+async def test_the_functions_own_region_has_clients_from_the_beginning(
+    aws: FakeAws, source: AwsClients
+) -> None:
+    """Under its name and under none; those of other regions and roles are built and kept."""
+    own = source._own[Service.SECRETS_MANAGER]
+    role = "arn:aws:iam::111122223333:role/r"
+    for at in (place(), place(source.region)):
+        with source._client(at) as client:
+            assert client is own
+    for at in (place("us-east-1"), place(role=role), place("us-east-1", role)):
+        with source._client(at) as client:
+            assert client is not own
+            assert client.botocore.meta.region_name == (at.region or source.region)
+        with source._client(at) as again:
+            assert again is client
+
+
+def limits(deadline_s: float) -> tuple[float, float]:
+    """Return how long a client may connect and read."""
+    environ = {"AWS_REGION": "eu-west-1"}
+    clients = AwsClients(
+        environ,
+        credentials=SandboxCredentials(environ),
+        deadline_s=dict.fromkeys(Service, deadline_s),
+        connections=3,
+    )
+    [config, _] = [each.botocore.meta.config for each in clients._own.values()]
+    return config.connect_timeout, config.read_timeout
+
+
+@pytest.mark.parametrize(("deadline_s", "connect_s"), [(5.0, 0.6), (0.5, 0.5)])
+def test_connecting_takes_no_longer_than_the_call(deadline_s: float, connect_s: float) -> None:
+    """Nor longer than AWS's endpoints, which are near, ever take."""
+    assert limits(deadline_s)[0] == connect_s
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_a_region_that_is_none_is_named_by_its_variable(variable: str) -> None:
+    """It would become part of a host name."""
+    environ = {variable: "evil.example.com/"}
+    with pytest.raises(SettingError, match=f"^{variable} is not the name of a region$"):
+        AwsClients(
+            environ,
+            credentials=SandboxCredentials(environ),
+            deadline_s=dict.fromkeys(Service, 5.0),
+            connections=1,
+        )
+
+
+async def test_an_unusable_endpoint_does_not_affect_the_other_service(aws: FakeAws) -> None:
+    """Its calls are refused with the variable to correct."""
+    environ = {**aws.environment, "AWS_ENDPOINT_URL_SECRETS_MANAGER": "h:1"}
+    clients = AwsClients(
+        environ,
+        credentials=SandboxCredentials(environ),
+        deadline_s=dict.fromkeys(Service, 5.0),
+        connections=1,
+    )
+    assert list(clients._own) == [Service.SSM]
+    with pytest.raises(UpstreamError) as raised:
+        clients.call(_call())
+    error = raised.value
+    assert (error.code, error.service, error.transient) == (NOT_OPEN, "Secrets Manager", False)
+    assert error.reason.startswith("AWS_ENDPOINT_URL_SECRETS_MANAGER")
+
+
+async def test_closing_closes_every_client(aws: FakeAws, source: AwsClients) -> None:
+    """Those of other places, too."""
+    with source._client(place("us-east-1")):
+        pass
+    with source._sts.use("us-east-1"):
+        pass
+    source.close()
+    assert (len(source._others), len(source._sts)) == (0, 0)

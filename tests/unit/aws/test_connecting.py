@@ -181,7 +181,7 @@ def test_an_address_family_that_is_not_there_makes_way() -> None:
     with listener() as alive:
 
         def resolve(*_: Any) -> Sequence[Address]:
-            return [(socket.AF_X25, socket.SOCK_STREAM, 0, "", alive), *resolving_to(alive)()]
+            return [(9999, socket.SOCK_STREAM, 0, "", alive), *resolving_to(alive)()]
 
         assert connected(Connector(resolve=resolve), within_s=PATIENCE_S) == alive
 
