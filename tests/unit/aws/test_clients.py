@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from extension.aws.call import Call, Place, Service
-from extension.aws.client_builder import ATTEMPTS
 from extension.aws.clients import AwsClients
 from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import NOT_OPEN, TIMEOUT, SettingError, UpstreamError
@@ -82,7 +81,7 @@ async def test_errors_carry_what_aws_answered(aws: FakeAws, source: AwsClients) 
         True,
         "Secrets Manager",
     )
-    assert call.attempts == ATTEMPTS
+    assert call.attempts == 3
 
 
 @pytest.mark.parametrize(("deadline_s", "share_s"), [(1.5, 1.5), (6.0, 3.0), (60.0, 20.0)])

@@ -76,4 +76,37 @@ def test_a_record_that_cannot_be_encoded_costs_itself_alone() -> None:
     made = list(requests(health).logs(log_records(*bodies, health=health)))
     assert sum(each.count for each in made) == 4
     assert health.dropped == {"unencodable": 1}
-    assert health.faults.total() > 0
+    assert health.faults.total() == 1
+
+
+def test_a_request_is_full_at_its_bytes() -> None:
+    """Items that are as many as a request takes are one; a byte more begins another."""
+    half, rest = b"x" * (REQUEST_BYTES // 2), b"x" * (REQUEST_BYTES - REQUEST_BYTES // 2)
+    made = requests()
+    assert [each.count for each in made.logs([half, rest])] == [2]
+    assert [each.count for each in made.logs([half, rest + b"x"])] == [1, 1]
+    assert [each.count for each in made.logs([half + rest + b"x", half, half])] == [1, 2]
+    assert list(made.logs([])) == []
+    assert list(made.spans([])) == []
+
+
+def test_a_span_that_cannot_be_encoded_costs_itself_alone() -> None:
+    """It is found by halving; each attempt that failed is a fault of ours."""
+    health = Health()
+    good, bad = spans(), spans()
+    bad[1]._context = None
+    [made] = requests(health).spans([*good, bad[1], good[0]])
+    assert made.count == 4
+    assert health.dropped == {"unencodable": 1}
+    assert health.faults == {"AttributeError": 4}
+
+
+def test_a_request_has_the_schema_of_its_names() -> None:
+    """Of the resource, and of our scope; the placeholder by which both are encoded is gone."""
+    [made] = requests().spans(spans()[:1])
+    [of] = ExportTraceServiceRequest.FromString(made.body).resource_spans
+    [scope] = of.scope_spans
+    assert of.schema_url == scope.schema_url == "https://opentelemetry.io/schemas/1.37.0"
+    assert scope.scope.name == "lambda-dispatch"
+    assert [each.key for each in of.resource.attributes][:1] == ["service.name"]
+    assert len(scope.spans) == 1

@@ -46,3 +46,35 @@ def test_its_partition_is_that_of_the_region(region: str, partition: str) -> Non
 def test_an_arn_with_a_gap_is_none(unknown: str) -> None:
     """Local emulators tell no account."""
     assert "cloud.resource_id" not in build_resource(replace(SHOP, **{unknown: ""})).attributes
+
+
+def attributes(*, instance_id: str = "", **identity: object) -> dict[str, object]:
+    """Return the attributes of a resource."""
+    return dict(build_resource(replace(SHOP, **identity), instance_id=instance_id).attributes)
+
+
+def test_what_the_user_sets_wins() -> None:
+    """OTEL_SERVICE_NAME over OTEL_RESOURCE_ATTRIBUTES, and these over what we find out."""
+    by_user = "service.name=b%20c,=x,cloud.region=,team= a ,broken"
+    found = attributes(resource_attributes=by_user)
+    assert (found["service.name"], found["team"]) == ("b c", "a")
+    assert found["cloud.region"] == "eu-central-1"
+    assert "broken" not in found
+    assert attributes(resource_attributes=by_user, service_name="mine")["service.name"] == "mine"
+    assert attributes()["service.name"] == "shop"
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    """No attribute is empty; memory is bytes."""
+    assert not {"faas.instance", "faas.max_memory", "aws.log.group.names"} & attributes().keys()
+    found = attributes(memory_mb=128, log_group="/g", instance_id="stream")
+    assert found["faas.max_memory"] == 128 * 1024 * 1024
+    assert found["aws.log.group.names"] == ("/g",)
+    assert found["aws.log.stream.names"] == ("stream",)
+    assert found["faas.instance"] == "stream"
+
+
+def test_log_groups_that_x_ray_looks_into() -> None:
+    """They win over the function's own."""
+    found = attributes(log_group="/g", correlated_log_groups="/g&/dispatch")
+    assert found["aws.log.group.names"] == "/g&/dispatch"
