@@ -113,6 +113,9 @@ async def test_a_fault_of_ours_leaves_no_caller_waiting(source: DictSource, numb
     bench.batch = Batch(upstream, log=bench.log)
     async with asyncio.timeout(PATIENCE_S):
         assert await bench.ask(NAMES[:number]) == [UNUSABLE] * number
+        with pytest.raises(UpstreamError) as raised:
+            await bench.batch.fetch(ParameterKey("/p"), traceparent=None)
+    assert raised.value.transient
 
 
 @pytest.mark.parametrize(

@@ -461,3 +461,11 @@ async def test_a_secret_that_is_about_to_be_rotated_is_not_renewed_ahead() -> No
     assert await bench.get(query) == (Result.HIT, b"1")
     assert not bench.lookup._ahead._flights.under_way(SecretKey("s"))
     assert bench.upstream.begun == 1
+
+
+async def test_a_refreshed_value_is_no_longer_fresh_than_any_other() -> None:
+    """Its TTL may be shorter than the time between two refreshes."""
+    bench = Bench(ttl_s=0.5)
+    await bench.get(REFRESH)
+    bench.clock.advance(0.7)
+    assert await bench.get() == (Result.MISS, b"2")

@@ -10,18 +10,22 @@ from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import Event as SpanEvent
 
 from extension.process.clock import SystemClock
 from extension.process.waits import Budget
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.export.answers import Answer, EndpointMessage
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import COMPRESSORS, LARGE_BYTES, Post
 from extension.telemetry.export.target import Target, parse_headers, signal_url
 from extension.telemetry.health import Health
-from extension.telemetry.otlp.exporter import OtlpExporter
+from extension.telemetry.otlp.exporter import OtlpExporter, read_answer
 from extension.telemetry.otlp.requests import Requests, SpanWithLines
 from extension.telemetry.otlp.resource import SCHEMA_URL, build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
@@ -258,3 +262,51 @@ def test_a_resource_attribute_wins_over_what_is_found() -> None:
 def test_large_bodies_are_compressed_quickly(size: int, level: int) -> None:
     """The second byte of zlib's header says how hard it tried."""
     assert COMPRESSORS["deflate"](b"x" * size)[1] == level
+
+
+def partial(rejected: int, text: str = "") -> bytes:
+    """Return the answer of an endpoint that refuses some items."""
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = rejected
+    answer.partial_success.error_message = text
+    body: bytes = answer.SerializeToString()
+    return body
+
+
+PROTOBUF = "application/x-protobuf"
+STATUS = b"\x12\x04busy"
+"""A google.rpc.Status with a message."""
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "content", "message"),
+    [
+        (200, PROTOBUF, b"", EndpointMessage()),
+        (200, PROTOBUF, partial(3, "no"), EndpointMessage(rejected_items=3, text="no")),
+        (200, PROTOBUF, partial(-3), EndpointMessage()),
+        (200, PROTOBUF, b"\xff", EndpointMessage()),
+        (503, PROTOBUF, b"\xff", EndpointMessage(text="\ufffd")),
+        (503, PROTOBUF, STATUS, EndpointMessage(text="busy")),
+        (503, "text/plain", b"busy", EndpointMessage(text="busy")),
+        (
+            200,
+            "application/json",
+            b'{"partialSuccess":{"rejectedSpans":"2","errorMessage":"no"}}',
+            EndpointMessage(rejected_items=2, text="no"),
+        ),
+        (200, "text/html", b"<!DOCTYPE html>", EndpointMessage(is_none=True)),
+        (200, PROTOBUF, b"<html>", EndpointMessage(is_none=True)),
+    ],
+)
+def test_what_an_answer_says(
+    status: int, content_type: str, content: bytes, message: EndpointMessage
+) -> None:
+    """Of a success how many items were refused, of an error its text; a page is no answer."""
+    answer = Answer(status=status, content=content, content_type=content_type)
+    assert read_answer(answer) == message
+
+
+def test_an_error_may_be_a_page() -> None:
+    """Its status says enough."""
+    page = Answer(status=502, content=b"<html>", content_type="text/html")
+    assert not read_answer(page).is_none

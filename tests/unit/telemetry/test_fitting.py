@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest as TraceRequest,
+)
 from opentelemetry.proto.common.v1.common_pb2 import (
     AnyValue,
     ArrayValue,
@@ -24,6 +27,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from extension.telemetry.export.buffer import Buffer, PendingItem, Signal
 from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.request_limits import UNLIMITED
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.aws_rules import (
@@ -453,3 +457,99 @@ def test_no_event_is_larger_than_it_is_taken_for(value: Any) -> None:
     body = any_value(value)
     event = stored_event(LogRecord(body=body), scope=InstrumentationScope(), resource=Resource())
     assert len(event) + EVENT_OVERHEAD_BYTES <= text_bound(body.SerializeToString()) + EVENT_BYTES
+
+
+def fit(signal: Signal, message: Any, *, health: Health | None = None) -> list[PendingItem]:
+    """Return what a request becomes."""
+    fitting = Fitting((signal,), health=health or Health(), clock=ManualClock(wall_ns=NOW_NS))
+    return list(fitting.fit(PendingItem(signal=signal, body=message.SerializeToString(), count=0)))
+
+
+def test_each_envelope_is_cut_once_for_all_below_it() -> None:
+    """A scope to its half, a resource to what the scope leaves; both are counted."""
+    health = Health()
+    request = spans(span(), span(), resource={"a": "x" * 20_000}, scope="s" * 9_000)
+    [item] = fit("traces", request, health=health)
+    [group] = TraceRequest.FromString(item.body).resource_spans
+    [scoped] = group.scope_spans
+    assert scoped.scope.ByteSize() <= 8_000
+    assert group.resource.ByteSize() <= 16_000 - scoped.scope.ByteSize()
+    assert len(scoped.spans) == 2
+    assert health.cut == {"oversize": 2}
+
+
+@pytest.mark.parametrize(("more", "cut"), [(0, 0), (1, 1)])
+def test_a_scope_of_eight_thousand_bytes(more: int, cut: int) -> None:
+    """It stays as it is; one byte more, and it is cut."""
+    padding = padded_to(8_000, lambda size: spans(span(), scope="s" * size), of=scope_size)
+    request = spans(span(), scope="s" * (padding + more))
+    health = Health()
+    [item] = fit("traces", request, health=health)
+    assert health.cut["oversize"] == cut
+    assert (item.body == request.SerializeToString()) is not bool(cut)
+
+
+def scope_size(message: Any) -> int:
+    """Return the size of the only scope."""
+    return int(message.resource_spans[0].scope_spans[0].scope.ByteSize())
+
+
+def test_a_request_that_fits_says_what_it_holds() -> None:
+    """How many items, when they were, and what they weigh."""
+    request = spans(span(at_ns=NOW_NS - 5), span(at_ns=NOW_NS - 9))
+    [item] = fit("traces", request)
+    assert item.body == request.SerializeToString()
+    assert (item.count, item.weight) == (2, len(item.body))
+    assert item.times_ns[0] == NOW_NS - 9
+    [empty] = fit("traces", TraceRequest())
+    assert (empty.count, empty.times_ns) == (0, ())
+
+
+def test_what_is_taken_apart_keeps_its_envelopes() -> None:
+    """Items of one scope stay together, those of two do not."""
+    first = spans(span(name="a"), span(name="b"), resource={"r": "1"}, scope="one")
+    second = spans(span(name="c"), resource={"r": "2"}, scope="two")
+    broken = span(name="broken")
+    broken.span_id = b""
+    third = spans(broken, resource={"r": "3"})
+    request = TraceRequest()
+    for each in (first, second, third):
+        request.MergeFrom(each)
+        request.resource_spans[-1].schema_url = "of resource"
+        request.resource_spans[-1].scope_spans[0].schema_url = "of scope"
+    likely, alone = fit("traces", request)
+    groups = TraceRequest.FromString(likely.body).resource_spans
+    assert [
+        (group.resource.attributes[0].value.string_value, scoped.scope.name,
+         [each.name for each in scoped.spans])
+        for group in groups for scoped in group.scope_spans
+    ] == [("1", "one", ["a", "b"]), ("2", "two", ["c"])]  # fmt: skip
+    assert all(group.schema_url == "of resource" for group in groups)
+    assert all(group.scope_spans[0].schema_url == "of scope" for group in groups)
+    assert (likely.count, alone.count) == (3, 1)
+    [group] = TraceRequest.FromString(alone.body).resource_spans
+    assert group.scope_spans[0].spans[0].name == "broken"
+
+
+@pytest.mark.parametrize(
+    ("before_ns", "after_ns", "is_alone"),
+    [
+        (MAX_AGE_NS, 0, False),
+        (MAX_AGE_NS + 1, 0, True),
+        (0, MAX_AHEAD_NS, False),
+        (0, MAX_AHEAD_NS + 1, True),
+    ],
+)
+def test_times_that_aws_takes(before_ns: int, after_ns: int, is_alone: bool) -> None:
+    """Up to the limits and at them; what is beyond travels alone."""
+    request = spans(span(at_ns=NOW_NS - before_ns + after_ns, end_ns=NOW_NS - before_ns + after_ns))
+    [item] = fit("traces", request)
+    assert (item.weight == UNLIMITED) is is_alone
+
+
+def test_a_span_of_a_day_is_likely_to_be_taken() -> None:
+    """One that is longer is not."""
+    for more_ns, is_alone in ((0, False), (1, True)):
+        request = spans(span(at_ns=NOW_NS - DAY_NS - more_ns, end_ns=NOW_NS))
+        [item] = fit("traces", request)
+        assert (item.weight == UNLIMITED) is is_alone

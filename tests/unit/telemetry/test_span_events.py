@@ -56,6 +56,7 @@ def test_further_levels_of_loggers() -> None:
     ("record", "attributes"),
     [
         (line(attributes={"a": 1}), {"log.message": "b", "a": 1}),
+        (line(attributes={"a": {"b": [1]}}), {"log.message": "b", "a": '{"b": [1]}'}),
         (line(stream="extension"), {"log.message": "b", "lambda_dispatch.log.source": "extension"}),
         (
             line(attributes={"a": 1}, severity_text="INFO"),
