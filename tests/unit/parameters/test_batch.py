@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -228,3 +229,16 @@ async def test_an_answer_may_have_arns_in_the_place_of_names(source: DictSource)
 def test_how_long_a_batch_gathers() -> None:
     """Three milliseconds, which no caller notices; GetParameters takes ten names."""
     assert (WINDOW_S, MOST_NAMES) == (0.003, 10)
+
+
+async def test_a_fault_of_ours_is_told_to_callers_alone(source: DictSource) -> None:
+    """The loop has nothing to complain of: no `exception was never retrieved`."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: complaints.append(about))
+    bench = Bench(source)
+    upstream = Faulty(bench.calls, deadline_s=dict.fromkeys(Service, 60.0), hooks=bench.hooks)
+    bench.batch = Batch(upstream, log=bench.log)
+    await bench.ask(NAMES[:2])
+    await until(lambda: not bench.batch._calls)
+    gc.collect()  # asyncio complains when the task is collected
+    assert complaints == []

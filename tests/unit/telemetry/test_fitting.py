@@ -553,3 +553,16 @@ def test_a_span_of_a_day_is_likely_to_be_taken() -> None:
         request = spans(span(at_ns=NOW_NS - DAY_NS - more_ns, end_ns=NOW_NS))
         [item] = fit("traces", request)
         assert (item.weight == UNLIMITED) is is_alone
+
+
+@pytest.mark.parametrize(
+    ("start_ns", "end_ns"),
+    [
+        (NOW_NS - MAX_AGE_NS - 1, NOW_NS - MAX_AGE_NS + 1),
+        (NOW_NS + MAX_AHEAD_NS - 1, NOW_NS + MAX_AHEAD_NS + 1),
+    ],
+)
+def test_both_ends_of_a_span_are_within_the_times(start_ns: int, end_ns: int) -> None:
+    """One that reaches beyond them travels alone."""
+    [item] = fit("traces", spans(span(at_ns=start_ns, end_ns=end_ns)))
+    assert item.weight == UNLIMITED

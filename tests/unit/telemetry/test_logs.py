@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import ScopeLogs
+
+from extension.telemetry.assembly.finished import LooseRecords
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.health import Health
+from extension.telemetry.otlp.limits import Limits
+from extension.telemetry.otlp.logs import LogEncoder
+from extension.telemetry.reading.error_objects import HandlerError
+from extension.telemetry.reading.line_parts import LineTrace
+from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.xray import TraceContext
 from simulator.aws.endpoints.stored_event import plain
 from tests import platform_events as given
 from tests.assembly import assemble
@@ -121,3 +132,101 @@ def test_a_line_of_nobody_has_no_ids() -> None:
     )
     [record] = leaving(finished[-1])
     assert (record.trace_id, record.span_id) == (b"", b"")
+
+
+def encoded(*records: Record, limits: Limits | None = None, request_id: str = "r") -> list[Any]:
+    """Return the log records of some lines, as OTLP has them."""
+    health = Health()
+    loose = LooseRecords(
+        records=records, request_id=request_id, context=TraceContext(trace_id=1, span_id=2)
+    )
+    items = LogEncoder(limits=limits, health=health).encode(loose)
+    assert not health.dropped
+    return list(ScopeLogs.FromString(b"".join(items)).log_records)
+
+
+def line(body: str = "b", **more: Any) -> Record:
+    """Return a line."""
+    return Record(**{"time_ns": 5, "observed_ns": 6, "stream": "function", "body": body, **more})
+
+
+def said(record: Any) -> dict[str, Any]:
+    """Return the attributes of a record."""
+    return {each.key: plain(each.value) for each in record.attributes}
+
+
+PLAIN = line(severity=13, severity_text="WARN")
+
+
+@pytest.mark.parametrize("record", [PLAIN, PLAIN._replace(stream="extension")])
+def test_times_and_level(record: Record) -> None:
+    """When it was written and when it was seen, with its level as a number and as a text."""
+    [found] = encoded(record)
+    assert (found.time_unix_nano, found.observed_time_unix_nano) == (5, 6)
+    assert (found.severity_number, found.severity_text) == (13, "WARN")
+    assert found.body.string_value == "b"
+    assert found.flags == 1
+    [bare] = encoded(record._replace(severity=0, severity_text=""))
+    assert (bare.severity_number, bare.severity_text) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("record", "attributes"),
+    [
+        (line(), {}),
+        (line(attributes={"a": {"b": [1]}}), {"a": {"b": [1]}}),
+        (line(stream="extension"), {"lambda_dispatch.log.source": "extension"}),
+        (
+            line(stream="extension", attributes={"a": 1}),
+            {"lambda_dispatch.log.source": "extension", "a": 1},
+        ),
+        (
+            line(error=HandlerError(type="E", message="m", stack="")),
+            {"exception.type": "E", "exception.message": "m"},
+        ),
+        (
+            line(error=HandlerError(type="E", message="m", stack=""), attributes={"a": 1}),
+            {"exception.type": "E", "exception.message": "m", "a": 1},
+        ),
+        (line(attributes={"faas.invocation_id": "other"}), {}),
+    ],
+)
+def test_what_a_record_says(record: Record, attributes: dict[str, Any]) -> None:
+    """Its own fields behind the request's id, which is always ours."""
+    [found] = encoded(record)
+    assert said(found) == {"faas.invocation_id": "r", **attributes}
+    assert int.from_bytes(found.trace_id) == 1
+
+
+def test_without_a_request_a_lines_own_id_stays() -> None:
+    """Nothing of ours has that name then."""
+    [found] = encoded(line(attributes={"faas.invocation_id": "its own"}), request_id="")
+    assert said(found) == {"faas.invocation_id": "its own"}
+
+
+def test_limits_hold_for_records() -> None:
+    """The request's id counts as one of the attributes."""
+    fields = line(attributes={"a": "xxxx", "b": 1})
+    [found] = encoded(fields, limits=Limits(length=3, count=2))
+    assert said(found) == {"faas.invocation_id": "r", "a": "xxx"}
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_span_of_the_functions_sdk(sampled: bool) -> None:
+    """With its own flag; the fields that name it are not repeated."""
+    trace = LineTrace(trace_id=7, span_id=8, sampled=sampled, keys=("t", "s"))
+    [found] = encoded(line(trace=trace, attributes={"t": "7", "s": "8", "n": 1}))
+    assert (int.from_bytes(found.trace_id), int.from_bytes(found.span_id)) == (7, 8)
+    assert found.flags == int(sampled)
+    assert said(found) == {"faas.invocation_id": "r", "n": 1}
+
+
+def test_a_record_that_cannot_be_encoded_is_counted_once() -> None:
+    """By what went wrong, and as lost."""
+    health = Health()
+    bad = line()._replace(body=None)  # type: ignore[arg-type]
+    loose = LooseRecords(records=(line(), bad, line()))
+    assert len(LogEncoder(health=health).encode(loose)) == 2
+    assert health.dropped == {"unencodable": 1}
+    assert list(health.faults.values()) == [1]
+    assert LogEncoder(health=health).encode(LooseRecords(records=())) == []
