@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from extension.process.frozen import Frozen
 from extension.settings.kinds import choice, credential, text, whole
 from extension.settings.sdk_variables import (
+    CERTIFICATE,
     CLIENT_CERTIFICATE,
     CLIENT_KEY,
+    COMPRESSION,
     ENDPOINT,
     HEADERS,
     SIGNALS,
@@ -42,13 +44,13 @@ class OtlpConfig(Frozen):
         meaning="longest export; inside an invocation never more than 2 s",
     )
     compression: str = variable(
-        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        COMPRESSION,
         choice("gzip", "deflate", "none"),
         default="",
         meaning="unset: gzip, but none with `DISPATCH_FORMAT=json`",
     )
     certificate: str = variable(
-        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        CERTIFICATE,
         text("a PEM file"),
         default="",
         meaning="authorities trusted for https; unset: the system's",
@@ -76,10 +78,10 @@ def read_otlp(
     problems: dict[Problem, None] = {}
     withheld: dict[str, tuple[str, ...]] = {}
     for signal in SIGNALS:
-        values, withheld[signal] = read_signal(
+        values, sources, withheld[signal] = read_signal(
             environ, names, signal=signal, ours=telemetry.uri_of(signal)
         )
-        sections[signal], found = read(OtlpConfig, values)
+        sections[signal], found = read(OtlpConfig, values, sources=sources)
         problems.update(dict.fromkeys(found))
     return sections, tuple(problems), withheld
 

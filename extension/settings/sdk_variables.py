@@ -17,6 +17,8 @@ SIGNALS = ("traces", "logs", "metrics")
 PREFIX = "OTEL_EXPORTER_OTLP_"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
+COMPRESSION = "OTEL_EXPORTER_OTLP_COMPRESSION"
+CERTIFICATE = "OTEL_EXPORTER_OTLP_CERTIFICATE"
 CLIENT_CERTIFICATE = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
 CLIENT_KEY = "OTEL_EXPORTER_OTLP_CLIENT_KEY"
 
@@ -27,9 +29,11 @@ PORTS = {"http": 80, "https": 443}
 
 
 class SignalVariables(NamedTuple):
-    """Values by the general names, and the variables not used: they are for another endpoint."""
+    """Values by the general names, the variables that they are from, and the variables not used:
+    they are for another endpoint."""
 
     values: dict[str, str]
+    sources: dict[str, str]
     withheld: tuple[str, ...]
 
 
@@ -37,14 +41,14 @@ def read_signal(
     environ: Mapping[str, str], names: Iterable[str], *, signal: str, ours: str
 ) -> SignalVariables:
     """Return what counts for a signal of the variables `names`, posted to the URL `ours`."""
-    sources = {name: _source(environ, name, signal=signal) for name in names}
+    sources = {name: source_of(environ, name, signal=signal) for name in names}
     withheld: list[str] = []
     for group in CREDENTIALS:
         used = [sources[name] for name in group if sources[name]]
         if not all(_is_for(ours, environ, each, signal=signal) for each in used):
             withheld += used
     values = {name: _value(environ, each) for name, each in sources.items() if each not in withheld}
-    return SignalVariables(values, tuple(withheld))
+    return SignalVariables(values, sources, tuple(withheld))
 
 
 def _is_for(ours: str, environ: Mapping[str, str], variable: str, *, signal: str) -> bool:
@@ -70,8 +74,8 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
 
 
-def _source(environ: Mapping[str, str], name: str, *, signal: str) -> str:
-    """Return which variable counts for a signal, empty if neither is set."""
+def source_of(environ: Mapping[str, str], name: str, *, signal: str) -> str:
+    """Return which variable counts for a signal, its own or the general; empty: neither."""
     return next((each for each in (_own(name, signal), name) if _value(environ, each)), "")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from extension.process.frozen import Frozen, fields
@@ -15,6 +16,8 @@ from extension.settings.kinds import Kind, ReplacedError
 
 T = TypeVar("T")
 Section = TypeVar("Section", bound=Frozen)
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 ONE = r"[-+]?[0-9]{1,7}(?:\.[0-9]{1,4})?|[a-z]{1,11}|[A-Z]{1,11}|[A-Z][a-z]{1,10}"
 HARMLESS = re.compile(rf".?|(?:{ONE})(?: ?[,;|] ?(?:{ONE})){{0,4}}")
@@ -57,8 +60,13 @@ def variables(section: type[Frozen]) -> tuple[Variable, ...]:
     return tuple(getattr(section, name) for name in fields(section))
 
 
-def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, tuple[Problem, ...]]:
-    """Build a section from the environment; unset and empty variables take their default."""
+def read(
+    section: type[Section], environ: Mapping[str, str], *, sources: Mapping[str, str] = NONE
+) -> tuple[Section, tuple[Problem, ...]]:
+    """Build a section from the environment; unset and empty variables take their default.
+
+    `sources` names the variables that values come from, where these are not the rows' own.
+    """
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, row in zip(fields(section), variables(section), strict=True):
@@ -69,17 +77,18 @@ def read(section: type[Section], environ: Mapping[str, str]) -> tuple[Section, t
             values[name] = row.kind.parse(text)
         except ReplacedError as error:
             values[name] = error.value
-            problems.append(_problem(row, text, error.consequence))
+            problems.append(_problem(row, text, error.consequence, sources))
         except ValueError:
             instead = "" if row.default in ("", ()) else f", using {row.default!r}"
-            problems.append(_problem(row, text, f"is ignored{instead}"))
+            problems.append(_problem(row, text, f"is ignored{instead}", sources))
     return section(**values), tuple(problems)
 
 
-def _problem(row: Variable, text: str, consequence: str) -> Problem:
+def _problem(row: Variable, text: str, consequence: str, sources: Mapping[str, str]) -> Problem:
     shown = "(not shown)" if row.kind.secret else as_shown(text)
     allowed = f"{row.kind.allowed} {row.unit}".rstrip()
-    return Problem(variable=row.name, reason=f"= {shown} {consequence}; allowed: {allowed}")
+    name = sources.get(row.name, row.name)
+    return Problem(variable=name, reason=f"= {shown} {consequence}; allowed: {allowed}")
 
 
 def as_shown(text: str) -> str:

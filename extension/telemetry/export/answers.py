@@ -10,6 +10,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -22,11 +23,27 @@ SHORTEST_HIDDEN = 4
 """Shorter parts of a header are words of every message."""
 
 HIDDEN = "[hidden]"
-HTML = (b"<!doctype html", b"<html")
-MESSAGES = ("message", "error_message", "errorMessage", "error", "errors", "detail", "reason")
+HTML = re.compile(rb"<!doctype html|<html[\s>]", re.IGNORECASE)
+HEAD_BYTES = 1024
+"""A page says so within these, behind a declaration or comments."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MESSAGES = (
+    "message", "error_message", "errorMessage", "error", "errors", "detail", "details", "reason",
+)  # fmt: skip
 """Where JSON answers have their text, the best first."""
 
-REJECTED = ("rejectedSpans", "rejectedLogRecords", "rejectedDataPoints")
+PARTIAL = ("partialSuccess", "partial_success")
+REJECTED = (
+    "rejectedSpans", "rejected_spans", "rejectedLogRecords", "rejected_log_records",
+    "rejectedDataPoints", "rejected_data_points",
+)  # fmt: skip
+"""Protobuf's JSON form takes the names of fields in both spellings."""
+
+SHORTEST_CUT = 16
+"""Of a credential that long, what an endpoint repeats of its beginning is hidden, too: from"""
+RECOGNISED = 8
+"""characters on."""
 
 
 class Answer(Frozen):
@@ -47,9 +64,15 @@ class Answer(Frozen):
         return 200 <= self.status < 300
 
     @property
+    def is_markup(self) -> bool:
+        """Whether it is HTML or XML, which neither protobuf nor JSON can begin like."""
+        return self.content.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] == b"<"
+
+    @property
     def is_page(self) -> bool:
         """Whether it is HTML: of a sign-in page, a proxy, or a server of something else."""
-        return self.content.lstrip().lower().startswith(HTML)
+        says_so = "html" in self.content_type.lower()
+        return self.is_markup and bool(says_so or HTML.search(self.content[:HEAD_BYTES]))
 
 
 class EndpointMessage(Frozen):
@@ -67,27 +90,36 @@ def read_text(answer: Answer) -> EndpointMessage:
     """Read an answer of which nothing is known: JSON or text of an error."""
     if answer.is_success or answer.is_page:
         return EndpointMessage()
-    return read_json(answer) or EndpointMessage(text=answer.content.decode("utf-8", "replace"))
+    return read_json(answer) or EndpointMessage(text=_decoded(answer.content))
 
 
 def read_json(answer: Answer) -> EndpointMessage | None:
-    """Read a JSON answer of an OTLP endpoint, or of a gateway before it; None if it is not JSON."""
+    """Read a JSON answer of an OTLP endpoint, or of a gateway before it; None if it is not JSON.
+
+    An error without a text of a name that is known is its own text.
+    """
     try:
         found = json.loads(answer.content)
     except (ValueError, RecursionError):
         return None
-    partial = found.get("partialSuccess") if isinstance(found, dict) else None
+    values = (found.get(name) for name in PARTIAL) if isinstance(found, dict) else ()
+    partial = next(filter(None, values), None)
     if isinstance(partial, dict):
         return EndpointMessage(rejected_items=_rejected(partial), text=_message(partial))
-    return EndpointMessage(text="" if answer.is_success else _message(found))
+    text = "" if answer.is_success or not found else _message(found) or _decoded(answer.content)
+    return EndpointMessage(text=text)
+
+
+def _decoded(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
 
 
 def _rejected(partial: Mapping[str, Any]) -> int:
     """Return a count of protobuf's JSON form, which writes large numbers as text."""
     for name in REJECTED:
         text = str(partial.get(name, ""))
-        if re.fullmatch("[0-9]{1,18}", text, re.ASCII):
-            return int(text)
+        if re.fullmatch(r"[0-9]{1,18}(\.0{1,9})?", text, re.ASCII):
+            return int(text.partition(".")[0])
     return 0
 
 
@@ -105,9 +137,21 @@ def _message(found: object) -> str:
 def quoted(text: str, *, hiding: Iterable[str]) -> str:
     """Return a message on one line, cut, and without what is to be hidden."""
     for secret in sorted(hiding, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+        text = _without(text.replace(secret, HIDDEN), secret)
     line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return line if len(line) <= LONGEST_SAID else f"{line[:LONGEST_SAID]}…"
+
+
+def _without(text: str, secret: str) -> str:
+    """Return a text without what it repeats of the beginning of a long credential."""
+    if len(secret) < SHORTEST_CUT:
+        return text
+    shown, end = [], 0
+    while (at := text.find(secret[:RECOGNISED], end)) >= 0:
+        shown += [text[end:at], HIDDEN]
+        pairs = zip(text[at : at + len(secret)], secret, strict=False)
+        end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return "".join([*shown, text[end:]])
 
 
 def credentials_in(url: str, headers: Mapping[str, str]) -> frozenset[str]:

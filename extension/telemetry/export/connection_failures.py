@@ -16,6 +16,8 @@ T = TypeVar("T")
 AUTHORITIES = "OTEL_EXPORTER_OTLP_CERTIFICATE may name a PEM file of further authorities"
 PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
 NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
+BAD_HTTP = "its answer breaks the rules of HTTP/1.1"
+NOT_FOUND = "the host name is not found"
 
 POST_ERRORS = (aiohttp.ClientError, OSError)
 """What a request that gets no answer raises."""
@@ -51,14 +53,18 @@ def _detail(error: Exception) -> str:
         case aiohttp.ClientProxyConnectionError():
             return f"the proxy, {os.strerror(error.os_error.errno or 0)}; {PROXIES}"
         case aiohttp.ClientConnectorDNSError():
-            return "the host name is not found"
+            return NOT_FOUND
         case aiohttp.ClientConnectorError():
-            number = error.os_error.errno
+            number = error.os_error.errno or 0
+            if number < 0:  # of getaddrinfo, whose numbers have no text here
+                return NOT_FOUND
             return os.strerror(number) if number else ""
         case aiohttp.ServerDisconnectedError():
             return "closes the connection without an answer (https? gRPC?)"
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answers status {error.status}; {PROXIES}"
         case aiohttp.ClientResponseError():
-            return NO_HTTP
+            return NO_HTTP if error.message.startswith("Bad status line") else BAD_HTTP
+        case aiohttp.ClientPayloadError():
+            return "its answer ends early"
     return ""

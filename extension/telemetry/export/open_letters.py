@@ -11,6 +11,7 @@ from extension.process.ids import RandomIds
 from extension.process.log import Log
 from extension.settings.aws import AwsConfig
 from extension.settings.otlp import OtlpConfig
+from extension.settings.sdk_variables import CERTIFICATE
 from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.export.bucket import Bucket, Route
 from extension.telemetry.export.dead_letters import DeadLetters
@@ -62,9 +63,10 @@ def route_of(config: TelemetryConfig, aws: AwsConfig, *, environ: Mapping[str, s
     )
     url = location.url()
     authorities = OtlpConfig(certificate=aws.ca_bundle or aws.requests_ca_bundle)
+    sources = {CERTIFICATE: "AWS_CA_BUNDLE" if aws.ca_bundle else "REQUESTS_CA_BUNDLE"}
     return Route(
         location=location,
         put_headers=encryption_headers(config.dead_letters_encryption),
-        tls=build_tls(authorities, environ) if url.startswith("https:") else None,
+        tls=build_tls(authorities, environ, sources=sources) if url.startswith("https:") else None,
         proxy=proxy_for(url, environ),
     )

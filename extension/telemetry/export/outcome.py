@@ -28,6 +28,7 @@ HINTS = {
     415: "try OTEL_EXPORTER_OTLP_COMPRESSION=none",
     404: "is the path of the URI right?",
     405: "is the path of the URI right?",
+    **dict.fromkeys((301, 302, 303, 307, 308), "redirects are not followed; does it expect https?"),
 }
 """What to do about a status, where it is always the same."""
 
@@ -68,7 +69,9 @@ def judge(
 ) -> Outcome:
     """Return what an answer to OTLP means; one that is none loses the batch."""
     if message.is_none:
-        return Outcome(kind="rejected", cause="answers HTML, not OTLP: a sign-in page or a proxy?")
+        language = "HTML" if answer.is_page else "XML"
+        cause = f"answers {language}, not OTLP: a sign-in page or a proxy?"
+        return Outcome(kind="rejected", cause=cause)
     outcome = judge_status(answer.status, rejected_items=message.rejected_items)
     return replace(outcome, said=said, retry_after_s=retry_after_s)
 

@@ -19,6 +19,13 @@ from extension.http.proxy import BadProxyError, proxy_for
 from extension.process.frozen import Frozen
 from extension.process.log import Log
 from extension.settings.otlp import OtlpConfig
+from extension.settings.sdk_variables import (
+    CERTIFICATE,
+    CLIENT_CERTIFICATE,
+    COMPRESSION,
+    HEADERS,
+    source_of,
+)
 from extension.settings.telemetry import TelemetryConfig, may_be_aws
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.tls import SettingError, build_tls
@@ -54,6 +61,9 @@ OURS = frozenset(
 
 HEADER_LIST = "name=value, comma-separated, URL-encoded"
 REFERENCES = "${secretsmanager:NAME}, ${ssm:NAME} or ${arn:…}"
+
+UNDECODABLE = "\ufffd"
+"""What stands for bytes that are not UTF-8."""
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -99,6 +109,7 @@ def _target(
     config: TelemetryConfig, otlp: OtlpConfig, signal: Signal, *, environ: Mapping[str, str]
 ) -> tuple[Target, list[str]]:
     """Return one signal's target, and what of the settings is ignored."""
+    sources = _sources(environ, signal)
     own = config.own_uri_of(signal)
     variable = f"DISPATCH_{signal.upper()}_URI" if own else "DISPATCH_POST_URI"
     if own and may_be_aws(own):
@@ -107,7 +118,7 @@ def _target(
         own = complete(own, signal)
     url, authorization = split_user_info(signal_url(config.uri_of(signal), signal, own=own))
     _check(url, variable)
-    headers, ignored = _headers(config, otlp, signal)
+    headers, ignored = _headers(config, otlp, signal, sources=sources)
     if authorization and "authorization" in headers:
         ignored.append(f"{variable}: its user information gives way to an authorization header")
     elif authorization:
@@ -120,19 +131,26 @@ def _target(
     compression = otlp.compression or ("none" if signal == "events" else "gzip")
     if aws and aws.is_cloudwatch and compression == "deflate":
         compression = "gzip"
-        ignored.append("OTEL_EXPORTER_OTLP_COMPRESSION: AWS takes gzip or none, using gzip")
+        ignored.append(f"{sources[COMPRESSION]}: AWS takes gzip or none, using gzip")
     target = Target(
         url=url,
         headers=headers,
         compression=compression,
         timeout_s=otlp.timeout_ms / 1000,
         variable=variable,
-        tls=build_tls(otlp, environ) if url.startswith("https:") else None,
+        tls=build_tls(otlp, environ, sources=sources) if url.startswith("https:") else None,
         proxy=_proxy(url, environ),
         aws=aws,
         is_signed=is_signed,
     )
     return target, ignored
+
+
+def _sources(environ: Mapping[str, str], signal: Signal) -> dict[str, str]:
+    """Return the variable of each of the SDK's settings that counts for a signal."""
+    counts_as = "traces" if signal == "events" else signal
+    names = (HEADERS, COMPRESSION, CERTIFICATE, CLIENT_CERTIFICATE)
+    return {name: source_of(environ, name, signal=counts_as) or name for name in names}
 
 
 def _proxy(url: str, environ: Mapping[str, str]) -> str | None:
@@ -153,13 +171,13 @@ def _check(url: str, variable: str) -> None:
 
 
 def _headers(
-    config: TelemetryConfig, otlp: OtlpConfig, signal: Signal
+    config: TelemetryConfig, otlp: OtlpConfig, signal: Signal, *, sources: Mapping[str, str]
 ) -> tuple[dict[str, str], list[str]]:
     """Choose our own headers, else the SDK's, of which the configuration has those meant for us."""
     variable = "DISPATCH_POST_HEADERS"
     text = config.post_headers if config.gets_post_headers(signal) else ""
     if not text:
-        variable, text = "OTEL_EXPORTER_OTLP_HEADERS", otlp.headers
+        variable, text = sources[HEADERS], otlp.headers
     headers, unusable = parse_headers(text)
     ignored = []
     if unusable:
@@ -215,7 +233,8 @@ def parse_headers(text: str) -> tuple[dict[str, str], list[int]]:
     for place, pair in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
         name, separator, value = pair.partition("=")
         name, value = unquote(name).strip().lower(), unquote(value).strip()
-        if not separator or not HEADER_NAME.fullmatch(name) or not value.isprintable():
+        is_sent = value.isprintable() and UNDECODABLE not in value
+        if not separator or not HEADER_NAME.fullmatch(name) or not is_sent:
             unusable.append(place)
             continue
         headers[name] = value

@@ -16,6 +16,8 @@ from weakref import WeakKeyDictionary
 
 from extension.process.authorities import Places
 from extension.settings.otlp import OtlpConfig
+from extension.settings.sdk_variables import CERTIFICATE, CLIENT_CERTIFICATE
+from extension.settings.variable import NONE
 
 PEM = "-----BEGIN "
 """How the text of a certificate or key begins, where a setting holds that instead of a path."""
@@ -35,9 +37,15 @@ class TlsError(SettingError):
 
 
 def build_tls(
-    config: OtlpConfig, environ: Mapping[str, str], *, places: Places = IMAGE
+    config: OtlpConfig,
+    environ: Mapping[str, str],
+    *,
+    sources: Mapping[str, str] = NONE,
+    places: Places = IMAGE,
 ) -> ssl.SSLContext:
     """Return a context for https.
+
+    `sources` names the variables of the settings, where they are not the general ones.
 
     Raises:
         TlsError: a file is missing, unreadable, or not what it should be.
@@ -45,7 +53,7 @@ def build_tls(
     try:
         context = _trusting(config.certificate, environ, places)
     except (OSError, ValueError) as error:
-        raise TlsError(_told("OTEL_EXPORTER_OTLP_CERTIFICATE", error)) from error
+        raise TlsError(_described(sources.get(CERTIFICATE, CERTIFICATE), error)) from error
     if not config.client_certificate:
         return context
     try:
@@ -55,7 +63,8 @@ def build_tls(
         ):
             context.load_cert_chain(certificate, key or None, password=_refuse)
     except (OSError, ValueError) as error:
-        raise TlsError(_told("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", error)) from error
+        variable = sources.get(CLIENT_CERTIFICATE, CLIENT_CERTIFICATE)
+        raise TlsError(_described(variable, error)) from error
     return context
 
 
@@ -111,7 +120,9 @@ def _refuse() -> str:
     raise ValueError("the key is encrypted")
 
 
-def _told(variable: str, error: Exception) -> str:
-    # OpenSSL's own word before its sentence, which ends in a line of its source.
+def _described(variable: str, error: Exception) -> str:
+    """Return what is wrong with a variable: in OpenSSL's one word for it, if it has one."""
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    if isinstance(error, ssl.SSLError) and reason == error.strerror:
+        reason = "it holds no certificate, or not the key that belongs to it"
     return f"{variable}: {reason.replace('_', ' ').lower()}; allowed: a PEM file that can be read"

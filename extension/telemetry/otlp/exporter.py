@@ -46,10 +46,12 @@ def read_answer(answer: Answer) -> EndpointMessage:
 
     Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
     """
-    if answer.is_success and answer.is_page:
+    if answer.is_success and answer.is_markup:
         return EndpointMessage(is_none=True)
-    if "protobuf" not in answer.content_type:
-        return read_json(answer) or read_text(answer)
+    if (message := read_json(answer)) is not None:
+        return message
+    if answer.content_type and "protobuf" not in answer.content_type:
+        return read_text(answer)
     try:
         if not answer.is_success:  # google.rpc.Status has its message in the same field
             status = ExportTracePartialSuccess.FromString(answer.content)

@@ -41,8 +41,22 @@ def partial(rejected: int, message: str) -> bytes:
          {"cause": "status 400", "said": "missing service.name"}),
         (Raw(data=GRPC), "export failed",
          {"cause": "ClientResponseError: answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"}),
+        (Reply(headers=JSON, body=b'{"partial_success":{"error_message":"too old"}}'),
+         "endpoint warns", {"said": "too old"}),
+        (Reply(headers=HTML, body=b"<!-- gateway -->\n<html>"), "export rejected",
+         {"cause": "answers HTML, not OTLP: a sign-in page or a proxy?"}),
+        (Reply(status=400, headers=JSON, body=b'{"title":"no tenant"}'), "export rejected",
+         {"said": '{"title":"no tenant"}'}),
+        (Reply(status=308, headers={"Location": "https://elsewhere.example/?key=k3y"}),
+         "export rejected",
+         {"cause": "status 308: redirects are not followed; does it expect https?"}),
+        (Raw(data=b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), "export failed",
+         {"cause": "ClientResponseError: its answer breaks the rules of HTTP/1.1"}),
+        (Raw(data=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"), "export failed",
+         {"cause": "ClientPayloadError: its answer ends early"}),
     ],
-    ids=["partial", "warning", "JSON", "HTML", "400", "gRPC"],
+    ids=["partial", "warning", "JSON", "HTML", "400", "gRPC", "other JSON", "hidden HTML",
+         "untitled", "redirect", "malformed", "cut off"],
 )  # fmt: skip
 async def test_its_words_are_in_a_line(
     run: Run, answer: Answer, message: str, words: dict[str, object]

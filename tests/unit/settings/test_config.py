@@ -100,3 +100,16 @@ def test_without_lambda_the_size_of_the_memory_is_unknown() -> None:
     assert LambdaConfig().memory_mb == 0
     config, problems = read_config({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1"})
     assert (config.sandbox.memory_mb, problems) == (1, ())
+
+
+@pytest.mark.parametrize("middle", ["", "LOGS_", "METRICS_"])
+def test_a_bad_value_of_one_signal_names_the_variable_that_it_is_in(middle: str) -> None:
+    """The general variable may not be set at all; a value for all signals is one line."""
+    timeout, compression = (
+        f"OTEL_EXPORTER_OTLP_{middle}TIMEOUT",
+        f"OTEL_EXPORTER_OTLP_{middle}COMPRESSION",
+    )
+    _, problems = read_config({timeout: "10s", compression: "zstd"})
+    assert [each.variable for each in problems] == [timeout, compression]
+    config, _ = read_config({"OTEL_EXPORTER_OTLP_TIMEOUT": "5000", timeout: "10s"})
+    assert config.otlp["traces"].timeout_ms == (5000 if middle else 10_000)

@@ -48,17 +48,38 @@ def partial(rejected: int, message: str) -> bytes:
          EndpointMessage(rejected_items=3, text="bad")),
         (200, JSON, b'{"partialSuccess":{"rejectedSpans":"-1"}}', EndpointMessage()),
         (200, JSON, b'{"message":"accepted"}', EndpointMessage()),
+        (200, JSON, b'{"partial_success":{"rejected_spans":2,"error_message":"old"}}',
+         EndpointMessage(rejected_items=2, text="old")),
+        (200, JSON, b'\xef\xbb\xbf{"partialSuccess":{"rejectedLogRecords":2.0}}',
+         EndpointMessage(rejected_items=2)),
+        (200, JSON, b'"ok"', EndpointMessage()),
+        (200, JSON, b"null", EndpointMessage()),
+        (200, PROTOBUF, b'{"partialSuccess":{"rejectedSpans":"1"}}',
+         EndpointMessage(rejected_items=1)),
+        (200, "", partial(1, "old"), EndpointMessage(rejected_items=1, text="old")),
+        (200, "text/plain", partial(1, "old"), EndpointMessage()),
         (200, "text/html", b"OK", EndpointMessage()),
         (200, "text/html", b"\n<!DOCTYPE html><p>Sign in", EndpointMessage(is_none=True)),
+        (200, "text/html", b"\xef\xbb\xbf<html>", EndpointMessage(is_none=True)),
+        (200, "text/html", b"<!-- proxy --><html>", EndpointMessage(is_none=True)),
+        (200, "text/html", b"<head><title>Sign in", EndpointMessage(is_none=True)),
+        (200, PROTOBUF, b'<?xml version="1.0"?><r/>', EndpointMessage(is_none=True)),
         (400, PROTOBUF, STATUS, EndpointMessage(text="missing service.name")),
         (400, PROTOBUF, b"plain", EndpointMessage(text="plain")),
         (400, JSON, b'{"code":3,"message":"no such field"}', EndpointMessage(text="no such field")),
         (403, JSON, b'{"errors":[{"detail":"denied"}]}', EndpointMessage(text="denied")),
+        (400, JSON, b'{"error":{"code":3,"details":[{"reason":"deep"}]}}',
+         EndpointMessage(text="deep")),
+        (400, JSON, b'{"title":"bad"}', EndpointMessage(text='{"title":"bad"}')),
+        (400, JSON, b"{}", EndpointMessage()),
+        (400, "application/xml", b"<Error>no</Error>", EndpointMessage(text="<Error>no</Error>")),
         (400, "text/plain", b"bad \xff", EndpointMessage(text="bad \ufffd")),
         (502, "text/html", b"<html><h1>Bad Gateway</h1></html>", EndpointMessage()),
+        (502, "text/html", b"<h1>Bad Gateway</h1>", EndpointMessage()),
+        (502, "", b"<!-- x --> <HTML lang=en>Bad", EndpointMessage()),
         (400, JSON, b"[" * 100_000, EndpointMessage(text="[" * 100_000)),
     ],
-    ids=range(19),
+    ids=range(36),
 )  # fmt: skip
 def test_answers(status: int, content_type: str, content: bytes, message: EndpointMessage) -> None:
     """Counts and messages are found; what is not understood is shown as text or not at all."""
@@ -66,12 +87,13 @@ def test_answers(status: int, content_type: str, content: bytes, message: Endpoi
     assert read_answer(answer) == message
 
 
-def test_a_sign_in_page_is_no_acknowledgement() -> None:
+@pytest.mark.parametrize(("content", "language"), [(b"<html>", "HTML"), (b"<Result/>", "XML")])
+def test_a_sign_in_page_is_no_acknowledgement(content: bytes, language: str) -> None:
     """Its status is 200, and all the data would be lost without a word."""
-    answer = Answer(status=200, content=b"<html>", content_type="text/html")
+    answer = Answer(status=200, content=content)
     outcome = judge(answer, read_answer(answer))
     assert outcome.kind == "rejected"
-    assert "HTML" in outcome.cause
+    assert outcome.cause.startswith(f"answers {language}, not OTLP")
 
 
 def test_any_success_is_one_for_the_json_format() -> None:
@@ -102,3 +124,26 @@ def test_what_we_are_known_by_is_not_repeated(echo: str) -> None:
     body = json.dumps({"message": f"bad key: {echo}, token t0k3n"}).encode()
     message = read_text(Answer(status=401, content=body))
     assert quoted(message.text, hiding=hiding) == "bad key: [hidden], token [hidden]"
+
+
+@pytest.mark.parametrize("shown", [8, 20, 99, 100])
+def test_the_beginning_of_a_long_credential_is_not_repeated_either(shown: int) -> None:
+    """Servers cut what they quote."""
+    token = "".join(map(chr, range(33, 126))) + "abcdefg"
+    hiding = credentials_in("https://h/x", {"authorization": f"Bearer {token}"})
+    echo = f"got {token[:shown]}... and {token[:shown]}! too"
+    assert quoted(echo, hiding=hiding) == "got [hidden]... and [hidden]! too"
+
+
+def test_a_word_that_a_credential_begins_with_is_repeated() -> None:
+    """Only what is long is recognised by its beginning, and not by a few characters."""
+    hiding = credentials_in(
+        "https://h/x", {"x-a": "internal-key", "x-b": "tenant-1-aaaaaaaaaaaaaaa"}
+    )
+    assert quoted("an internal error of tenant 2", hiding=hiding) == "an internal error of tenant 2"
+
+
+def test_hiding_takes_time_by_the_length_of_an_answer() -> None:
+    """An endpoint that repeats a beginning as often as it can costs no more than any other."""
+    hiding = credentials_in("https://h/x", {"x-a": "12345678" * 2})
+    assert quoted("12345678_" * 7000, hiding=hiding).startswith("[hidden]_[hidden]_")

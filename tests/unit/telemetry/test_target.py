@@ -14,6 +14,7 @@ from extension.telemetry.derived_settings import temporality_of
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.target import Target, build_targets
 from extension.telemetry.export.tls import SettingError, TlsError
+from tests.certificates import write_certificate
 from tests.doubles import LogLines, ManualClock
 
 
@@ -325,7 +326,10 @@ def test_malformed_headers_are_named_and_not_printed() -> None:
     assert "hunter2" not in line
 
 
-@pytest.mark.parametrize("variable", ["CERTIFICATE", "CLIENT_CERTIFICATE"])
+@pytest.mark.parametrize(
+    "variable",
+    ["CERTIFICATE", "CLIENT_CERTIFICATE", "TRACES_CERTIFICATE", "TRACES_CLIENT_CERTIFICATE"],
+)
 def test_an_unusable_certificate_is_named(variable: str, tmp_path: Path) -> None:
     """A missing file and one that is no certificate are reported with their variable."""
     nonsense = tmp_path / "nonsense.pem"
@@ -338,6 +342,23 @@ def test_an_unusable_certificate_is_named(variable: str, tmp_path: Path) -> None
                     f"OTEL_EXPORTER_OTLP_{variable}": str(path),
                 }
             )
+
+
+@pytest.mark.parametrize("variable", ["CLIENT_CERTIFICATE", "LOGS_CLIENT_CERTIFICATE"])
+def test_a_certificate_without_its_key_is_explained(variable: str, tmp_path: Path) -> None:
+    """OpenSSL only has the place in its source where it failed."""
+    certificate, _ = write_certificate(tmp_path)
+    environ = {
+        "DISPATCH_POST_URI": "https://collector",
+        "DISPATCH_SIGNALS": "logs",
+        f"OTEL_EXPORTER_OTLP_{variable}": str(certificate),
+    }
+    with pytest.raises(TlsError) as raised:
+        targets(environ)
+    assert str(raised.value) == (
+        f"OTEL_EXPORTER_OTLP_{variable}: it holds no certificate, or not the key that belongs to "
+        "it; allowed: a PEM file that can be read"
+    )
 
 
 def test_https_verifies() -> None:
@@ -388,12 +409,20 @@ def causes(environ: Mapping[str, str]) -> list[str]:
     return [str(line["cause"]) for line in lines.parsed]
 
 
-@pytest.mark.parametrize("variable", ["DISPATCH_POST_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"])
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "DISPATCH_POST_HEADERS",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    ],
+)
 def test_entries_that_are_no_headers_are_named_by_their_place(variable: str) -> None:
     """One may be a key that was written without its name, so that no text of it is repeated."""
-    [cause] = causes({variable: "a=1,Authorization: Bearer hunter2,,=x,b=2"})
+    [cause] = causes({variable: "a=1,Authorization: Bearer hunter2,,=x,b=2,c=%ff,d=1%0a2"})
     assert cause == (
-        f"{variable}: entries left out: 2, 3; allowed: name=value, comma-separated, URL-encoded"
+        f"{variable}: entries left out: 2, 3, 5, 6; allowed: name=value, comma-separated, "
+        "URL-encoded"
     )
 
 
@@ -503,12 +532,13 @@ def test_aws_takes_no_events() -> None:
 
 def test_aws_takes_no_deflate() -> None:
     """It is gzip there, and a line says so; other services get what was asked for."""
-    deflate = {"OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"}
+    deflate = {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "deflate"}
     lines = LogLines()
     assert targets({"DISPATCH_POST_URI": XRAY, **deflate}, lines=lines)["traces"].compression == (
         "gzip"
     )
-    assert len(lines.lines) == 1
+    [line] = lines.parsed
+    assert line["cause"].startswith("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: ")
     assert targets(deflate)["traces"].compression == "deflate"
 
 
