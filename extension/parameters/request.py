@@ -168,6 +168,8 @@ def _fields(query: str) -> dict[str, str]:
         raise _RefusedError("the query is not UTF-8") from None
     fields: dict[str, str] = {}
     for name, value in pairs:
+        if name != ROLE and name.replace("_", "").replace("-", "").lower() == ROLE.lower():
+            raise _RefusedError(f"the field for a role is {ROLE}")
         if value:
             fields.setdefault(name, value)
     if roles := {value for name, value in pairs if name == ROLE}:

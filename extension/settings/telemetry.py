@@ -95,7 +95,7 @@ class TelemetryConfig(Frozen):
         "DISPATCH_EVENTS",
         choices("platform", "function", "extension"),
         default=("platform", "function", "extension"),
-        meaning="what is subscribed; without `platform` there are no invocation spans",
+        meaning="what is subscribed; without `platform`, invocation spans have no end or status",
     )
     flush: str = variable(
         "DISPATCH_FLUSH",

@@ -149,6 +149,16 @@ async def test_what_names_no_role_is_refused(
     assert len(aws.requests) == 1
 
 
+@pytest.mark.parametrize("field", ["RoleArn", "rolearn", "role_arn", "role-arn", "ROLEARN"])
+async def test_a_role_under_another_name_is_refused(
+    aws: FakeAccounts, cache: RunningCache, field: str
+) -> None:
+    """It would be ignored like any unknown field, and the value be the function's own."""
+    answer = await cache.get(f"{GET_SECRET}?secretId=s&{field}={BLUE}")
+    assert (answer.status, answer.body) == (400, b"the field for a role is roleArn")
+    assert aws.requests == []
+
+
 @pytest.mark.parametrize("role", [BLUE.replace(":", "%3A").replace("/", "%2F"), f"{BLUE}&x=1"])
 async def test_a_role_may_be_encoded(cache: RunningCache, role: str) -> None:
     """As HTTP libraries encode what is in a query."""

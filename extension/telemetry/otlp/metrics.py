@@ -152,7 +152,8 @@ class Meter:
         lasted_s = (invocation.end_ns - invocation.start_ns) / NS_PER_S
         measured = done.duration_ms / 1000 if done and done.duration_ms is not None else lasted_s
         trigger = self._label(invocation.tapped.trigger if invocation.tapped else "")
-        self._add("faas.invoke_duration", measured, trigger)
+        if not invocation.incomplete:  # its end is none that was heard
+            self._add("faas.invoke_duration", measured, trigger)
         if invocation.cold_start:
             self._counters["faas.coldstarts", trigger] += 1
         verdict = judge(invocation)

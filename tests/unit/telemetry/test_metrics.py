@@ -102,6 +102,16 @@ def test_a_cold_invocation() -> None:
     }
 
 
+def test_an_end_that_was_not_heard_measures_nothing() -> None:
+    """Without the platform's events it is known when an invocation began, and no more."""
+    into, assembler = meter(), Assembler(ids=SequentialIds(), with_platform=False)
+    for request_id in ("a", "b"):
+        for finished in assembler.invoke(request_id, tracing="", invoked_arn="", now_ns=0):
+            assert isinstance(finished, Invocation)
+            into.record(finished)
+    assert collect(into) == {}
+
+
 @pytest.mark.parametrize(
     ("end", "counter"),
     [
