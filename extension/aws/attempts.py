@@ -88,6 +88,11 @@ class Attempts:
         self.check_abandoned()
         self._current.call.attempts += 1
 
+    def reconnects(self) -> bool:
+        """Whether a connection that failed is tried again."""
+        call: Call = self._current.call
+        return call.reconnects
+
     def after(self, parsed_response: Answer | None = None, **_: object) -> None:
         """Count an answer by which AWS slows us down."""
         code = (parsed_response or {}).get("Error", {}).get("Code", "")

@@ -50,12 +50,15 @@ class Call:
         arguments: Mapping[str, object],
         region: str = "",
         role: str = "",
+        reconnects: bool = True,
     ) -> None:
         self.service = service
         self.place = Place(service, region, role)
         self.operation = operation
         self.name = name
         self.arguments = arguments
+        self.reconnects = reconnects
+        """Whether to try again to connect; another region may be the better next try."""
         self.attempts = 0
         self.throttles = 0
         self.number = 0

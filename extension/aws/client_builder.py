@@ -101,8 +101,11 @@ class ClientBuilder:
         session: AwsSession,
         limits: Limits,
         before_attempt: Callable[..., None],
+        reconnects: Callable[[], bool] = lambda: True,
     ) -> Client:
         """Return a client of a service; `before_attempt` may raise, which ends a call.
+
+        `reconnects` tells whether a call tries again to connect.
 
         Raises:
             UnusableError: its endpoint or its proxy is not a URL.
@@ -115,7 +118,8 @@ class ClientBuilder:
             client = self._build(service, region, endpoint, session, limits)
         client.meta.events.register("request-created", before_attempt)
         retries = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}"
-        client.meta.events.register_first(retries, partial(_reconnect, limits.attempts))
+        reconnect = partial(_reconnect, limits.attempts, reconnects)
+        client.meta.events.register_first(retries, reconnect)
         return Client(service, client, session.identity, variable)
 
     def _build(
@@ -186,8 +190,20 @@ def _is_of_another(endpoint: str, region: str) -> bool:
 
 
 def _reconnect(
-    most: int, *, attempts: int, caught_exception: Exception | None = None, **_: object
+    most: int,
+    reconnects: Callable[[], bool],
+    *,
+    attempts: int,
+    caught_exception: Exception | None = None,
+    **_: object,
 ) -> float | None:
-    """Return the pause before the next attempt to connect; None leaves the decision to botocore."""
-    never_connected = isinstance(caught_exception, NEVER_CONNECTED)
-    return RECONNECT_PAUSE_S if never_connected and attempts < most else None
+    """Return the pause before the next attempt to connect; None leaves the decision to botocore.
+
+    Raises:
+        caught_exception: there shall be no other attempt.
+    """
+    if not isinstance(caught_exception, NEVER_CONNECTED):
+        return None
+    if not reconnects():
+        raise caught_exception
+    return RECONNECT_PAUSE_S if attempts < most else None

@@ -154,6 +154,7 @@ class AwsClients:
             session=self._session_of(place.role),
             limits=limits,
             before_attempt=self._attempts.before,
+            reconnects=self._attempts.reconnects,
         )
         client.botocore.meta.events.register("response-received", self._attempts.after)
         return client

@@ -78,7 +78,7 @@ class Upstream:
         failures: list[UpstreamError] = []
         regions = self._regions(key)
         for left, region in zip(range(len(regions), 0, -1), regions, strict=True):
-            ask = self._body(key, region, traceparent)
+            ask = self._body(key, region, traceparent, is_alone=len(regions) == 1)
             try:
                 body = await (ask if left == 1 else self._shared(ask, limit, left, key.service))
             except UpstreamError as error:
@@ -100,12 +100,14 @@ class Upstream:
             message = "no answer in the share of a region"
             raise UpstreamError(TIMEOUT, message=message, service=service, transient=True) from None
 
-    async def _body(self, key: Key, region: str, traceparent: str | None) -> bytes:
+    async def _body(
+        self, key: Key, region: str, traceparent: str | None, *, is_alone: bool
+    ) -> bytes:
         match key:
             case ParameterKey():
                 return await self._parameter(key, region, traceparent)
             case SecretKey():
-                return await self._secret(key, region, traceparent)
+                return await self._secret(key, region, traceparent, is_alone=is_alone)
             case PathKey():
                 return await self._path(key, region, traceparent)
 
@@ -141,7 +143,9 @@ class Upstream:
         self._report_values([answer["Parameter"]], decrypted=key.decrypt)
         return body
 
-    async def _secret(self, key: SecretKey, region: str, traceparent: str | None) -> bytes:
+    async def _secret(
+        self, key: SecretKey, region: str, traceparent: str | None, *, is_alone: bool
+    ) -> bytes:
         arguments = {
             "SecretId": in_region(key.name, region),
             "VersionId": key.version_id,
@@ -154,6 +158,7 @@ class Upstream:
             arguments={name: value for name, value in arguments.items() if value is not None},
             region=region,
             role=key.role,
+            reconnects=is_alone,
         )
         answer = await self._calls.run(call, traceparent=traceparent)
         body = secret_body(answer)

@@ -93,6 +93,21 @@ async def test_addresses_that_do_not_answer_are_given_up_together(
     assert (line["attempts"], line["reason"]) == (ATTEMPTS, reason)
 
 
+async def test_regions_that_do_not_answer_are_given_up_one_after_the_other(
+    aws: FakeAws, blackholes: list[tuple[str, int]]
+) -> None:
+    """Each is tried once: the next region is the next attempt, so three take as long as one."""
+    replicas = {"DISPATCH_SECRETS_REGIONS": "eu-west-1,us-east-1,us-west-2"}
+    async with cache_with({**aws.environment, **replicas}, listing(blackholes)) as cache:
+        answer = await cache.secret("secretId=a")
+    assert answer.headers["x-amzn-errortype"] == "ConnectTimeoutError"
+    assert [(line["region"], line["attempts"]) for line in cache.log.parsed] == [
+        ("eu-west-1", 1),
+        ("us-east-1", 1),
+        ("us-west-2", 1),
+    ]
+
+
 async def test_without_a_route_to_aws_the_remedy_is_a_route(aws: FakeAws) -> None:
     """No setting is at fault where a function in a VPC asks AWS's own endpoints."""
     environ = {**aws.environment, "AWS_ENDPOINT_URL": ""}
