@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from extension.settings.config import read_config
+from extension.telemetry.otlp import attributes
+from extension.telemetry.otlp.resource import SCHEMA_URL
+from extension.telemetry.tap import names
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "conventions.md").read_text("utf-8")
@@ -43,3 +46,25 @@ def test_a_variable_without_effect_has_none(variable: str, value: str) -> None:
     }
     assert read_config({**given, variable: value}) == read_config(given)
     assert f'"{variable}"' not in SOURCES
+
+
+def not_set() -> list[str]:
+    """Return the attributes of the document's rows that say `not set`; `*` stands for any end."""
+    rows = re.findall(r"^\| (`[^|]+) \| not set", DOCUMENT, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([a-z_.]+\*?)`", row)]
+
+
+def test_attributes_that_are_not_set_are_not_set() -> None:
+    """None of ours has their names."""
+    ours = {*attributes.CONVENTIONAL, *names.CONVENTIONAL}
+    found = [
+        each for each in not_set() for name in ours if re.fullmatch(each.replace("*", ".*"), name)
+    ]
+    assert {"url.query", "cloud.availability_zone", "telemetry.sdk.*"} <= set(not_set())
+    assert found == []
+
+
+def test_the_document_names_the_version_of_the_schema() -> None:
+    """It is the one that requests name."""
+    version = SCHEMA_URL.rpartition("/")[2]
+    assert f"semantic conventions {version}" in DOCUMENT
