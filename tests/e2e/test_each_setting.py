@@ -133,6 +133,12 @@ def metrics(scene: Scene) -> set[str]:
     return {each.name for each in scene.intake.metrics}
 
 
+def triggers(scene: Scene) -> set[object]:
+    """What points of metrics say of the trigger; None: nothing."""
+    points = (point for each in scene.intake.metrics for point in each.points)
+    return {point.attributes.get("faas.trigger") for point in points}
+
+
 def fact(name: str) -> Callable[[Scene], object]:
     """What the act has noted."""
     return lambda scene: scene.facts[name]
@@ -362,6 +368,13 @@ Without the platform's events no invocation is held for its end. What is heard o
 SDK, here nothing, decides which invocations are kept.
 """
 
+OF_OTHERS = [
+    Case("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "5", has_long, False, True, LOGS),
+    Case("OTEL_ATTRIBUTE_COUNT_LIMIT", "1", most, 1, 4, LOGS, RAISES),
+    Case("DISPATCH_FAAS_TRIGGER", "pubsub", triggers, {None, "pubsub"}, {None, "other"}, METRICS),
+]  # fmt: skip
+"""Rows that hold for several signals: not for spans alone."""
+
 Control = tuple[frozenset[tuple[str, str]], Act]
 """What is given to a sandbox without the variable, and what is done there."""
 
@@ -373,7 +386,7 @@ def without() -> dict[Control, Scene]:
 
 
 @pytest.mark.parametrize(
-    "case", [*CASES, *OF_ONE_SIGNAL, *READ_TWICE], ids=lambda case: case.variable
+    "case", [*CASES, *OF_ONE_SIGNAL, *READ_TWICE, *OF_OTHERS], ids=lambda case: case.variable
 )
 async def test_the_setting_does_what_its_row_says(
     case: Case, without: dict[Control, Scene], tmp_path: Path
