@@ -10,6 +10,10 @@ from collections.abc import Iterator
 
 ROUTE = "a function in a VPC needs a NAT gateway or a VPC endpoint to reach AWS"
 AUTHORITIES = "AWS_CA_BUNDLE may name a PEM file of further authorities"
+NO_AUTHORITIES = (
+    "the file that AWS_CA_BUNDLE, else REQUESTS_CA_BUNDLE, else SSL_CERT_FILE names holds no"
+    " certificate"
+)
 PROXY = "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, and NO_PROXY"
 CREDENTIALS = (
     "neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is"
@@ -26,6 +30,8 @@ def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
         case "ConnectTimeoutError" | "EndpointConnectionError":
             remedy = f"{named_by} names it" if named_by else ROUTE
             return f"no connection to {host}: {_cause(error)}; {remedy}"
+        case "SSLError" if any(map(_is_about_a_file, _chain(error))):
+            return NO_AUTHORITIES
         case "SSLError":
             return f"no TLS with {host}: {_cause(error)}; {AUTHORITIES}"
         case "ProxyConnectionError":
@@ -56,6 +62,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield inner
         named = getattr(inner, "kwargs", {}).get("error") or getattr(inner, "original_error", None)
         inner = named or inner.__cause__ or inner.__context__ or _argument(inner)
+
+
+def _is_about_a_file(error: BaseException) -> bool:
+    """Tell whether OpenSSL could not load a file of authorities: it has no other word for that."""
+    return "[X509]" in (getattr(error, "strerror", None) or "")
 
 
 def _argument(error: BaseException) -> object:

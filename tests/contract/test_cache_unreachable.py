@@ -216,6 +216,23 @@ async def test_a_certificate_that_is_not_trusted_is_explained(aws: FakeAws, tmp_
     assert "AWS_CA_BUNDLE" in line["reason"]
 
 
+async def test_a_damaged_file_of_authorities_is_explained(aws: FakeAws, tmp_path: Path) -> None:
+    """OpenSSL has but a number of a line of its source for that."""
+    bundle = tmp_path / "authorities.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        named = {"AWS_ENDPOINT_URL": endpoint, "AWS_CA_BUNDLE": str(bundle)}
+        async with RunningCache({**aws.environment, **named}) as cache:
+            assert (await cache.secret("secretId=a")).status == 400
+    (line,) = cache.log.parsed
+    assert line["code"] == "SSLError"
+    assert line["reason"] == (
+        "the file that AWS_CA_BUNDLE, else REQUESTS_CA_BUNDLE, else SSL_CERT_FILE names holds no "
+        "certificate"
+    )
+
+
 async def test_a_proxy_that_refuses_is_explained_without_its_password(aws: FakeAws) -> None:
     """The line names the variables, not what stands in them."""
     environ = {

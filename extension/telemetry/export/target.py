@@ -7,6 +7,7 @@ syntax the header list has.
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
@@ -64,6 +65,9 @@ REFERENCES = "${secretsmanager:NAME}, ${ssm:NAME} or ${arn:…}"
 
 UNDECODABLE = "\ufffd"
 """What stands for bytes that are not UTF-8."""
+
+ADDRESS = re.compile(rb"[0-9.]+")
+"""An IPv4 address; `127.1` or `2130706433` is none."""
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -164,7 +168,9 @@ def _check(url: str, variable: str) -> None:
     """Raise SettingError for a URL that aiohttp would refuse at each export."""
     try:
         host = (URL(url).raw_host or "").encode("idna")  # as it is looked up
-    except ValueError:
+        if ADDRESS.fullmatch(host):
+            socket.inet_pton(socket.AF_INET, host.decode())
+    except (ValueError, OSError):
         host = b""
     if not host:
         raise SettingError(f"{variable} has no host that can exist")

@@ -53,7 +53,8 @@ def build_tls(
     try:
         context = _trusting(config.certificate, environ, places)
     except (OSError, ValueError) as error:
-        raise TlsError(_described(sources.get(CERTIFICATE, CERTIFICATE), error)) from error
+        variable = sources.get(CERTIFICATE, CERTIFICATE)
+        raise TlsError(_described(variable, error, "it holds no certificate")) from error
     if not config.client_certificate:
         return context
     try:
@@ -64,7 +65,8 @@ def build_tls(
             context.load_cert_chain(certificate, key or None, password=_refuse)
     except (OSError, ValueError) as error:
         variable = sources.get(CLIENT_CERTIFICATE, CLIENT_CERTIFICATE)
-        raise TlsError(_described(variable, error)) from error
+        wrong = "it holds no certificate, or not the key that belongs to it"
+        raise TlsError(_described(variable, error, wrong)) from error
     return context
 
 
@@ -120,9 +122,9 @@ def _refuse() -> str:
     raise ValueError("the key is encrypted")
 
 
-def _described(variable: str, error: Exception) -> str:
-    """Return what is wrong with a variable: in OpenSSL's one word for it, if it has one."""
+def _described(variable: str, error: Exception, wrong: str) -> str:
+    """Return what is wrong with a variable: OpenSSL's word for it, or `wrong` if it has none."""
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
     if isinstance(error, ssl.SSLError) and reason == error.strerror:
-        reason = "it holds no certificate, or not the key that belongs to it"
+        reason = wrong
     return f"{variable}: {reason.replace('_', ' ').lower()}; allowed: a PEM file that can be read"

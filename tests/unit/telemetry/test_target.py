@@ -309,10 +309,19 @@ def test_an_authorization_header_wins_over_user_information(
     assert len(lines.lines) == complaints
 
 
-def test_a_host_that_cannot_exist_is_told_at_once() -> None:
+@pytest.mark.parametrize("host", [f"{'x' * 64}.example", "127.1", "2130706433", "1.2.3.4.5", "."])
+def test_a_host_that_cannot_exist_is_told_at_once(host: str) -> None:
     """No export would ever get better by waiting."""
     with pytest.raises(SettingError, match="DISPATCH_POST_URI has no host"):
-        targets({"DISPATCH_POST_URI": f"http://{'x' * 64}.example/"})
+        targets({"DISPATCH_POST_URI": f"http://{host}/"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4318", "[::1]:4318", "1.com", "collector."])
+def test_a_host_that_can_exist_is_used(host: str) -> None:
+    """Addresses and names."""
+    assert (
+        targets({"DISPATCH_POST_URI": f"http://{host}"})["traces"].url == f"http://{host}/v1/traces"
+    )
 
 
 def test_malformed_headers_are_named_and_not_printed() -> None:
