@@ -403,6 +403,20 @@ async def test_the_setting_does_what_its_row_says(
         assert case.look(scene) == case.seen
 
 
+@pytest.mark.parametrize("value", ["", " "])
+async def test_empty_variables_are_unset(value: str, tmp_path: Path) -> None:
+    """All at once, but those that the stage needs: the whole process reads them so."""
+    needed = {"DISPATCH_POST_URI", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "AWS_REGION"}
+    rows = {row.name for section in USER_SECTIONS for row in variables(section)}
+    async with Scene(tmp_path) as scene:
+        needed |= {*scene.aws.environment}
+        await scene.play(dict.fromkeys(rows - needed, value), TWICE)
+        assert scene.stage
+        assert scene.stage.complaints == []
+        assert (paths(scene), len(scene.spans)) == ({"/v1/traces"}, 2)
+        assert [status for each in scene.answers for status, _, _ in each] == [200] * 6
+
+
 def test_every_row_has_a_case() -> None:
     """A row that is added needs one."""
     rows = {row.name for section in USER_SECTIONS for row in variables(section)}

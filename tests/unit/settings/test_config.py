@@ -6,6 +6,7 @@ import pytest
 
 from extension.settings.config import USER_SECTIONS, Config, read_config
 from extension.settings.process import LambdaConfig
+from extension.settings.sdk_variables import PREFIX, SIGNALS
 from extension.settings.variable import variables
 
 
@@ -113,3 +114,20 @@ def test_a_bad_value_of_one_signal_names_the_variable_that_it_is_in(middle: str)
     assert [each.variable for each in problems] == [timeout, compression]
     config, _ = read_config({"OTEL_EXPORTER_OTLP_TIMEOUT": "5000", timeout: "10s"})
     assert config.otlp["traces"].timeout_ms == (5000 if middle else 10_000)
+
+
+def every_variable() -> list[str]:
+    """Return what any section is read from, and what it is for one signal."""
+    names = [row.name for section in (*USER_SECTIONS, LambdaConfig) for row in variables(section)]
+    general = [name for name in names if name.startswith(PREFIX)]
+    of_signals = [
+        name.replace(PREFIX, f"{PREFIX}{each.upper()}_") for name in general for each in SIGNALS
+    ]
+    return [*names, *of_signals]
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+@pytest.mark.parametrize("variable", every_variable())
+def test_an_empty_variable_is_unset(variable: str, value: str) -> None:
+    """Each of them: nothing is configured, and no line is written about it."""
+    assert read_config({variable: value}) == read_config({})
