@@ -7,6 +7,7 @@ never raised: the callers are the reader of deliveries, the cache and the life c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from extension.platform.events import Invoke
@@ -172,15 +173,12 @@ class Pipeline:
     def feed(self, events: Iterable[Event]) -> None:
         """Take events in their order; what they finish goes into the buffer together."""
         finished: list[Finished] = []
-        lines: list[LogLine] = []
-        for event in events:
-            if isinstance(event, LogLine):
-                lines.append(event)
+        for kind, run in groupby(events, key=type):
+            if issubclass(kind, LogLine):
+                self._feed_lines([*run], finished)  # type: ignore[list-item]
                 continue
-            self._feed_lines(lines, finished)
-            lines = []
-            self.guarded(self._feed, event, finished)
-        self._feed_lines(lines, finished)
+            for event in run:
+                self.guarded(self._feed, event, finished)
         self.guarded(lambda: self._encode(gather(finished)))
 
     def feed_items(self, items: Sequence[Any]) -> None:

@@ -78,8 +78,8 @@ class DeliveryReader:
         """Of those that wait, what the function's SDK posted."""
         self._posted_steps: Iterator[None] | None = None
         """Of the request that is being read."""
-        self._events: deque[Event] = deque()
-        self._items: deque[Any] = deque()
+        self._events: list[Event] = []
+        self._items: list[Any] = []
         self._task: asyncio.Task[None] | None = None
         self._steps = 0
         self._arrived = asyncio.Event()
@@ -262,6 +262,8 @@ class DeliveryReader:
         self._events.extend(self._lines.feed(events))
 
 
-def _first(waiting: deque[Any]) -> list[Any]:
+def _first(waiting: list[Any]) -> list[Any]:
     """Remove a step's share of what waits, and return it."""
-    return [waiting.popleft() for _ in range(min(STEP_EVENTS, len(waiting)))]
+    taken = waiting[:STEP_EVENTS]
+    del waiting[:STEP_EVENTS]
+    return taken

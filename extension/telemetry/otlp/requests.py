@@ -6,7 +6,9 @@ it is encoded once and put into each request.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
@@ -90,14 +92,12 @@ class Requests:
 
     def _requests(self, signal: Signal, items: Sequence[bytes]) -> Iterator[PendingItem]:
         """Yield requests with these items, as they stand in the message of their scope."""
-        first, size = 0, 0
-        for at, item in enumerate(items):
-            size += len(item)
-            if size > REQUEST_BYTES and at > first:
-                yield self._request(signal, items[first:at])
-                first, size = at, len(item)
-        if items:
-            yield self._request(signal, items[first:])
+        ends = [*accumulate(map(len, items))]
+        first = size = 0
+        while first < len(items):
+            after = max(bisect_right(ends, size + REQUEST_BYTES), first + 1)
+            yield self._request(signal, items[first:after])
+            first, size = after, ends[after - 1]
 
     def _request(self, signal: Signal, items: Sequence[bytes]) -> PendingItem:
         scope = field(2, b"".join((self._around_items, *items)))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import Any
 
 from extension.process.frozen import Frozen, fields
@@ -36,8 +38,10 @@ from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.split_record import is_first_part
 from extension.telemetry.reading.times import MILLISECONDS, parse_time
 
-RECORD_TYPES = (str, dict)
-"""What the record of a line is; a union would be built for each line."""
+RECORD_TYPES = {str, dict}
+"""What the record of a line is."""
+
+TYPE, TIME, RECORD = map(itemgetter, ("type", "time", "record"))
 
 MOST_EVENTS = 10_000
 """In one delivery: ten times what is subscribed to. Those beyond are counted, not read."""
@@ -105,21 +109,30 @@ def _each(body: bytes) -> tuple[list[Any], int, bytes]:
 
 
 def _events(items: list[Any], received_ns: int) -> list[Event]:
-    """Return the readable ones; nearly all are lines of the function."""
+    """Return the readable ones; nearly all are lines of the function, which are read together."""
+    try:
+        runs = [(kind, [*run]) for kind, run in groupby(items, key=TYPE)]
+    except (TypeError, KeyError):  # something is no event
+        runs = [("", items)]
     events: list[Event] = []
-    for item in items:
-        try:
-            if item["type"] == "function" and isinstance(record := item["record"], RECORD_TYPES):
-                time = item["time"]
-                time_ns = MILLISECONDS.get(time) or parse_time(time)
-                events.append(NEW(LogLine, (time_ns, "function", record)))
-                continue
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-            pass  # whatever is wrong, it is looked at closely
-        event = _event(item, received_ns)
-        if event is not None:
-            events.append(event)
+    for kind, run in runs:
+        lines = _lines(run) if kind == "function" else None
+        if lines is None:
+            lines = [event for item in run if (event := _event(item, received_ns)) is not None]
+        events += lines
     return events
+
+
+def _lines(items: list[Any]) -> list[Event] | None:
+    """Read lines of the function, None if anything in one of them is unusual."""
+    try:
+        times_ns = [*map(MILLISECONDS.__getitem__, map(TIME, items))]
+        records = [*map(RECORD, items)]
+    except (TypeError, KeyError):
+        return None
+    if None in times_ns or not {*map(type, records)} <= RECORD_TYPES:
+        return None
+    return [*map(NEW, repeat(LogLine), zip(times_ns, repeat("function"), records, strict=False))]
 
 
 def _event(item: Any, received_ns: int) -> Event | None:
@@ -144,7 +157,7 @@ def _event(item: Any, received_ns: int) -> Event | None:
 
 
 def _log_line(stream: Stream, time_ns: int, record: Any) -> LogLine:
-    if not isinstance(record, RECORD_TYPES):
+    if type(record) not in RECORD_TYPES:
         record = json.dumps(record)
     return LogLine(time_ns, stream, record)
 

@@ -11,7 +11,9 @@ put before it, for the report ends the request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
 
 from extension.telemetry.reading.events import Event, LogLine, Report
 
@@ -20,6 +22,10 @@ RUBY_BEGINS = '  "errorMessage": '
 PARTS = ("\t", "Caused by: ", "{\n", "{\r")
 """How a line begins that may be a part of something; most deliveries hold none."""
 FIRST_OF_PARTS = frozenset(part[0] for part in PARTS)
+
+RECORD: Callable[[Any], Any] = itemgetter(2)
+FIRST: Callable[[str], str] = itemgetter(slice(0, 1))
+"""Give the record of a line, and the first character of a text."""
 
 APART_NS = 50_000_000
 """How far apart the lines of one record may be."""
@@ -75,14 +81,16 @@ class LineJoiner:
 
     def _may_be_parts(self, events: Sequence[Event]) -> bool:
         """Tell whether one of many events may have to be joined or moved."""
-        texts = [
-            each.record for each in events if type(each) is LogLine and type(each.record) is str
-        ]
-        if not FIRST_OF_PARTS.isdisjoint({text[:1] for text in texts}) and any(
+        types = {*map(type, events)}
+        lines = [each for each in events if type(each) is LogLine] if len(types) > 1 else events
+        texts: list[Any] = [*map(RECORD, lines)] if LogLine in types else []
+        if {*map(type, texts)} != {str}:
+            texts = [text for text in texts if type(text) is str]
+        if not FIRST_OF_PARTS.isdisjoint(map(FIRST, texts)) and any(
             text.startswith(PARTS) or text == "{" for text in texts
         ):
             return True
-        return self._concurrent and any(isinstance(each, Report) for each in events)
+        return self._concurrent and Report in types
 
     def _take(self, event: Event) -> None:
         if not isinstance(event, LogLine) or not isinstance(event.record, str):

@@ -24,8 +24,8 @@ from extension.telemetry.reading.redact import LONGEST_LEVEL, redact_record, red
 APART = "\0"
 """Stands between two texts that are searched together."""
 
-TIME_NS, STREAM, RECORD = map(itemgetter, range(3))
-"""Give the fields of a line in half the time that their names take."""
+STREAM = itemgetter(1)
+"""Gives the stream of a line in half the time that its name takes."""
 
 ENCODED = "\\"
 """Has a text looked at closely."""
@@ -60,27 +60,28 @@ class LineReader:
         """
         if {*map(STREAM, lines)} != {"function"}:
             lines = [line for line in lines if not is_own(line)]
-        if self._cut_lines.concerns([*map(RECORD, lines)]):
-            lines = [self._without_cuts(line) for line in lines]
-        records, others = read_quickly([*map(RECORD, lines)], [*map(TIME_NS, lines)])
-        others.update([at for at, line in enumerate(lines) if line.stream != "function"])
+        if not lines:
+            return Columns.blank([])
+        times_ns, streams, payloads = zip(*lines, strict=True)
+        if self._cut_lines.concerns(payloads):
+            both = zip(payloads, streams, strict=True)
+            payloads = tuple(self._cut_lines.clean(each, stream=stream) for each, stream in both)
+        records, others = read_quickly(payloads, times_ns)
+        if len({*streams}) > 1 or streams[0] != "function":
+            others.update([at for at, stream in enumerate(streams) if stream != "function"])
         for at in others:
-            records.put(at, read_record(lines[at], knows=knows))
-        self._clean(records, lines, others)
+            line = LogLine(times_ns[at], streams[at], payloads[at])
+            records.put(at, read_record(line, knows=knows))
+        self._clean(records, payloads, others)
         return records
 
-    def _without_cuts(self, line: LogLine) -> LogLine:
-        clean = self._cut_lines.clean(line.record, stream=line.stream)
-        return line if clean is line.record else line._replace(record=clean)
-
-    def _clean(self, records: Columns, lines: Sequence[LogLine], others: Collection[int]) -> None:
+    def _clean(self, records: Columns, payloads: Sequence[Any], others: Collection[int]) -> None:
         """Take secrets out of records; those in some places need a text of their own to search."""
         if self._redaction.is_idle:
-            suspects: Collection[int] = [
-                at for at in others if len(records.levels[at][1]) > LONGEST_LEVEL
-            ]
+            levels = records.levels
+            suspects: Collection[int] = [at for at in others if len(levels[at][1]) > LONGEST_LEVEL]
         else:
-            texts: list[Any] = [*map(RECORD, lines)]
+            texts = [*payloads]
             for at in others:
                 texts[at] = _text_of(records[at])
             suspects = self._redaction.suspects(texts)

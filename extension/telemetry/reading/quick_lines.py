@@ -118,18 +118,16 @@ def _without_value(column: Sequence[object]) -> list[int]:
     return [at for at, each in enumerate(column) if each is None] if None in column else []
 
 
-def _far_off(times_ns: Sequence[int | None], platform_ns: Sequence[int]) -> list[int]:
+def _far_off(times_ns: Sequence[Any], platform_ns: Sequence[int]) -> list[int]:
     """Return where a time is none, or not near the platform's."""
-    known = [*filter(None, times_ns)]
-    if len(known) == len(times_ns):
-        earliest, latest = min(*known, *platform_ns), max(*known, *platform_ns)
-        if latest - earliest <= NEAR_NS:
+    try:
+        all_ns = *times_ns, *platform_ns
+        if max(all_ns) - min(all_ns) <= NEAR_NS:
             return []  # nearly always
-    return [
-        at
-        for at, (own_ns, ns) in enumerate(zip(times_ns, platform_ns, strict=True))
-        if own_ns is None or not -NEAR_NS <= own_ns - ns <= NEAR_NS
-    ]
+    except TypeError:  # one is none
+        pass
+    both = enumerate(zip(times_ns, platform_ns, strict=True))
+    return [at for at, (own, ns) in both if own is None or not -NEAR_NS <= own - ns <= NEAR_NS]
 
 
 QUICK_READERS: dict[str, Reader] = {
