@@ -93,22 +93,48 @@ def test_lines_together_are_what_each_is_alone(
     assert LineReader(secrets).read(lines, knows=UUID.__eq__) == one_by_one(lines, secrets)
 
 
-@drawn(st.lists(TEXTS, min_size=1, max_size=6))
+JSON_LINE = json.dumps(
+    {"timestamp": given.iso(1), "level": "INFO", "message": "paid", "requestId": UUID}
+)
+
+LOGGED = st.fixed_dictionaries(
+    {"message": st.sampled_from(["paid", "", "{", "MemoryError", 'said "a"', "\\u00e4", 7])},
+    optional={
+        "timestamp": TIMES | st.sampled_from([NOW_NS // 10**6, 1e300, None, True]),
+        "level": LEVELS | st.sampled_from([10, 30, 50, True, None, "INFO"]),
+        "requestId": IDS | st.sampled_from([None, 7, []]),
+        "order": st.integers() | st.floats() | st.none() | st.lists(BODIES, max_size=2),
+        "error": BODIES,
+    },
+).map(json.dumps)
+"""As one logger writes them, whose lines have the same keys, or nearly."""
+ENDED = st.builds("{}{}".format, LOGGED, ENDS | st.sampled_from([" ", "x", "}"]))
+
+
+@drawn(
+    st.lists(TEXTS | ENDED | st.sampled_from(["{", "{\n", '["a"]', "[]"]), min_size=1, max_size=6)
+)
+@example([JSON_LINE, "{", JSON_LINE])
+@example([JSON_LINE, JSON_LINE.replace(UUID, "of another service")])
+@example([JSON_LINE, JSON_LINE.replace("paid", "\\ud800")])
+@example([JSON_LINE.replace("paid", ""), JSON_LINE.replace(given.iso(1), given.iso(400))])
 @example([f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n", "paid\n"])
 @example([f"{given.iso(1)}\t{UUID}\tINFO\tpaid\n", f"{given.iso(400)}\t{UUID}\tINFO\tpaid\n"])
 def test_a_quick_look_is_enough_or_says_so(texts: list[str]) -> None:
     """It gives what the closer look gives, or says that this is needed."""
-    records, unusual = read_quickly(texts, [NOW_NS] * len(texts))
+    records, unusual = read_quickly(texts, [NOW_NS] * len(texts), knows=UUID.__eq__)
     for at, text in enumerate(texts):
         if at not in unusual:
-            assert records[at] == read_record(LogLine(NOW_NS, "function", text))
+            line = LogLine(NOW_NS, "function", text)
+            assert records[at] == read_record(line, knows=UUID.__eq__)
 
 
-@pytest.mark.parametrize("text", ["paid\n", f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n",
+@pytest.mark.parametrize("text", ["paid\n", f"{JSON_LINE}\n",
+                                  f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n",
                                   f"{given.iso(1)}\t{UUID}\tINFO\tpaid\n"])  # fmt: skip
 def test_the_forms_of_nearly_all_lines_are_read_quickly(text: str) -> None:
-    """Python's, Node.js's, and plain text: else their cost would be ten times as much."""
-    assert not read_quickly([text], [NOW_NS])[1]
+    """Python's, Node.js's, JSON, and plain text: else their cost would be ten times as much."""
+    assert not read_quickly([text], [NOW_NS], knows=UUID.__eq__)[1]
 
 
 OUTPUTS = st.lists(

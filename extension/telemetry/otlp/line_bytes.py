@@ -113,41 +113,35 @@ class AttributeBytes:
         left = max(self._limits.count - besides, 0)
         if len(fields) > left:
             fields = self._within_limit(fields, without, left)
-        heads = self._heads
-        return b"".join(
-            [
-                self._pair(heads, key, each)
-                for key, each in fields.items()
-                if key and each is not None and key != without
-            ]
-        )
+        elif "" in fields or without in fields or None in fields.values():
+            fields = dict(_sent(fields, without))
+        return self._pairs(self._heads, fields)
 
     def _within_limit(self, fields: Mapping[str, Any], without: str, left: int) -> dict[str, Any]:
         """Return as many of a line's fields as may be sent, counting the others."""
-        sent = [
-            (key, each)
-            for key, each in fields.items()
-            if key and each is not None and key != without
-        ]
+        sent = _sent(fields, without)
         if len(sent) > left:
             self._limits.count_left_out(len(sent) - left)
         return dict(sent[:left])
 
+    def _pairs(self, heads: Heads, fields: Mapping[str, Any]) -> bytes:
+        """Return names with their values, each as a field of the message that has them."""
+        names, longest = self._keys, self._longest
+        pieces: list[bytes] = []
+        for key, value in fields.items():
+            if type(value) is str and len(value) <= longest:
+                raw = value.encode()
+                head = TEXT_VALUES[len(raw)]
+            else:
+                raw = self._writers[type(value)](value)
+                head = VALUES[len(raw)]
+            name = names[key]
+            pieces += heads[len(name) + len(head) + len(raw)], name, head, raw
+        return b"".join(pieces)
+
     def one(self, key: str, value: str) -> bytes:
         """Return an attribute that is a text."""
-        return self._pair(self._heads, key, value)
-
-    def _pair(self, heads: Heads, key: str, value: Any) -> bytes:
-        name = self._keys[key]
-        if type(value) is str:
-            if len(value) > self._longest:
-                value = self._limits.text(value)
-            raw = value.encode()
-            head = TEXT_VALUES[len(raw)]
-        else:
-            raw = self._writers[type(value)](value)
-            head = VALUES[len(raw)]
-        return b"".join((heads[len(name) + len(head) + len(raw)], name, head, raw))
+        return self._pairs(self._heads, {key: value})
 
     def _text(self, text: str) -> bytes:
         raw = self._limits.text(text).encode()
@@ -164,8 +158,9 @@ class AttributeBytes:
     def _object(self, value: dict[str, Any]) -> bytes:
         if not self._with_nested:
             return self._text(json.dumps(value))
-        pairs = [self._pair(ITEMS, key, each) for key, each in value.items() if key]
-        raw = b"".join(pairs)
+        if "" in value:
+            value = {key: each for key, each in value.items() if key}
+        raw = self._pairs(ITEMS, value)
         return PAIRS[len(raw)] + raw
 
     def _list(self, value: list[Any]) -> bytes:
@@ -174,3 +169,10 @@ class AttributeBytes:
         items = [self._writers[type(each)](each) for each in value]
         raw = b"".join([ITEMS[len(each)] + each for each in items])
         return ARRAYS[len(raw)] + raw
+
+
+def _sent(fields: Mapping[str, Any], without: str) -> list[tuple[str, Any]]:
+    """Return those of a line's fields that have a name and a value, one excepted."""
+    return [
+        (key, each) for key, each in fields.items() if key and each is not None and key != without
+    ]

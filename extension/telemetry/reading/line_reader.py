@@ -66,7 +66,7 @@ class LineReader:
         if self._cut_lines.concerns(payloads):
             both = zip(payloads, streams, strict=True)
             payloads = tuple(self._cut_lines.clean(each, stream=stream) for each, stream in both)
-        records, others = read_quickly(payloads, times_ns)
+        records, others = read_quickly(payloads, times_ns, knows=knows)
         if len({*streams}) > 1 or streams[0] != "function":
             others.update([at for at, stream in enumerate(streams) if stream != "function"])
         for at in others:
@@ -82,12 +82,21 @@ class LineReader:
             suspects: Collection[int] = [at for at in others if len(levels[at][1]) > LONGEST_LEVEL]
         else:
             texts = [*payloads]
-            for at in others:
+            for at in (*others, *_decoded(payloads, others)):
                 texts[at] = _text_of(records[at])
             suspects = self._redaction.suspects(texts)
         redact = redacting_once(self._redaction.redact)
         for at in suspects:
             records.put(at, redact_record(records[at], redact))
+
+
+def _decoded(payloads: Sequence[Any], others: Collection[int]) -> list[int]:
+    """Return which lines of JSON, besides others, have texts that are not parts of the line."""
+    return [
+        at
+        for at, text in enumerate(payloads)
+        if at not in others and text[:1] == "{" and ENCODED in text
+    ]
 
 
 def has_long_level(record: Record) -> bool:

@@ -28,7 +28,7 @@ def read_json(text: str | bytes) -> Any:
             value, end = None, -1
         if end != len(text):  # white space around it, or no JSON
             value = _loads(text)
-        return _without_halves(value) if "\\u" in text and _may_have_halves(text) else value
+        return _without_halves(value) if may_have_halves(text) else value
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -56,8 +56,9 @@ SCAN: Callable[[str, int], tuple[Any, int]] = DECODER.scan_once  # type: ignore[
 """What `decode` calls between two looks for white space; lines have none around them."""
 
 
-def _may_have_halves(text: str) -> bool:
-    return "\\ud" in text or "\\uD" in text
+def may_have_halves(text: str) -> bool:
+    """Tell whether a half character may be spelled in JSON."""
+    return "\\u" in text and ("\\ud" in text or "\\uD" in text)
 
 
 def _without_halves(value: Any) -> Any:
