@@ -129,6 +129,7 @@ RUST_ASSERTION = [
     RUST_PANIC[-1],
 ]  # fmt: skip
 ASSERTED = "assertion `left == right` failed\n  left: 1\n right: 2"
+RUST_INNER = rust('OrderError("42")').replace("}: ", "}:work{order=7}: ")
 RUST_OS = 'Os { code: 2, kind: NotFound, message: "No such file or directory" }'
 
 EXITED: dict[str, str] = {"status": "error", "platform_error": "Runtime.ExitError"}
@@ -266,6 +267,10 @@ LINES_TELL = [
     Case("Rust", LINES, [rust_json(message="one\ntwo")], "no failure", log_format="JSON"),
     Case("Rust", LAST, [rust('no stock error="boom"')], "no failure"),
     Case("Rust", LAST, [rust_json(message="no stock")], "no failure", log_format="JSON"),
+    Case("Rust", LAST + ", in its debug form and in a span of its own", [RUST_INNER], "no failure"),
+    Case("Rust", LAST + ", in its debug form and in a span of its own",
+         [{**rust_json(message='OrderError("42")'), "span": {"name": "work"}}], "no failure",
+         log_format="JSON"),
     Case("Rust", LAST + ", in its debug form and nothing else", [rust('OrderError("42")')],
          "misread", "OrderError", 'OrderError("42")'),
 ]  # fmt: skip

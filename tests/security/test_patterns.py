@@ -26,9 +26,11 @@ a quadratic one at least four seconds."""
 
 DEADLINE_S = 2
 WHOLE_TEXTS_ONLY = {
-    "DOTNET_HEAD", "GO_LEVEL", "GO_LINE", "HEAD", "HEADER_NAME", "JAVA_FIRST_LINE", "JAVA_LINE",
-    "KEY", "LOG4J_LINE", "NEAR", "NODE_LINE", "OPEN_KEYS", "PYTHON_HEAD",
-    "PYTHON_LINE", "REGION", "ROOT", "RUBY_LINE", "RUBY_TYPE", "RUST_DEBUG", "RUST_LINE", "SPAN_ID",
+    "DOTNET_HEAD", "GO_LEVEL", "GO_LINE", "HEAD", "HEADER_NAME",
+    "JAVA_FIRST_LINE", "JAVA_LINE", "KEY", "LOG4J_LINE", "NEAR",
+    "NODE_LINE", "OPEN_KEYS", "PAIR", "PHP_HEAD", "PYTHON_HEAD", "PYTHON_LINE", "env_line",
+    "level_line", "monolog_line", "timed_line",
+    "REGION", "ROOT", "RUBY_LINE", "RUBY_TYPE", "RUST_DEBUG", "RUST_LINE", "SPAN_ID",
     "TRACE_ID", "TRACEPARENT", "WEBHOOK_KEY", "WORD",
     "_CHUNK_LINE", "_NAME", "_REQUEST_LINE", "_STATUS_LINE",
 }  # fmt: skip
@@ -40,10 +42,14 @@ PIECES = [
     "Traceback (most recent call last):", "\nTraceback (most recent call last)", "/v1/traces", "/",
     "http:/", "http://", "${ssm:", "${ssm:a}", "%41", "%", "Function<", ">", "dbidentifier", "db",
     "1-", "0", "00-", "é", "\u00a0", "\\", '"', '\\"', "{", "[", "us-", ".a",
+    ' {"', '} {"', "\t{", 'a="', '" ', "\x1b[", "\x1b[0m", " at ", ":1",
 ]  # fmt: skip
 BEGINNINGS = [
     "A: ", ": A\nA:", ": A\nA", "AException: ", "AException", "[ERROR] X: ", "[ERROR] X", "[A]\t",
-    "1", "us", "db", "Function<", "${ssm:", '["', "00-" + "a" * 32 + "-" + "b" * 16 + "-01-",
+    "1", "us", "db", "Function<", "${ssm:", '["', 'time=a level=INFO msg="', "level=INFO msg=a ",
+    "[1970-01-01T00:00:00Z] a.INFO: ", '[1970-01-01T00:00:00Z] a.INFO: {"a": "', "INFO\t",
+    "1970-01-01T00:00:00Z INFO ", "\x1b[0mINFO: ", "[object] (A(code: 0): ",
+    "00-" + "a" * 32 + "-" + "b" * 16 + "-01-",
 ]  # fmt: skip
 BLANKS = ['\\"', "\n", "\n ", "\r", "\r\n", " ", "a", ": ", "Z", "-a", ".a"]
 

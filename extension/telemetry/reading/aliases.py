@@ -11,40 +11,58 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    # Python's logging and Powertools, pino, bunyan, winston, log4j2, logback, Monolog, zap, slog,
-    # logrus, zerolog; then .NET, Rust's tracing, Serilog, GELF, loguru.
+    # Logback's own, whose `message` is a template; Python's logging and Powertools, pino, bunyan,
+    # winston, log4j2, Monolog, zap, slog, logrus, zerolog; then .NET, Rust's tracing, Serilog,
+    # GELF, loguru, hclog.
     "text": (
-        "message", "msg", "Message", "fields.message", "@m", "RenderedMessage", "short_message",
-        "log.message", "record.message", "@mt", "MessageTemplate",
+        "formattedMessage", "message", "msg", "Message", "fields.message", "@m", "RenderedMessage",
+        "short_message", "log.message", "record.message", "@mt", "MessageTemplate", "@message",
     ),
     # Words that are also names of other things; they are the text of a line that has a level.
-    # structlog, OpenTelemetry, and loggers of containers.
-    "weak_text": ("event", "body", "Body", "text", "log"),
+    # structlog, OpenTelemetry, loggers of containers, zap in development, tslog.
+    "weak_text": ("event", "body", "Body", "text", "log", "M", "0"),
     "level": (
         "level", "log_level", "severity", "levelname", "level_name", "log.level", "logLevel",
         "loglevel", "LogLevel", "Level", "lvl", "@l", "severity_text", "severityText",
         "SeverityText", "record.level", "severity_number", "severityNumber", "SeverityNumber",
-        "levelno", "level_number",
+        "levelno", "level_number", "@level", "L", "_meta.logLevelName", "context.logLevel",
     ),
     "time": (
         "timestamp", "time", "@timestamp", "Timestamp", "ts", "asctime", "@t", "datetime",
-        "timeMillis", "eventTime",
+        "timeMillis", "eventTime", "instant", "record.time", "T", "_meta.date",
     ),
     "request": (
         "requestId", "AWSRequestId", "aws_request_id", "awsRequestId", "function_request_id",
         "FunctionRequestId", "faas.invocation_id", "lambdaRequestId", "span.requestId",
-        "request_id", "AwsRequestId",
+        "request_id", "AwsRequestId", "functionRequestId", "contextMap.AWSRequestId",
+        "mdc.AWSRequestId", "faas.execution",
     ),
-    # OpenTelemetry's names for other formats, then those of its SDKs, ECS and Serilog.
-    "trace_id": ("trace_id", "traceId", "TraceId", "traceID", "otelTraceID", "trace.id", "@tr"),
-    "span_id": ("span_id", "spanId", "SpanId", "spanID", "otelSpanID", "span.id", "@sp"),
-    "trace_flags": ("trace_flags", "traceFlags", "TraceFlags", "otelTraceSampled"),
-    "error": ("err", "error", "exception", "thrown", "Exception", "exc_info", "@x"),
+    # OpenTelemetry's names for other formats, then those of its SDKs, ECS, Serilog, Google's
+    # layouts, and of the contexts that Java's loggers write as an object.
+    "trace_id": (
+        "trace_id", "traceId", "TraceId", "traceID", "otelTraceID", "trace.id", "@tr",
+        "logging.googleapis.com/trace", "mdc.trace_id", "mdc.traceId", "contextMap.trace_id",
+        "contextMap.traceId",
+    ),
+    "span_id": (
+        "span_id", "spanId", "SpanId", "spanID", "otelSpanID", "span.id", "@sp",
+        "logging.googleapis.com/spanId", "mdc.span_id", "mdc.spanId", "contextMap.span_id",
+        "contextMap.spanId",
+    ),
+    "trace_flags": (
+        "trace_flags", "traceFlags", "TraceFlags", "otelTraceSampled",
+        "logging.googleapis.com/trace_sampled", "mdc.trace_flags", "mdc.sampled",
+        "contextMap.trace_flags",
+    ),
+    "error": (
+        "err", "error", "exception", "thrown", "Exception", "exc_info", "@x", "throwable",
+        "context.exception", "record.exception",
+    ),
     "error_type": ("errorType", "exception.type", "exception_name", "error.type"),
     "error_message": ("errorMessage", "exception.message", "error.message"),
     "stack": (
         "stackTrace", "stack_trace", "exception.stacktrace", "error.stack_trace", "stacktrace",
-        "stack", "error.stack",
+        "stack", "error.stack", "full_message",
     ),
 }  # fmt: skip
 
@@ -56,6 +74,9 @@ Field = tuple[str, str]
 """A field's name, and its name inside that one, or empty."""
 
 NO_FIELD: Field = ("", "")
+
+SERILOG_TIME: Field = ("@t", "")
+"""Of Serilog's compact form, in which a line without a level is information."""
 
 Fields = Mapping[str, tuple[Field, ...]]
 """The fields that may tell each part, the surest first."""
@@ -126,6 +147,8 @@ def _plain(found: Fields) -> Plain | None:
         return None
     if "text" not in found or (GELF, "") in found["text"]:
         return None
+    if SERILOG_TIME in found.get("time", ()) and "level" not in found:
+        return None
     first = [found.get(part, (NO_FIELD,))[0] for part in ("text", "level", "time", "request")]
     return None if any(inner for _, inner in first) else Plain(*(outer for outer, _ in first))
 
@@ -137,6 +160,12 @@ def value_of(payload: Mapping[str, Any], field: Field) -> Any:
     if not inner:
         return value
     return value.get(inner) if isinstance(value, dict) else None
+
+
+def put(rest: dict[str, Any], field: Field, value: Any) -> None:
+    """Give a field another value."""
+    outer, inner = field
+    rest[outer] = {**rest[outer], inner: value} if inner else value
 
 
 def without(rest: dict[str, Any], field: Field) -> None:

@@ -30,9 +30,18 @@ class FailureReport(NamedTuple):
     evidence: Evidence
 
 
-TYPE_NAMES = ("errorType", "type", "name", "class", "ClassName")
-MESSAGE_NAMES = ("errorMessage", "message", "msg", "Message")
-STACK_NAMES = ("stackTrace", "stack", "stack_trace", "stacktrace", "StackTraceString", "trace")
+# The clients of runtimes and loggers of Node.js; then .NET, log4j2, Quarkus, logback, structlog.
+TYPE_NAMES = (
+    "errorType", "type", "name", "class", "ClassName", "Type", "exception_class", "exceptionType",
+    "className", "exc_type",
+)  # fmt: skip
+MESSAGE_NAMES = (
+    "errorMessage", "message", "msg", "Message", "exception_message", "exc_value", "value",
+)  # fmt: skip
+STACK_NAMES = (
+    "stackTrace", "stack", "stack_trace", "stacktrace", "StackTraceString", "trace", "StackTrace",
+    "extendedStackTrace", "frames", "stepArray",
+)  # fmt: skip
 ERROR_NAMES = frozenset((*TYPE_NAMES, *MESSAGE_NAMES, *STACK_NAMES))
 """All that `error_object` may use of an object."""
 
@@ -66,11 +75,19 @@ def stack_text(stack: Any) -> str:
 
 def _frame(frame: Any) -> str:
     match frame:
-        case {"class": kind, "method": method, **more}:
-            return f"\tat {kind}.{method}({more.get('file')}:{more.get('line')})"
         case {"path": path, "line": line, "label": label}:
             return f"{label}\n\t{path}:{line}"
+        case {"class": kind, "method": method, **more}:
+            return _at(f"{kind}.{method}", more.get("file"), more.get("line"))
+        case {"className": kind, "methodName": method, **more}:
+            return _at(f"{kind}.{method}", more.get("fileName"), more.get("lineNumber"))
+        case {"filename": file, "lineno": line, "name": name}:
+            return _at(name, file, line)
     return str(frame)
+
+
+def _at(method: Any, *place: Any) -> str:
+    return f"\tat {method}({':'.join(str(part) for part in place if part is not None)})"
 
 
 def _first(payload: Mapping[str, Any], names: tuple[str, ...]) -> Any:

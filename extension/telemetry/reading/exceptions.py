@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from extension.telemetry.reading.aliases import Field, Fields, value_of, without
+from extension.telemetry.reading.aliases import Field, Fields, put, value_of, without
 from extension.telemetry.reading.error_objects import (
     ERROR_NAMES,
     HandlerError,
@@ -21,6 +21,13 @@ HEAD = re.compile(r"(?P<type>[^\W\d][\w.$+]*)(?:: (?P<message>.*))?")
 """The line of a trace that names the exception: the last in Python, the first elsewhere."""
 
 FRAME = re.compile(r"\n[ \t]+at ")
+PHP_BEGINS = "[object] ("
+PHP_HEAD = re.compile(
+    r"\[object\] \((?P<type>[\w\\]+)\(code: [^()\s]{0,64}\): (?P<message>.*)"
+    r" at (?P<place>\S+:\d+)\)",
+    re.DOTALL,
+)
+PHP_STACK = "\n[stacktrace]\n"
 PYTHON = "Traceback (most recent call last):"
 
 
@@ -38,43 +45,63 @@ def take_exception(
     held = {
         part: [(field, value_of(payload, field)) for field in found.get(part, ())] for part in PARTS
     }
-    return _of_fields(held, rest) or _of_object(held, rest) or _of_trace(held, rest)
+    return _of_object(held, rest) or _of_fields(held, rest) or _of_trace(held, rest)
+
+
+def _of_object(held: Held, rest: dict[str, Any]) -> HandlerError | None:
+    """Read an error from a field that holds all of it; what else it holds stays there.
+
+    structlog writes a list: the error, then its causes.
+    """
+    for field, value in held["error"]:
+        first = value[0] if isinstance(value, list) and value else value
+        error = error_object(first)
+        if error is None or not (error.stack or (error.message and error.type != "Error")):
+            continue
+        more = {key: each for key, each in first.items() if key not in ERROR_NAMES}
+        if isinstance(value, list) and len(value) > 1:
+            put(rest, field, value[1:])
+        elif more:
+            put(rest, field, more)
+        else:
+            without(rest, field)
+        return error if error.stack else _with_stack(error, held, rest)
+    return None
+
+
+def _with_stack(error: HandlerError, held: Held, rest: dict[str, Any]) -> HandlerError:
+    """Add the stack that stands in a field of its own, if one does."""
+    stack = _first(held, "stack")
+    if stack is None:
+        return error
+    without(rest, stack[0])
+    return HandlerError(type=error.type, message=error.message, stack=stack_text(stack[1]))
 
 
 def _of_fields(held: Held, rest: dict[str, Any]) -> HandlerError | None:
     """Read type, message and stack from fields of their own."""
     kind, message, stack = (_first(held, part) for part in ("error_type", "error_message", "stack"))
-    if kind is None or not (message or stack):
+    if kind is None:
+        return None
+    trace = "" if stack else _take_trace(held, rest)
+    if not (message or stack or trace):
         return None
     for each in (kind, message, stack):
         if each:
             without(rest, each[0])
+    told = from_trace(trace)
     return HandlerError(
         type=str(kind[1]),
-        message=str(message[1]) if message else "",
-        stack=stack_text(stack[1]) if stack else _take_text(held, rest),
+        message=str(message[1]) if message else told.message if told else "",
+        stack=stack_text(stack[1]) if stack else trace,
     )
-
-
-def _of_object(held: Held, rest: dict[str, Any]) -> HandlerError | None:
-    """Read an error from a field that holds all of it; what else it holds stays there."""
-    for field, value in held["error"]:
-        error = error_object(value)
-        if error is None or not (error.message and (error.stack or error.type != "Error")):
-            continue
-        more = {key: each for key, each in value.items() if key not in ERROR_NAMES}
-        without(rest, field)
-        if more:
-            rest[field[0]] = more
-        return error
-    return None
 
 
 def _of_trace(held: Held, rest: dict[str, Any]) -> HandlerError | None:
     """Read a field that holds a stack trace, in which the type is named."""
     for field, value in (*held["stack"], *held["error"]):
         trace = stack_text(value)
-        if "\n" in trace and (error := from_trace(trace)):
+        if error := from_trace(trace) or from_php(trace):
             without(rest, field)
             return error
     return None
@@ -92,7 +119,16 @@ def from_trace(trace: str) -> HandlerError | None:
     return HandlerError(type=head["type"], message=head["message"] or "", stack=trace)
 
 
-def _take_text(held: Held, rest: dict[str, Any]) -> str:
+def from_php(text: str) -> HandlerError | None:
+    """Read what Monolog writes of an exception in a line of text."""
+    head, _, stack = text.partition(PHP_STACK)
+    match = PHP_HEAD.fullmatch(head) if text.startswith(PHP_BEGINS) else None
+    if match is None:
+        return None
+    return HandlerError(type=match["type"], message=match["message"], stack=stack or match["place"])
+
+
+def _take_trace(held: Held, rest: dict[str, Any]) -> str:
     """Return the trace of an exception whose type has a field of its own."""
     for field, value in held["error"]:
         if isinstance(value, str):

@@ -10,11 +10,20 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from extension.telemetry.reading.aliases import GELF, Field, Fields, Plain, find, value_of, without
+from extension.telemetry.reading.aliases import (
+    GELF,
+    SERILOG_TIME,
+    Field,
+    Fields,
+    Plain,
+    find,
+    value_of,
+    without,
+)
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.exceptions import EXCEPTION_PARTS, take_exception
 from extension.telemetry.reading.handler_errors import from_json
-from extension.telemetry.reading.levels import ERROR, LEVELS, UNREAD, Level, read_level
+from extension.telemetry.reading.levels import ERROR, INFORMATION, LEVELS, UNREAD, Level, read_level
 from extension.telemetry.reading.line_parts import LineParts
 from extension.telemetry.reading.native_errors import from_go, from_rust_fields
 from extension.telemetry.reading.read_json import read_json
@@ -85,7 +94,7 @@ def read_any(
 ) -> LineParts:
     """Read a line that may tell each part under several names, nested ones too, or an error."""
     rest = dict(payload)
-    level = _take_level(payload, found["level"], rest) if "level" in found else UNREAD
+    level = _take_level(payload, found["level"], rest) if "level" in found else _default(found)
     time_ns = _take_time(payload, found["time"], rest, platform_ns) if "time" in found else 0
     body = _take_text(payload, found, rest, has_level=level is not UNREAD)
     request_id, request_key = (
@@ -158,6 +167,12 @@ def around(inner: LineParts, outer: LineParts) -> LineParts:
         error=outer.error or inner.error,
         trace=inner.trace or outer.trace,
     )
+
+
+def _default(found: Fields) -> Level:
+    """Return the level of a line that tells none: Serilog's compact form leaves one out."""
+    is_serilog = SERILOG_TIME in found.get("time", ()) and "text" in found
+    return INFORMATION if is_serilog else UNREAD
 
 
 def _take_level(payload: Mapping[str, Any], fields: Iterable[Field], rest: dict[str, Any]) -> Level:

@@ -17,13 +17,18 @@ SEVERITIES = {
     "WARN": 13, "WARNING": 13, "WRN": 13,
     "ERROR": 17, "FAIL": 17, "ERR": 17, "SEVERE": 17,
     "CRITICAL": 21, "CRIT": 21, "FATAL": 21, "FTL": 21, "DPANIC": 21,
-    "PANIC": 22, "ALERT": 22, "EMERGENCY": 23, "EMERG": 23,
+    "PNC": 22, "PANIC": 22, "ALERT": 22, "EMERGENCY": 23, "EMERG": 23,
 }  # fmt: skip
 """Names to severity numbers of OpenTelemetry's log data model; 0 is unspecified."""
 
 HIGHEST = 24
+MOST_DIGITS = 3
+"""Of a level that is a number."""
 GO_LEVEL = re.compile(r"(DEBUG|INFO|WARN|ERROR)([+-]\d{1,2})")
 """Of slog: between two names lie four steps, as in OpenTelemetry."""
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What terminals understand, and some loggers write wherever they run."""
 
 SYSLOG = (23, 22, 21, 17, 13, 10, 9, 5)
 """0 is an emergency, 7 is debug; GELF has the same."""
@@ -55,12 +60,14 @@ OF_NUMBERS = {
 }
 UNREAD = Level(0, "")
 ERROR = Level(17, "ERROR")
+INFORMATION = Level(9, "Information")
 
 
 def named(text: str) -> Level:
-    """Read a level by its name, in any case."""
+    """Read a level by its name, in any case, with colours or blanks around it."""
     if level := LEVELS.get(text):
         return level
+    text = COLOUR.sub("", text).strip()
     if severity := SEVERITIES.get(text.upper(), 0):
         return Level(severity, text)
     if match := GO_LEVEL.fullmatch(text):
@@ -83,13 +90,13 @@ def numbered(value: int, *, key: str, is_gelf: bool) -> Level:
 
 
 def read_level(value: Any, *, key: str = "", is_gelf: bool = False) -> Level:
-    """Read a level as a structured line tells it; loguru writes an object."""
-    if isinstance(value, str):
-        return named(value)
+    """Read a level as a structured line tells it; loguru and log4js write an object."""
     if isinstance(value, dict):
-        value = value.get("name")
+        value = value.get("name") or value.get("levelStr")
     if isinstance(value, str):
-        return named(value)
+        if not (value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS):
+            return named(value)
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return numbered(value, key=key, is_gelf=is_gelf)
     return UNREAD

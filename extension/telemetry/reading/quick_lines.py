@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 from extension.telemetry.reading.columns import NO_LEVEL, Columns, LineLevel
 from extension.telemetry.reading.form import FIRST, Form, Reader, far_off, without_value
 from extension.telemetry.reading.levels import LEVELS
+from extension.telemetry.reading.logger_lines import BEGINNINGS
 from extension.telemetry.reading.quick_json import read_json_lines
 from extension.telemetry.reading.records import LINE_ENDS, Knows
 from extension.telemetry.reading.text_lines import NODE_LEVELS, READERS, UUID
@@ -35,6 +37,10 @@ PARTS = 4
 NO_PARTS = [""] * PARTS
 """In place of a line that has another number of parts; no level is empty."""
 
+WORD = itemgetter(slice(0, 3))
+WORDS = frozenset(map(WORD, BEGINNINGS))
+"""How lines of a form may begin whose first character tells little."""
+
 
 @lru_cache(maxsize=256)
 def is_request_id(text: str) -> bool:
@@ -49,6 +55,8 @@ def read_plain_text(texts: Sequence[str], platform_ns: Sequence[int], _: Knows) 
     unusual: list[int] = []
     if "\n" in together or "\r" in together:
         unusual = [at for at, body in enumerate(bodies) if "\n" in body or "\r" in body]
+    if not WORDS.isdisjoint({*map(WORD, texts)}):
+        unusual += [at for at, text in enumerate(texts) if text[:3] in WORDS]
     number = len(texts)
     levels, ids = [NO_LEVEL] * number, [""] * number
     yield Form(range(number), platform_ns, bodies, levels, ids, unusual=unusual)
@@ -100,7 +108,7 @@ def _form(
 
 
 QUICK_READERS: dict[str, Reader] = {
-    **dict.fromkeys(READERS, read_unusual),
+    **dict.fromkeys(READERS.keys() - {word[0] for word in WORDS}, read_unusual),
     **dict.fromkeys("0123456789", _node),
     "[": _python,
     "{": read_json_lines,

@@ -1,4 +1,4 @@
-r"""PURE: a line of text, in the forms that the managed runtimes and Go's and Rust's loggers write.
+r"""PURE: a line of text, in the forms of the managed runtimes and of Go and Rust.
 
     [LEVEL]\ttime\trequest id\ttext                      Python
     time\trequest id\tLEVEL\ttext                        Node.js, .NET
@@ -6,11 +6,11 @@ r"""PURE: a line of text, in the forms that the managed runtimes and Go's and Ru
     2026-01-31 12:00:00 request id LEVEL Logger - text    Java's log4j2, in the layout AWS gives
     L, [time #pid] LEVEL request id -- : text             Ruby's Logger
     LEVEL span{request id}: text                          Rust's tracing
-    LEVEL: text                                           Java's java.util.logging
     2026/01/31 12:00:00 text                              Go's log
-    2026/01/31 12:00:00 LEVEL text                        Go's slog
+    2026/01/31 12:00:00 LEVEL text                        Go's slog, through its log
 
-A line in none of them is a text without severity. A text that is JSON is read as such.
+`logger_lines` has those of other loggers. A line in none of them is a text without severity. A
+text that is JSON is read as such.
 """
 
 from __future__ import annotations
@@ -20,9 +20,18 @@ from collections.abc import Callable
 
 from extension.telemetry.reading.error_objects import FailureReport
 from extension.telemetry.reading.handler_errors import from_dotnet_body, from_node_body, from_text
-from extension.telemetry.reading.json_lines import around, read_inner, read_json_text
-from extension.telemetry.reading.levels import ERROR, LEVELS, UNREAD, named
+from extension.telemetry.reading.json_lines import read_json_text
+from extension.telemetry.reading.levels import COLOUR, ERROR, named
+from extension.telemetry.reading.line_heads import with_head, with_inner
 from extension.telemetry.reading.line_parts import LineParts
+from extension.telemetry.reading.logger_lines import (
+    bref,
+    env_logger,
+    levelled,
+    logfmt,
+    monolog,
+    timed,
+)
 from extension.telemetry.reading.native_errors import RUST_SPAN, from_go, from_rust
 from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.times import own_time
@@ -46,8 +55,9 @@ RUBY_LINE = re.compile(
     re.DOTALL,
 )
 RUST_LINE = re.compile(r"(?:(\d\S+Z) +)?(TRACE|DEBUG| INFO| WARN|ERROR) (.*)", re.DOTALL)
+INNER_SPAN = "}:"
+"""The runtime's span holds another one, so the line is the function's."""
 RUST_REQUEST = re.compile(rf'requestId="({UUID})"')
-JUL_LINE = re.compile(r"(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): (.*)", re.DOTALL)
 SLOG = re.compile(r"((?:DEBUG|INFO|WARN|ERROR)(?:[+-]\d{1,2})?) (.*)", re.DOTALL)
 GO_LINE = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) (.*)", re.DOTALL)
 
@@ -71,7 +81,7 @@ def _python(text: str, platform_ns: int) -> LineParts | None:
     if match is None:
         return None
     level, time, request_id, body = match.groups()
-    return _parts(body, level, time, request_id, platform_ns)
+    return with_head(body, level, time, request_id, platform_ns)
 
 
 def _node(text: str, platform_ns: int) -> LineParts | None:
@@ -89,14 +99,14 @@ def _node(text: str, platform_ns: int) -> LineParts | None:
         severity, _ = named(level)
         time_ns = own_time(time, platform_ns=platform_ns) or 0
         return _failed(LineParts(body, severity, level, time_ns, known), report)
-    return _parts(body, level, time, known, platform_ns)
+    return with_head(body, level, time, known, platform_ns)
 
 
 def _java(text: str, platform_ns: int) -> LineParts | None:
     match = JAVA_LINE.fullmatch(text)
     if match is None or from_text(text):
         return None
-    return _parts(match[2], match[1], "", "", platform_ns)
+    return with_head(match[2], match[1], "", "", platform_ns)
 
 
 def _log4j(text: str, platform_ns: int) -> LineParts | None:
@@ -104,7 +114,7 @@ def _log4j(text: str, platform_ns: int) -> LineParts | None:
     if match is None:
         return None
     time, request_id, level, logger, body = match.groups()
-    parts = _parts(body, level, time, request_id, platform_ns)
+    parts = with_head(body, level, time, request_id, platform_ns)
     return parts._replace(attributes={"logger": logger, **parts.attributes})
 
 
@@ -113,12 +123,7 @@ def _ruby(text: str, platform_ns: int) -> LineParts | None:
     if match is None:
         return None
     time, level, request_id, body = match.groups()
-    return _parts(body, level, time, request_id, platform_ns)
-
-
-def _jul(text: str, platform_ns: int) -> LineParts | None:
-    match = JUL_LINE.fullmatch(text)
-    return _parts(match[2], match[1], "", "", platform_ns) if match else None
+    return with_head(body, level, time, request_id, platform_ns)
 
 
 def _rust(text: str, platform_ns: int) -> LineParts | None:
@@ -126,12 +131,15 @@ def _rust(text: str, platform_ns: int) -> LineParts | None:
     if match is None:
         return None
     time, level, said = match.groups()
+    if time and own_time(time, platform_ns=platform_ns) is None:
+        return None
     span, end, body = said.partition("}: ") if said.startswith(RUST_SPAN) else ("", "", said)
     request = RUST_REQUEST.search(span)
-    parts = _parts(
+    parts = with_head(
         body if end else said, level.strip(), time or "", request and request[1], platform_ns
     )
-    report = from_rust(body) if end and level == "ERROR" else None
+    is_own = end and level == "ERROR" and INNER_SPAN not in span
+    report = from_rust(body) if is_own else None
     return _failed(parts, report) if report else parts
 
 
@@ -143,7 +151,7 @@ def _go(text: str, platform_ns: int) -> LineParts | None:
     time_ns = own_time(f"{year}-{month}-{day} {clock}", platform_ns=platform_ns)
     if time_ns is None:  # it is not the line's own time, so it is part of the text
         return None
-    parts = _with_inner(LineParts(body, time_ns=time_ns), platform_ns)
+    parts = with_inner(LineParts(body, time_ns=time_ns), platform_ns)
     if slog := SLOG.fullmatch(body):
         level, said = slog.groups()
         return LineParts(said, named(level).severity, level, time_ns)
@@ -159,19 +167,6 @@ def _go_report(body: str) -> FailureReport | None:
     return from_go(payload) if isinstance(payload, dict) else None
 
 
-def _parts(body: str, level: str, time: str, request_id: str | None, platform_ns: int) -> LineParts:
-    severity, _ = LEVELS.get(level, UNREAD)
-    time_ns = own_time(time, platform_ns=platform_ns) or 0 if time else 0
-    parts = LineParts(body, severity, level, time_ns, request_id or "")
-    return _with_inner(parts, platform_ns) if body.startswith("{") else parts
-
-
-def _with_inner(parts: LineParts, platform_ns: int) -> LineParts:
-    """Read the JSON that a runtime's prefix stands before."""
-    inner = read_inner(parts.body, platform_ns=platform_ns)
-    return around(inner, parts) if inner else parts
-
-
 def _failed(parts: LineParts, report: FailureReport) -> LineParts:
     level = ERROR if not parts.severity else None
     return parts._replace(
@@ -182,18 +177,27 @@ def _failed(parts: LineParts, report: FailureReport) -> LineParts:
     )
 
 
-DIGIT_READERS: tuple[Reader, ...] = (_node, _go, _log4j, _rust)
+def _coloured(text: str, platform_ns: int) -> LineParts | None:
+    """Read a line that has a form without its colours; any other is left as it is."""
+    bare = COLOUR.sub("", text)
+    readers = READERS.get(bare[:1], ()) if bare[:1] != ESCAPE else ()
+    return next(filter(None, (reader(bare, platform_ns) for reader in readers)), None)
+
+
+ESCAPE = "\x1b"
+DIGIT_READERS: tuple[Reader, ...] = (_node, _go, _log4j, _rust, timed)
 READERS: dict[str, tuple[Reader, ...]] = {
-    "[": (_python, _java),
+    "[": (_python, _java, monolog, env_logger),
     "{": (read_json_text,),
     **dict.fromkeys("0123456789", DIGIT_READERS),
-    **dict.fromkeys("IWF", (_ruby, _jul)),
-    **dict.fromkeys("SC", (_jul,)),
-    "A": (_ruby,),
-    **dict.fromkeys("ED", (_rust, _ruby)),
-    **dict.fromkeys(" T", (_rust,)),
+    **dict.fromkeys("ED", (_rust, _ruby, levelled, bref)),
+    **dict.fromkeys("IWFA", (_ruby, levelled, bref)),
+    **dict.fromkeys("SCN", (levelled, bref)),
+    **dict.fromkeys(" T", (_rust, levelled)),
+    **dict.fromkeys("tl", (logfmt,)),
+    ESCAPE: (_coloured,),
 }
 """Which forms a line may have, by its first character."""
 
-TEXT_FORMS = frozenset("0123456789[ EDTIWFSC")
+TEXT_FORMS = frozenset(READERS) - {"{"}
 """Those of runtimes whose logs the platform may wrap in JSON; others write JSON themselves."""

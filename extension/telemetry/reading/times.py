@@ -8,6 +8,7 @@ that a line tells counts only near the time at which the platform took the line.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -98,7 +99,7 @@ def _parse_any(text: str) -> int:
 
 
 def own_time(value: Any, *, platform_ns: int) -> int | None:
-    """Read the time that a line gives itself: text, or a number in any of the usual units.
+    """Read the time that a line gives itself: text, a number in any of the usual units, an object.
 
     Returns:
         Epoch nanoseconds; 0 where the platform's time says all that the line's does, for one in
@@ -112,9 +113,21 @@ def own_time(value: Any, *, platform_ns: int) -> int | None:
         if "." not in value and "," not in value:
             return 0 if -ROUNDING_NS <= time_ns - platform_ns <= ROUNDING_NS else None
         return time_ns if -NEAR_NS <= time_ns - platform_ns <= NEAR_NS else None
+    if isinstance(value, dict):
+        value = _of_object(value)
     if isinstance(value, NUMBERS) and not isinstance(value, bool):
         return _of_number(value, platform_ns)
     return None
+
+
+def _of_object(value: Mapping[str, Any]) -> Any:
+    """Return the number in an object: log4j2's and Google's have two parts, loguru's has one."""
+    match value:
+        case {"epochSecond": int(seconds), "nanoOfSecond": int(nanoseconds)}:
+            return seconds * NS_PER_S + nanoseconds
+        case {"seconds": int(seconds), "nanos": int(nanoseconds)}:
+            return seconds * NS_PER_S + nanoseconds
+    return value.get("timestamp")
 
 
 def _of_number(value: float, platform_ns: int) -> int | None:

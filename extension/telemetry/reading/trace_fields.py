@@ -14,7 +14,7 @@ from extension.telemetry.reading.line_parts import LineTrace
 
 TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
-NOT_SAMPLED = {"00", "0", 0, "false", "False"}
+NOT_SAMPLED = {"00", "0", "0x0", 0, "false", "False"}
 """And False, which equals 0."""
 
 
@@ -23,7 +23,7 @@ def read_trace(payload: Mapping[str, Any], found: Fields) -> LineTrace | None:
     trace, span = _first(payload, found, "trace_id"), _first(payload, found, "span_id")
     if trace is None or span is None:
         return None
-    trace_text, span_text = str(trace[1]), str(span[1])
+    trace_text, span_text = _hexadecimal(trace[1]), _hexadecimal(span[1])
     if not (TRACE_ID.fullmatch(trace_text) and SPAN_ID.fullmatch(span_text)):
         return None
     trace_id, span_id = int(trace_text, 16), int(span_text, 16)
@@ -37,6 +37,14 @@ def read_trace(payload: Mapping[str, Any], found: Fields) -> LineTrace | None:
         sampled=flags is None or flags[1] not in NOT_SAMPLED,
         keys=tuple(outer for outer, inner in fields if not inner),
     )
+
+
+def _hexadecimal(value: str | int) -> str:
+    """Return an id without what Python's SDK and Google's layouts write before it."""
+    text = str(value)
+    if "/traces/" in text:
+        text = text.rpartition("/")[2]
+    return text.removeprefix("0x")
 
 
 def _first(payload: Mapping[str, Any], found: Fields, part: str) -> tuple[Field, Any] | None:

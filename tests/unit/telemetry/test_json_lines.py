@@ -57,6 +57,23 @@ LOGGERS: dict[str, tuple[dict[str, Any], int, str, dict[str, Any]]] = {
              17, "paid", {"version": "1.1"}),
     "OpenTelemetry": ({"body": "paid", "severity_number": 13, "severity_text": "WARN"}, 13, "paid",
                       {"severity_number": 13}),
+    "Serilog, without a level": ({"@t": AT, "@mt": "{n} paid"}, 9, "{n} paid", {}),
+    "log4j2, an instant": (
+        {"instant": {"epochSecond": ns(0) // 10**9, "nanoOfSecond": 250_000_000}, "level": "WARN",
+         "message": "paid"}, 13, "paid", {},
+    ),
+    "logback's own": ({"timestamp": AT_MS, "level": "INFO", "message": "{} paid",
+                       "formattedMessage": "2 paid"}, 9, "2 paid", {"message": "{} paid"}),
+    "loguru, with a time": (
+        {"record": {"message": "paid", "level": {"name": "ERROR", "no": 40},
+                    "time": {"repr": "noon", "timestamp": ns(0.25) / 1e9}}}, 17, "paid", {},
+    ),
+    "hclog": ({"@level": "warn", "@message": "paid", "@timestamp": AT}, 13, "paid", {}),
+    "zap, in development": ({"L": "WARN", "T": AT, "M": "paid"}, 13, "paid", {}),
+    "tslog": ({"0": "paid", "_meta": {"logLevelName": "ERROR", "date": AT}}, 17, "paid", {}),
+    "roarr": ({"context": {"logLevel": 50}, "message": "paid", "time": AT_MS}, 17, "paid", {}),
+    "log4js": ({"level": {"level": 20000, "levelStr": "WARN"}, "message": "paid"}, 13, "paid", {}),
+    "winston, in colours": ({"level": "\x1b[31merror\x1b[39m", "message": "paid"}, 17, "paid", {}),
 }  # fmt: skip
 
 
@@ -71,8 +88,8 @@ def test_text_level_and_time_of(logger: str) -> None:
     fields, severity, body, attributes = LOGGERS[logger]
     record = read(json.dumps(fields))
     assert (record.severity, record.body, record.attributes) == (severity, body, attributes)
-    has_time = any(AT in (value, str(value)) or "time" in key.lower() or key in ("ts", "@t")
-                   for key, value in fields.items())  # fmt: skip
+    told = json.dumps(fields)
+    has_time = any(time in told for time in (AT, str(AT_MS), str(ns(0.25) / 1e9), "nanoOfSecond"))
     assert record.time_ns == (ns(0.25) if has_time else ns(0))
 
 
@@ -164,8 +181,14 @@ def test_what_is_not_used_stays_an_attribute(fields: dict[str, Any], kept: str) 
         ({"trace.id": TRACE, "span.id": SPAN}, True),
         ({"@tr": TRACE, "@sp": SPAN}, True),
         ({"trace": {"id": TRACE}, "span": {"id": SPAN}}, True),
+        ({"mdc": {"trace_id": TRACE, "span_id": SPAN, "trace_flags": "00"}}, False),
+        ({"mdc": {"traceId": TRACE, "spanId": SPAN, "sampled": "true"}}, True),
+        ({"contextMap": {"trace_id": TRACE, "span_id": SPAN}}, True),
+        ({"trace_id": f"0x{TRACE}", "span_id": f"0x{SPAN}", "trace_flags": 1}, True),
+        ({"logging.googleapis.com/trace": f"projects/shop/traces/{TRACE}",
+          "logging.googleapis.com/spanId": SPAN}, True),
     ],
-)
+)  # fmt: skip
 def test_trace_context(fields: dict[str, Any], sampled: bool) -> None:
     """The span that the line names, by the names that SDKs give it."""
     trace = read({"message": "x", **fields}).trace
@@ -187,6 +210,20 @@ def test_half_a_trace_context_is_none(fields: dict[str, Any]) -> None:
     assert read({"message": "x", **fields}).trace is None
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"contextMap": {"AWSRequestId": REQUEST}},
+        {"mdc": {"AWSRequestId": REQUEST}},
+        {"functionRequestId": REQUEST},
+        {"faas": {"execution": REQUEST}},
+    ],
+)
+def test_request_id(fields: dict[str, Any]) -> None:
+    """The request is found wherever a logger puts the fields that Lambda's context gives it."""
+    assert read({"level": "INFO", "message": "x", **fields}).request_id == REQUEST
+
+
 STACK = "OrderError: no\n    at f (a.js:1)"
 PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nOrderError: no'
 
@@ -206,6 +243,22 @@ PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nOrder
         ({"@x": STACK}, STACK),
         ({"errorType": "OrderError", "errorMessage": "no", "stackTrace": [
             {"class": "a.B", "method": "c", "file": "B.java", "line": 7}]}, "\tat a.B.c(B.java:7)"),
+        ({"Exception": {"Type": "OrderError", "Message": "no", "StackTrace": STACK}}, STACK),
+        ({"exception": {"type": "OrderError", "message": "no", "stackTrace": STACK}}, STACK),
+        ({"exception": {"type": "OrderError", "message": "no", "stack_trace": STACK}}, STACK),
+        ({"exception": {"exception_class": "OrderError", "exception_message": "no",
+                        "stacktrace": STACK}}, STACK),
+        ({"exception": {"exceptionType": "OrderError", "message": "no", "frames": [
+            {"class": "a.B", "method": "c", "line": 7}]}}, "\tat a.B.c(7)"),
+        ({"throwable": {"className": "OrderError", "message": "no", "stepArray": [
+            {"className": "a.B", "methodName": "c", "fileName": "B.java", "lineNumber": 7}]}},
+         "\tat a.B.c(B.java:7)"),
+        ({"thrown": {"name": "OrderError", "message": "no", "extendedStackTrace": STACK}}, STACK),
+        ({"context": {"exception": {"class": "OrderError", "message": "no", "trace": ["a"]}}}, "a"),
+        ({"exception": [{"exc_type": "OrderError", "exc_value": "no", "frames": [
+            {"filename": "a.py", "lineno": 7, "name": "f"}]}]}, '\tat f(a.py:7)'),
+        ({"record": {"exception": {"type": "OrderError", "value": "no", "traceback": True}}}, ""),
+        ({"full_message": STACK}, STACK),
     ],
 )  # fmt: skip
 def test_handled_exceptions_follow_the_conventions(fields: dict[str, Any], stack: str) -> None:
@@ -215,7 +268,8 @@ def test_handled_exceptions_follow_the_conventions(fields: dict[str, Any], stack
     assert (record.error.type, record.error.stack) == ("OrderError", stack)
     assert record.error.message in ("no", "")
     assert record.evidence == ""
-    assert not record.attributes.keys() & {"errorType", "stackTrace", "stack_trace", "@x", "err"}
+    used = {"errorType", "stackTrace", "stack_trace", "@x", "err", "exception_name", "throwable"}
+    assert not record.attributes.keys() & used
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from extension.telemetry.reading.levels import Level, read_level
         ("TRACE", 1), ("debug", 5), ("Information", 9), ("notice", 10), ("warning", 13),
         ("error", 17), ("SEVERE", 17), ("critical", 21), ("panic", 22), ("dpanic", 21),
         ("alert", 22), ("emergency", 23), ("wArN", 13), ("INFO+2", 11), ("DEBUG-4", 1),
-        ("ERROR+99", 24), ({"name": "WARNING", "no": 30}, 13),
+        ("ERROR+99", 24), ({"name": "WARNING", "no": 30}, 13), ("INFO  ", 9), ("50", 17),
+        ("\x1b[32minfo\x1b[39m", 9), ({"level": 40000, "levelStr": "ERROR"}, 17),
     ],
 )  # fmt: skip
 def test_names(value: Any, severity: int) -> None:
