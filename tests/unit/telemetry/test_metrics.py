@@ -394,13 +394,6 @@ def test_the_duration_without_a_measured_one(done: RuntimeDone | None) -> None:
     assert told(into)["faas.invoke_duration", "other"] == 2
 
 
-def test_an_incomplete_invocation_has_no_outcome() -> None:
-    """Only its duration is measured: it may have failed."""
-    into = meter()
-    into.record(invocation(incomplete=True))
-    assert {name for name, _ in told(into)} == {"faas.invoke_duration"}
-
-
 def report(**metrics: Any) -> Report:
     """Return a report with these figures."""
     return Report(time_ns=0, request_id="r", **metrics)
