@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FIRST_BACKOFF_S = 0.1
 _BUFFER_FACTOR = 4  # of maxBytes; what a listener does not take beyond it is dropped
+_REPORT_BELOW = 3  # of maxBytes
 _TOO_SLOW = (
     "Some logs were dropped because the downstream consumer is slower than the logs production rate"
 )
@@ -150,6 +151,7 @@ class Subscriber:
             raise DeliveryError("the acknowledgement was lost on purpose")
 
     def _report_overflow(self) -> None:
-        if self._overflow:
+        """Report what was dropped, once there is space for the event that says so."""
+        if self._overflow and self._queued_bytes <= _REPORT_BELOW * self.subscription.max_bytes:
             sizes, self._overflow = self._overflow, []
             self._on_dropped(_TOO_SLOW, len(sizes), sum(sizes))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,18 +37,25 @@ async def subscriber(
     settings: FunctionSettings = SETTINGS,
     thawed: asyncio.Event | None = None,
     dropped: list[tuple[str, int, int]] | None = None,
+    note: bytes = b"",
 ) -> AsyncIterator[Subscriber]:
-    """Open a subscriber and close it in the end."""
+    """Open a subscriber and close it in the end; what was dropped is noted, and told to it."""
     running = asyncio.Event()
     running.set()
     notes = [] if dropped is None else dropped
+
+    def drop(*what: Any) -> None:
+        notes.append(what)
+        if note:
+            opened.offer(note)
+
     opened = Subscriber(
         "name",
         subscription,
         sender=sender,
         settings=settings,
         thawed=thawed or running,
-        on_dropped=lambda *what: notes.append(what),
+        on_dropped=drop,
     )
     try:
         yield opened
@@ -154,6 +162,24 @@ async def test_a_listener_that_hangs_costs_bounded_memory() -> None:
         [(reason, records, size)] = dropped
         assert "slower than the logs production rate" in reason
         assert (records, size) == (200, 800)
+
+
+async def test_what_was_dropped_is_told_when_there_is_space_for_it() -> None:
+    """The event that says so goes the same way, and is not dropped itself."""
+    sender = RecordingSender()
+    dropped: list[tuple[str, int, int]] = []
+    sender.opens.clear()
+    async with subscriber(sender, dropped=dropped, note=b"7") as opened:
+        opened.offer(b"1000")
+        opened.flush()
+        await until(lambda: sender.attempts)
+        for number in range(1000, 1300):
+            opened.offer(str(number).encode())
+        sender.opens.set()
+        events = await sender.has(102)
+
+        assert [records for _, records, _ in dropped] == [200]
+        assert events.count(7) == 1
 
 
 async def test_a_lost_acknowledgement_duplicates_the_batch() -> None:

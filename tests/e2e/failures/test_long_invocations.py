@@ -7,11 +7,13 @@ import pytest
 from simulator.intake import Intake
 from simulator.intake.replies import Reply
 from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
-from tests.e2e.failures.expectations import invocations
+from tests.e2e.failures.expectations import invocations, messages
 from tests.waiting import until
 
 SHORT_PERIOD = "replace('extension.telemetry.exports:PERIOD_S', 0.2)"
 LINES, LINES_A_DELIVERY = 100_000, 2_000
+MOST_EVENTS = 128
+"""Of a span."""
 FLUSHES = pytest.mark.parametrize("flush", ["auto", "end", "periodic"])
 
 
@@ -83,6 +85,49 @@ async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
     assert [record.body for record in intake.logs] == expected
     assert platform.farewell["logs_accepted"] == LINES
     assert lost(platform) == {}
+
+
+@pytest.mark.timeout(300)
+async def test_a_hundred_thousand_lines_in_spans(intake: Intake) -> None:
+    """With the signals that are the default all arrive, in spans that are small and in order."""
+    async with sandbox(DISPATCH_POST_URI=intake.url) as platform:
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start)
+        for first in range(0, LINES, LINES_A_DELIVERY):
+            numbers = range(first, first + LINES_A_DELIVERY)
+            deliver(platform, *(announced.line(f"line {n}") for n in numbers))
+        deliver(platform, announced.done)
+        await platform.delivered()
+        await until(lambda: platform.asked_next >= 2, deadline_s=240)
+    [span] = invocations(intake)
+    more = [each for each in intake.spans if each.name == "more logs"]
+    assert {each.parent_span_id for each in more} == {span.span_id}
+    more.sort(key=lambda each: int(str(each.attributes["lambda_dispatch.part"])))
+    seen = [line for each in (span, *more) for line in messages(each)]
+    assert seen == [f"line {n}" for n in range(LINES)]
+    assert max(len(each.events) for each in (span, *more)) == MOST_EVENTS
+    assert lost(platform) == {}
+
+
+@pytest.mark.timeout(300)
+async def test_more_bytes_than_an_invocation_may_hold(intake: Intake) -> None:
+    """What is beyond 64 MiB is counted, at the span and at SHUTDOWN; all before it arrives."""
+    count, padding = 700, "x" * 100_000
+    async with sandbox(DISPATCH_POST_URI=intake.url) as platform:
+        announced = Announced(1)
+        platform.send(announced.invoke())
+        deliver(platform, announced.start)
+        for n in range(0, count, 10):
+            deliver(platform, *(announced.line(f"{m} {padding}") for m in range(n, n + 10)))
+        deliver(platform, announced.done)
+        await platform.delivered()
+        await until(lambda: platform.asked_next >= 2, deadline_s=240)
+    arrived = [line for span in intake.spans for line in messages(span)]
+    [span] = invocations(intake)
+    assert 640 <= len(arrived) < count
+    assert span.dropped_events_count == count - len(arrived)
+    assert lost(platform) == {"dropped.held_lines": count - len(arrived)}
 
 
 async def test_an_endpoint_that_takes_little_at_once(intake: Intake) -> None:
