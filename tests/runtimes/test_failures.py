@@ -82,8 +82,6 @@ def test_what_the_function_writes_afterwards(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_cut_of_deliveries(case: Case) -> None:
     """However the events come, the verdict is the same."""
-    if "line by line" in case.log_format:
-        return  # joined within a delivery: see the page
     seen = events(case)
     whole = span(seen)
     for cut in range(1, len(seen)):
