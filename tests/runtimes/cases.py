@@ -33,6 +33,8 @@ class Case(NamedTuple):
     log_format: str = "text"
     status: str = "success"
     platform_error: str = ""
+    during: Literal["invocation", "init"] = "invocation"
+    """What the lines were written in; an init that fails ends its process, and is repeated."""
 
     @property
     def name(self) -> str:
@@ -46,6 +48,10 @@ LAST = "logs a handled error as its last line"
 EXIT = "the process exits"
 TIMEOUT = "times out"
 LINES = "logs a message of several lines"
+NO_MODULE = "the module of the handler cannot be loaded"
+NO_HANDLER = "there is no such handler"
+BROKEN = "an exception outside of the handler, as the function starts"
+MEMORY = "the process dies of memory"
 RETURNED = "the handler returns an error"
 PANIC = "the handler panics"
 THROWN_ELSEWHERE = "a goroutine panics"
@@ -90,6 +96,18 @@ RUBY = json.dumps(
     {"errorMessage": "no stock", "errorType": "Function<OrderError>", "stackTrace": ["app.rb:1"]},
     indent=2,
 )
+RUBY_HANDLED = {
+    **AWS_JSON, "message": "no stock", "errorType": "OrderError", "errorMessage": "no stock",
+    "stackTrace": ["app.rb:1"], "location": "app.rb:handler:1",
+}  # fmt: skip
+RUBY_INIT = json.dumps(
+    {"errorMessage": "no such file -- shop", "errorType": "Init<LoadError>", "stackTrace": ["a:1"]},
+    indent=2,
+)
+DOTNET_NESTED = (
+    "System.AggregateException: One or more errors occurred. (no stock)\n"
+    " ---> Shop.OrderException: no stock\n   at Shop.Function.Handler() in /src/F.cs:line 9"
+)
 DOTNET = "Shop.OrderException: no stock\n   at Shop.Function.Handler() in /src/F.cs:line 9"
 
 GO = '2026/01/01 12:00:01 {"errorMessage":"no stock","errorType":"OrderError"%s}\n'
@@ -132,9 +150,99 @@ ASSERTED = "assertion `left == right` failed\n  left: 1\n right: 2"
 RUST_INNER = rust('OrderError("42")').replace("}: ", "}:work{order=7}: ")
 RUST_OS = 'Os { code: 2, kind: NotFound, message: "No such file or directory" }'
 
+IMPORT_MODULE = "Runtime.ImportModuleError"
+NOT_FOUND = "Runtime.HandlerNotFound"
+NO_MODULE_TEXT = "Unable to import module 'shop': No module named 'shop'"
+MISSING = "Handler 'pay' missing on module 'shop'"
+PYTHON_NO_STACK = "\nTraceback (most recent call last):"
+NODE_MODULE = "Error: Cannot find module 'shop'\nRequire stack:\n- /var/runtime/index.mjs"
+NODE_MISSING = "shop.pay is undefined or not exported"
+
+NODE_HEAP = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n"
+
+
+def node_init(kind: str, message: str) -> dict[str, Any]:
+    """Return what Node's runtime reports before it ends; as JSON its types lack a part."""
+    return {
+        "errorType": kind, "errorMessage": message, "stackTrace": [f"{kind}: {message}", "    at a"]
+    }  # fmt: skip
+
+
+def node_json_init(kind: str, message: str) -> dict[str, Any]:
+    """Return the same where logs are JSON."""
+    error = {**node_init(kind, message), "errorType": kind.removeprefix("Runtime.")}
+    return {**AWS_JSON, "message": error}
+
+
+JAVA_CLASS = (
+    "Class not found: shop.H: java.lang.ClassNotFoundException\n"
+    "java.lang.ClassNotFoundException: shop.H\n\tat java.net.URLClassLoader.findClass(U.java:1)\n\n"
+)
+JAVA_METHOD = "No public method named pay with appropriate method signature found on class shop.H"
+
 EXITED: dict[str, str] = {"status": "error", "platform_error": "Runtime.ExitError"}
 
+INIT: dict[str, Any] = {**EXITED, "during": "init"}
+INITS_TELL = [
+    Case("Python", NO_MODULE, [f"[ERROR] {IMPORT_MODULE}: {NO_MODULE_TEXT}{PYTHON_NO_STACK}\n"],
+         "seen", IMPORT_MODULE, NO_MODULE_TEXT, **INIT),
+    Case("Python", NO_MODULE, [{**PYTHON_JSON, "errorType": IMPORT_MODULE,
+         "errorMessage": NO_MODULE_TEXT, "stackTrace": []}], "seen", IMPORT_MODULE, NO_MODULE_TEXT,
+         "JSON", **INIT),
+    Case("Python", NO_HANDLER, [f"[ERROR] {NOT_FOUND}: {MISSING}{PYTHON_NO_STACK}\n"], "seen",
+         NOT_FOUND, MISSING, **INIT),
+    Case("Python", BROKEN, [f"[ERROR] OrderError: no stock\r{PYTHON_STACK}\n"], "seen",
+         "OrderError", "no stock", **INIT),
+    Case("Node.js", NO_MODULE,
+         [node("Uncaught Exception \t", json.dumps(node_init(IMPORT_MODULE, NODE_MODULE)))], "seen",
+         IMPORT_MODULE, NODE_MODULE, **INIT),
+    Case("Node.js", NO_MODULE, [node_json_init(IMPORT_MODULE, NODE_MODULE)], "seen", IMPORT_MODULE,
+         NODE_MODULE, "JSON", **INIT),
+    Case("Node.js", NO_HANDLER,
+         [node("Uncaught Exception \t", json.dumps(node_init(NOT_FOUND, NODE_MISSING)))], "seen",
+         NOT_FOUND, NODE_MISSING, **INIT),
+    Case("Node.js", NO_HANDLER, [node_json_init(NOT_FOUND, NODE_MISSING)], "seen", NOT_FOUND,
+         NODE_MISSING, "JSON", **INIT),
+    Case("Java", BROKEN, [JAVA], "seen", "shop.OrderException", "no stock", **INIT),
+    Case("Ruby", NO_MODULE, ["Init error when loading handler shop.pay", RUBY_INIT], "seen",
+         "LoadError", "no such file -- shop", **INIT),
+    Case("Ruby", NO_MODULE, [json.loads(RUBY_INIT)], "seen", "LoadError", "no such file -- shop",
+         "JSON", **INIT),
+    Case(".NET", BROKEN, [f"{TIME}\t\tfail\t{DOTNET}\n",
+         "Unhandled exception. Shop.OrderException: no stock\n"], "seen", "Shop.OrderException",
+         "no stock", **INIT),
+    Case("Go", BROKEN, GO_CRASH, "seen", "panic", "no stock", **INIT),
+    Case("Go", BROKEN, [wrapped(line) for line in GO_CRASH], "seen", "panic", "no stock", "JSON",
+         **INIT),
+    Case("Rust", BROKEN, RUST_PANIC[:3], "seen", "panic", "index out of bounds", **INIT),
+    Case("Rust", BROKEN, [wrapped(line) for line in RUST_PANIC[:3]], "seen", "panic",
+         "index out of bounds", "JSON", **INIT),
+]  # fmt: skip
+"""Of an initialization that fails; the invocation that waited for it says the same."""
+
 LINES_TELL = [
+    *INITS_TELL,
+    Case("Python", MEMORY, ["MemoryError\n"], "platform", "Runtime.OutOfMemory", **EXITED),
+    Case("Node.js", MEMORY, [NODE_HEAP], "platform", "Runtime.OutOfMemory", **EXITED),
+    Case("Java", NO_MODULE, [JAVA_CLASS], "seen", "java.lang.ClassNotFoundException",
+         "Class not found: shop.H"),
+    Case("Java", NO_HANDLER, [JAVA_METHOD + "\n"], "last line", NOT_FOUND, JAVA_METHOD),
+    Case("Java", NO_HANDLER, [{**AWS_JSON, "message": JAVA_METHOD + "\n"}], "last line", NOT_FOUND,
+         JAVA_METHOD, "JSON"),
+    Case("Ruby", LAST, [RUBY_HANDLED], "no failure", log_format="JSON"),
+    Case("Ruby", LINES, ["one\ntwo"], "no failure"),
+    Case("Ruby", LINES, [{**AWS_JSON, "message": "one\ntwo"}], "no failure", log_format="JSON"),
+    Case("Ruby", LIBRARY_OWN, ["Error raised from handler method",
+         RUBY.replace("OrderError", "JSON::ParserError")], "seen", "JSON::ParserError", "no stock"),
+    Case("Ruby", "the response cannot be written as JSON", [], "not seen"),
+    Case(".NET", LAST, [{**AWS_JSON, "level": "Error", "message": "failed",
+         "errorType": "Shop.OrderException", "errorMessage": "no", "stackTrace": ["at a"]}],
+         "no failure", log_format="JSON"),
+    Case(".NET", LIBRARY_OWN, [f"{TIME}\t{REQUEST}\tfail\t{DOTNET_NESTED}\n"], "last line",
+         "System.AggregateException", "One or more errors occurred. (no stock)"),
+    Case(".NET", LINES, [f"{TIME}\t{REQUEST}\tfail\tone\ntwo\n"], "no failure"),
+    Case(".NET", LINES, [{**AWS_JSON, "level": "Error", "message": "one\ntwo"}], "no failure",
+         log_format="JSON"),
     Case("Python", RAISED, [f"[ERROR] OrderError: no stock\r{PYTHON_STACK}\n"], "seen",
          "OrderError", "no stock"),
     Case("Python", RAISED, [PYTHON_JSON], "seen", "OrderError", "no stock", "JSON"),

@@ -16,30 +16,51 @@ from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
 from tests.platform_events import JsonEvent
-from tests.runtimes.cases import CASES, REQUEST, Case
+from tests.runtimes.cases import CASES, INITS_TELL, REQUEST, Case
 from tests.runtimes.table import PAGE, page
 
 
 def span(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> ReadableSpan:
     """Return the span of the invocation that these deliveries tell of."""
+    return next(each for each in spans(*deliveries, concurrent=concurrent) if each.name == "shop")
+
+
+def spans(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> list[ReadableSpan]:
+    """Return all that these deliveries tell of."""
     into = Assembler(ids=SequentialIds(), concurrent=concurrent)
     builder = SpanBuilder(
         ids=SequentialIds(), identity=ResourceIdentity(function_name="shop", account_id="")
     )
     finished = assemble(into, deliveries, concurrent=concurrent)
-    spans = [built for each in finished for built in builder.build(each)]
-    return next(each for each in spans if each.name == "shop")
+    return [built for each in finished for built in builder.build(each)]
 
 
 def events(case: Case, *more: Any) -> list[JsonEvent]:
     """Return the invocation of a case, on demand."""
     seen = {"errorType": case.platform_error} if case.platform_error else {}
+    if case.during == "init":
+        return [
+            *broken_init(case, 0.0, *more, phase="init"),
+            *broken_init(case, 0.5, *more, phase="invoke"),
+            given.start(REQUEST, 1),
+            given.done(REQUEST, 1, status=case.status, **seen),
+            given.report(REQUEST, 2.1, status=case.status),
+        ]
     return [
         given.start(REQUEST, 1),
         *(given.line(line, 1.5) for line in (*case.lines, *more)),
         given.done(REQUEST, 2, status=case.status, **seen),
         given.report(REQUEST, 2.1, status=case.status),
     ]
+
+
+def broken_init(case: Case, begin: float, *more: Any, phase: str) -> list[JsonEvent]:
+    """Return an initialization that ends with its process."""
+    start, ready, report = given.init(begin, 0.4, phase=phase)
+    for end in (ready, report):
+        end["record"] |= {"status": "error", "errorType": case.platform_error}
+    lines = [given.line(line, begin + 0.2) for line in (*case.lines, *more)]
+    return [start, *lines, ready, report]
 
 
 def exceptions(of: ReadableSpan) -> list[Any]:
@@ -66,6 +87,15 @@ def test_verdict(case: Case) -> None:
     else:
         assert seen.status.description == case.message
         assert exceptions(seen) == [(case.error_type, case.message)]
+
+
+@pytest.mark.parametrize("case", INITS_TELL, ids=lambda case: case.name)
+def test_init(case: Case) -> None:
+    """The init that failed and its repetition are spans that say why."""
+    inits = [each for each in spans(events(case)) if each.name == "init"]
+    assert [(each.attributes or {})["error.type"] for each in inits] == [case.error_type] * 2
+    assert [each.status.description for each in inits] == [case.message] * 2
+    assert [exceptions(each) for each in inits] == [[(case.error_type, case.message)]] * 2
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -26,8 +26,8 @@ a quadratic one at least four seconds."""
 
 DEADLINE_S = 2
 WHOLE_TEXTS_ONLY = {
-    "DOTNET_HEAD", "GO_LEVEL", "GO_LINE", "HEAD", "HEADER_NAME",
-    "JAVA_FIRST_LINE", "JAVA_LINE", "KEY", "LOG4J_LINE", "NEAR",
+    "DOTNET_HEAD", "DOTNET_LEVEL", "DOTNET_LINE", "GO_LEVEL", "GO_LINE", "HEAD", "HEADER_NAME",
+    "JAVA_FIRST_LINE", "JAVA_LINE", "JAVA_LOADER", "KEY", "LOG4J_LINE", "NEAR",
     "NODE_LINE", "OPEN_KEYS", "PAIR", "PHP_HEAD", "PYTHON_HEAD", "PYTHON_LINE", "env_line",
     "level_line", "monolog_line", "timed_line",
     "REGION", "ROOT", "RUBY_LINE", "RUBY_TYPE", "RUST_DEBUG", "RUST_LINE", "SPAN_ID",

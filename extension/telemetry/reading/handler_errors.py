@@ -7,7 +7,7 @@ follows it, for a runtime reports as the last thing of an invocation.
 
     mark    Python; Node.js as text; Java; Ruby; a panic of Go or Rust
     shape   Node.js as JSON (`console.error(error)` looks the same); .NET; an error that a handler
-            of Go or Rust returned
+            of Go or Rust returned; a handler that Java does not find
 
 Sources: the open-source runtime interface clients of these languages
 """
@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from extension.process.frozen import replace
 from extension.telemetry.reading.error_objects import (
     RUBY_TYPE,
     FailureReport,
@@ -42,6 +43,18 @@ DOTNET_HEAD = re.compile(r"(?P<type>[A-Za-z_][\w.+]*Exception)(?:: (?P<message>.
 FRAME = re.compile(r"\r?\n(?=[ \t]+at )")
 DOTNET_FRAME = re.compile(r"\r?\n(?=[ \t]+at |at [\w.<>`+|\[\],&*]+\()")
 """Without the indent, which a logger may take away, only a method's name with its parameters."""
+DOTNET_NESTED = "\n ---> "
+JAVA_NO_METHOD = "No public method named "
+JAVA_LOADER = re.compile(
+    JAVA_NO_METHOD + r"[^\s]+ with appropriate method signature found on class [^\s]+\n?"
+)
+"""What Java's client writes of a handler that is not there: no exception, and no stack."""
+HANDLER_NOT_FOUND = "Runtime.HandlerNotFound"
+"""What the clients of other languages call it."""
+
+RUNTIME = "Runtime."
+"""How the types of the runtimes' own errors begin."""
+
 COMPARED = 1024
 """Characters of a message that are looked for in the stack trace."""
 
@@ -95,6 +108,14 @@ def java_report(text: str) -> FailureReport | None:
     return FailureReport(error, "mark" if is_whole else "shape") if error else None
 
 
+def java_loader_report(text: str) -> FailureReport | None:
+    """Read what Java's client says of a handler that it cannot find."""
+    if not text.startswith(JAVA_NO_METHOD) or not JAVA_LOADER.fullmatch(text):
+        return None
+    error = HandlerError(type=HANDLER_NOT_FOUND, message=text.rstrip("\n"))
+    return FailureReport(error, "shape")
+
+
 def _java_error(text: str, *, is_whole: bool) -> HandlerError | None:
     """Find the head that the trace agrees with: a message may hold another report.
 
@@ -130,8 +151,9 @@ def from_dotnet_body(text: str) -> FailureReport | None:
     head = DOTNET_HEAD.fullmatch(text[: frame.start()]) if frame else None
     if frame is None or head is None:
         return None
-    stack = text[frame.end() :]
-    error = HandlerError(type=head["type"], message=head["message"] or "", stack=stack)
+    message, nested, _ = (head["message"] or "").partition(DOTNET_NESTED)
+    begin = head.start("message") + len(message) + 1 if nested else frame.end()
+    error = HandlerError(type=head["type"], message=message, stack=text[begin:])
     return FailureReport(error, "shape")
 
 
@@ -154,8 +176,14 @@ def from_node_body(body: str) -> FailureReport | None:
 
 
 def _node_error(payload: Mapping[str, Any]) -> HandlerError | None:
-    """Read an error; that of a rejected promise is the reason of the runtime's own."""
-    return error_object(payload.get("reason")) or error_object(payload)
+    """Read an error; that of a rejected promise is the reason of the runtime's own.
+
+    As JSON, the runtime's own types lack a part that the stack has.
+    """
+    error = error_object(payload.get("reason")) or error_object(payload)
+    if error and error.stack.startswith(f"{RUNTIME}{error.type}:"):
+        return replace(error, type=f"{RUNTIME}{error.type}")
+    return error
 
 
 def from_json(payload: Mapping[str, Any]) -> FailureReport | None:
@@ -167,7 +195,7 @@ def from_json(payload: Mapping[str, Any]) -> FailureReport | None:
     if not isinstance(level, str) or level.upper() != "ERROR" or "logger" in payload:
         return None
     if isinstance(message, str):
-        return java_report(message) or from_dotnet_body(message)
+        return java_report(message) or from_dotnet_body(message) or java_loader_report(message)
     if isinstance(message, dict) and _has_stack(message):  # Node puts the error under the message
         error = _node_error(message)
         return FailureReport(error, "shape") if error else None

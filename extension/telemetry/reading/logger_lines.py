@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from extension.telemetry.reading.handler_errors import JAVA_NO_METHOD
 from extension.telemetry.reading.json_lines import around, read_json_text, read_object
 from extension.telemetry.reading.levels import LEVELS, SEVERITIES, named
 from extension.telemetry.reading.line_heads import with_head, with_inner
@@ -25,7 +26,7 @@ from extension.telemetry.reading.line_parts import LineParts
 from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.times import own_time
 
-BEGINNINGS = ("time=", "ts=", "level=", "NOTICE")
+BEGINNINGS = ("time=", "ts=", "level=", "NOTICE", JAVA_NO_METHOD)
 """Of lines whose first character tells little; see `quick_lines`."""
 
 LOGFMT_BEGINS = BEGINNINGS[:3]

@@ -2,6 +2,7 @@ r"""PURE: a line of text, in the forms of the managed runtimes and of Go and Rus
 
     [LEVEL]\ttime\trequest id\ttext                      Python
     time\trequest id\tLEVEL\ttext                        Node.js, .NET
+    time\trequest id\ttext                               .NET
     [LEVEL] text                                          Java's LambdaLogger
     2026-01-31 12:00:00 request id LEVEL Logger - text    Java's log4j2, in the layout AWS gives
     L, [time #pid] LEVEL request id -- : text             Ruby's Logger
@@ -19,7 +20,12 @@ import re
 from collections.abc import Callable
 
 from extension.telemetry.reading.error_objects import FailureReport
-from extension.telemetry.reading.handler_errors import from_dotnet_body, from_node_body, from_text
+from extension.telemetry.reading.handler_errors import (
+    from_dotnet_body,
+    from_node_body,
+    from_text,
+    java_loader_report,
+)
 from extension.telemetry.reading.json_lines import read_json_text
 from extension.telemetry.reading.levels import COLOUR, ERROR, named
 from extension.telemetry.reading.line_heads import with_head, with_inner
@@ -43,6 +49,9 @@ NODE_LEVELS = ("trce", "dbug", "info", "warn", "fail", "crit")
 NODE_LINE = re.compile(
     rf"(\d\S+Z)\t({UUID}|undefined|)\t([A-Z]+|{'|'.join(NODE_LEVELS)})\t(.*)", re.DOTALL
 )
+DOTNET_LINE = re.compile(rf"(\d\S+Z)\t({UUID})\t(.*)", re.DOTALL)
+DOTNET_LEVEL = re.compile(r"\[(Trace|Debug|Information|Warning|Error|Critical)\] (.+)", re.DOTALL)
+"""Of Amazon.Lambda.Logging.AspNetCore."""
 NAMES = "TRACE|DEBUG|INFO|WARN|ERROR|FATAL"
 JAVA_LINE = re.compile(rf"\[({NAMES})\] (.*)", re.DOTALL)
 LOG4J_LINE = re.compile(
@@ -102,11 +111,27 @@ def _node(text: str, platform_ns: int) -> LineParts | None:
     return with_head(body, level, time, known, platform_ns)
 
 
+def _dotnet(text: str, platform_ns: int) -> LineParts | None:
+    """Read a line without a level, or with one that a logger has put into the text."""
+    match = DOTNET_LINE.fullmatch(text)
+    if match is None:
+        return None
+    time, request_id, body = match.groups()
+    levelled = DOTNET_LEVEL.fullmatch(body)
+    level, body = levelled.groups() if levelled else ("", body)
+    return with_head(body, level, time, request_id, platform_ns)
+
+
 def _java(text: str, platform_ns: int) -> LineParts | None:
     match = JAVA_LINE.fullmatch(text)
     if match is None or from_text(text):
         return None
     return with_head(match[2], match[1], "", "", platform_ns)
+
+
+def _java_loader(text: str, platform_ns: int) -> LineParts | None:
+    report = java_loader_report(text)
+    return _failed(LineParts(text), report) if report else None
 
 
 def _log4j(text: str, platform_ns: int) -> LineParts | None:
@@ -185,14 +210,15 @@ def _coloured(text: str, platform_ns: int) -> LineParts | None:
 
 
 ESCAPE = "\x1b"
-DIGIT_READERS: tuple[Reader, ...] = (_node, _go, _log4j, _rust, timed)
+DIGIT_READERS: tuple[Reader, ...] = (_node, _dotnet, _go, _log4j, _rust, timed)
 READERS: dict[str, tuple[Reader, ...]] = {
     "[": (_python, _java, monolog, env_logger),
     "{": (read_json_text,),
     **dict.fromkeys("0123456789", DIGIT_READERS),
     **dict.fromkeys("ED", (_rust, _ruby, levelled, bref)),
     **dict.fromkeys("IWFA", (_ruby, levelled, bref)),
-    **dict.fromkeys("SCN", (levelled, bref)),
+    **dict.fromkeys("SC", (levelled, bref)),
+    "N": (levelled, bref, _java_loader),
     **dict.fromkeys(" T", (_rust, levelled)),
     **dict.fromkeys("tl", (logfmt,)),
     ESCAPE: (_coloured,),
