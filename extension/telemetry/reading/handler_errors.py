@@ -41,8 +41,9 @@ JAVA_FIRST_LINE = re.compile(
 )
 DOTNET_HEAD = re.compile(r"(?P<type>[A-Za-z_][\w.+]*Exception)(?:: (?P<message>.*))?", re.DOTALL)
 FRAME = re.compile(r"\r?\n(?=[ \t]+at )")
-DOTNET_FRAME = re.compile(r"\r?\n(?=[ \t]+at |at [\w.<>`+|\[\],&*]+\()")
-"""Without the indent, which a logger may take away, only a method's name with its parameters."""
+DOTNET_FRAME = re.compile(r"\r?\n(?= {3}at |at [\w.<>`+|\[\],&*]+\()")
+"""Java indents with a tab, Node.js by four blanks. Without the indent, which a logger may take
+away, only a method's name with its parameters."""
 DOTNET_NESTED = "\n ---> "
 JAVA_NO_METHOD = "No public method named "
 JAVA_LOADER = re.compile(
