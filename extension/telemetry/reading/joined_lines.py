@@ -1,9 +1,10 @@
 """PURE: records that a runtime wrote in several lines, each of them an event, put together.
 
 Outside AWS's own images a runtime may write to a plain pipe, where each line is a record of its
-own: Java's stack traces, and the indented JSON in which Ruby reports an error. Lines are joined
-where they follow one another, wherever the platform has cut its deliveries: what the next delivery
-may continue is kept back until it is here, or `flush` says that none is to come.
+own: Java's stack traces, and the indented JSON in which Ruby reports an error. Where logs are JSON
+the platform wraps each line of a stack trace that is printed. Lines are joined where they follow
+one another, wherever the platform has cut its deliveries: what the next delivery may continue is
+kept back until it is here, or `flush` says that none is to come.
 
 On Managed Instances the report of a request may stand before lines of the same moment; they are
 put before it, for the report ends the request.
@@ -11,7 +12,7 @@ put before it, for the report ends the request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -26,6 +27,10 @@ FIRST_OF_PARTS = frozenset(part[0] for part in PARTS)
 RECORD: Callable[[Any], Any] = itemgetter(2)
 FIRST: Callable[[str], str] = itemgetter(slice(0, 1))
 """Give the record of a line, and the first character of a text."""
+
+WRAPPER = frozenset(("timestamp", "level", "message", "requestId"))
+WRAPPED_LEVEL = "INFO"
+"""What the platform gives each line of text."""
 
 APART_NS = 50_000_000
 """How far apart the lines of one record may be."""
@@ -83,9 +88,10 @@ class LineJoiner:
         """Tell whether one of many events may have to be joined or moved."""
         types = {*map(type, events)}
         lines = [each for each in events if type(each) is LogLine] if len(types) > 1 else events
-        texts: list[Any] = [*map(RECORD, lines)] if LogLine in types else []
-        if {*map(type, texts)} != {str}:
-            texts = [text for text in texts if type(text) is str]
+        records: list[Any] = [*map(RECORD, lines)] if LogLine in types else []
+        texts = records
+        if {*map(type, records)} != {str}:
+            texts = [text for record in records if (text := _text_of(record)) is not None]
         if not FIRST_OF_PARTS.isdisjoint(map(FIRST, texts)) and any(
             text.startswith(PARTS) or text == "{" for text in texts
         ):
@@ -93,24 +99,26 @@ class LineJoiner:
         return self._concurrent and Report in types
 
     def _take(self, event: Event) -> None:
-        if not isinstance(event, LogLine) or not isinstance(event.record, str):
+        text = _text(event) if isinstance(event, LogLine) else None
+        if text is None or not isinstance(event, LogLine):
             self._give_up_ruby()
             self._close()
             self._give(event)
         elif self._ruby:
-            self._take_ruby(event, event.record)
-        elif event.record.rstrip("\r\n") == "{":
+            self._take_ruby(event, text)
+        elif text.rstrip("\r\n") == "{" and event.record is text:
             self._close()
             self._ruby, self._characters = [event], 1
         else:
-            self._take_line(event, event.record)
+            self._take_line(event, text)
 
     def _take_ruby(self, line: LogLine, text: str) -> None:
         is_last = len(self._ruby) > 1 and text.rstrip("\r\n") == "}"
         expected = "  " if len(self._ruby) > 1 else RUBY_BEGINS
         self._characters += len(text)
         is_too_large = len(self._ruby) >= MOST_RUBY_LINES or self._characters > MOST_CHARACTERS
-        if is_too_large or not (is_last or text.startswith(expected)):
+        is_part = (is_last or text.startswith(expected)) and line.record is text
+        if is_too_large or not is_part:
             self._give_up_ruby()
             self._take(line)
             return
@@ -147,7 +155,7 @@ class LineJoiner:
             return False
         last = self._group[-1]
         return (
-            last.stream == line.stream
+            _source(last) == _source(line)
             and abs(line.time_ns - last.time_ns) <= APART_NS
             and len(self._group) < MOST_JAVA_LINES
             and self._characters + len(text) <= MOST_CHARACTERS
@@ -189,17 +197,44 @@ class LineJoiner:
         return decided
 
 
+def _text(line: LogLine) -> str | None:
+    """Return a line's text: the record, or what the platform has wrapped; None if it is neither."""
+    return _text_of(line.record)
+
+
+def _text_of(record: object) -> str | None:
+    return record if isinstance(record, str) else _wrapped_text(record)
+
+
+def _wrapped_text(record: object) -> str | None:
+    if type(record) is not dict or record.get("level") != WRAPPED_LEVEL:
+        return None
+    message = record.get("message")
+    return message if isinstance(message, str) and record.keys() <= WRAPPER else None
+
+
+def _source(line: LogLine) -> tuple[str, object]:
+    """Return what lines of one record have in common."""
+    record = line.record
+    return line.stream, record.get("requestId", "") if isinstance(record, Mapping) else None
+
+
 def _is_head(before: LogLine, first: LogLine) -> bool:
     """Tell whether a line ends with the type that the first line of a stack trace begins with."""
-    kind = str(first.record).partition(":")[0].strip()
-    return bool(kind) and str(before.record).rstrip("\r\n").endswith(f": {kind}")
+    kind = str(_text(first)).partition(":")[0].strip()
+    is_head = bool(kind) and str(_text(before)).rstrip("\r\n").endswith(f": {kind}")
+    return is_head and _source(before) == _source(first)
 
 
 def _join(group: Sequence[LogLine]) -> LogLine:
-    if len(group) == 1:
-        return group[0]
-    texts = [str(line.record).rstrip("\r\n") for line in group]
-    return group[0]._replace(record="\n".join(texts) + "\n")
+    first, *more = group
+    if not more:
+        return first
+    text = "\n".join(str(_text(line)).rstrip("\r\n") for line in group)
+    record = first.record
+    if isinstance(record, Mapping):
+        return first._replace(record={**record, "message": text})
+    return first._replace(record=f"{text}\n")
 
 
 def _ends_later(before: Event, line: LogLine) -> bool:

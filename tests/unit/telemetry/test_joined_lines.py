@@ -49,6 +49,24 @@ def test_a_stack_trace_of_java_is_one_record() -> None:
     assert (record.error.type, record.evidence) == ("shop.OutOfStock", "shape")
 
 
+def wrapped(text: str, *, request_id: str = "r") -> dict[str, str]:
+    """Return what the platform makes of a line that is printed, where logs are JSON."""
+    return {
+        "timestamp": "2026-01-01T12:00:00.000Z",
+        "level": "INFO",
+        "message": text.rstrip("\n"),
+        "requestId": request_id,
+    }
+
+
+def test_a_stack_trace_is_one_record_where_the_platform_wraps_each_line() -> None:
+    """The first line's time and request are the record's."""
+    before, after = wrapped("paid"), wrapped("after")
+    joined = in_order(lines(before, *map(wrapped, JAVA[1:]), after))
+    assert texts(joined) == [before, wrapped("".join(JAVA[1:])), after]
+    assert read_record(joined[1]).body == "".join(JAVA[1:]).rstrip("\n")  # type: ignore[arg-type]
+
+
 def test_a_printed_stack_trace_is_one_record_and_no_report() -> None:
     """`printStackTrace` writes no line with the type before it."""
     joined = in_order(lines("paid\n", *JAVA[1:]))
@@ -72,6 +90,11 @@ def test_other_lines_stay_as_they_are() -> None:
         lines("a\n", "\tb\n", "\tc\n"),
         lines({"message": "a"}, "\tat b\n"),
         lines("\tat b\n", {"message": "a"}),
+        lines({"message": "a", "level": "INFO"}, {"message": "\tat b", "level": "WARN"}),
+        lines({"message": "a", "level": "INFO"}, {"message": "\tat b", "level": "INFO", "x": 1}),
+        lines({"message": "a", "level": "INFO"}, {"message": ["\tat b"], "level": "INFO"}),
+        lines(wrapped("a"), wrapped("\tat b", request_id="s")),
+        lines(wrapped("a"), "\tat b\n"),
         lines("{\n", '  "errorMessage": "x",\n'),
         lines("{\n", '  "order": 7\n', "}\n"),
     ):
