@@ -39,9 +39,16 @@ class Bench:
         return await self.calls.run(call(name, **place), traceparent=traceparent)
 
 
-def call(name: str = "a", **place: str) -> Call:
+def call(name: str = "a", *, region: str = "", role: str = "") -> Call:
     """Return a call for a parameter."""
-    return Call(service=Service.SSM, operation="GetParameter", name=name, arguments={}, **place)
+    return Call(
+        service=Service.SSM,
+        operation="GetParameter",
+        name=name,
+        arguments={},
+        region=region,
+        role=role,
+    )
 
 
 def test_a_new_call_has_not_been_made() -> None:

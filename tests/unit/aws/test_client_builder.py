@@ -157,4 +157,13 @@ def test_connecting_is_tried_again_soon(
     error: Exception | None, attempts: int, pause_s: float | None
 ) -> None:
     """Three times in all; everything else is botocore's decision."""
-    assert _reconnect(3, attempts=attempts, caught_exception=error) == pause_s
+    assert _reconnect(3, lambda: True, attempts=attempts, caught_exception=error) == pause_s
+
+
+def test_connecting_may_be_tried_once_alone() -> None:
+    """Then the failure to connect ends the call; other failures are botocore's decision."""
+    unreached = EndpointConnectionError(endpoint_url="x")
+    with pytest.raises(EndpointConnectionError):
+        _reconnect(3, lambda: False, attempts=1, caught_exception=unreached)
+    silent = ReadTimeoutError(endpoint_url="x")
+    assert _reconnect(3, lambda: False, attempts=1, caught_exception=silent) is None

@@ -394,6 +394,13 @@ def test_the_duration_without_a_measured_one(done: RuntimeDone | None) -> None:
     assert told(into)["faas.invoke_duration", "other"] == 2
 
 
+def test_an_incomplete_invocation_has_no_outcome() -> None:
+    """It may have failed, and when it ended was not heard: no duration is made up."""
+    into = meter()
+    into.record(invocation(incomplete=True))
+    assert told(into) == {}
+
+
 def report(**metrics: Any) -> Report:
     """Return a report with these figures."""
     return Report(time_ns=0, request_id="r", **metrics)
