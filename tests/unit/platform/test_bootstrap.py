@@ -138,6 +138,14 @@ def test_telemetry_binds_only_when_it_is_wanted() -> None:
         assert can_connect(("127.0.0.1", done.telemetry_socket.getsockname()[1]))
 
 
+@pytest.mark.parametrize("uri", ["collector:4318", "grpc://h", " ", "localhost"])
+def test_telemetry_does_not_bind_for_what_is_no_url(uri: str) -> None:
+    """Nothing could be exported, so nothing is subscribed."""
+    given = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_POST_URI": uri}
+    with started(given) as done:
+        assert done.telemetry_socket is None
+
+
 @pytest.mark.parametrize("value", ["false", "FALSE", " off ", "0"])
 def test_disabled_binds_nothing(value: str) -> None:
     """When switched off, it registers and does nothing else."""
