@@ -137,7 +137,7 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.If(ast.BoolOp(ast.And(), [ast.Constant(False), test]), body, [])
         case ast.If(
             ast.Name() | ast.Call() | ast.Attribute() | ast.NamedExpr() as test, body, other
-        ):
+        ) if not _is_for_types(test):
             yield ast.If(ast.UnaryOp(ast.Not(), test), body, other)
 
 

@@ -193,3 +193,13 @@ def test_resolvers_do_not_hold_up_the_exit(hanging: HangingResolver) -> None:
     found = [each for each in threading.enumerate() if each.name == "resolver"]
     assert found
     assert all(each.daemon for each in found)
+
+
+def test_an_address_that_fails_at_once_makes_way() -> None:
+    """Without a wait; where it is the only one, its error is raised."""
+    nowhere: Address = (socket.AF_UNIX, socket.SOCK_STREAM, 0, "", "/not/there")
+    with listener() as alive:
+        both = Connector(resolve=lambda *_: [nowhere, *resolving_to(alive)()])
+        assert connected(both, within_s=PATIENCE_S) == alive
+    with pytest.raises(FileNotFoundError):
+        connected(Connector(resolve=lambda *_: [nowhere]), within_s=PATIENCE_S)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.httpsession import get_cert_path
 from botocore.session import get_session
+from urllib3.exceptions import NewConnectionError
 
 from extension.aws.connecting import Connector
-from extension.aws.session import FROM_FILES, AwsSession, Models, handlers_for
+from extension.aws.session import FROM_FILES, AwsSession, Models, _pools, handlers_for
 
 SERVICES = {"ssm": "ssm", "secretsmanager": "secrets-manager", "sts": "sts"}
 """botocore's name of each service, and the one in the names of its events."""
@@ -152,3 +156,45 @@ def test_clients_connect_with_ours(
     [(host, port, more)] = connector.asked
     assert (host, port, more["within_s"]) == ("h", 81, 1.5)
     assert more["options"]
+
+
+class Opening(Connector):
+    """Gives a socket that does not block, as ours do."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        super().__init__()
+        self.opened = opened
+
+    def connect(self, host: str, port: int, **more: Any) -> socket.socket:
+        """Return it, whatever is asked for."""
+        self.opened.setblocking(False)
+        return self.opened
+
+
+def test_a_connection_gets_the_time_limit_of_its_client() -> None:
+    """For the handshake of TLS and a proxy's answer, which urllib3 waits for."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        pool = _pools(Opening(ours))["http"]
+        connection = pool.ConnectionCls("h", 81, timeout=1.5)  # type: ignore[attr-defined]
+        assert connection._new_conn() is ours
+        assert ours.gettimeout() == 1.5
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("is_botocores", [True, False])
+def test_botocores_own_authorities_are_looked_up_in_a_folder(
+    is_there: bool, is_botocores: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the layer has one: reading all of them takes longer. A user's file is read."""
+    if is_there:
+        (tmp_path / "0a1b2c3d.0").write_text("")
+    monkeypatch.setattr("extension.aws.session.OWN", str(tmp_path))
+    pool = _pools(Recorder(ConnectionRefusedError(111, "refused")))["https"]
+    file = get_cert_path(True) if is_botocores else "/the/users.pem"  # botocore's API
+    connection = pool.ConnectionCls("h", 443, timeout=1.5)  # type: ignore[attr-defined]
+    connection.ca_certs = file
+    with pytest.raises(NewConnectionError):
+        connection.connect()
+    expected = (None, str(tmp_path)) if is_there and is_botocores else (file, None)
+    assert (connection.ca_certs, connection.ca_cert_dir) == expected

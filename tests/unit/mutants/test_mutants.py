@@ -65,6 +65,11 @@ def test_one_thing_is_changed_at_a_time() -> None:
     }
 
 
+def test_imports_for_annotations_are_not_changed() -> None:
+    """They do not run."""
+    assert texts("if TYPE_CHECKING:\n    from a import b\n") == []
+
+
 def test_two_that_read_the_same_are_told_apart() -> None:
     """By their order in the function, so that a list of them survives other changes."""
     assert sorted(texts("def f(a):\n    return a + 1, a + 1\n")) == [

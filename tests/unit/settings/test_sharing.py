@@ -45,6 +45,7 @@ def test_a_ratio_is_ours_whatever_the_sdk_does() -> None:
         ("traceidratio", "much", Share(1, follows_sdk=True), Share(1)),
         ("traceidratio", "nan", Share(1, follows_sdk=True), Share(1)),
         ("traceidratio", "7", Share(1, follows_sdk=True), Share(1)),
+        ("traceidratio", "1.5", Share(1, follows_sdk=True), Share(1)),
         ("traceidratio", "-0.1", Share(1, follows_sdk=True), Share(1)),
         ("traceidratio", "0", Share(0, follows_sdk=True), Share(0)),
         ("traceidratio", "1", Share(1, follows_sdk=True), Share(1)),

@@ -180,3 +180,13 @@ def test_attributes_beyond_the_most_are_left_out() -> None:
     assert keys(span) == keys(point) == ["n0", "n1", "n2", names.CUT_FROM]
     assert span.dropped_attributes_count == 7
     assert span.attributes[-1].value.int_value == before
+
+
+def test_a_body_that_just_fits_stays() -> None:
+    """With what says how large the record was."""
+    record = LogRecord(body=AnyValue(int_value=1))
+    with_mark = LogRecord()
+    with_mark.CopyFrom(record)
+    with_mark.attributes.append(attribute(names.CUT_FROM, record.ByteSize()))
+    shrink(record, limit=with_mark.ByteSize(), size=record.ByteSize)
+    assert record == with_mark
