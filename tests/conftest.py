@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,12 @@ settings.load_profile("repeatable")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Note the marks that no test of this run has left."""
+    """Note the marks that no test of this run has left, and let SIGINT interrupt what it starts.
+
+    A shell starts what runs in the background with SIGINT ignored, and its children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     session.config.stash[_MARKS_BEFORE] = _marks()
 
 

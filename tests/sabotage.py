@@ -28,6 +28,7 @@ LIMITS = (
     "extension.platform.bootstrap:BUDGET_S",
     "extension.platform.early_calls:SUBSCRIBE_S",
     "extension.platform.events:SHUTDOWN_S",
+    "extension.telemetry.early:MOST_LENT_S",
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
 )

@@ -19,6 +19,9 @@ from tests.scripted.deliveries import (
 from tests.scripted.platform import Platform
 from tests.waiting import until
 
+PATIENT = "be_patient()"
+"""What a test sees of an export must not depend on limits that a busy machine reaches."""
+
 QUARTER_OF_AN_HOUR_S = 900.0
 """The longest timeout a function may have: a test that waits for it has failed long before."""
 
@@ -66,8 +69,11 @@ class Announced:
 
 
 @asynccontextmanager
-async def sandbox(setup: str = "", **environment: str) -> AsyncIterator[Platform]:
-    """Start the extension and wait for its first /next; it gets a SHUTDOWN in the end."""
+async def sandbox(setup: str = PATIENT, **environment: str) -> AsyncIterator[Platform]:
+    """Start the extension and wait for its first /next; it gets a SHUTDOWN in the end.
+
+    Without a `setup` it has the limits that it ships with.
+    """
     async with Platform(environment, setup=setup) as platform:
         yield platform
         platform.thaw()

@@ -6,11 +6,11 @@ import pytest
 
 from simulator.intake import Intake
 from simulator.intake.replies import Reply
-from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
+from tests.e2e.failures.announced import PATIENT, Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations, messages
 from tests.waiting import until
 
-SHORT_PERIOD = "replace('extension.telemetry.exports:PERIOD_S', 0.2)"
+SHORT_PERIOD = f"{PATIENT}; replace('extension.telemetry.exports:PERIOD_S', 0.2)"
 LINES, LINES_A_DELIVERY = 100_000, 2_000
 MOST_EVENTS = 128
 """Of a span."""

@@ -11,9 +11,6 @@ from tests.scripted.deliveries import dropped_event, split_delivery
 from tests.waiting import until
 
 LOGS = {"DISPATCH_SIGNALS": "traces,logs"}
-PATIENT = "be_patient()"
-"""What is asserted of an export when /next is asked must not depend on its 2 s."""
-
 MODES = pytest.mark.parametrize("flush", ["auto", "end"])
 
 
@@ -23,7 +20,7 @@ async def test_a_record_is_cut_over_two_deliveries(intake: Intake, flush: str, a
     """The line arrives whole, and the end behind it is heard."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
     text = 'a "long" line of {braces}, [brackets] and \\ ' * 8_000
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         for part in split_delivery(
@@ -41,7 +38,7 @@ async def test_a_record_is_cut_over_two_deliveries(intake: Intake, flush: str, a
 async def test_a_record_is_cut_over_three_deliveries(intake: Intake, flush: str) -> None:
     """However often it is cut, it is joined."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         line = announced.line("x" * 3000)
         platform.send(announced.invoke())
@@ -60,7 +57,7 @@ async def test_a_record_is_cut_over_three_deliveries(intake: Intake, flush: str)
 async def test_the_second_part_never_comes(intake: Intake, flush: str) -> None:
     """The record is lost and counted; what came before it in its delivery is not."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush, **LOGS}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         before = [announced.start, announced.line("whole")]
@@ -80,7 +77,7 @@ async def test_the_second_part_never_comes(intake: Intake, flush: str) -> None:
 async def test_the_platform_dropped_the_end(intake: Intake, flush: str) -> None:
     """`platform.logsDropped` in its place: the end may have been among what was dropped."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start, dropped_event(announced.began_ns))
@@ -92,7 +89,7 @@ async def test_the_platform_dropped_the_end(intake: Intake, flush: str) -> None:
 async def test_the_end_cannot_be_read(intake: Intake, flush: str) -> None:
     """Bytes that are no event may have been the end."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start)
@@ -106,7 +103,7 @@ async def test_the_end_cannot_be_read(intake: Intake, flush: str) -> None:
 async def test_the_time_of_the_end_cannot_be_read(intake: Intake, flush: str, time: object) -> None:
     """An end without a time is an end: it was when it was received."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start, {**announced.done, "time": time})
@@ -121,7 +118,7 @@ async def test_the_time_of_the_end_cannot_be_read(intake: Intake, flush: str, ti
 async def test_the_end_is_lost_without_a_sign(intake: Intake, flush: str) -> None:
     """Silence is borne for some seconds, not for the quarter of an hour that the function has."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start)
@@ -133,7 +130,7 @@ async def test_the_end_is_lost_without_a_sign(intake: Intake, flush: str) -> Non
 async def test_an_invocation_times_out(intake: Intake, flush: str) -> None:
     """SHUTDOWN says so, though no end has come: /next came before it, so nothing was added."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke(timeout_s=1.5))
         deliver(platform, announced.start)
@@ -151,7 +148,7 @@ async def test_metrics_measure_a_hold_whose_end_is_lost(intake: Intake) -> None:
         "DISPATCH_FLUSH": "end",
         "DISPATCH_SIGNALS": "metrics",
     }
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start, dropped_event(announced.began_ns))
@@ -164,7 +161,7 @@ async def test_metrics_measure_a_hold_whose_end_is_lost(intake: Intake) -> None:
 async def test_an_invocation_given_up_ends_later(intake: Intake) -> None:
     """It went on without being held; its end is exported when it comes, not at SHUTDOWN."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "end"}
-    async with sandbox(PATIENT, **environment) as platform:
+    async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start, dropped_event(announced.began_ns))

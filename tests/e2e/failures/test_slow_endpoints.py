@@ -8,7 +8,15 @@ import pytest
 
 from simulator.intake import Intake
 from simulator.intake.replies import Hang, Reply
-from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox, shut_down
+from tests.e2e.failures.announced import (
+    PATIENT,
+    Announced,
+    deliver,
+    lost,
+    next_is_asked,
+    sandbox,
+    shut_down,
+)
 from tests.e2e.failures.expectations import invocations
 from tests.scripted.platform import Platform
 from tests.waiting import until
@@ -110,7 +118,7 @@ async def test_shutdown_comes_during_an_export(intake: Intake) -> None:
     answer = Hang(then=Reply())
     intake.respond = [answer]
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
-    setup = "replace('extension.telemetry.exports:LAST_PATIENCE_S', 60.0)"
+    setup = f"{PATIENT}; replace('extension.telemetry.exports:LAST_PATIENCE_S', 60.0)"
     async with sandbox(setup, **environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
@@ -130,7 +138,7 @@ async def test_the_endpoint_hangs_at_the_end(ahead_ms: int) -> None:
     hang = Hang()
     async with Intake(respond=lambda _: hang) as intake:
         environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
-        async with sandbox(**environment) as platform:
+        async with sandbox("", **environment) as platform:
             done, open_still = Announced(1), Announced(2)
             platform.send(done.invoke())
             deliver(platform, done.start, done.done)
