@@ -21,7 +21,7 @@ def print_report(result: Result, *, console: Console) -> None:
         "weather": _listed(result.drawn),
         "lines": _listed(result.complaints),
         "held": f"{result.added_ms / max(ledger.begun, 1):.1f} ms an invocation",
-        "memory": _memory(result.rss_kib),
+        "memory": _memory(result),
     }
     console.print(f"\n[bold]{result.chapter.name}[/bold]")
     for name, row in rows.items():
@@ -32,13 +32,13 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "nothing"
 
 
-def _memory(rss_kib: list[int]) -> str:
+def _memory(result: Result) -> str:
+    rss_kib = result.rss_kib
     if not rss_kib:
         return "not sampled: the sandboxes die too soon"
-    first, last = rss_kib[0] / KIB_PER_MIB, rss_kib[-1] / KIB_PER_MIB
-    between = [rss_kib[len(rss_kib) * part // 8] / KIB_PER_MIB for part in range(1, 8)]
+    warm, last = result.warm_rss_kib / KIB_PER_MIB, rss_kib[-1] / KIB_PER_MIB
+    eighths = [rss_kib[len(rss_kib) * part // 8] / KIB_PER_MIB for part in range(8)]
     return (
-        f"{first:.1f} MiB after the first hundred, {last:.1f} at the end "
-        f"({last / first - 1:+.1%}), at most {max(rss_kib) / KIB_PER_MIB:.1f}; "
-        f"in between {', '.join(f'{each:.1f}' for each in between)}"
+        f"{warm:.1f} MiB after the first eighth, {last:.1f} at the end ({last / warm - 1:+.1%}); "
+        f"at the beginning of each eighth {', '.join(f'{each:.1f}' for each in eighths)}"
     )
