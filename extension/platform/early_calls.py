@@ -1,9 +1,9 @@
 """Right after /register: subscribe to telemetry and, on a repeated start, request /next.
 
-The platform accepts a subscription only between registering and /next. A start is not held for the
-answer: what is not settled here is left to `late_subscription`. Of /next only the request is sent
-here; the response, the next event, is read by `extensions_api`, or by `survive` if everything else
-is broken. Built-in modules only.
+The platform accepts a subscription until init ends: when the runtime and all extensions have asked
+for /next. A start is not held for the answer: what is not settled here is left to
+`late_subscription`. Of /next only the request is sent here; the response, the next event, is read
+by `extensions_api`, or by `survive` if everything else is broken. Built-in modules only.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-api.html
 """

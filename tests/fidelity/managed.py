@@ -97,6 +97,28 @@ MANAGED = [
         reports=1,
     ),
     Scenario(
+        name="subscribing late",
+        is_managed=True,
+        extensions={
+            "client": [
+                register("client", SHUTDOWN_ONLY),
+                {"serve": "HTTP"},
+                next_event("pending next", background=True),
+                {"sleep": 1.0},  # asked for by then; no answer would tell
+                subscribe("subscribe after next, before the runtime's", wanted()),
+                {"sleep": 60},
+            ]
+        },
+        runtime=[
+            {"wait_for": "subscribe after next, before the runtime's"},
+            next_invocation(),
+            respond(),
+            next_invocation("idle"),
+        ],
+        awaits="response",
+        reports=1,
+    ),
+    Scenario(
         name="events over HTTP",
         is_managed=True,
         extensions={

@@ -4,7 +4,8 @@ It is copied, with its steps, into an executable of its own, so it imports the s
 alone and may be run by any user. A step is a dict with one of these keys:
 
 call        [method, path]; with optional headers, body (JSON value or str), label, and
-            background: do not wait for the answer, size: a body of so many bytes
+            background: do not wait for the answer, size: a body of so many bytes,
+            in_chunks: a body without a length
 serve       HTTP or TCP: open a telemetry listener; its port is {port} from then on
 until       SHUTDOWN or INVOKE: call /next until that event has come
 print, exit, sleep
@@ -24,7 +25,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,12 @@ class Actor:
         headers = self._headers(step)
         connection = http.client.HTTPConnection(self._api)
         try:
-            connection.request(method, self._filled(path), body=body.encode(), headers=headers)
+            sent: Any = body.encode()
+            if step.get("in_chunks"):
+                sent, headers = _halves(sent), {**headers, "Transfer-Encoding": "chunked"}
+            connection.request(
+                method, self._filled(path), body=sent, headers=headers, encode_chunked=True
+            )
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
@@ -176,6 +182,12 @@ class Actor:
 
         threading.Thread(target=read, daemon=True).start()
         return int(server.getsockname()[1])
+
+
+def _halves(body: bytes) -> Iterator[bytes]:
+    """Yield a body in two chunks."""
+    half = len(body) // 2
+    yield from (body[:half], body[half:])
 
 
 def read_notes(file: Path) -> list[dict[str, Any]]:
