@@ -37,7 +37,12 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     (r"interpreter of a Lambda runtime|no /usr/bin/python3", "another machine: this one cannot"),
     (r"(\S+) is not installed", "install {0}"),
     (r"(?:needs|has no) ([\w ]+)$", "install {0}"),
+    (r"there is no emulator for", "an x86_64 or arm64 machine"),
+    (r"cannot be downloaded", "reach a package index"),
+    (r"its hash differs", "remove the file from .cache, and reach a package index"),
+    (r"there is a Python (\S+) here", "a machine without Python {0}"),
     (r"Linux|/proc", "run on Linux"),
+    (r"^(?:AWS's )?[\w .+-]+: ", "see the reason: a tool or a package index has refused"),
 )
 """What a reason looks like, and what to do; `{0}` is its first group."""
 
