@@ -73,33 +73,32 @@ def leaves(value: str | bytes, *, strict: bool = False) -> Iterator[Leaf]:
 
 def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
     """Look through a text that may be JSON itself, whatever it stands in."""
-    parsed = _read(value) if depth < MOST_DEPTH else None
-    if parsed is None and depth < MOST_DEPTH and (inner := _from_base64(value)) is not None:
-        yield path, value.strip()
-        yield from _leaves_of_json(inner, path, strict=strict, depth=depth + 1)
-        return
-    if isinstance(parsed, dict | list | str):
-        yield from _leaves_of_json(parsed, path, strict=strict, depth=depth + 1)
-        return
     value = value.strip()
+    if depth < MOST_DEPTH:
+        if (inner := _from_base64(value)) is not None:
+            yield path, value
+            yield from _leaves_of_json(inner, path, strict=strict, depth=depth + 1)
+            return
+        if (parsed := _read(value)) is not None:
+            yield from _leaves_of_json(parsed, path, strict=strict, depth=depth + 1)
+            return
     if _is_worth_hiding(value, strict=strict):
         yield path, value
     for part in _key_parts(value):
         yield path, part
     for password in passwords(value):
-        if len(password) >= (STRICT_LENGTH if strict else MIN_LENGTH) and password != value:
+        if len(password) >= (STRICT_LENGTH if strict else MIN_LENGTH):
             yield path, password
 
 
 def _key_parts(text: str) -> Iterator[str]:
     """Yield what stands in each private key of a text, as a whole and line by line."""
-    if len(text) > LONGEST_KEY or "PRIVATE KEY" not in text:
+    if len(text) > LONGEST_KEY:
         return
     for key in PRIVATE_KEY.finditer(text):
         lines = [line.strip() for line in key[1].replace("\\n", "\n").splitlines()]
-        yield "".join(lines)
-        if len(lines) > 1:
-            yield from (line for line in lines if len(line) >= SHORTEST_LINE)
+        long_enough = (line for line in lines if len(line) >= SHORTEST_LINE)
+        yield from dict.fromkeys(("".join(lines), *long_enough))
 
 
 def _leaves_of_json(parsed: Any, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
@@ -124,7 +123,7 @@ def _leaves_of_json(parsed: Any, path: str, *, strict: bool, depth: int) -> Iter
 
 def _read(value: str) -> Any:
     """Return what a text is in JSON, None if it is none."""
-    if not value.lstrip().startswith(("{", "[", '"')):
+    if not value.startswith(("{", "[", '"')):
         return None
     try:
         return json.loads(value)
@@ -134,10 +133,10 @@ def _read(value: str) -> Any:
 
 def _from_base64(value: str) -> dict[str, Any] | None:
     """Return the JSON object that a text is in base64, as service accounts are kept."""
-    if not value.lstrip().startswith(("ey", "ew")):  # `{"`, `{ `, or `{` before a line break
+    if not value.startswith(("ey", "ew")):  # `{"`, `{ `, or `{` before a line break
         return None
     try:
-        parsed = json.loads(b64decode(value.translate(URL_SAFE).strip().rstrip("=") + "=="))
+        parsed = json.loads(b64decode(value.translate(URL_SAFE).rstrip("=") + "=="))
     except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None
@@ -152,7 +151,7 @@ def _is_open(key: str, parsed: Any) -> bool:
     """Whether a key says that the text under it is no secret, and the text agrees."""
     if not OPEN_KEYS.fullmatch(key) or not isinstance(parsed, str):
         return False
-    return _read(parsed) is None and not any(passwords(parsed))
+    return _read(parsed.strip()) is None and not any(passwords(parsed))
 
 
 def _is_worth_hiding(value: str, *, strict: bool) -> bool:

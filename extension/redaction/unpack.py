@@ -128,7 +128,7 @@ def _pieces(token: str, readings: list[Reading]) -> Iterator[tuple[str, str]]:
     """Yield parts of a token and what they stand for, as small as they can be told apart."""
     if not readings:
         yield token, token
-    elif len(readings) > 1 or not readings[0].step:
+    elif not readings[0].step:  # so it is where there are several
         yield token, "\0".join("".join(map(_as_latin, each.text)) for each in readings)
     else:
         text, step, size = readings[0]

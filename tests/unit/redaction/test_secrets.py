@@ -222,3 +222,124 @@ def test_the_last_part_of_a_webhook_is_hidden_alone() -> None:
     assert hidden("https://api.example.com/a/path-of-some-words") == [
         "https://api.example.com/a/path-of-some-words"
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_hidden"),
+    [
+        (b"\xff\xfe\xfd\xfc\xfb\xfb\xfb\xfb", (True, True)),
+        (b"\xff\xfe\xfd\xfc\xfc\xfc\xfc\xfc", (False, True)),
+        (b"\xff\xfe\xfd\xfc\xfb\xfa\xf9", (False, False)),
+    ],
+)
+def test_bytes_that_are_no_text_are_hidden_as_a_whole(
+    value: bytes, is_hidden: tuple[bool, bool]
+) -> None:
+    """Eight bytes of five kinds; in strict mode eight bytes."""
+    assert (hidden(value) == [value], hidden(value, strict=True) == [value]) == is_hidden
+
+
+def test_bytes_that_are_a_text_are_hidden_once() -> None:
+    """Only of JSON is the whole hidden beside its leaves."""
+    assert hidden(PASSWORD.encode()) == [PASSWORD]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_hidden"),
+    [
+        ("abcdE123", True),
+        ("abcdE12", False),
+        ("1a2a1a2b", False),
+        ("1a2a1a3b", True),
+        ("correcthors", False),
+        ("correcthorse", True),
+        ("CORRECTHORS", False),
+        ("correcthorS", True),
+        ("eu-central-1", False),
+        ("eu-central-12", True),
+    ],
+)
+def test_what_is_worth_hiding_is_known_by_its_characters(value: str, is_hidden: bool) -> None:
+    """Eight of them, of five kinds; twelve of a word; no region."""
+    assert bool(hidden(value)) == is_hidden
+
+
+def test_numbers_are_hidden_in_strict_mode_alone() -> None:
+    """Four digits and more, as they are written; a truth is no number worth hiding."""
+    value = json.dumps({"pin": 1234, "ratio": 0.25, "short": 123, "none": None})
+    assert hidden(value, strict=True) == ["1234", "0.25"]
+    assert hidden(value) == []
+
+
+@pytest.mark.parametrize(
+    ("password", "is_hidden"),
+    [("pa$$-w1", (False, True)), ("pa$$-wo1", (True, True)), ("p$1", (False, False))],
+)
+def test_a_password_in_a_url_is_long_enough(password: str, is_hidden: tuple[bool, bool]) -> None:
+    """Eight characters, or four in strict mode, for it is looked for in all lines."""
+    url = f"postgres://app:{password}@h/db"
+    assert (password in hidden(url), password in hidden(url, strict=True)) == is_hidden
+
+
+@pytest.mark.parametrize(
+    ("key", "is_token"),
+    [
+        ("abcdefgh1234", True),
+        ("abcdefg1234", False),
+        ("abcdefghi123", False),
+        ("1234abcdefgh5", True),
+    ],
+)
+def test_a_key_with_digits_is_a_token(key: str, is_token: bool) -> None:
+    """Twelve characters with four digits: no person calls a thing so."""
+    label = "*" if is_token else key
+    assert list(leaves(json.dumps({"a": {key: PASSWORD}}))) == [
+        *([("a", key)] if is_token else []),
+        (f"a.{label}", PASSWORD),
+    ]
+
+
+@pytest.mark.parametrize("length", [15, 16])
+def test_a_short_line_of_a_key_is_hidden_with_its_neighbours_alone(length: int) -> None:
+    """The last line of a key may be a few characters that stand in any log."""
+    lines = ["b" * 4 + "A1/+" * 15, "c" * length]
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
+    assert hidden(key) == [key, "".join(lines), *lines[: 2 if length == 16 else 1]]
+
+
+def test_a_key_of_one_line_is_hidden_with_its_frame_and_without() -> None:
+    """Each once."""
+    key = f"-----BEGIN PRIVATE KEY-----\n{'b2/+' * 16}\n-----END PRIVATE KEY-----"
+    assert hidden(key) == [key, "b2/+" * 16]
+
+
+@pytest.mark.parametrize(("length", "is_searched"), [(4096, True), (4097, False)])
+def test_keys_are_looked_for_in_texts_no_longer_than_one(length: int, is_searched: bool) -> None:
+    """One of 4096 bits fits."""
+    key = f"-----BEGIN PRIVATE KEY-----\n{'b2/+' * 16}\n-----END PRIVATE KEY-----"
+    assert ("b2/+" * 16 in hidden(key.ljust(length, "."))) == is_searched
+
+
+@pytest.mark.parametrize(("texts", "is_found"), [(32, True), (33, False)])
+def test_texts_in_texts_are_looked_through_to_a_depth(texts: int, is_found: bool) -> None:
+    """Below it a text is hidden as a whole: JSON in base64 in JSON, as nobody writes by hand."""
+    value = PASSWORD
+    for _ in range(texts):
+        value = base64.b64encode(json.dumps({"": value}).encode()).decode()
+    found = hidden(value)
+    assert (PASSWORD in found) == is_found
+    assert len(found) == 33
+
+
+@pytest.mark.parametrize(
+    "value", ['{"a": ', "[[", '"', "eyJhIjo", base64.b64encode(b'{"a').decode()]
+)
+def test_what_only_begins_like_json_is_a_text(value: str) -> None:
+    """It is hidden as it is."""
+    assert hidden(value + PASSWORD) == [value + PASSWORD]
+
+
+def test_json_in_base64_that_is_no_object_is_a_text() -> None:
+    """Only objects have keys; the bytes of a key may look like a number."""
+    value = base64.b64encode(b"{").decode().rstrip("=") + PASSWORD
+    assert hidden(value) == [value]

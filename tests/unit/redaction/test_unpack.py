@@ -90,3 +90,79 @@ def test_what_is_mostly_text_is_text(unreadable: int, is_text: bool) -> None:
     """A quarter of it may be anything, as in a record with lengths in it; more is no text."""
     raw = b"abc" * 4 + b"\xff" * unreadable
     assert (unpack(raw.hex()) is not None) == is_text
+
+
+MIXED = "signed with care by ä € 😀 \udcff, and sealed!"
+"""Characters of one to four bytes, and a byte that is no UTF-8."""
+
+
+def _first_byte(character: str) -> bytes:
+    return character.encode("utf-8", "surrogateescape")[:1]
+
+
+def test_each_character_leads_back_to_its_own_digits() -> None:
+    """In hexadecimal two digits are a byte, so nothing beside a secret is taken along."""
+    line = f"x {MIXED.encode('utf-8', 'surrogateescape').hex()} y"
+    layer = unpack(line)
+    assert layer is not None
+    assert layer.text == f"x {MIXED} y".replace("\udcff", "\xff")
+    for at, character in enumerate(MIXED, start=2):
+        [(first, last)] = layer.origins([(at, at + 1)])
+        assert bytes.fromhex(line[first:last]) == _first_byte(character)
+
+
+def test_each_character_leads_back_to_its_own_group() -> None:
+    """In base64 four characters are three bytes; a character of several bytes is where it begins."""
+    line = f"x {base64.b64encode(MIXED.encode('utf-8', 'surrogateescape')).decode()} y"
+    layer = unpack(line)
+    assert layer is not None
+    assert layer.text == f"x {MIXED} y".replace("\udcff", "\xff")
+    for at, character in enumerate(MIXED, start=2):
+        [(first, last)] = layer.origins([(at, at + 1)])
+        group = base64.b64decode(line[first:last])
+        assert last - first == 4
+        assert _first_byte(character) in group
+
+
+def test_what_is_no_text_stays_beside_what_is() -> None:
+    """Each token is decoded by itself."""
+    unreadable, readable = "A" * 20, TEXT.encode().hex()
+    layer = unpack(f"{unreadable} {readable} {unreadable}")
+    assert layer is not None
+    assert layer.text == f"{unreadable} {TEXT} {unreadable}"
+
+
+@pytest.mark.parametrize("digits", ["7", "747"])
+def test_a_half_byte_at_the_end_is_no_byte(digits: str) -> None:
+    """What is before it is decoded."""
+    layer = unpack(b"hunter2-hunter2".hex() + digits)
+    assert layer is not None
+    assert layer.text.startswith("hunter2-hunter2")
+
+
+@pytest.mark.parametrize("dashes", [False, True])
+@pytest.mark.parametrize("dropped", [0, 1, 2, 3])
+def test_base64_may_be_cut_anywhere(dropped: int, dashes: bool) -> None:
+    """A log line's end cuts it; all whole bytes are decoded."""
+    packed = base64.b64encode(b"hunter2hunter2 ?>?>").decode().rstrip("=")
+    packed = packed.replace("/", "_").replace("+", "-") if dashes else packed
+    layer = unpack(packed[: len(packed) - dropped])
+    assert layer is not None
+    assert layer.text == "hunter2hunter2 ?>?>"[: (len(packed) - dropped) * 6 // 8]
+
+
+def test_hexadecimal_within_a_token_of_base64_is_decoded_too() -> None:
+    """An id before it leaves no telling where the hexadecimal begins."""
+    layer = unpack(f"key_{TEXT.encode().hex()}")
+    assert layer is not None
+    assert TEXT in layer.text
+
+
+@pytest.mark.parametrize(
+    "numbers", [[104, 105] * 4, [-128, -1, 127, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76]]
+)
+def test_numbers_of_bytes_may_be_negative(numbers: list[int]) -> None:
+    """As Java prints them."""
+    layer = unpack(str(numbers))
+    assert layer is not None
+    assert bytes(each & 0xFF for each in numbers).decode("latin-1") in layer.text
