@@ -242,3 +242,74 @@ def test_a_reply_to_head_has_no_body() -> None:
     """It says the length that the body would have."""
     sent = encode(OK, to=head(b"HEAD / HTTP/1.1"), close=False)
     assert sent.endswith(b"Content-Length: 3\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"GET " + b"x" * LONGEST_LINE + b" HTTP/1.1",
+        GET + b"\r\nX: " + b"x" * (LONGEST_LINE - 3),
+        GET + b"\r\nX: 1" * (MOST_HEADERS - 1),
+        GET + b"\r\nContent-Length: 123456789012345",
+    ],
+)
+def test_a_head_may_be_as_long_as_its_bounds(lines: bytes) -> None:
+    """One byte, header or digit more is refused."""
+    longer = {
+        b"1.1": lines.replace(b"x HTTP", b"xx HTTP"), b"xxx": lines + b"x",
+        b": 1": lines + b"\r\nX: 1", b"345": lines + b"6",
+    }[lines[-3:]]  # fmt: skip
+    assert head(lines)
+    with pytest.raises(BadMessageError):
+        head(longer)
+
+
+def test_a_head_that_goes_on_is_as_long_as_its_bound() -> None:
+    """One byte more can become no head."""
+    lines = GET + b"\r\nX: "
+    assert is_request(lines.ljust(LONGEST_HEAD, b"x"))
+    assert not is_request(lines.ljust(LONGEST_HEAD + 1, b"x"))
+
+
+def test_heads_are_told_apart_however_long_they_are() -> None:
+    """Equal ones may be remembered, others are read."""
+    for length in (10, 4000, 8000):
+        values = [head(GET + b"\r\nX: " + each * length).headers["x"] for each in (b"a", b"b")]
+        assert values == ["a" * length, "b" * length]
+
+
+def test_an_answer_with_a_length_or_in_chunks_ends_there() -> None:
+    """Its connection is good for another."""
+    for line, length in ((b"Content-Length: 0", 0), (b"Transfer-Encoding: chunked", None)):
+        read = read_answer_head(b"HTTP/1.1 200 OK\r\n" + line)
+        assert (read.length, read.keeps_alive, read.minor) == (length, True, 1)
+    assert read_answer_head(b"HTTP/1.1 204 No Content").keeps_alive
+
+
+@pytest.mark.parametrize(
+    ("longest", "rest"),
+    [(b"1;" + b"x" * 254, b"\r\na\r\n0\r\n\r\n"), (b"0\r\nX: " + b"x" * 65_533, b"\r\n\r\n")],
+)
+def test_a_chunks_line_and_a_trailer_have_bounds(longest: bytes, rest: bytes) -> None:
+    """As long as the bound, they may still end; one byte more, and the body is refused."""
+    assert body_in(longest) is None
+    assert body_in(longest + rest) is not None
+    with pytest.raises(BadMessageError):
+        body_in(longest + b"x")
+
+
+def test_a_chunk_waits_for_the_line_break_behind_it() -> None:
+    """Until then it may be longer than announced."""
+    received, body = bytearray(b"1\r\na\r"), bytearray()
+    assert not read_body(IN_CHUNKS, received, body)
+    assert not body
+    received += b"\n"
+    assert not read_body(IN_CHUNKS, received, body)
+    assert body == b"a"
+
+
+def test_a_reply_needs_no_request_and_no_known_status() -> None:
+    """A malformed request is answered, too."""
+    assert encode(Reply(299, {}, b"x"), to=None, close=False) == (
+        b"HTTP/1.1 299 \r\nContent-Length: 1\r\n\r\nx"
+    )

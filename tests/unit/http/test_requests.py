@@ -56,3 +56,64 @@ def test_a_caller_may_expect_to_be_asked_for_the_body() -> None:
     at_once = reader(head + b"ab")
     at_once.next_request()
     assert not at_once.expects_continue
+
+
+IN_CHUNKS = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("received", "longest"),
+    [
+        (POST + b"ab", 2),
+        (IN_CHUNKS + b"2\r\nab\r\n0\r\n\r\n", 2),
+        (IN_CHUNKS + b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n", 2),
+    ],
+)
+def test_a_body_may_be_as_long_as_the_bound(received: bytes, longest: int) -> None:
+    """One byte more is refused; by its length the handler sees why."""
+    whole = reader(received, max_body_bytes=longest).next_request()
+    assert whole is not None
+    assert (whole.body, whole.is_refused) == (b"ab", False)
+    refused = reader(received, max_body_bytes=longest - 1).next_request()
+    assert refused is not None
+    assert refused.head is not None
+    assert (refused.head.length, refused.body, refused.is_refused) == (longest, b"", True)
+
+
+@pytest.mark.parametrize(("waiting", "is_refused"), [(b"3", False), (b"3\r\nab", True)])
+def test_chunks_that_wait_count_as_far_as_they_have_arrived(
+    waiting: bytes, *, is_refused: bool
+) -> None:
+    """A chunk that never ends is not kept without bound."""
+    request = reader(IN_CHUNKS + b"1\r\na\r\n" + waiting, max_body_bytes=3).next_request()
+    assert (request is not None and request.is_refused) is is_refused
+
+
+def test_chunks_that_go_on_count_for_more_than_what_has_arrived() -> None:
+    """Those of a body that is as long as the bound end now."""
+    assert reader(IN_CHUNKS + b"1\r\na\r\n", max_body_bytes=2).next_request() is None
+    request = reader(IN_CHUNKS + b"2\r\nab\r\n", max_body_bytes=2).next_request()
+    assert request is not None
+    assert request.is_refused
+
+
+@pytest.mark.parametrize(
+    ("head", "expects"),
+    [
+        (b"POST / HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nExpect: more\r\nContent-Length: 2\r\n\r\n", False),
+        (b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", False),
+    ],
+)
+def test_callers_of_version_1_1_may_expect_to_be_asked(head: bytes, *, expects: bool) -> None:
+    """Others do not know the answer."""
+    requests = reader(head)
+    assert requests.next_request() is None
+    assert requests.expects_continue is expects
+
+
+def test_line_breaks_before_a_request_are_skipped() -> None:
+    """Some clients send one too many behind a body."""
+    request = reader(b"\r\n\r\n" + POST + b"ab").next_request()
+    assert request is not None
+    assert request.body == b"ab"

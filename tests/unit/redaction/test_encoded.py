@@ -40,6 +40,7 @@ def test_what_may_be_packed_is_looked_at(text: str) -> None:
     assert Together([text]).encoded() == {0}
     assert Together(["é", text, "é"]).encoded() == {1}
     assert Together([text, "a\n", text]).encoded() == {0, 2}
+    assert Together(["é", ""] * 20 + [text] + ["é"] * 20).encoded() == {40}
 
 
 @pytest.mark.parametrize("text", PLAIN)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 
-from extension.redaction.index import MOST_SPELLED, Hit, Index, Label
+from extension.redaction.index import MOST_SPELLED, Hit, Index, Label, Secret
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!?-_."
 
@@ -78,10 +79,18 @@ def test_a_value_that_was_added_twice_is_removed_twice() -> None:
     assert index.hits(drawn(12)) == []
 
 
+def test_words_may_begin_anywhere_in_a_long_value() -> None:
+    """Beyond what a byte can count, too."""
+    value = drawn(400)
+    for first in (0, 255, 256, 393):
+        words = [*Secret(value, firsts=[first, 0, 0, 0]).words()]
+        assert words[0] == int.from_bytes(value[first : first + 4].encode(), sys.byteorder)
+
+
 def test_few_forms_are_kept() -> None:
     """Those of the secrets found last, unless they are long: memory stays what it is."""
     values = [drawn(12, seed=seed) for seed in range(MOST_SPELLED + 10)]
-    long = drawn(1025, seed=-1)
+    long = drawn(1025, seed=999)
     index = indexed(*values, long)
     for value in [*values, long]:
         assert len(index.hits(value)) == 1

@@ -132,3 +132,39 @@ def test_secrets_of_one_value() -> None:
     assert redactor.redact(CURRENT).names == ("a",)
     redactor.hold("a", [])
     assert redactor.redact(CURRENT).names == ("b",)
+
+
+def test_all_can_be_forgotten() -> None:
+    """Held or not; what is learned afterwards is known."""
+    redactor = Redactor(most_loose=1)
+    redactor.learn("key", PREVIOUS)
+    redactor.hold("entry", [("db", CURRENT)])
+    redactor.forget()
+    assert redactor.is_idle
+    assert not knows(redactor, CURRENT)
+    assert not knows(redactor, PREVIOUS)
+    redactor.learn("key", PREVIOUS)
+    redactor.hold("entry", [])
+    assert knows(redactor, PREVIOUS)
+    assert not redactor.is_idle
+
+
+def test_only_what_is_known_or_named_is_looked_for() -> None:
+    """A redactor without either is idle, and suspects nothing."""
+    assert Redactor().is_idle
+    assert not Redactor(extra="x").is_idle
+    assert (Redactor(extra="x").has_pattern, Redactor().has_pattern) == (True, False)
+    assert list(Redactor(extra="x").suspects(["a", "b"])) == [0, 1]
+    held = Redactor()
+    held.hold("entry", [("db", CURRENT)])
+    assert not held.is_idle
+    held.hold("entry", [])
+    assert not held.is_idle
+
+
+def test_a_secret_may_stand_in_bytes() -> None:
+    """Whatever else is in them."""
+    redactor = Redactor()
+    redactor.learn("db", CURRENT)
+    assert redactor.may_stand_in(b"\xff" + CURRENT.encode())
+    assert not redactor.may_stand_in(b"\xff" + PREVIOUS.encode())

@@ -33,6 +33,8 @@ def test_white_space_around_a_secret_is_no_part_of_it(outer: str) -> None:
         {"user": {"name": "n", "password": PASSWORD}},
         {"host": [{"password": PASSWORD}]},
         {"database": json.dumps({"password": PASSWORD})},
+        {"database": json.dumps([PASSWORD])},
+        {"host": f" {json.dumps(PASSWORD)}"},
     ],
 )
 def test_open_keys_open_their_own_text_alone(value: object) -> None:
