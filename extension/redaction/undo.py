@@ -176,11 +176,11 @@ def _unescaped(token: str) -> str:
     match token[1]:
         case "u" | "x" if token[2:3] == "{":
             return "".join(map(_character, token[3:-1].split()))
-        case "x" if len(token) > 2:
+        case "x":
             return as_text(bytes.fromhex(token.replace("\\x", "")))
-        case "u" if len(token) > 2:
+        case "u":
             return _from_utf16(token.replace("\\u", ""))
-        case "U" if len(token) > 2:
+        case "U":
             return _character(token[2:])
         case "0" | "1" | "2" | "3" if token[2:3].isdecimal():
             return as_text(bytes(int(each, 8) for each in token.split("\\")[1:]))

@@ -187,8 +187,6 @@ def _readable(raw: bytes, *, step: int) -> list[Reading]:
         text = bare.decode("utf-8", "ignore")  # quicker than an exception
         if len(text.encode()) < len(bare):
             return []
-    if not text:
-        return []
-    if not step or bare != raw:  # its characters are not where its bytes are
+    if bare != raw:  # its characters are not where its bytes are
         return [Reading(text)]
     return [Reading(text, step, max(step - 1, 1))]

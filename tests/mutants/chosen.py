@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from collections.abc import Collection, Iterable, Sequence
@@ -30,6 +31,18 @@ class Chosen:
     def module(self) -> str:
         """Return the name by which it is imported."""
         return self.file.removesuffix(".py").replace("/", ".")
+
+    def runs_at_import(self, root: Path) -> bool:
+        """Return whether its function is called when the module is imported."""
+        top = ast.parse((root / self.file).read_text()).body
+        calls = (
+            node
+            for each in top
+            if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            for node in ast.walk(each)
+            if isinstance(node, ast.Call)
+        )
+        return any(ast.unparse(each.func) == self.mutant.function for each in calls)
 
     def code(self, root: Path) -> CodeType:
         """Return the code of the whole module with the change."""

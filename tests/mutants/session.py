@@ -151,7 +151,9 @@ class Session:
                 functions.change(old, chosen.code(root))
             except NotLoadedError:
                 return NOT_LOADED
-            return self.run([each.test for each in tests]) if tests else NOT_RUN
+            if tests:
+                return self.run([each.test for each in tests])
+            return NOT_LOADED if chosen.runs_at_import(root) else NOT_RUN
 
         return bounded(run, tests)
 

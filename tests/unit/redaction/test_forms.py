@@ -64,7 +64,7 @@ def test_bytes_are_found_in_hexadecimal_and_in_each_text_that_they_are_shown_as(
 def test_bytes_of_few_characters_are_not_looked_for_as_broken_text(
     kinds: int, is_shown: bool
 ) -> None:
-    """`\\ufffd\\ufffd…` is what any bytes look like."""
+    """A row of replacement characters is what any bytes look like."""
     raw = bytes(range(97, 97 + kinds - 1)) + b"\xff" * 8
     broken = raw.decode("utf-8", "replace").encode()
     assert any(broken in form for form in forms(raw)) == is_shown

@@ -322,7 +322,7 @@ def test_keys_are_looked_for_in_texts_no_longer_than_one(length: int, is_searche
     assert ("b2/+" * 16 in hidden(key.ljust(length, "."))) == is_searched
 
 
-@pytest.mark.parametrize(("texts", "is_found"), [(32, True), (33, False)])
+@pytest.mark.parametrize(("texts", "is_found"), [(31, True), (32, True), (33, False)])
 def test_texts_in_texts_are_looked_through_to_a_depth(texts: int, is_found: bool) -> None:
     """Below it a text is hidden as a whole: JSON in base64 in JSON, as nobody writes by hand."""
     value = PASSWORD
@@ -330,7 +330,9 @@ def test_texts_in_texts_are_looked_through_to_a_depth(texts: int, is_found: bool
         value = base64.b64encode(json.dumps({"": value}).encode()).decode()
     found = hidden(value)
     assert (PASSWORD in found) == is_found
-    assert len(found) == 33
+    assert len(found) == min(texts, 32) + 1
+    assert (PASSWORD in hidden(base64.b64decode(value).decode())) == is_found
+    assert (PASSWORD in hidden(json.dumps(value))) == (texts < 32)
 
 
 @pytest.mark.parametrize(
@@ -339,6 +341,12 @@ def test_texts_in_texts_are_looked_through_to_a_depth(texts: int, is_found: bool
 def test_what_only_begins_like_json_is_a_text(value: str) -> None:
     """It is hidden as it is."""
     assert hidden(value + PASSWORD) == [value + PASSWORD]
+
+
+def test_an_empty_object_in_base64_is_no_secret() -> None:
+    """It has no keys that could hold one."""
+    assert hidden("e30=") == []
+    assert hidden("e30=", strict=True) == ["e30="]
 
 
 def test_json_in_base64_that_is_no_object_is_a_text() -> None:

@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from extension.redaction.undo import innermost, layers, undo
+from extension.redaction.undo import (
+    LONGEST_REMEMBERED,
+    REMEMBERED,
+    ROUNDS,
+    _Plain,
+    innermost,
+    layers,
+    undo,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +83,22 @@ def test_an_escape_of_several_characters_is_hidden_whole(plain: str, spelled: st
     begin = layer.text.index(plain)
     [(first, last)] = layer.origins([(begin, begin + len(plain))])
     assert line[first:last] == spelled
+
+
+def test_layers_are_bounded() -> None:
+    """As many as are written by software; a line made to have more costs no more."""
+    found = layers("%" + "25" * (ROUNDS + 3) + "41")
+    assert [layer.text for layer in found][-1] == "%25252541"
+    assert len(found) == ROUNDS
+    assert innermost("%" + "25" * (ROUNDS - 1) + "41") == "A"
+
+
+def test_few_escapes_are_remembered() -> None:
+    """Short ones, so that no secret is among them, and not more than there is memory for."""
+    remembered = _Plain()
+    longest = "\\x41" * (LONGEST_REMEMBERED // 4)
+    assert (remembered[longest], remembered[longest + "\\x41"]) == ("AAA", "AAAA")
+    assert list(remembered) == [longest]
+    for number in range(REMEMBERED + 10):
+        assert remembered[f"&#{number + 1};"] == chr(number + 1)
+    assert len(remembered) == REMEMBERED

@@ -112,7 +112,7 @@ def test_each_character_leads_back_to_its_own_digits() -> None:
 
 
 def test_each_character_leads_back_to_its_own_group() -> None:
-    """In base64 four characters are three bytes; a character of several bytes is where it begins."""
+    """In base64 four characters are three bytes; characters are where they begin."""
     line = f"x {base64.b64encode(MIXED.encode('utf-8', 'surrogateescape')).decode()} y"
     layer = unpack(line)
     assert layer is not None
@@ -122,6 +122,15 @@ def test_each_character_leads_back_to_its_own_group() -> None:
         group = base64.b64decode(line[first:last])
         assert last - first == 4
         assert _first_byte(character) in group
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_known_by_its_zeros(order: str) -> None:
+    """One byte in four is enough: every second character of Latin letters."""
+    text = "\u043fa\u0440s\u043es\u043b="
+    layer = unpack(text.encode(order).hex())
+    assert layer is not None
+    assert layer.text == text
 
 
 def test_what_is_no_text_stays_beside_what_is() -> None:
