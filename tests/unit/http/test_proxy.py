@@ -66,7 +66,7 @@ def test_what_stays_on_the_machine_uses_none(host: str, *, is_loopback: bool) ->
 )
 def test_what_is_no_proxy_is_an_error_and_no_direct_connection(proxy: str) -> None:
     """The text names the variable alone: the value may hold a password."""
-    with pytest.raises(BadProxyError, match="^ALL_PROXY is not") as raised:
+    with pytest.raises(BadProxyError, match=r"^ALL_PROXY is not") as raised:
         proxy_for(HTTPS, {"ALL_PROXY": proxy})
     assert proxy not in str(raised.value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extension.process.clock import SystemClock
+from extension.process.clock import NS_PER_S, Instant, SystemClock, http_date
 from tests.doubles import NOON_NS, ManualClock
 
 
@@ -44,3 +44,17 @@ def test_the_machines_clocks_run() -> None:
     clock = SystemClock()
     first, second = clock.now(), clock.now()
     assert second.monotonic_ns >= first.monotonic_ns
+
+
+def test_an_age_is_never_negative() -> None:
+    """Even if both clocks were set back."""
+    assert Instant(5, 5).since(Instant(6, 7)) == 0.0
+    assert Instant(7, 8).since(Instant(6, 5)) == 3 / NS_PER_S
+
+
+def test_a_moment_is_written_as_http_does() -> None:
+    """In full seconds, in the time of Greenwich."""
+    for nanoseconds in (0, NS_PER_S - 1):
+        now = Instant(1_445_412_480 * NS_PER_S + nanoseconds, 0)
+        assert http_date(now) == "Wed, 21 Oct 2015 07:28:00 GMT"
+    assert http_date(Instant(1_445_412_481 * NS_PER_S, 0)) == "Wed, 21 Oct 2015 07:28:01 GMT"

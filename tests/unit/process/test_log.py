@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import os
+import sys
+from contextlib import suppress
 
 import pytest
 
 from extension.http.messages import BadMessageError
-from extension.process.log import BURST, WINDOW_S, Log, describe
+from extension.process.log import (
+    BURST,
+    PIPE_BYTES,
+    WINDOW_S,
+    Log,
+    describe,
+    silence_libraries,
+    write_to_stdout,
+)
 from extension.redaction.redactor import Redactor
 from tests.doubles import LogLines, ManualClock
 
@@ -149,3 +162,92 @@ def test_what_cannot_be_imported_is_named(statement: str, description: str) -> N
     with pytest.raises(ImportError) as raised:
         exec(statement)
     assert describe(raised.value) == description
+
+
+def test_a_window_is_open_for_its_time_from_its_first_line() -> None:
+    """However often the line comes; what was suppressed is told once."""
+    lines, clock = LogLines(), ManualClock()
+    log = Log(clock=clock, sink=lines)
+    for _ in range(BURST):
+        log.error("down")
+    clock.advance(WINDOW_S - 0.1)
+    log.error("down")
+    assert len(lines.lines) == BURST
+    clock.advance(0.1)
+    for _ in range(BURST + 1):
+        log.error("down")
+    assert [line.get("suppressed") for line in lines.parsed[BURST:]] == [1, *[None] * (BURST - 1)]
+
+
+class Pipe:
+    """A pipe as standard output, of which a test reads the other end."""
+
+    def __init__(self) -> None:
+        self._reading, writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self.output = os.fdopen(writing, "w")
+
+    def read(self) -> str:
+        """Return what has been written."""
+        try:
+            return os.read(self._reading, 1_048_576).decode()
+        except BlockingIOError:
+            return ""
+
+    def __enter__(self) -> Pipe:
+        self._before, sys.stdout = sys.stdout, self.output
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout = self._before
+        os.close(self._reading)
+        with suppress(OSError):
+            self.output.close()
+
+
+@pytest.mark.parametrize("length", [0, 1, PIPE_BYTES - 1, PIPE_BYTES, 3 * PIPE_BYTES])
+def test_a_line_is_written_whole_and_at_once(length: int) -> None:
+    """Lambda would put what is not flushed into another invocation."""
+    with Pipe() as pipe:
+        write_to_stdout("x" * length)
+        assert pipe.read() == "x" * length + "\n"
+
+
+def test_a_full_pipe_blocks_nobody() -> None:
+    """What does not fit is lost."""
+    with Pipe() as pipe:
+        for _ in range(100):
+            write_to_stdout("x" * PIPE_BYTES)
+        assert 0 < len(pipe.read()) < 100 * PIPE_BYTES
+
+
+def test_a_closed_output_is_no_error() -> None:
+    """Nor one of which nothing reads the other end."""
+    with Pipe() as pipe:
+        pipe.output.close()
+        write_to_stdout("x")
+        assert pipe.read() == ""
+
+
+def test_a_process_without_output_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that was started with its output closed."""
+    monkeypatch.setattr(sys, "stdout", None)
+    write_to_stdout("x")
+
+
+def test_an_output_without_a_descriptor_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be asked whether it would block."""
+    output = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+    write_to_stdout("x")
+    assert output.getvalue() == "x\n"
+
+
+def test_libraries_log_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Their lines may hold values."""
+    try:
+        silence_libraries()
+        logging.getLogger("a.library").critical("secret")
+    finally:
+        logging.disable(logging.NOTSET)
+    assert caplog.records == []

@@ -8,6 +8,7 @@ import pytest
 
 from extension.process.waits import FREEZE_S, STEP_S, Budget, TimeLimit
 from tests.doubles import ManualClock
+from tests.waiting import until
 
 
 async def test_ends_what_takes_too_long() -> None:
@@ -143,3 +144,77 @@ async def test_cancelling_a_wait_cancels_the_operation() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert slow.was_cancelled
+
+
+@pytest.mark.parametrize(
+    ("late_s", "left_s", "was_frozen"), [(FREEZE_S, 10 - STEP_S - FREEZE_S, False), (1.1, 10, True)]
+)
+async def test_a_step_that_ends_late_enough_saw_a_freeze(
+    late_s: float, left_s: float, *, was_frozen: bool
+) -> None:
+    """One that ends a second late may have waited for the CPU: that counts."""
+    clock = ManualClock()
+    limit = TimeLimit(10, clock=clock)
+    async with limit:
+        clock.advance(STEP_S + late_s)
+    assert limit.left_s == pytest.approx(left_s)
+    assert limit.was_frozen is was_frozen
+
+
+async def test_what_was_left_of_a_step_counts_as_it_was() -> None:
+    """Not as long as the step was meant to be."""
+    clock = ManualClock()
+    limit = TimeLimit(10, clock=clock)
+    async with limit:
+        clock.advance(STEP_S / 5)
+    assert limit.left_s == pytest.approx(10 - STEP_S / 5)
+
+
+async def test_the_last_step_is_as_long_as_what_is_left() -> None:
+    """A freeze in it is seen by its own length."""
+    clock = ManualClock()
+    limit = TimeLimit(STEP_S / 5, clock=clock)
+    async with limit:
+        clock.advance(STEP_S / 5 + FREEZE_S)
+    assert not limit.was_frozen
+    assert limit.left_s == pytest.approx(-FREEZE_S)
+
+
+async def test_time_is_up_when_nothing_is_left() -> None:
+    """A limit of exactly one step has no second."""
+    clock = ManualClock()
+    limit = TimeLimit(STEP_S, clock=clock)
+    with pytest.raises(TimeoutError):
+        async with limit:
+            await asyncio.Event().wait()
+    assert limit.left_s == 0.0
+
+
+async def test_the_second_freeze_counts_as_long_as_its_step() -> None:
+    """So that freezes that come again and again end some time."""
+    clock = ManualClock()
+    limit = TimeLimit(10, clock=clock)
+    async with limit:
+        for _ in range(2):
+            clock.freeze(3600)
+            began, left_s = limit._began, limit.left_s
+            await until(lambda began=began: limit._began is not began)
+    assert left_s == 10
+    assert limit.left_s == pytest.approx(10 - STEP_S)
+
+
+async def test_no_timer_is_left_behind() -> None:
+    """Nothing counts after the wait."""
+    limit = TimeLimit(10, clock=ManualClock())
+    async with limit:
+        pass
+    assert limit._timer.cancelled()
+
+
+@pytest.mark.parametrize("left_s", [0.0, -1.0])
+async def test_a_budget_that_is_spent_waits_no_longer(left_s: float) -> None:
+    """And owes no more than before."""
+    budget = Budget(left_s, clock=ManualClock())
+    with pytest.raises(TimeoutError):
+        await budget.wait(asyncio.Event().wait())
+    assert budget.left_s == left_s
