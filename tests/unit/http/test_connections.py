@@ -110,6 +110,22 @@ def test_one_that_was_never_answered_stalls_after_some_checks(sent_some: bool, c
     assert silent.closed
 
 
+@pytest.mark.parametrize(("sent_some", "checks"), [(True, STALLED_CHECKS), (False, SILENT_CHECKS)])
+def test_checks_before_it_came_do_not_count(sent_some: bool, checks: int) -> None:
+    """Nor those before its last answer."""
+    connections: Connections[Open] = Connections(at_most=1, patience=True)
+    late = Open(settled=False, stalled=sent_some)
+    for begin in (connections.admit, connections.answered):
+        for _ in range(checks):
+            connections.count_check()
+        begin(late, now=0)
+        for _ in range(checks - 1):
+            connections.count_check()
+        assert not connections.close_one(now=1e9)
+    connections.count_check()
+    assert connections.close_one(now=0)
+
+
 def test_without_patience_the_longest_waiting_one_goes() -> None:
     """At once, even if it has sent half a request."""
     connections: Connections[Open] = Connections(at_most=2)

@@ -7,11 +7,13 @@ import pytest
 from extension.http.messages import (
     LONGEST_HEAD,
     LONGEST_LINE,
+    LONGEST_REMEMBERED,
     MOST_HEADERS,
     TO_THE_END,
     BadMessageError,
     Head,
     Reply,
+    _remembered,
     encode,
     is_request,
     read_answer_head,
@@ -276,6 +278,19 @@ def test_heads_are_told_apart_however_long_they_are() -> None:
     for length in (10, 4000, 8000):
         values = [head(GET + b"\r\nX: " + each * length).headers["x"] for each in (b"a", b"b")]
         assert values == ["a" * length, "b" * length]
+
+
+def test_no_long_head_is_remembered() -> None:
+    """What callers send takes no more memory than a bound."""
+    _remembered.cache_clear()
+    for length, remembered in ((LONGEST_REMEMBERED + 1, 0), (LONGEST_REMEMBERED, 1)):
+        head((GET + b"\r\nX: ").ljust(length, b"x"))
+        assert _remembered.cache_info().currsize == remembered
+
+
+def test_chunks_may_be_none() -> None:
+    """The last one alone."""
+    assert body_in(b"0\r\n\r\nrest") == (b"", b"rest")
 
 
 def test_an_answer_with_a_length_or_in_chunks_ends_there() -> None:

@@ -71,6 +71,13 @@ def test_what_is_no_proxy_is_an_error_and_no_direct_connection(proxy: str) -> No
     assert proxy not in str(raised.value)
 
 
+@pytest.mark.parametrize("proxy", ["http://", "http://:80", "https://u@:80"])
+def test_a_proxy_has_a_host(proxy: str) -> None:
+    """Else there is nothing to connect to."""
+    with pytest.raises(BadProxyError):
+        proxy_for(HTTPS, {"ALL_PROXY": proxy})
+
+
 @pytest.mark.parametrize("proxy", ["https://u:p@h:1", "HTTP://h", "http://h:65535"])
 def test_a_proxy_is_a_url_of_http_or_https(proxy: str) -> None:
     """With or without a port and credentials."""

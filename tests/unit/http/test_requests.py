@@ -41,10 +41,11 @@ def test_a_malformed_request_is_refused(received: bytes) -> None:
 
 def test_a_request_with_too_long_a_body_is_refused_without_waiting_for_it() -> None:
     """It can be handled, as it has a head, but its body is left out."""
-    request = reader(POST + b"a", max_body_bytes=1).next_request()
+    request = reader(POST + b"a", max_body_bytes=0).next_request()
     assert request is not None
     assert request.head is not None
     assert (request.head.target, request.body, request.is_refused) == ("/a", b"", True)
+    assert request.head.length == 2
 
 
 def test_a_caller_may_expect_to_be_asked_for_the_body() -> None:

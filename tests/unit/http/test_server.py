@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from extension.http.connection import MAX_AHEAD_BYTES
+from extension.http.connection import MAX_AHEAD_BYTES, Connection, State
+from extension.http.connections import STALLED_CHECKS
 from extension.http.messages import Head, Reply
 from extension.http.server import HttpServer
 from tests.waiting import PATIENCE_S, until
@@ -33,13 +35,13 @@ Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Serving:
     """A server of at most three connections, whose responses can be held back."""
 
-    def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES, check_s: float = CHECK_S) -> None:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.asked: list[tuple[str, bytes]] = []
         self.fault: BaseException | None = None
         self.server = HttpServer(
-            self._handle, max_connections=PLACES, max_body_bytes=max_body_bytes, check_s=CHECK_S
+            self._handle, max_connections=PLACES, max_body_bytes=max_body_bytes, check_s=check_s
         )
         self.faults: list[BaseException] = []
         """Exceptions that reached the event loop."""
@@ -420,3 +422,200 @@ async def test_nothing_is_kept_of_connections_that_are_open() -> None:
     async with Serving() as serving:
         await serving.connect()
         await until(lambda: not serving.server._opening)
+
+
+def only(serving: Serving) -> Connection:
+    """Return the one connection that is open."""
+    [connection] = (*serving.server.connections.idle, *serving.server.connections.busy)
+    return connection
+
+
+async def test_a_caller_that_leaves_makes_room_at_once() -> None:
+    """The next one does not wait for a check."""
+    async with Serving(check_s=3600) as serving:
+        pairs = [await serving.connect() for _ in range(PLACES)]
+        late = asyncio.create_task(serving.connect())
+        await until(lambda: serving.server._is_paused)
+        pairs[0][1].transport.abort()
+        await late
+
+
+async def test_a_caller_that_was_answered_may_make_room_at_once() -> None:
+    """The next one does not wait for a check, if others have been idle for long enough."""
+    async with Serving(check_s=3600) as serving:
+        stalled, *_ = [await serving.connect() for _ in range(PLACES)]
+        late = asyncio.create_task(serving.connect())
+        await until(lambda: serving.server._is_paused)
+        stalled[1].write(b"GET")
+        await until(lambda: serving.server.connections.idle[0].is_stalled)
+        for _ in range(STALLED_CHECKS):
+            serving.server.connections.count_check()
+        stalled[1].write(GET.removeprefix(b"GET"))
+        assert b"Connection: close" in await whole(stalled[0])
+        await late
+
+
+async def test_a_caller_that_left_while_it_was_answered_no_longer_counts(serving: Serving) -> None:
+    """As soon as the handler has ended."""
+    serving.may_answer.clear()
+    _, writer = await serving.open()
+    writer.write(GET)
+    await until(lambda: bool(serving.asked))
+    connection = only(serving)
+    reset = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    writer.transport.abort()
+    await until(lambda: connection._state is State.LOST)
+    assert serving.server.connections.busy == (connection,)
+    serving.may_answer.set()
+    await until(lambda: len(serving.server.connections) == 0)
+
+
+async def test_a_caller_that_left_without_reading_no_longer_counts(serving: Serving) -> None:
+    """Its handler does not wait until it reads."""
+    _, writer = await serving.open()
+    writer.write(GET.replace(b"/", LARGE, 1) * 3)
+    await until(lambda: len(serving.asked) == 3 or not only(serving)._writable.is_set())
+    writer.transport.abort()
+    await until(lambda: len(serving.server.connections) == 0)
+
+
+async def test_the_rest_of_what_is_refused_is_discarded_to_its_end(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reset would overtake the response: the caller has it, and the end, before that."""
+    monkeypatch.setattr("extension.http.connection.LINGER_S", 3600)
+    reader, writer = await serving.open()
+    writer.write(b"rubbish\r\n\r\n")
+    assert b" 400 " in await whole(reader)
+    connection = only(serving)
+    assert connection._state is State.LINGERING
+    writer.write(b"more of it" * 1000)
+    await writer.drain()
+    await until(lambda: not connection.has_unread_bytes())
+    assert b"more" not in connection._reader.received
+    writer.write_eof()
+    await until(lambda: len(serving.server.connections) == 0)
+    assert serving.asked == []
+
+
+async def test_what_is_refused_is_not_discarded_for_ever(serving: Serving) -> None:
+    """Its caller may never end."""
+    reader, writer = await serving.open()
+    writer.write(b"rubbish\r\n\r\n")
+    assert b" 400 " in await whole(reader)
+    await until(lambda: len(serving.server.connections) == 0)
+
+
+async def test_a_connection_is_settled_when_its_requests_are_answered(serving: Serving) -> None:
+    """Not before the first, nor during one, nor with half of one."""
+    reader, writer = await serving.open()
+    await until(lambda: len(serving.server.connections) == 1)
+    connection = only(serving)
+    assert not connection.is_settled
+    assert await answered((reader, writer))
+    assert (connection.is_settled, connection.is_stalled) == (True, False)
+    serving.may_answer.clear()
+    writer.write(GET + GET[:5])
+    await until(lambda: len(serving.asked) == 2)
+    assert (connection.is_settled, connection.is_stalled) == (False, False)
+    serving.may_answer.set()
+    await until(lambda: connection.is_stalled)
+    assert not connection.is_settled
+    writer.write(GET[5:])
+    await until(lambda: connection.is_settled)
+
+
+async def test_while_it_ends_no_caller_waits_for_a_place(serving: Serving) -> None:
+    """None can be accepted any more."""
+    serving.may_answer.clear()
+    for _ in range(PLACES):
+        (await serving.open())[1].write(GET)
+    await until(lambda: len(serving.asked) == PLACES)
+    closing = asyncio.create_task(serving.server.close(patience_s=30))
+    await until(lambda: not serving.server._sockets)
+    assert serving.server.connections.are_full
+    assert not serving.server.callers_wait
+    serving.may_answer.set()
+    await closing
+
+
+async def test_a_connection_that_is_gone_before_it_is_opened_does_not_count(
+    serving: Serving,
+) -> None:
+    """Its place is another's."""
+    gone = socket.socket()
+    gone.close()
+    serving.server._open(gone)
+    assert len(serving.server.connections) == 1
+    await until(lambda: len(serving.server.connections) == 0)
+    assert serving.faults == []
+
+
+async def test_a_connection_may_be_closed_before_it_is_opened(serving: Serving) -> None:
+    """Its caller gets the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        pair = await asyncio.open_connection(*listening.getsockname())
+        serving.server._open(listening.accept()[0])
+    only(serving).close()
+    assert await whole(pair[0]) == b""
+    await until(lambda: len(serving.server.connections) == 0)
+    pair[1].close()
+
+
+async def test_no_socket_blocks_or_delays(serving: Serving) -> None:
+    """Neither those that listen nor those that were accepted, which send at once, too."""
+    await serving.connect()
+    accepted = only(serving)._socket
+    assert (serving._socket.gettimeout(), accepted.gettimeout()) == (0, 0)
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_while_callers_wait_they_are_not_looked_at_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only a check, or a connection that ends, looks at them: waiting takes no CPU."""
+    looked = []
+    accept = HttpServer._accept
+
+    def looks(server: HttpServer, listening: socket.socket) -> None:
+        looked.append(True)
+        accept(server, listening)
+
+    monkeypatch.setattr(HttpServer, "_accept", looks)
+    async with Serving(check_s=3600) as serving:
+        for _ in range(PLACES):
+            await serving.connect()
+        late = asyncio.create_task(serving.open())
+        await until(lambda: serving.server._is_paused)
+        await late
+        before = len(looked)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(looked) == before
+
+
+class AtOnce(Serving):
+    """Its handler knows each reply at once."""
+
+    def _handle(self, head: Head, body: bytes) -> Any:
+        self.asked.append((head.target, body))
+        return Reply(200, {}, bytes(LARGE_BYTES) if head.target == LARGE.decode() else b"ok")
+
+
+async def test_a_reply_that_is_known_at_once_takes_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task takes as long as many an answer."""
+    monkeypatch.delattr(Connection, "_answer")
+    async with AtOnce() as serving:
+        assert (await serving.exchange(GET * 3 + LAST)).count(b" 200 ") == 4
+        assert serving.faults == []
+
+
+async def test_replies_that_are_known_at_once_wait_for_a_caller_that_does_not_read() -> None:
+    """Else they would fill the memory."""
+    async with AtOnce() as serving:
+        reader, writer = await serving.open()
+        writer.write(GET.replace(b"/", LARGE, 1) * 4 + LAST)
+        await until(lambda: bool(serving.server.connections.idle) and only(serving).is_stalled)
+        assert len(serving.asked) == 2
+        assert (await whole(reader)).count(b" 200 ") == 5
