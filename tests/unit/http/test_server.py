@@ -619,3 +619,26 @@ async def test_replies_that_are_known_at_once_wait_for_a_caller_that_does_not_re
         await until(lambda: bool(serving.server.connections.idle) and only(serving).is_stalled)
         assert len(serving.asked) == 2
         assert (await whole(reader)).count(b" 200 ") == 5
+
+
+async def test_half_a_request_is_no_sign_of_life(serving: Serving) -> None:
+    """A caller that sends byte by byte stays the one that has been idle longest."""
+    first, _ = [await serving.connect() for _ in range(2)]
+    idlest = serving.server.connections.idle[0]
+    for byte in GET[:5]:
+        first[1].write(bytes([byte]))
+        await until(lambda: idlest.is_stalled)
+    assert serving.server.connections.idle[0] is idlest
+
+
+async def test_a_caller_that_reads_again_is_served_again(serving: Serving) -> None:
+    """While its handler works its connection is busy, and not closed for another."""
+    reader, writer = await serving.open()
+    writer.write(GET.replace(b"/", LARGE, 1) * 2 + LAST)
+    await until(lambda: bool(serving.server.connections.idle) and only(serving).is_stalled)
+    serving.may_answer.clear()
+    received = asyncio.create_task(whole(reader))
+    await until(lambda: len(serving.asked) == 3)
+    assert len(serving.server.connections.busy) == 1
+    serving.may_answer.set()
+    assert (await received).count(b" 200 ") == 3

@@ -123,3 +123,79 @@ def test_fullness_is_the_share_of_its_bytes() -> None:
     add(buffer, "a", count=1_000_000)
     assert buffer.fullness == 0.25
     assert buffer.count == 1_000_000
+
+
+def test_what_fits_to_the_byte_fits() -> None:
+    """Into the buffer, and into a batch, in which a comma is behind each body."""
+    dropped: Counter[str] = Counter()
+    buffer = Buffer(max_bytes=2 * TEN, dropped=dropped)
+    for name in "ab":
+        add(buffer, name)
+    assert names(buffer.batch("traces", max_bytes=22)) == ["a", "b"]
+    assert names(buffer.batch("traces", max_bytes=21)) == ["a"]
+    assert buffer.fullness == 1.0
+    add(buffer, "c", size=10 + TEN)
+    assert (waiting(buffer), dropped) == (["c"], {"buffer_full": 2})
+    add(buffer, "d", size=11 + TEN)
+    assert (waiting(buffer), dropped) == (["c"], {"buffer_full": 2, "too_large": 1})
+
+
+def test_what_was_dropped_of_a_batch_is_known() -> None:
+    """How many items, and which."""
+    buffer = Buffer(max_bytes=2 * TEN, dropped=Counter())
+    add(buffer, "a", count=3)
+    add(buffer, "b", count=5)
+    batch = buffer.batch("traces", max_bytes=100)
+    assert buffer.missing(batch) == []
+    add(buffer, "c", signal="logs")
+    assert [item.body[:1] for item in buffer.missing(batch)] == [b"a"]
+    assert buffer.forget(batch) == 3
+    assert [item.body[:1] for item in buffer.missing(batch)] == [b"a", b"b"]
+    assert buffer.forget(batch) == 8
+    assert (buffer.count, buffer.size, buffer.signals) == (1, TEN, ("logs",))
+
+
+def test_entries_have_their_places_in_the_order_of_arrival() -> None:
+    """Across signals, and whatever was dropped or was too large."""
+    buffer = Buffer(max_bytes=2 * TEN, dropped=Counter())
+    signals: list[Signal] = ["traces", "logs", "traces"]
+    for name, signal in zip("abc", signals, strict=True):
+        add(buffer, name, signal=signal)
+    add(buffer, "d", size=3 * TEN)
+    assert buffer.next_number == 3
+    assert buffer.signals == ("logs", "traces")
+    assert [entry.number for entry in buffer.batch("traces", max_bytes=100)] == [2]
+
+
+class Halves:
+    """A back end that takes one item at once, in requests of two."""
+
+    def fit(self, item: PendingItem) -> list[PendingItem]:
+        """Cut an item in two."""
+        half = len(item.body) // 2
+        bodies = (item.body[:half], item.body[half:])
+        return [PendingItem(signal=item.signal, body=body) for body in bodies]
+
+    def load(self, signal: Signal) -> Halves | None:
+        """Return a request that takes two, for spans only."""
+        self.taken = 0
+        return self if signal == "traces" else None
+
+    def takes(self, item: PendingItem) -> bool:
+        """Take two."""
+        del item
+        self.taken += 1
+        return self.taken <= 2
+
+
+def test_items_and_batches_fit_what_a_back_end_takes() -> None:
+    """Items when they come in, batches when they are made."""
+    buffer = Buffer(max_bytes=10 * TEN, dropped=Counter(), fitting=Halves())
+    signals: list[Signal] = ["traces", "logs"]
+    for signal in signals:
+        buffer.extend([PendingItem(signal=signal, body=body) for body in (b"abcd", b"efgh")])
+    batches = [buffer.batch(signal, max_bytes=100) for signal in buffer.signals]
+    assert [[entry.item.body for entry in batch] for batch in batches] == [
+        [b"ab", b"cd"],
+        [b"ab", b"cd", b"ef", b"gh"],
+    ]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from extension.telemetry.export.flush import (
+    FREQUENT_GAP_S,
+    PAUSE_S,
+    PERIOD_S,
     FlushMode,
     FlushPolicy,
     invocation_budget_s,
@@ -99,3 +102,40 @@ def test_the_last_durations_are_remembered() -> None:
         policy.heard(1000.0 * number)
     policy.heard()
     assert list(policy.durations_s) == [float(number) for number in range(10, 30)]
+
+
+def test_a_pause_of_exactly_its_length_ends_a_burst() -> None:
+    """One that is shorter is a gap as any other."""
+    for gap_s, holds in ((PAUSE_S, True), (PAUSE_S - 1, False)):
+        policy, clock = FlushPolicy("auto"), ManualClock()
+        invoked(policy, clock, times=30, gap_s=1)
+        invoked(policy, clock, times=1, gap_s=gap_s)
+        invoked(policy, clock, times=14, gap_s=1)
+        assert policy.holds is holds
+
+
+@pytest.mark.parametrize(("gap_s", "holds"), [(FREQUENT_GAP_S, True), (FREQUENT_GAP_S - 1, False)])
+def test_frequent_are_gaps_below_a_minute(gap_s: float, *, holds: bool) -> None:
+    """In the mean of the last twenty."""
+    policy, clock = FlushPolicy("auto"), ManualClock()
+    invoked(policy, clock, times=21, gap_s=gap_s)
+    assert policy.holds is holds
+
+
+def test_an_export_is_due_again_after_its_period() -> None:
+    """To the second."""
+    policy, clock = FlushPolicy("periodic"), ManualClock()
+    policy.exported(clock.now())
+    clock.freeze(PERIOD_S)
+    assert policy.is_due(clock.now(), fullness=0.0)
+
+
+def test_a_hold_in_vain_is_forgotten_by_the_next_end() -> None:
+    """With or without a duration; `auto` and `end` alike."""
+    modes: tuple[FlushMode, ...] = ("auto", "end")
+    for mode in modes:
+        policy = FlushPolicy(mode)
+        policy.missed()
+        policy.heard(12.0)
+        assert policy.holds
+        assert list(policy.durations_s) == [0.012]

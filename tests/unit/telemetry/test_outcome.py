@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.export.outcome import judge_status, retry_after_s
+from extension.telemetry.export.answers import Answer, EndpointMessage
+from extension.telemetry.export.outcome import (
+    LONGEST_RETRY_AFTER_S,
+    PAUSES_S,
+    Circuit,
+    Outcome,
+    judge,
+    judge_status,
+    retry_after_s,
+)
+from tests.doubles import ManualClock
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
@@ -71,3 +81,64 @@ def test_refused_credentials_may_be_renewed(status: int) -> None:
 def test_a_body_that_is_too_large_is_an_outcome_of_its_own() -> None:
     """Less of it may be sent at once."""
     assert judge_status(413).kind == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(199, "rejected"), (299, "accepted"), (300, "rejected")]
+)
+def test_success_is_any_status_of_its_hundred(status: int, kind: str) -> None:
+    """And no other."""
+    assert judge_status(status).kind == kind
+    assert Answer(status=status).is_success is (kind == "accepted")
+
+
+def test_an_outcome_has_the_endpoints_words() -> None:
+    """And when it wants to be asked again."""
+    answer = Answer(status=503)
+    outcome = judge(answer, EndpointMessage(rejected_items=3), said="no", retry_after_s=5.0)
+    assert (outcome.kind, outcome.said, outcome.retry_after_s) == ("kept", "no", 5.0)
+    assert judge(Answer(status=200), EndpointMessage(rejected_items=3)).rejected_items == 3
+
+
+def test_an_endpoint_is_not_waited_for_without_end() -> None:
+    """It may ask for an hour."""
+    for wish_s, pause_s in ((LONGEST_RETRY_AFTER_S + 1, LONGEST_RETRY_AFTER_S), (0.5, 1.0)):
+        clock, circuit = ManualClock(), Circuit()
+        circuit.learn(Outcome(kind="kept", retry_after_s=wish_s), clock.now())
+        clock.advance(pause_s - 0.1)
+        assert not circuit.allows(clock.now())
+        clock.advance(0.1)
+        assert circuit.allows(clock.now())
+
+
+def test_pauses_grow_up_to_the_longest() -> None:
+    """Which comes again and again."""
+    clock, circuit = ManualClock(), Circuit()
+    for pause_s in (*PAUSES_S, PAUSES_S[-1]):
+        circuit.learn(Outcome(kind="kept"), clock.now())
+        clock.advance(pause_s - 0.1)
+        assert not circuit.allows(clock.now())
+        clock.advance(0.1)
+        assert circuit.allows(clock.now())
+
+
+def test_chance_takes_a_quarter_off_a_pause_at_most() -> None:
+    """So that sandboxes do not come back in the same moment."""
+    clock, circuit = ManualClock(), Circuit(lambda: 1.0)
+    circuit.learn(Outcome(kind="kept"), clock.now())
+    clock.advance(PAUSES_S[0] * 0.75 - 0.01)
+    assert not circuit.allows(clock.now())
+    clock.advance(0.01)
+    assert circuit.allows(clock.now())
+
+
+def test_a_timeout_after_more_failures_is_one_more() -> None:
+    """It weighs as three, and no less than those before it."""
+    clock, circuit = ManualClock(), Circuit()
+    for _ in range(4):
+        circuit.learn(Outcome(kind="kept"), clock.now())
+    circuit.learn(Outcome(kind="kept", timed_out=True), clock.now())
+    clock.advance(PAUSES_S[4] - 0.1)
+    assert not circuit.allows(clock.now())
+    clock.advance(0.1)
+    assert circuit.allows(clock.now())
