@@ -246,3 +246,112 @@ def test_the_lost_details_of_a_failure_are_counted_on_its_span() -> None:
     [invocation] = [each for each in finished if isinstance(each, Invocation)]
     assert invocation.dropped_records == 2
     assert not [each for each in finished if isinstance(each, Initialization)]
+
+
+def record(body: str, *, severity: int = 5, at_ns: int = 1) -> Record:
+    """Return a line of a severity that the platform took at a time."""
+    return Record(time_ns=at_ns, observed_ns=at_ns, stream="function", body=body, severity=severity)
+
+
+@pytest.mark.parametrize(
+    ("severity", "is_detail"), [(0, False), (1, True), (8, True), (9, False), (17, False)]
+)
+def test_details_have_a_severity_below_the_level(severity: int, *, is_detail: bool) -> None:
+    """One without any is none."""
+    filtered: Counter[str] = Counter()
+    details = Details(below=SEVERITIES["INFO"], filtered=filtered)
+    given_ = [record("a", severity=severity), record("b", severity=9), record("c", severity=5)]
+    rest = details.set_aside(given_, None, budget=LineBudget())
+    assert [each.body for each in rest] == (["b"] if is_detail else ["a", "b"])
+    assert filtered["details"] == (2 if is_detail else 1)
+
+
+def test_details_fill_their_bytes_to_the_last() -> None:
+    """Of one invocation, and of all together."""
+    whole = record("x" * (MAX_DETAIL_BYTES // 4 - size(record(""))))
+    held = HeldDetails(LineBudget())
+    held.hold([whole] * 4)
+    assert held.take().lost == 0
+    held.hold([whole] * 4)
+    held.hold([record("last")])
+    taken = held.take()
+    assert (len(taken.records), taken.lost, taken.number) == (4, 1, 5)
+    assert held.take().lost == 0
+    budget = LineBudget()
+    budget.held_bytes = MAX_BYTES_TOGETHER - size(whole)
+    shared = HeldDetails(budget)
+    shared.hold([whole])
+    assert shared.take().lost == 0
+    assert budget.held_bytes == MAX_BYTES_TOGETHER - size(whole)
+
+
+def test_details_are_taken_by_their_time() -> None:
+    """Up to a moment, which belongs to them, or from one on."""
+    held = HeldDetails(LineBudget())
+    held.hold([record(body, at_ns=at) for at, body in enumerate("abcde")])
+    assert [each.body for each in held.take(until_ns=1).records] == ["a", "b"]
+    assert [each.body for each in held.take_later(since_ns=4)] == ["e"]
+    assert [each.body for each in held.take().records] == ["c", "d"]
+    assert held.take().records == ()
+
+
+def test_details_of_the_first_moment_are_taken_too() -> None:
+    """Whatever clock the platform had."""
+    held = HeldDetails(LineBudget())
+    held.hold([record("a", at_ns=0)])
+    assert len(held.take().records) == 1
+
+
+@pytest.mark.parametrize("fields", [{}, FAILED])
+def test_the_lost_details_of_the_init_are_counted_with_it(fields: dict[str, str]) -> None:
+    """On its span if the invocation needs them, else among what is filtered."""
+    stage = Stage()
+    begin, *rest = given.init(0, 1)
+    many = [debug("x" * 60_000, 0.5) for _ in range(20)]
+    finished = assemble(
+        stage.assembler,
+        [[begin], many, [*rest, given.start("r", 1), given.done("r", 2, **fields)]],
+    )
+    [init] = [each for each in finished if isinstance(each, Initialization)]
+    assert init.dropped_records == (3 if fields else 0)
+    assert len(init.records) == (17 if fields else 0)
+    assert stage.filtered["details"] == (0 if fields else 20)
+
+
+@pytest.mark.parametrize("fields", [{}, FAILED])
+def test_without_an_init_its_details_are_of_the_first_invocation(fields: dict[str, str]) -> None:
+    """Where the platform has told of none."""
+    stage = Stage()
+    out = stage.feed(debug("i", 0.5), given.start("r", 1), *LINES, given.done("r", 2, **fields))
+    assert out[-1] == ("Invocation", ["i", "a", "b", "c"] if fields else ["b"])
+
+
+def test_an_init_that_was_fine_and_has_no_invocation_keeps_its_details() -> None:
+    """They are counted."""
+    stage = Stage()
+    begin, *rest = given.init(0, 1)
+    stage.feed(begin, debug("i", 0.5), *rest)
+    assert stage.end() == []
+    assert stage.filtered == {"details": 1}
+
+
+def test_a_failed_init_shows_the_details_of_an_invocation_that_was_fine() -> None:
+    """The reason may be in either."""
+    stage = Stage()
+    begin, ready, report = given.init(0, 0.5)
+    ready["record"]["status"] = report["record"]["status"] = "error"
+    again = given.init(0.5, 0.4)
+    out = stage.feed(begin, ready, report, *again, given.start("r", 1), *LINES, given.done("r", 2))
+    assert out[-1] == ("Invocation", ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(("fields", "seen"), [({}, []), (FAILED, ["late"])])
+def test_details_after_the_report_follow_the_verdict(
+    fields: dict[str, str], seen: list[str]
+) -> None:
+    """They go out at once, or are counted."""
+    stage = Stage()
+    stage.feed(given.start("r", 1), given.done("r", 2, **fields), given.report("r", 2.5))
+    out = stage.feed(debug("late", 1.9))
+    assert out == ([("LooseRecords", seen)] if seen else [])
+    assert stage.filtered["details"] == (0 if seen else 1)

@@ -201,3 +201,51 @@ def test_a_later_panic_replaces_an_earlier_one() -> None:
     """Rust tells of each; the process ended with the last."""
     assert left(*RUST_PANIC, "went on", *RUST_PANIC, status="error") == "panic"
     assert left("fatal error: x", "went on", *GO_PANIC, status="error") == "panic"
+
+
+def test_only_some_lines_may_say_anything() -> None:
+    """Those with a report, those about a panic, and those after either; others cost nothing."""
+    report = read_record(LogLine(ns(1), "function", SHAPE))
+    plain = read_record(LogLine(ns(1), "function", "a"))
+    panic = read_record(LogLine(ns(1), "function", "panic: no stock\n"))
+    failure = Failure()
+    assert not failure.may_learn([plain, plain], "a\na")
+    assert failure.may_learn([plain, report], "a\nb")
+    assert failure.may_learn([panic, plain], f"{panic.body}\na")
+    failure.learn(report)
+    assert failure.may_learn([plain], "a")
+    failure.learn(plain)
+    assert not failure.may_learn([plain], "a")
+    failure.learn(panic)
+    assert failure.may_learn([plain], "a")
+
+
+def test_what_left_the_handler_has_the_time_of_its_line() -> None:
+    """And says whether that is exported."""
+    for is_kept in (True, False):
+        failure = Failure()
+        failure.learn(read_record(LogLine(ns(3), "function", MARK)), is_kept=is_kept)
+        found = failure.left_handler(status="success", platform_decides=False)
+        assert found is not None
+        assert (found.time_ns, found.has_record) == (ns(3), is_kept)
+    failure = Failure()
+    for at, text in enumerate(GO_PANIC):
+        failure.learn(read_record(LogLine(ns(at), "function", text)))
+    found = failure.left_handler(status="error", platform_decides=False)
+    assert found is not None
+    assert (found.time_ns, found.has_record) == (ns(3), False)
+    assert failure.left_handler(status="", platform_decides=False) is None
+
+
+def test_an_error_without_a_sign_of_the_runtime_tells_nothing() -> None:
+    """A function may log any error that it has handled, before and after a report."""
+    logged = read_record(LogLine(ns(1), "function", SHAPE))._replace(evidence="")
+    assert logged.error is not None
+    failure = Failure()
+    failure.learn(logged)
+    assert failure.left_handler(status="success", platform_decides=False) is None
+    failure.learn(read_record(LogLine(ns(1), "function", SHAPE)))
+    failure.learn(read_record(LogLine(ns(1), "function", " \n")))
+    assert failure.left_handler(status="success", platform_decides=False) is not None
+    failure.learn(logged)
+    assert failure.left_handler(status="success", platform_decides=False) is None

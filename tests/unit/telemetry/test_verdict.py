@@ -12,7 +12,10 @@ from extension.telemetry.assembly.verdict import Verdict, judge, judge_initializ
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import Report
 from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.sdk_spans import SdkSpan
 from extension.telemetry.reading.xray import TraceContext
+from extension.telemetry.tap.answer import Answer
+from extension.telemetry.tap.tapped import Tapped
 
 CONTEXT = TraceContext(trace_id=1, span_id=2)
 FINE = Invocation(context=CONTEXT, request_id="r", start_ns=0, end_ns=1_000_000, status="success")
@@ -115,3 +118,21 @@ def test_what_failed_was_slow_or_cold_is_worth_more(
     """In this order; a cold start alone needs no details."""
     assert reason_to_keep(invocation, slow_ms=slow_ms) == reason
     assert deserves_details(invocation, slow_ms=slow_ms) == (reason in ("failed", "slow"))
+
+
+def test_an_error_that_was_posted_is_not_inferred() -> None:
+    """Nor is one of the SDK's span; one that a line tells is, whatever else was copied."""
+    told = replace(FINE, error=LEFT, tapped=Tapped(error=RAISED))
+    assert judge(told) == failure("ValueError", "no stock")
+    assert judge(replace(FINE, error=LEFT, tapped=Tapped())).inferred
+    span = SdkSpan(request_id="r", trace_id=1, span_id=2, body=b"", error=RAISED)
+    assert judge(replace(FINE, sdk=span)) == failure("ValueError", "no stock")
+    assert judge(replace(FINE, sdk=replace(span, error=None))) == Verdict()
+
+
+def test_a_response_may_be_an_error() -> None:
+    """It has a type and no description."""
+    for status, failed in ((500, True), (499, False)):
+        tapped = Tapped(answer=Answer(status_code=status))
+        verdict = judge(replace(FINE, tapped=tapped))
+        assert verdict == (Verdict(failed=True, error_type="500") if failed else Verdict())
