@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from extension.process.clock import SystemClock
+from extension.process.frozen import replace
 from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.telemetry.export.buffer import Buffer, PendingItem, Signal
@@ -461,3 +462,142 @@ async def test_what_is_left_at_the_end_is_stored_once() -> None:
     assert letters.is_last
     assert letters.is_closed
     assert stage.buffer.count == 0
+
+
+async def test_a_budget_that_is_spent_tries_nothing() -> None:
+    """Neither at once nor after a batch; what is a moment more tries."""
+    for seconds, tries in ((0.0, 0), (0.001, 1)):
+        stage = Stage()
+        stage.add("a")
+        assert await stage.flush(seconds) is bool(tries)
+        assert len(stage.exporter.sent) == tries
+
+
+@pytest.mark.parametrize(("seconds", "batches"), [(2.5, 1), (2.51, 2)])
+async def test_a_batch_needs_half_as_much_again_as_the_one_before_it(
+    seconds: float, batches: int
+) -> None:
+    """A POST that is cut off may have arrived, and would arrive twice."""
+    stage = Stage(takes_s=1.0)
+    stage.add("a", "b", size=BATCH_BYTES)
+    await stage.flush(seconds)
+    assert len(stage.exporter.sent) == batches
+
+
+async def test_several_signals_cost_as_much_as_the_slowest() -> None:
+    """Each has the whole budget."""
+    stage = Stage()
+    stage.add("a")
+    stage.add("x", signal="logs")
+    stage.exporter.takes_s = 0.5
+    budget = Budget(2.0, clock=stage.clock)
+    assert await stage.delivery.flush(budget)
+    assert 0.9 <= budget.left_s <= 1.5
+
+
+async def test_nothing_to_send_is_sent_at_once() -> None:
+    """And costs nothing."""
+    stage = Stage()
+    budget = Budget(2.0, clock=stage.clock)
+    assert await stage.delivery.flush(budget)
+    assert budget.left_s == 2.0
+    assert stage.exporter.sent == []
+
+
+async def test_a_flush_says_whether_all_was_settled() -> None:
+    """Of every signal."""
+    for outcomes in ([KEPT], [KEPT, KEPT], [ACCEPTED, KEPT]):
+        stage = Stage(list(outcomes))
+        stage.add("a")
+        stage.add("x", signal="logs")
+        assert await stage.flush() is False
+
+
+async def test_a_fault_of_the_exporter_is_raised_when_all_have_ended() -> None:
+    """The other signals are settled, and the next flush gets its turn."""
+    stage = Stage()
+
+    async def fail() -> None:
+        if stage.exporter.sent[-1][0] == "logs":
+            raise ZeroDivisionError
+
+    stage.exporter.answered = fail
+    stage.add("x", signal="logs")
+    stage.add("a")
+    with pytest.raises(ZeroDivisionError):
+        await stage.flush()
+    assert not stage.delivery.is_busy
+    assert stage.buffer.signals == ("logs",)
+
+
+async def test_each_batch_that_is_settled_is_told() -> None:
+    """And the end of a flush."""
+    stage = Stage([ACCEPTED, KEPT])
+    settled: list[int] = []
+    stage.delivery._on_settled = lambda: settled.append(stage.buffer.count)
+    stage.add("a", "b", size=BATCH_BYTES)
+    await stage.flush()
+    assert settled == [1, 1, 1]
+
+
+async def test_a_line_says_what_became_of_a_batch() -> None:
+    """With the variable that names the endpoint, and its words, where there are any."""
+    said = {"variable": "DISPATCH_POST_URI", "said": "slow down"}
+    warned = Outcome(kind="accepted", variable="DISPATCH_POST_URI", said="slow down")
+    for outcome, line in (
+        (Outcome(kind="accepted", rejected_items=1), {"message": "endpoint warns", "rejected": 1}),
+        (warned, {"message": "endpoint warns", "rejected": 0, **said}),
+        (Outcome(kind="kept", cause="x"), {"message": "export failed", "cause": "x", "waiting": 2}),
+        (replace(warned, kind="rejected", cause="x"),
+         {"message": "export rejected", "cause": "x", "items": 2, **said}),
+    ):  # fmt: skip
+        stage = Stage([outcome])
+        stage.add("a", count=2)
+        await stage.flush()
+        [told] = stage.lines.parsed
+        told = {name: told[name] for name in told if name not in ("extension", "level")}
+        assert told == line
+    quiet = Stage()
+    quiet.add("a")
+    await quiet.flush()
+    assert quiet.lines.lines == []
+    assert quiet.health.dropped == {}
+
+
+async def test_a_refused_size_is_halved_for_its_signal_alone() -> None:
+    """By the bytes of what was refused."""
+    stage = Stage([TOO_LARGE])
+    stage.add("a", "b", "c", "d", size=100_000)
+    await stage.flush()
+    assert [items for _, items in stage.exporter.sent] == [
+        ["a", "b", "c", "d"],
+        ["a"],
+        ["b"],
+        ["c"],
+        ["d"],
+    ]
+    stage.exporter.sent.clear()
+    stage.add("x", "y", "z", signal="logs", size=100_000)
+    await stage.flush()
+    assert stage.exporter.sent == [("logs", ["x", "y", "z"])]
+
+
+async def test_what_is_lost_is_stored_with_what_is_left_of_the_budget() -> None:
+    """What was dropped while it was under way, and arrived after all, is not."""
+    stage, letters = Stage([Outcome(kind="rejected", cause="status 400")]), Letters()
+    delivery = with_letters(stage, letters)
+    assert (delivery.has_letters, stage.delivery.has_letters) == (True, False)
+    stage.add("a")
+    await delivery.flush(Budget(2.0, clock=stage.clock))
+    assert [item.body.strip() for item in letters.kept] == [b"a"]
+    assert letters.stored == 1
+    assert not letters.is_last
+    assert stage.health.dropped == {}
+
+
+async def test_without_a_bucket_nothing_is_stored_at_the_end() -> None:
+    """What waits is not forgotten."""
+    stage = Stage()
+    stage.add("a")
+    await stage.delivery.store_the_rest(Budget(1.0, clock=stage.clock))
+    assert stage.buffer.count == 1
