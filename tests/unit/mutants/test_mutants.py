@@ -202,6 +202,22 @@ def test_a_seed_decides_the_order(module: Path) -> None:
     assert sorted(orders[0]) == sorted(orders[2])
 
 
+def test_a_function_may_run_at_import_alone(tmp_path: Path) -> None:
+    """No test runs it then: the module has to be imported with the change."""
+    (tmp_path / "a.py").write_text(SOURCE + "\nNOTED = [note(LIMIT + 1)]\nOTHER = bounded\n")
+    runs = {
+        each.mutant.function: each.runs_at_import(tmp_path)
+        for each in choose(tmp_path, ["a.py"], seed="1")
+    }
+    assert runs == {"bounded": False, "outer.inner": False, "module": False}
+    (tmp_path / "a.py").write_text(SOURCE + "\nFOUND = [bounded(LIMIT)]\n")
+    again = {
+        each.mutant.function: each.runs_at_import(tmp_path)
+        for each in choose(tmp_path, ["a.py"], seed="1")
+    }
+    assert again["bounded"]
+
+
 def test_only_changed_lines_have_mutants(module: Path) -> None:
     """Those that differ from a commit; none where there is no such commit."""
     root = module.parents[1]

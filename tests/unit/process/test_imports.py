@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import subprocess
 import sys
+import threading
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
-from extension.process.imports import no_certificates, resume_garbage_collection
+from extension.process.imports import (
+    NICE,
+    Importer,
+    is_compiled,
+    no_certificates,
+    resume_garbage_collection,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,3 +53,64 @@ def test_garbage_is_collected_again() -> None:
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
     gc.unfreeze()
+
+
+MODULE = """\
+import asyncio, os, threading
+thread = threading.current_thread().name
+priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+certificates = os.environ.get("SSL_CERT_FILE")
+"""
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Modules that say how they were imported."""
+    monkeypatch.syspath_prepend(tmp_path)
+    names = [f"told_{number}_{tmp_path.name.replace('-', '_')}" for number in range(3)]
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(MODULE)
+    return names
+
+
+async def test_modules_are_imported_beside_the_event_loop_from_some_time_on(
+    modules: list[str],
+) -> None:
+    """Before that in its own thread, which goes on in between; without certificates in either."""
+    importer, turns = Importer(), 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await importer.load(*modules[:2])
+    assert turns >= 2
+    importer.give_way()
+    thread = importer._thread
+    importer.give_way()
+    assert importer._thread is thread
+    await importer.load(modules[2])
+    counting.cancel()
+    first, _, last = (sys.modules[name] for name in modules)
+    assert first.thread == threading.main_thread().name
+    assert last.thread.startswith("imports")
+    assert last.priority in (NICE, first.priority)
+    assert {first.certificates, last.certificates} == {os.devnull}
+    assert thread is not None
+    thread.shutdown()
+
+
+@pytest.mark.parametrize(("name", "is_there"), [("a.pyc", True), ("b.pyc", False)])
+def test_a_module_was_compiled_before_if_its_bytecode_is_there(
+    tmp_path: Path, name: str, *, is_there: bool
+) -> None:
+    """One that has none needs none."""
+    (tmp_path / "a.pyc").touch()
+    spec = ModuleSpec("a", loader=None)
+    assert is_compiled(None)
+    assert is_compiled(spec)
+    spec.cached = str(tmp_path / name)
+    assert is_compiled(spec) is is_there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import logging
+import logging  # noqa: TID251  # it must be silent
 import os
 import sys
 from contextlib import suppress
