@@ -199,3 +199,18 @@ def test_items_and_batches_fit_what_a_back_end_takes() -> None:
         [b"ab", b"cd"],
         [b"ab", b"cd", b"ef", b"gh"],
     ]
+
+
+def test_what_is_lost_may_be_taken_by_another() -> None:
+    """Then it is not counted here."""
+    dropped: Counter[str] = Counter()
+    lost: list[tuple[int, str]] = []
+    buffer = Buffer(
+        max_bytes=TEN,
+        dropped=dropped,
+        on_dropped=lambda items, reason: lost.append((len(items), reason)),
+    )
+    for size in (10, 10, 2 * TEN):
+        add(buffer, "a", size=size)
+    assert lost == [(1, "buffer_full"), (1, "too_large")]
+    assert dropped == {}

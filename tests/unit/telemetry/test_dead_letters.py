@@ -208,3 +208,126 @@ async def test_all_files_are_stored_where_there_is_time() -> None:
     await stage.store()
     assert len(stage.puts) == 2 * AT_ONCE + 1
     assert stage.health.dead_letters == 2 * AT_ONCE + 1
+
+
+def size(*items: PendingItem) -> int:
+    """Return what items take."""
+    return sum(len(each.body) + ITEM_BYTES for each in items)
+
+
+async def test_what_waits_is_bounded_to_the_byte() -> None:
+    """The oldest goes first, by its reason; what arrived or was stored counts no more."""
+    items = [item(bytes([97 + number]), count=number + 1) for number in range(4)]
+    stage = Stage(max_bytes=size(*items[:2]))
+    stage.letters.on_dropped(items[:2], "buffer_full")
+    assert stage.health.dropped == {}
+    stage.letters.on_dropped(items[2:3], "rejected")
+    assert stage.health.dropped == {"buffer_full": 1}
+    stage.letters.on_arrived(items[1:2])
+    stage.letters.on_dropped(items[3:], "rejected")
+    assert stage.health.dropped == {"buffer_full": 1}
+    await stage.store()
+    assert [body for _, body in stage.puts] == [b"cd"]
+    stage.letters.on_dropped(items[:2], "buffer_full")
+    assert stage.health.dropped == {"buffer_full": 1}
+
+
+async def test_what_arrived_after_it_was_stored_or_dropped_is_not_counted_as_lost() -> None:
+    """It had been, where it was dropped here."""
+    stage = Stage()
+    first, second = item(b"a", count=3), item(b"b", count=5)
+    stage.letters.on_dropped([first], "buffer_full")
+    stage.health.dropped["buffer_full"] = 7
+    stage.letters.on_arrived([first, second])
+    assert stage.health.dropped == {"buffer_full": 2}
+    await stage.store()
+    assert stage.puts == []
+
+
+async def test_what_is_left_at_the_end_is_kept_whatever_the_bound() -> None:
+    """And counted once if nothing takes it."""
+    stage = Stage(max_bytes=10)
+    stage.letters.on_ended([item(b"x" * 100, count=3), item(b"y", signal="logs")])
+    worth = [stage.letters.may_try]
+    stage.letters.close()
+    stage.letters.close()
+    worth.append(stage.letters.may_try)
+    assert (worth, stage.health.dropped) == ([True, False], {"unsent": 4})
+    stage.letters.on_dropped([item(b"x")], "rejected")
+    assert stage.health.dropped == {"unsent": 4, "rejected": 1}
+
+
+async def test_files_that_wait_are_dropped_before_what_was_lost_later() -> None:
+    """Each as a whole."""
+    old, new = [item(b"a"), item(b"b")], [item(b"c"), item(b"d")]
+    stage = Stage(max_bytes=size(*old, *new[:1]), outcomes=[KEPT])
+    stage.letters.on_dropped(old, "rejected")
+    await stage.store()
+    stage.letters.on_dropped(new, "buffer_full")
+    assert stage.health.dropped == {"rejected": 2}
+    stage.clock.advance(2)
+    stage.puts.clear()
+    await stage.store()
+    assert [body for _, body in stage.puts] == [b"cd"]
+
+
+async def test_a_file_that_was_refused_counts_no_more() -> None:
+    """Its place is for others; nor does one that was stored."""
+    for outcomes in ([REFUSED], []):
+        items = [item(b"a"), item(b"b")]
+        stage = Stage(max_bytes=size(items[0]), outcomes=list(outcomes))
+        for each in items:
+            stage.letters.on_dropped([each], "rejected")
+            await stage.store()
+        assert stage.health.dead_letters == (1 if outcomes else 2)
+        assert stage.health.dropped["rejected"] == (1 if outcomes else 0)
+
+
+async def test_a_file_that_waits_opens_the_circuit() -> None:
+    """Nothing is tried until the pause is over, but at the end."""
+    stage = Stage(outcomes=[KEPT])
+    stage.letters.on_dropped([item()], "rejected")
+    worth = [stage.letters.may_try]
+    for _ in range(2):
+        await stage.store()
+        worth.append(stage.letters.may_try)
+    assert (worth, len(stage.puts)) == ([True, False, False], 1)
+    stage.clock.advance(1.0)
+    worth = [stage.letters.may_try]
+    await stage.store()
+    worth.append(stage.letters.may_try)
+    assert (worth, len(stage.puts)) == ([True, False], 2)
+
+
+async def test_while_files_are_stored_nothing_else_is() -> None:
+    """Nor is it worth a try."""
+    stage = Stage(hangs=True)
+    stage.letters.on_dropped([item()], "rejected")
+    storing = asyncio.create_task(stage.store())
+    await stage.begun.wait()
+    stage.letters.on_dropped([item()], "rejected")
+    assert not stage.letters.may_try
+    await stage.letters.store(Budget(1.0, clock=stage.clock), whatever_the_circuit=True)
+    assert len(stage.puts) == 1
+    storing.cancel()
+    await asyncio.gather(storing, return_exceptions=True)
+    assert stage.letters.may_try
+
+
+async def test_files_that_are_stored_at_once_cost_as_much_as_the_slowest() -> None:
+    """And nothing is stored without time."""
+    stage = Stage()
+    spent = iter([0.25, 0.5])
+
+    async def put(key: str, body: bytes, budget: Budget) -> Outcome:
+        budget.left_s -= next(spent)
+        return await stage.put(key, body, budget)
+
+    stage.letters._put = put
+    stage.letters.on_dropped([item(), item(signal="logs")], "rejected")
+    budget = Budget(1.0, clock=stage.clock)
+    await stage.letters.store(budget)
+    assert budget.left_s == 0.5
+    stage.letters.on_dropped([item()], "rejected")
+    await stage.letters.store(Budget(0.0, clock=stage.clock))
+    assert len(stage.puts) == 2

@@ -142,3 +142,11 @@ def test_a_timeout_after_more_failures_is_one_more() -> None:
     assert not circuit.allows(clock.now())
     clock.advance(0.1)
     assert circuit.allows(clock.now())
+
+
+def test_without_chance_a_pause_is_whole() -> None:
+    """What draws is given where there is something to draw for."""
+    clock, circuit = ManualClock(), Circuit()
+    circuit.learn(Outcome(kind="kept"), clock.now())
+    clock.advance(0.9)
+    assert not circuit.allows(clock.now())

@@ -1,0 +1,84 @@
+"""What a line says of a request that got no answer, and what is tried again."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from extension.telemetry.export.connection_failures import (
+    AUTHORITIES,
+    NO_HTTP,
+    PROXIES,
+    NotSignedError,
+    describe_failure,
+    try_twice,
+)
+
+KEY = ConnectionKey("h", 443, True, True, None, None, None)
+CLOSES = "closes the connection without an answer (https? gRPC?)"
+REFUSED = OSError(errno.ECONNREFUSED, "refused")
+INFO: Any = type("Info", (), {"real_url": "http://secret@h"})()
+
+
+def of_tls(reason: str | None) -> ssl.SSLError:
+    """Return an error of OpenSSL."""
+    error = ssl.SSLError(1, "x")
+    error.reason = reason  # type: ignore[assignment]
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (NotSignedError("no credentials"), "NotSignedError: no credentials"),
+        (aiohttp.ClientConnectorCertificateError(KEY, ValueError("x")),
+         f"ClientConnectorCertificateError: ; {AUTHORITIES}"),
+        (aiohttp.ClientConnectorSSLError(KEY, of_tls("WRONG_VERSION_NUMBER")),
+         "ClientConnectorSSLError: wrong version number: does it expect http?"),
+        (aiohttp.ClientConnectorSSLError(KEY, of_tls(None)),
+         "ClientConnectorSSLError: no tls: does it expect http?"),
+        (aiohttp.ClientProxyConnectionError(KEY, REFUSED),
+         f"ClientProxyConnectionError: the proxy, Connection refused; {PROXIES}"),
+        (aiohttp.ClientProxyConnectionError(KEY, OSError()),
+         f"ClientProxyConnectionError: the proxy, Success; {PROXIES}"),
+        (aiohttp.ClientConnectorDNSError(KEY, REFUSED),
+         "ClientConnectorDNSError: the host name is not found"),
+        (aiohttp.ClientConnectorError(KEY, REFUSED), "ClientConnectorError: Connection refused"),
+        (aiohttp.ClientConnectorError(KEY, OSError()), "ClientConnectorError"),
+        (aiohttp.ServerDisconnectedError(), f"ServerDisconnectedError: {CLOSES}"),
+        (aiohttp.ClientHttpProxyError(INFO, (), status=407),
+         f"ClientHttpProxyError: the proxy answers status 407; {PROXIES}"),
+        (aiohttp.ClientResponseError(INFO, ()), f"ClientResponseError: {NO_HTTP}"),
+        (ValueError("http://secret@h"), "ValueError"),
+    ],
+)  # fmt: skip
+def test_a_failure_is_named_with_what_to_do_about_it(error: Exception, text: str) -> None:
+    """Never with the text of a library's error, which may hold the URL."""
+    assert describe_failure(error) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [(aiohttp.ServerDisconnectedError(), 2), (aiohttp.ClientOSError(), 2), (ValueError(), 1)],
+)
+async def test_a_connection_that_died_is_tried_once_more(error: Exception, tries: int) -> None:
+    """It may have slept in a freeze; what fails again, or otherwise, fails."""
+    tried = []
+
+    async def post() -> str:
+        tried.append(True)
+        if len(tried) == 1:
+            raise error
+        return "answer"
+
+    if tries == 2:
+        assert await try_twice(post) == "answer"
+    else:
+        with pytest.raises(ValueError, match=r"^$"):
+            await try_twice(post)
+    assert len(tried) == tries

@@ -1,0 +1,240 @@
+"""One POST as the HTTP client is asked for it, and what is read of the answer."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from extension.process.clock import SystemClock
+from extension.process.waits import Budget
+from extension.telemetry.export.answers import Answer, EndpointMessage
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.post import (
+    COMPRESSORS,
+    LARGE_BYTES,
+    MAX_ANSWER_BYTES,
+    Post,
+)
+from extension.telemetry.export.target import Target
+from extension.telemetry.export.tls import _as_file
+
+URL = "https://otlp.example.com/v1/traces"
+
+
+class Content:
+    """The body of an answer, of which each read gives some bytes."""
+
+    def __init__(self, body: bytes, *, at_once: int) -> None:
+        self._left, self._at_once = body, at_once
+
+    async def read(self, most: int) -> bytes:
+        """Return the next bytes."""
+        size = min(most, self._at_once)
+        chunk, self._left = self._left[:size], self._left[size:]
+        return chunk
+
+
+class Response:
+    """An answer."""
+
+    def __init__(
+        self, body: bytes, headers: Mapping[str, str], *, status: int, at_once: int
+    ) -> None:
+        self.status, self.headers = status, headers
+        self.content = Content(body, at_once=at_once)
+
+    async def __aenter__(self) -> Response:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return
+
+
+class Session:
+    """An HTTP client that notes what it is asked for."""
+
+    def __init__(
+        self,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        status: int = 200,
+        at_once: int = 1_000_000,
+    ) -> None:
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self._answer = body, headers or {}, status, at_once
+
+    def post(self, url: str, **more: Any) -> Response:
+        """Take a POST."""
+        return self.request("POST", url, **more)
+
+    def request(self, method: str, url: object, **more: Any) -> Response:
+        """Take a request."""
+        self.asked.append((method, str(url), more))
+        body, headers, status, at_once = self._answer
+        return Response(body, headers, status=status, at_once=at_once)
+
+
+def target(**fields: Any) -> Target:
+    """Return a target."""
+    whole = {"headers": {"x-key": "k3y"}, "compression": "none", "timeout_s": 5.0, **fields}
+    return Target(url=URL, **whole)
+
+
+async def opened(session: Session, to: Target | None = None) -> Post:
+    """Return what posts with this client."""
+    post = Post({"traces": to} if to else {})
+    await post.close()
+    post._session = session  # type: ignore[assignment]
+    return post
+
+
+async def send(
+    session: Session, to: Target | None = None, body: bytes = b"body", **more: Any
+) -> Outcome:
+    """Send once."""
+    post = await opened(session, to or target())
+    budget = Budget(5.0, clock=SystemClock())
+    return await post.send("traces", body, content_type="a/b", budget=budget, **more)
+
+
+async def test_a_request_says_what_it_is_and_follows_no_redirect() -> None:
+    """With the user's headers and ours; without a context of its own no authority is trusted."""
+    session, context = Session(), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    await send(session)
+    await send(session, target(tls=context, proxy="http://p:1"))
+    (method, url, first), (_, _, second) = session.asked
+    assert (method, url, first["data"]) == ("POST", URL, b"body")
+    assert first["headers"] == {
+        "x-key": "k3y", "Accept-Encoding": "identity", "Content-Type": "a/b",
+    }  # fmt: skip
+    assert [each["ssl"] for each in (first, second)] == [True, context]
+    assert [each["proxy"] for each in (first, second)] == [None, "http://p:1"]
+    assert not first["allow_redirects"]
+
+
+@pytest.mark.parametrize("size", [4, LARGE_BYTES - 1, LARGE_BYTES])
+@pytest.mark.parametrize("compression", ["gzip", "deflate", "none"])
+async def test_a_body_of_any_size_is_compressed(compression: str, size: int) -> None:
+    """And says how, if it is."""
+    session = Session()
+    await send(session, target(compression=compression), b"x" * size)
+    [(_, _, asked)] = session.asked
+    assert asked["data"] == COMPRESSORS[compression](b"x" * size)
+    named = asked["headers"].get("Content-Encoding")
+    assert named == (None if compression == "none" else compression)
+
+
+def test_small_bodies_are_compressed_well_and_large_ones_quickly() -> None:
+    """Without a time in them, so that equal bodies are equal bytes."""
+    varied = b"".join(str(number * number).encode() for number in range(30_000))
+    for body, level in ((varied[: LARGE_BYTES - 1], 6), (varied[:LARGE_BYTES], 1)):
+        assert COMPRESSORS["deflate"](body) == zlib.compress(body, level)
+        assert COMPRESSORS["gzip"](body) == gzip.compress(body, compresslevel=level, mtime=0)
+
+
+async def test_an_answer_is_read_up_to_a_bound() -> None:
+    """However it comes; compressed or not."""
+    seen: list[Answer] = []
+
+    def read(answer: Answer) -> EndpointMessage:
+        seen.append(answer)
+        return EndpointMessage()
+
+    large = b"x" * (MAX_ANSWER_BYTES + 10)
+    for body, encoding, content in (
+        (b"abc", "", b"abc"),
+        (large, "", large[:MAX_ANSWER_BYTES]),
+        (gzip.compress(b"abc"), "gzip", b"abc"),
+        (gzip.compress(b"abc"), " X-GZIP ", b"abc"),
+        (gzip.compress(large), "gzip", large[:MAX_ANSWER_BYTES]),
+        (b"no gzip", "gzip", b""),
+        (b"abc", "br", b"abc"),
+    ):
+        for at_once in (1000, 1_000_000):
+            await send(Session(body, {"Content-Encoding": encoding}, at_once=at_once), read=read)
+            assert seen[-1].content == content
+
+
+async def test_an_answer_has_its_headers() -> None:
+    """By which it is judged."""
+    headers = {"Content-Type": "a/b", "Date": "d", "Retry-After": "7", "X-Amzn-ErrorType": "E"}
+    answers: list[Answer] = []
+
+    def read(answer: Answer) -> EndpointMessage:
+        answers.append(answer)
+        return EndpointMessage(text="bad key k3y")
+
+    outcome = await send(
+        Session(b"x", headers, status=503), target(variable="DISPATCH_POST_URI"), read=read
+    )
+    assert answers == [
+        Answer(
+            status=503, content=b"x", content_type="a/b", date="d", retry_after="7", error_type="E"
+        )
+    ]
+    assert (outcome.kind, outcome.retry_after_s, outcome.variable, outcome.said) == (
+        "kept", 7.0, "DISPATCH_POST_URI", "bad key k3y",
+    )  # fmt: skip
+
+
+async def test_without_a_target_nothing_is_sent() -> None:
+    """Its credentials are not resolved; with one it is."""
+    session = Session()
+    post = await opened(session)
+    budget = Budget(5.0, clock=SystemClock())
+    outcome = await post.send("traces", b"x", content_type="a/b", budget=budget)
+    assert (outcome.kind, session.asked) == ("unauthenticated", [])
+    post.use({"traces": target()})
+    assert (await post.send("traces", b"x", content_type="a/b", budget=budget)).kind == "accepted"
+    outcome = await post.send("logs", b"x", content_type="a/b", budget=budget)
+    assert outcome.kind == "unauthenticated"
+
+
+@pytest.mark.parametrize(("method", "data"), [("PUT", b"body"), ("GET", None)])
+async def test_a_signed_request_leaves_as_it_was_signed(method: str, data: bytes | None) -> None:
+    """Its URL is not encoded again, and its answer stays as it is, up to a bound."""
+    url = "https://b.s3.amazonaws.com/a%2Fb?list-type=2&prefix=%2B"
+    session = Session(gzip.compress(b"abc"), {"Date": "d", "Content-Encoding": "gzip"}, status=201)
+    post = await opened(session)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for tls, most in ((None, 65_536), (context, 3)):
+        answer = await post.exchange(
+            method, url, b"body", {"x": "y"}, tls=tls, proxy="http://p:1", max_bytes=most
+        )
+        assert answer == Answer(status=201, content=gzip.compress(b"abc")[:most], date="d")
+    asked = session.asked[0]
+    assert asked[:2] == (method, url)
+    assert asked[2] == {
+        "data": data, "headers": {"x": "y", "Accept-Encoding": "identity"}, "ssl": True,
+        "proxy": "http://p:1", "allow_redirects": False,
+    }  # fmt: skip
+    assert session.asked[1][2]["ssl"] is context
+
+
+async def test_the_client_decides_nothing_itself() -> None:
+    """No proxy of the environment, no encoding, no time limit of its own."""
+    post = Post({})
+    session = post._session
+    try:
+        assert not session.trust_env
+        assert not session.auto_decompress
+        assert session.timeout.total is None
+        assert session.timeout.sock_connect is None
+        assert session.headers["User-Agent"].startswith("lambda-dispatch/")
+    finally:
+        await post.close()
+    assert session.closed
+
+
+def test_a_path_of_a_certificate_stays_one() -> None:
+    """A text of PEM gets one, as long as it is needed."""
+    with _as_file("/a/path") as path:
+        assert path == "/a/path"
+    with _as_file(" -----BEGIN x") as path, open(path) as file:  # noqa: PTH123
+        assert file.read() == " -----BEGIN x"
