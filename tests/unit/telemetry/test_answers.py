@@ -147,3 +147,21 @@ def test_hiding_takes_time_by_the_length_of_an_answer() -> None:
     """An endpoint that repeats a beginning as often as it can costs no more than any other."""
     hiding = credentials_in("https://h/x", {"x-a": "12345678" * 2})
     assert quoted("12345678_" * 7000, hiding=hiding).startswith("[hidden]_[hidden]_")
+
+
+def test_a_message_of_the_longest_length_is_whole() -> None:
+    """One character more, and it is cut."""
+    assert quoted("x" * LONGEST_SAID, hiding=()) == "x" * LONGEST_SAID
+    assert quoted("x" * (LONGEST_SAID + 1), hiding=()) == "x" * LONGEST_SAID + "…"
+
+
+def test_the_longer_secret_is_hidden_first() -> None:
+    """Else the rest of it would stay."""
+    assert quoted("abcdef", hiding=["abc", "abcdef"]) == "[hidden]"
+
+
+@pytest.mark.parametrize(("value", "is_hidden"), [("k3y", False), ("k3y4", True)])
+def test_short_words_of_a_header_are_not_hidden(value: str, *, is_hidden: bool) -> None:
+    """They are words of every message."""
+    hiding = credentials_in(f"https://h/x?a={value}", {"x-key": value})
+    assert (value in hiding) is is_hidden

@@ -14,7 +14,7 @@ from extension.process.frozen import replace
 from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.telemetry.export.buffer import Buffer, PendingItem, Signal
-from extension.telemetry.export.delivery import BATCH_BYTES, Delivery
+from extension.telemetry.export.delivery import BATCH_BYTES, Delivery, nothing_to_renew
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.health import Health
 from tests.doubles import LogLines, ManualClock
@@ -405,11 +405,16 @@ class Letters:
     stored: int = 0
     is_last: bool = False
     is_closed: bool = False
+    arrived: list[PendingItem] = field(default_factory=list)
 
     def on_dropped(self, items: Sequence[PendingItem], reason: str) -> None:
         """Take what is lost."""
         del reason
         self.kept += items
+
+    def on_arrived(self, items: Sequence[PendingItem]) -> None:
+        """Learn what was not lost."""
+        self.arrived += items
 
     def on_ended(self, items: Sequence[PendingItem]) -> None:
         """Take what is left at the end."""
@@ -601,3 +606,21 @@ async def test_without_a_bucket_nothing_is_stored_at_the_end() -> None:
     stage.add("a")
     await stage.delivery.store_the_rest(Budget(1.0, clock=stage.clock))
     assert stage.buffer.count == 1
+
+
+async def test_without_references_there_are_no_other_credentials() -> None:
+    """So a batch that was refused is not sent again."""
+    assert not await nothing_to_renew(Budget(1.0, clock=ManualClock()))
+
+
+async def test_what_arrived_after_all_is_told_to_the_bucket() -> None:
+    """Which has it as lost."""
+    stage, letters = Stage(), Letters()
+    delivery = with_letters(stage, letters)
+    stage.buffer._on_dropped = letters.on_dropped
+    stage.exporter.meanwhile = lambda: stage.add("x", size=10 * BATCH_BYTES - 300)
+    stage.add("a", count=4)
+    await delivery.flush(Budget(2.0, clock=stage.clock))
+    assert [item.body.strip() for item in letters.arrived] == [b"a"]
+    assert stage.health.dropped == {}
+    assert stage.health.accepted == {"traces": 4}

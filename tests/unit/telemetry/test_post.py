@@ -9,9 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from aiohttp import ClientConnectorCertificateError
+from aiohttp.client_reqrep import ConnectionKey
 
+from extension.process.authorities import Places
 from extension.process.clock import SystemClock
+from extension.process.frozen import replace
 from extension.process.waits import Budget
+from extension.settings.aws_hosts import SignedFor
 from extension.telemetry.export.answers import Answer, EndpointMessage
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import (
@@ -21,7 +26,7 @@ from extension.telemetry.export.post import (
     Post,
 )
 from extension.telemetry.export.target import Target
-from extension.telemetry.export.tls import _as_file
+from extension.telemetry.export.tls import _BUNDLES, _as_file
 
 URL = "https://otlp.example.com/v1/traces"
 
@@ -238,3 +243,94 @@ def test_a_path_of_a_certificate_stays_one() -> None:
         assert path == "/a/path"
     with _as_file(" -----BEGIN x") as path, open(path) as file:  # noqa: PTH123
         assert file.read() == " -----BEGIN x"
+
+
+KEY = ConnectionKey("h", 443, True, True, None, None, None)
+
+
+class Untrusted(Session):
+    """A server whose authority is unknown so many times."""
+
+    def __init__(self, *, times: int) -> None:
+        super().__init__()
+        self._times = times
+
+    def request(self, method: str, url: object, **more: Any) -> Response:
+        """Take a request, or find that the server is not to be trusted."""
+        response = super().request(method, url, **more)
+        if len(self.asked) <= self._times:
+            raise ClientConnectorCertificateError(KEY, ValueError("unknown"))
+        return response
+
+
+@pytest.mark.parametrize(
+    ("has_context", "has_bundle", "times", "asked", "kind"),
+    [
+        (True, True, 2, 3, "accepted"),
+        (True, True, 4, 4, "kept"),
+        (True, False, 2, 2, "kept"),
+        (False, False, 2, 2, "kept"),
+    ],
+)
+async def test_the_bundle_of_the_image_is_trusted_once_it_is_needed(
+    *, has_context: bool, has_bundle: bool, times: int, asked: int, kind: str
+) -> None:
+    """If the user has not chosen whom to trust; each connection is tried twice."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if has_context else None
+    if context and has_bundle:
+        _BUNDLES[context] = certifi()
+    session = Untrusted(times=times)
+    assert (await send(session, target(tls=context))).kind == kind
+    assert len(session.asked) == asked
+
+
+def certifi() -> str:
+    """Return a bundle of authorities that exists."""
+    return Places().find_bundle()
+
+
+class Refining:
+    """Requests to AWS, all of which are refused in the end."""
+
+    async def send(
+        self, target: Target, body: bytes, headers: Mapping[str, str], *, send: Any
+    ) -> Answer:
+        """Send it once."""
+        answer: Answer = await send(target, body, headers)
+        return answer
+
+    def refine(self, outcome: Outcome, answer: Answer) -> Outcome:
+        """Say that it was refused."""
+        del answer
+        return replace(outcome, kind="rejected", cause="by AWS")
+
+
+@pytest.mark.parametrize(
+    ("service", "cause"), [(SignedFor(service="xray", region="r"), "by AWS"), (None, "")]
+)
+async def test_what_aws_answers_is_read_by_its_rules(service: SignedFor | None, cause: str) -> None:
+    """What another endpoint answers is not."""
+    session = Session()
+    post = await opened(session, target(aws=service))
+    post._aws = Refining()  # type: ignore[assignment]
+    budget = Budget(5.0, clock=SystemClock())
+    outcome = await post.send("traces", b"x", content_type="a/b", budget=budget)
+    assert outcome.cause == cause
+    assert len(session.asked) == 1
+
+
+async def test_a_request_that_cannot_be_made_is_rejected() -> None:
+    """Waiting does not cure it; a connection that fails is waited for."""
+
+    class Broken(Session):
+        error: Exception = ValueError()
+
+        def request(self, method: str, url: object, **more: Any) -> Response:
+            super().request(method, url, **more)
+            raise self.error
+
+    for error, kind in ((ValueError(), "rejected"), (OSError(), "kept")):
+        session = Broken()
+        session.error = error
+        assert (await send(session)).kind == kind
+        assert len(session.asked) == 1

@@ -16,7 +16,7 @@ from extension.settings.otlp import OtlpConfig
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target
-from extension.telemetry.export.tls import PEM, _as_file, build_tls, trust_bundle
+from extension.telemetry.export.tls import PEM, _as_file, _told, build_tls, trust_bundle
 from simulator.intake import Intake
 from tests.certificates import shake_hands, write_certificate, write_hashed
 
@@ -136,3 +136,37 @@ def test_a_key_in_a_setting_never_reaches_another_program(tmp_path: Path) -> Non
         assert Path(path).read_text().startswith(PEM)
         assert not os.get_inheritable(descriptor)
     assert not Path(path).exists()
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_client_certificate_may_bring_its_key(tmp_path: Path, *, as_text: bool) -> None:
+    """In one file, or in one text."""
+    write_certificate(tmp_path)
+    both = tmp_path / "both.pem"
+    both.write_text((tmp_path / "certificate.pem").read_text() + (tmp_path / "key.pem").read_text())
+    value = both.read_text() if as_text else str(both)
+    places = Places(folders=(), bundles=())
+    context = build_tls(OtlpConfig(client_certificate=value), {}, places=places)
+    assert isinstance(context, ssl.SSLContext)
+
+
+class StrangeError(Exception):
+    """An error with some attributes."""
+
+    def __init__(self, **attributes: str | None) -> None:
+        super().__init__("its text")
+        vars(self).update(attributes)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StrangeError(reason="NO_START_LINE", strerror="other"), "no start line"),
+        (StrangeError(reason=None, strerror="No such file"), "no such file"),
+        (StrangeError(strerror="No such file"), "no such file"),
+        (StrangeError(), "its text"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said_shortly(error: Exception, reason: str) -> None:
+    """By OpenSSL's word, else the system's, else the error's text."""
+    assert _told("A", error) == f"A: {reason}; allowed: a PEM file that can be read"
