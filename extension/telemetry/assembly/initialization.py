@@ -84,7 +84,7 @@ def _panic_in(records: Iterable[Record]) -> Record | None:
     """Return the last line with the panic of Go or Rust that the process ended with."""
     panic, last = LastPanic(), None
     for record in records:
-        if record.stream == "function" and panic.might_take(record.body):
+        if record.stream == "function":
             panic.learn(record.body)
             last = record
     error = panic.ended_process

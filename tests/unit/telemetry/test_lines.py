@@ -185,3 +185,18 @@ def test_lines_that_are_refused_are_not_held(state: str) -> None:
     out = told(stage.assembler.feed_records(records, refused=[1]))
     out += stage.done("a", 20)
     assert "".join(body for _, body in out) == "xz"
+
+
+def test_what_is_told_first_of_a_request_counts() -> None:
+    """A delivery may be repeated, and what is repeated may be another's."""
+    stage = Stage()
+    for at_ns in (10, 99):
+        stage.start("a", at_ns)
+    found = stage.assembler.requests.find("a")
+    assert found is not None
+    for at_ns in (20, 88):
+        stage.done("a", at_ns)
+    for at_ns in (21, 77):
+        stage.report("a", at_ns)
+    events = found.start, found.done, found.report
+    assert [each and each.time_ns for each in events] == [10, 20, 21]
