@@ -33,7 +33,7 @@ NO_SECOND_TRY = "replace('extension.telemetry.export.outcome:PAUSES_S', (3600.0,
 
 RESETS = {
     "ClientOSError",
-    "ClientPayloadError",
+    "ClientPayloadError: its answer ends early",
     "ServerDisconnectedError: closes the connection without an answer (https? gRPC?)",
 }
 """Which of them it is depends on what the kernel had delivered before."""
@@ -184,7 +184,8 @@ async def test_refuses_for_good(run: Run, status: int) -> None:
     assert_unharmed(stage, answers)
     assert [invocation_id(span) for span in invocations(intake)] == [answers[1].request_id]
     assert stage.lost["dropped.rejected"] >= 1
-    assert (stage.complaints, stage.causes) == (["export rejected"], [f"status {status}"])
+    assert stage.complaints == ["export rejected"]
+    assert [cause.partition(":")[0] for cause in stage.causes] == [f"status {status}"]
 
 
 async def test_loses_an_acknowledgement(run: Run, intake: Intake) -> None:
