@@ -16,7 +16,7 @@ from extension.settings.otlp import OtlpConfig
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target
-from extension.telemetry.export.tls import PEM, _as_file, _told, build_tls, trust_bundle
+from extension.telemetry.export.tls import PEM, _as_file, _described, build_tls, trust_bundle
 from simulator.intake import Intake
 from tests.certificates import shake_hands, write_certificate, write_hashed
 
@@ -165,8 +165,9 @@ class StrangeError(Exception):
         (StrangeError(reason=None, strerror="No such file"), "no such file"),
         (StrangeError(strerror="No such file"), "no such file"),
         (StrangeError(), "its text"),
+        (ssl.SSLError(9, "[X509] PEM lib (_ssl.c:1)"), "wrong"),
     ],
 )
 def test_what_is_wrong_with_a_certificate_is_said_shortly(error: Exception, reason: str) -> None:
-    """By OpenSSL's word, else the system's, else the error's text."""
-    assert _told("A", error) == f"A: {reason}; allowed: a PEM file that can be read"
+    """By OpenSSL's word, the system's or the error's text; OpenSSL's line of its source is none."""
+    assert _described("A", error, "wrong") == f"A: {reason}; allowed: a PEM file that can be read"
