@@ -168,10 +168,12 @@ class Post:
             )
         except TimeoutError:
             return Outcome(kind="kept", cause="timeout", timed_out=True)
-        except ValueError as error:  # a request that cannot be made: waiting does not cure it
+        except aiohttp.InvalidURL as error:  # a ValueError, as one about a certificate is, too
             return Outcome(kind="rejected", cause=describe_failure(error))
         except POST_ERRORS as error:
             return Outcome(kind="kept", cause=describe_failure(error))
+        except ValueError as error:  # a request that cannot be made: waiting does not cure it
+            return Outcome(kind="rejected", cause=describe_failure(error))
 
     async def _compress_and_post(
         self,

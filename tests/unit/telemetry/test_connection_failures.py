@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 from typing import Any
 
@@ -12,6 +13,7 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from extension.telemetry.export.connection_failures import (
     AUTHORITIES,
+    BAD_HTTP,
     NO_HTTP,
     PROXIES,
     NotSignedError,
@@ -53,7 +55,13 @@ def of_tls(reason: str | None) -> ssl.SSLError:
         (aiohttp.ServerDisconnectedError(), f"ServerDisconnectedError: {CLOSES}"),
         (aiohttp.ClientHttpProxyError(INFO, (), status=407),
          f"ClientHttpProxyError: the proxy answers status 407; {PROXIES}"),
-        (aiohttp.ClientResponseError(INFO, ()), f"ClientResponseError: {NO_HTTP}"),
+        (aiohttp.ClientResponseError(INFO, (), message="Bad status line: x"),
+         f"ClientResponseError: {NO_HTTP}"),
+        (aiohttp.ClientResponseError(INFO, (), message="Invalid header"),
+         f"ClientResponseError: {BAD_HTTP}"),
+        (aiohttp.ClientPayloadError("x"), "ClientPayloadError: its answer ends early"),
+        (aiohttp.ClientConnectorError(KEY, socket.gaierror(socket.EAI_NONAME, "x")),
+         "ClientConnectorError: the host name is not found"),
         (ValueError("http://secret@h"), "ValueError"),
     ],
 )  # fmt: skip
