@@ -334,3 +334,14 @@ async def test_a_request_that_cannot_be_made_is_rejected() -> None:
         session.error = error
         assert (await send(session)).kind == kind
         assert len(session.asked) == 1
+
+
+async def test_what_cannot_be_requested_is_not_kept() -> None:
+    """aiohttp refuses some hosts when it resolves them: waiting does not cure that."""
+    post = Post({"traces": replace(target(), url="http://127.1:4318/v1/traces")})
+    try:
+        budget = Budget(10, clock=SystemClock())
+        outcome = await post.send("traces", b"x", content_type="text/plain", budget=budget)
+    finally:
+        await post.close()
+    assert (outcome.kind, outcome.cause) == ("rejected", "InvalidUrlClientError")
