@@ -169,7 +169,7 @@ class Details:
         first, *further = in_parts(_in_order(lines), part)
         invocation = replace(
             invocation,
-            records=tuple(first),
+            records=first,
             dropped_records=invocation.dropped_records + own.lost,
         )
         return Settled(_with_details(before, of_init), invocation, further)

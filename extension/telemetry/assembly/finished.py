@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from extension.process.frozen import Frozen, replace
 from extension.telemetry.assembly.cache_use import CacheCall, CacheUse
 from extension.telemetry.assembly.initialization import Initialization
+from extension.telemetry.reading.columns import Columns, in_columns
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import Report, RuntimeDone, Start
 from extension.telemetry.reading.records import Record
@@ -49,7 +50,7 @@ class Invocation(Frozen):
     """Names of secrets that its output held."""
     out_of_memory: bool = False
     """Whether its log says that memory ran out."""
-    records: tuple[Record, ...] = ()
+    records: Sequence[Record] = ()
     """No more than one span carries; what is beyond are parts of their own."""
     dropped_records: int = 0
     sdk: SdkSpan | None = None
@@ -73,7 +74,7 @@ class Overhead(Frozen):
     start_ns: int
     end_ns: int
     report: Report
-    records: tuple[Record, ...] = ()
+    records: Sequence[Record] = ()
     dropped_records: int = 0
     trigger: str = ""
     """Of its invocation, if the event was copied."""
@@ -141,8 +142,8 @@ def gather(finished: Iterable[Finished]) -> list[Finished]:
 def _together(loose: Sequence[LooseRecords]) -> LooseRecords:
     if len(loose) == 1:
         return loose[0]
-    return replace(
-        loose[0],
-        records=tuple(record for each in loose for record in each.records),
-        dropped_records=sum(each.dropped_records for each in loose),
-    )
+    records = Columns()
+    for each in loose:
+        records.extend(in_columns(each.records))
+    dropped = sum(each.dropped_records for each in loose)
+    return replace(loose[0], records=records, dropped_records=dropped)

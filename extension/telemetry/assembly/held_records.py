@@ -6,10 +6,14 @@ itself, and a further one in a span of its own as soon as it is full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
-from extension.telemetry.reading.records import Record, size
+from extension.telemetry.reading.columns import Columns, in_columns
+from extension.telemetry.reading.records import RECORD_BYTES, Record, size
+from extension.telemetry.reading.times import LATEST_NS
 
 MAX_BYTES_TOGETHER = 16 * 1_048_576
 """Held of all requests together: a thousand may be open at once, if a stranger says so."""
@@ -39,49 +43,56 @@ class Part:
     """Lines that fit into one span; a single line always does."""
 
     def __init__(self, size: PartSize) -> None:
-        self.records: list[Record] = []
+        self.records = Columns()
         self.bytes = 0
         self._size = size
 
     def takes(self, held: int) -> bool:
         """Whether a line of `held` bytes fits."""
-        lines, most_bytes = self._size
-        return not self.records or (len(self.records) < lines and self.bytes + held <= most_bytes)
+        return bool(self.number_of([held]))
 
-    def add(self, record: Record, held: int) -> None:
-        """Put a line at the end."""
-        self.records.append(record)
+    def number_of(self, sizes: Sequence[int]) -> int:
+        """Return how many lines of these sizes fit, one after the other."""
+        lines, most_bytes = self._size
+        number = bisect_right([*accumulate(sizes)], most_bytes - self.bytes)
+        if not self.records and sizes:
+            number = max(number, 1)
+        return min(number, max(lines, 1) - len(self.records))
+
+    def add_all(self, records: Columns, held: int) -> None:
+        """Put lines at the end that hold so many bytes together."""
+        self.records.extend(records)
         self.bytes += held
 
-    def add_all(self, records: Sequence[Record], held: int) -> bool:
-        """Put lines of `held` bytes together at the end if all of them fit."""
-        lines, most_bytes = self._size
-        if len(self.records) + len(records) > lines or self.bytes + held > most_bytes:
-            return False
-        self.records += records
-        self.bytes += held
-        return True
-
-    def take(self, is_wanted: Callable[[Record], bool]) -> list[Record]:
-        """Give some of the lines away."""
-        taken = [record for record in self.records if is_wanted(record)]
-        if len(taken) == len(self.records):
-            self.records, self.bytes = [], 0
-        elif taken:
-            self.records = [record for record in self.records if not is_wanted(record)]
-            self.bytes = sum(map(size, self.records))
+    def take(self, since_ns: int, until_ns: int) -> Columns:
+        """Give away the lines of a time."""
+        wanted = [since_ns <= ns <= until_ns for ns in self.records.observed_ns]
+        if False not in wanted:
+            taken, self.records, self.bytes = self.records, Columns(), 0
+            return taken
+        taken = self.records.where(wanted)
+        self.records = self.records.where([not each for each in wanted])
+        self.bytes = sum(sizes_of(self.records))
         return taken
 
 
-def in_parts(records: Sequence[Record], of: PartSize) -> list[list[Record]]:
+def sizes_of(records: Columns) -> list[int]:
+    """Estimate the bytes that each of many records holds, as `records.size` does of one."""
+    if any(records.attributes):
+        return [*map(size, records)]
+    return [RECORD_BYTES + length for length in map(len, records.bodies)]
+
+
+def in_parts(records: Iterable[Record], of: PartSize) -> list[Columns]:
     """Return the lines in their order, cut into what one span carries; one part at least."""
-    parts = [Part(of)]
-    for record in records:
-        held = size(record)
-        if not parts[-1].takes(held):
-            parts.append(Part(of))
-        parts[-1].add(record, held)
-    return [part.records for part in parts]
+    left = in_columns(records)
+    sizes = sizes_of(left)
+    parts: list[Columns] = []
+    while left or not parts:
+        number = Part(of).number_of(sizes)
+        parts.append(left[:number])
+        left, sizes = left[number:], sizes[number:]
+    return parts
 
 
 class HeldRecords:
@@ -96,8 +107,8 @@ class HeldRecords:
     @property
     def latest_ns(self) -> int:
         """When the platform took the latest, 0 without any."""
-        held = (*self._first.records, *self._further.records)
-        return max((record.observed_ns for record in held), default=0)
+        held_ns = (*self._first.records.observed_ns, *self._further.records.observed_ns)
+        return max(held_ns, default=0)
 
     @property
     def is_exhausted(self) -> bool:
@@ -106,68 +117,55 @@ class HeldRecords:
 
     def hold(self, record: Record) -> bool:
         """Keep a line; return False if too much is held already."""
-        held = size(record)
-        part = self._first
-        if self._further.records or not part.takes(held):
-            part = self._further
-            if not part.takes(held):
-                return False
-        if self._budget.held_bytes + held > MAX_BYTES_TOGETHER:
-            return False
-        part.add(record, held)
+        return bool(self.hold_all(in_columns([record])))
+
+    def hold_all(self, records: Columns) -> int:
+        """Keep lines in their order; return how many are kept."""
+        sizes = sizes_of(records)
+        kept = 0
+        if not self._further.records:
+            kept = self._hold_in(self._first, records, sizes)
+        return kept + self._hold_in(self._further, records[kept:], sizes[kept:])
+
+    def _hold_in(self, part: Part, records: Columns, sizes: Sequence[int]) -> int:
+        """Keep as many of the lines as fit into a part, and are within what all may hold."""
+        left = MAX_BYTES_TOGETHER - self._budget.held_bytes
+        number = min(part.number_of(sizes), bisect_right([*accumulate(sizes)], left))
+        held = sum(sizes[:number])
+        part.add_all(records[:number], held)
         self._budget.held_bytes += held
         self._held_in_all += held
-        return True
-
-    def hold_all(self, records: Sequence[Record]) -> int:
-        """Keep lines in their order; return how many are kept."""
-        if not self._further.records:
-            sizes = [size(record) for record in records]
-            together = sum(sizes)
-            within_budget = self._budget.held_bytes + together <= MAX_BYTES_TOGETHER
-            if within_budget and self._first.add_all(records, together):
-                self._budget.held_bytes += together
-                self._held_in_all += together
-                return len(records)
-        for number, record in enumerate(records):
-            if not self.hold(record):
-                return number
-        return len(records)
+        return number
 
     def drop(self) -> None:
         """Count a line that will not go out."""
         self._dropped += 1
 
-    def take(self) -> tuple[Record, ...]:
+    def take(self) -> Columns:
         """Give all lines away."""
         return self._take(self._first, self._further)
 
-    def take_first(self, *, until_ns: int) -> tuple[Record, ...]:
+    def take_first(self, *, until_ns: int) -> Columns:
         """Give the lines of the first part away, those after `until_ns` excepted."""
-        return self._take(self._first, is_wanted=lambda record: record.observed_ns <= until_ns)
+        return self._take(self._first, until_ns=until_ns)
 
-    def take_further(self, *, until_ns: int | None = None) -> tuple[Record, ...]:
+    def take_further(self, *, until_ns: int | None = None) -> Columns:
         """Give the lines of the further part away, those after `until_ns` excepted."""
-        return self._take(
-            self._further,
-            is_wanted=lambda record: until_ns is None or record.observed_ns <= until_ns,
-        )
+        return self._take(self._further, until_ns=LATEST_NS if until_ns is None else until_ns)
 
-    def take_later(self, *, since_ns: int) -> tuple[Record, ...]:
+    def take_later(self, *, since_ns: int) -> Columns:
         """Give away the lines of `since_ns` and later."""
-        return self._take(
-            self._first, self._further, is_wanted=lambda record: record.observed_ns >= since_ns
-        )
+        return self._take(self._first, self._further, since_ns=since_ns)
 
     def take_dropped(self) -> int:
         """Return how many lines were dropped since the last call."""
         dropped, self._dropped = self._dropped, 0
         return dropped
 
-    def _take(
-        self, *parts: Part, is_wanted: Callable[[Record], bool] = lambda _: True
-    ) -> tuple[Record, ...]:
+    def _take(self, *parts: Part, since_ns: int = 0, until_ns: int = LATEST_NS) -> Columns:
         before = sum(part.bytes for part in parts)
-        taken = [record for part in parts for record in part.take(is_wanted)]
+        taken, *more = (part.take(since_ns, until_ns) for part in parts)
+        for each in more:
+            taken.extend(each)
         self._budget.held_bytes -= before - sum(part.bytes for part in parts)
-        return tuple(taken)
+        return taken

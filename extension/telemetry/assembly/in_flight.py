@@ -278,7 +278,7 @@ class InFlightInvocation:
         """Return lines that one more span carries."""
         self._parts += 1
         return LooseRecords(
-            context=context, request_id=self.request_id, records=tuple(records), part=self._parts
+            context=context, request_id=self.request_id, records=records, part=self._parts
         )
 
     def late_records(self, context: TraceContext) -> Iterable[LooseRecords]:

@@ -9,7 +9,7 @@ snapshot, which ran when the version was published and belongs to no invocation 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from extension.process.clock import NS_PER_MS, NS_PER_S
@@ -58,7 +58,7 @@ class Initialization(Frozen):
     status: str = ""
     error_type: str = ""
     spans: tuple[PhaseSpan, ...] = ()
-    records: tuple[Record, ...] = ()
+    records: Sequence[Record] = ()
     dropped_records: int = 0
     calls: tuple[CacheCall, ...] = ()
     """What the cache fetched meanwhile."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -20,6 +21,7 @@ from extension.telemetry.otlp.line_bytes import (
     AttributeBytes,
     AttributeHeads,
 )
+from extension.telemetry.reading.columns import Columns, LineLevel, in_columns
 from extension.telemetry.reading.records import Record
 from extension.telemetry.wire import Heads
 
@@ -33,6 +35,20 @@ BEFORE_FIELDS = TIME_BYTES + len(NAME)
 MESSAGES = AttributeHeads(EVENT_ATTRIBUTES, names.LOG_MESSAGE)
 
 
+class _Levels(dict[LineLevel, bytes]):
+    """Levels as the attribute that an event has them in."""
+
+    def __init__(self, attributes: AttributeBytes) -> None:
+        self._attributes = attributes
+
+    def __missing__(self, level: LineLevel) -> bytes:
+        _, text = level
+        encoded = self._attributes.one(names.LOG_SEVERITY, text) if text else b""
+        if len(self) < MOST_REMEMBERED:
+            self[level] = encoded
+        return encoded
+
+
 class LineEvents:
     """Lines as the bytes of events, as they stand in the message of their span."""
 
@@ -40,44 +56,59 @@ class LineEvents:
         self._health = health
         self._attributes = AttributeBytes(EVENT_ATTRIBUTES, limits, with_nested=False)
         self._longest = limits.length
-        self._levels = {"": b""}
+        self._levels = _Levels(self._attributes)
         self._is_roomy = limits.count > 1
         """Whether text and level are within the number of attributes."""
 
     def encode(self, records: Iterable[Record]) -> bytes:
         """Return lines in their order; one that cannot be encoded is counted."""
-        encoded: list[bytes] = []
-        for record in records:
-            try:
-                encoded.append(self._event(record))
-            except Exception as error:  # noqa: BLE001  # one line's, whatever is wrong with it
+        return b"".join(self._encode(in_columns(records)))
+
+    def _encode(self, records: Columns) -> list[bytes]:
+        """Write records together, or in halves where one cannot be encoded."""
+        if not records:
+            return []
+        try:
+            encoded = self._plain(records)
+            for at in self._with_more(records):
+                encoded[at] = self._event(records[at])
+        except Exception as error:  # noqa: BLE001  # one line's, whatever is wrong with it
+            if len(records) == 1:
                 self._health.faults[type(error).__name__] += 1
                 self._health.dropped["unencodable"] += 1
-        return b"".join(encoded)
+                return []
+            middle = len(records) // 2
+            return [*self._encode(records[:middle]), *self._encode(records[middle:])]
+        return encoded
+
+    def _with_more(self, records: Columns) -> Iterable[int]:
+        """Return the places of lines that are more than a text, and perhaps a level."""
+        if not self._is_roomy:
+            return range(len(records))
+        longest, lengths = self._longest, [*map(len, records.bodies)]
+        if max(lengths) > longest or any(records.attributes):
+            both = enumerate(zip(lengths, records.attributes, strict=True))
+            return [
+                at
+                for at, (length, fields) in both
+                if fields or length > longest or at in records.others
+            ]
+        return records.others
+
+    def _plain(self, records: Columns) -> list[bytes]:
+        """Write lines that have a text, and perhaps a level."""
+        bodies = [*map(str.encode, records.bodies)]
+        heads = map(MESSAGES.__getitem__, map(len, bodies))
+        levels = map(self._levels.__getitem__, records.levels)
+        times = map(TIME, repeat(TIME_TAG), records.times_ns)
+        written = map(b"".join, zip(times, repeat(NAME), heads, bodies, levels, strict=False))
+        return [EVENTS[len(each)] + each for each in written]
 
     def _event(self, record: Record) -> bytes:
         """Return a line as an event; an exception that left the handler is one of its own."""
-        is_plain = not (record.attributes or record.error or record.stream != "function")
-        if is_plain and self._is_roomy and len(record.body) <= self._longest:
-            return self._plain(record)
         encoded = self._fields(record)
         head = EVENTS[BEFORE_FIELDS + len(encoded)]
         return b"".join((head, TIME(TIME_TAG, record.time_ns), NAME, encoded))
-
-    def _plain(self, record: Record) -> bytes:
-        """Write a line that has a text, and perhaps a level."""
-        raw = record.body.encode()
-        text, level = MESSAGES[len(raw)], self._level(record.severity_text)
-        head = EVENTS[BEFORE_FIELDS + len(text) + len(raw) + len(level)]
-        return b"".join((head, TIME(TIME_TAG, record.time_ns), NAME, text, raw, level))
-
-    def _level(self, level: str) -> bytes:
-        encoded = self._levels.get(level)
-        if encoded is None:
-            encoded = self._attributes.one(names.LOG_SEVERITY, level)
-            if len(self._levels) < MOST_REMEMBERED:
-                self._levels[level] = encoded
-        return encoded
 
     def _fields(self, record: Record) -> bytes:
         attributes: dict[str, Any] = {names.LOG_MESSAGE: record.body}

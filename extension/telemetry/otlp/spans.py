@@ -38,6 +38,7 @@ from extension.telemetry.otlp.span_attributes import (
 )
 from extension.telemetry.otlp.span_contexts import below
 from extension.telemetry.otlp.span_factory import SpanFactory
+from extension.telemetry.reading.columns import Columns, in_columns
 from extension.telemetry.reading.events import PhaseSpan, phases
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
@@ -195,7 +196,7 @@ class SpanBuilder:
         request_id: str,
         part: int | None = None,
     ) -> SpanWithLines:
-        times = [record.time_ns for record in lines]
+        times = in_columns(lines).times_ns
         return self._factory.span(
             below(under, ids=self._ids),
             name=name,
@@ -205,7 +206,7 @@ class SpanBuilder:
             lines=lines,
         )
 
-    def _parts(self, records: Sequence[Record]) -> list[list[Record]]:
+    def _parts(self, records: Sequence[Record]) -> list[Columns]:
         """Return the lines that go into spans, by span."""
         return in_parts(records if self._with_records else (), self._part)
 

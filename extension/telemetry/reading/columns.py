@@ -6,8 +6,10 @@ of them would cost more than everything that is done with it; a column is handle
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import compress
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, overload
 
 from extension.telemetry.reading.json_lines import NEW
@@ -18,6 +20,7 @@ LineLevel = tuple[int, str]
 """The number and the text of a severity."""
 
 NO_LEVEL: LineLevel = (0, "")
+NONE: Mapping[int, Record] = MappingProxyType({})
 
 
 class Columns(Sequence[Record]):
@@ -28,66 +31,68 @@ class Columns(Sequence[Record]):
     """
 
     __slots__ = (
-        "attributes", "bodies", "levels", "observed_ns", "others", "request_ids", "times_ns"
+        "_columns", "attributes", "bodies", "levels", "observed_ns", "others", "request_ids",
+        "times_ns",
     )  # fmt: skip
 
     def __init__(
-        self,
-        *,
-        times_ns: list[int],
-        observed_ns: list[int],
-        bodies: list[str],
-        levels: list[LineLevel],
-        request_ids: list[str],
-        attributes: list[Mapping[str, Any]] | None = None,
-        others: dict[int, Record] | None = None,
+        self, columns: Iterable[Sequence[Any]] = ((),) * 6, *, others: Mapping[int, Record] = NONE
     ) -> None:
-        self.times_ns = times_ns
-        self.observed_ns = observed_ns
-        self.bodies = bodies
-        self.levels = levels
-        self.request_ids = request_ids
-        self.attributes = [NOTHING] * len(bodies) if attributes is None else attributes
-        self.others = {} if others is None else others
+        copied = tuple([*column] for column in columns)
+        self._columns: tuple[list[Any], ...] = copied
+        self.times_ns: list[int] = copied[0]
+        self.observed_ns: list[int] = copied[1]
+        self.bodies: list[str] = copied[2]
+        self.levels: list[LineLevel] = copied[3]
+        self.request_ids: list[str] = copied[4]
+        self.attributes: list[Mapping[str, Any]] = copied[5]
+        self.others = {**others}
 
     @classmethod
     def blank(cls, observed_ns: Sequence[int]) -> Columns:
         """Return records of these times of which nothing is known yet."""
         number = len(observed_ns)
-        return cls(
-            times_ns=[*observed_ns],
-            observed_ns=[*observed_ns],
-            bodies=[""] * number,
-            levels=[NO_LEVEL] * number,
-            request_ids=[""] * number,
-        )
+        texts, levels, attributes = [""] * number, [NO_LEVEL] * number, [NOTHING] * number
+        return cls((observed_ns, observed_ns, texts, levels, texts, attributes))
 
     def put(self, at: int, record: Record) -> None:
         """Put a record in a place."""
-        time_ns, observed_ns, stream, body, number, text, request_id, fields, *rest = record
-        self.times_ns[at], self.observed_ns[at] = time_ns, observed_ns
-        self.bodies[at], self.levels[at] = body, (number, text)
-        self.request_ids[at], self.attributes[at] = request_id, fields
-        if stream != "function" or any(rest):
+        row = _row(record)
+        for column, value in zip(self._columns, row, strict=True):
+            column[at] = value
+        self.others.pop(at, None)
+        if _is_more(record):
             self.others[at] = record
-        else:
-            self.others.pop(at, None)
+
+    def append(self, record: Record) -> None:
+        """Put a record at the end."""
+        if _is_more(record):
+            self.others[len(self.bodies)] = record
+        for column, value in zip(self._columns, _row(record), strict=True):
+            column.append(value)
+
+    def extend(self, records: Columns) -> None:
+        """Put records at the end."""
+        before = len(self.bodies)
+        self.others.update({before + at: record for at, record in records.others.items()})
+        for column, more in zip(self._columns, records._columns, strict=True):
+            column.extend(more)
 
     def without(self, refused: Collection[int]) -> Columns:
         """Return the records that do not stand in some places."""
-        kept = [at not in refused for at in range(len(self.bodies))]
-        places = compress(range(len(self.bodies)), kept)
-        return Columns(
-            times_ns=[*compress(self.times_ns, kept)],
-            observed_ns=[*compress(self.observed_ns, kept)],
-            bodies=[*compress(self.bodies, kept)],
-            levels=[*compress(self.levels, kept)],
-            request_ids=[*compress(self.request_ids, kept)],
-            attributes=[*compress(self.attributes, kept)],
-            others={
-                now: self.others[at] for now, at in enumerate(places) if at in self.others
-            } if self.others else {},
-        )  # fmt: skip
+        return self.where([at not in refused for at in range(len(self.bodies))])
+
+    def where(self, wanted: Sequence[bool]) -> Columns:
+        """Return the records that are wanted."""
+        return self._some(lambda column: [*compress(column, wanted)])
+
+    def _some(self, some: Callable[[Sequence[Any]], Sequence[Any]]) -> Columns:
+        """Return some of the records; the same of each column."""
+        others = self.others
+        if others:
+            places = some(range(len(self.bodies)))
+            others = {now: others[at] for now, at in enumerate(places) if at in others}
+        return Columns(map(some, self._columns), others=others)
 
     def __len__(self) -> int:
         return len(self.bodies)
@@ -99,11 +104,9 @@ class Columns(Sequence[Record]):
     def __getitem__(self, at: slice) -> Columns: ...
 
     def __getitem__(self, at: int | slice) -> Record | Columns:
-        places = range(len(self.bodies))[at]
-        if isinstance(places, range):
-            wanted = {*places}
-            return self.without([at for at in range(len(self.bodies)) if at not in wanted])
-        return self._record(places)
+        if isinstance(at, slice):
+            return self._some(itemgetter(at))
+        return self._record(range(len(self.bodies))[at])
 
     def __iter__(self) -> Iterator[Record]:
         return map(self._record, range(len(self.bodies)))
@@ -127,12 +130,21 @@ class Columns(Sequence[Record]):
         return NEW(Record, fields)
 
 
+def _row(record: Record) -> tuple[Any, ...]:
+    time_ns, observed_ns, _, body, number, text, request_id, fields, *_ = record
+    return time_ns, observed_ns, body, (number, text), request_id, fields
+
+
+def _is_more(record: Record) -> bool:
+    """Tell whether a record is more than its columns say."""
+    return record.stream != "function" or any(record[8:])
+
+
 def in_columns(records: Iterable[Record]) -> Columns:
     """Return records as columns; nearly always they are already."""
     if isinstance(records, Columns):
         return records
-    records = [*records]
-    columns = Columns.blank([record.observed_ns for record in records])
-    for at, record in enumerate(records):
-        columns.put(at, record)
+    columns = Columns()
+    for record in records:
+        columns.append(record)
     return columns
