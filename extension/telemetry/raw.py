@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from extension.process.waits import Budget
@@ -31,6 +32,8 @@ GROUP = 100
 LINES = ("function", "extension")
 LINE_KEYS = {"time", "type", "record"}
 
+TYPE, RECORD = map(itemgetter, ("type", "record"))
+
 WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -46,8 +49,8 @@ class RawEncoder(Encoder):
 
     def encode_events(self, events: Sequence[Any]) -> list[PendingItem]:
         """Return each event, less our own lines."""
-        clean = [item for item in events if not _is_own(item)]
-        if self._cut_lines.concerns([_line_of(item) for item in clean]):
+        clean, lines = _lines_of(events)
+        if self._cut_lines.concerns(lines):
             clean = [self._without_cuts(item) for item in clean]
         if not self._redaction.is_idle:
             for at in self._redaction.suspects([_text_of(item) for item in clean]):
@@ -93,6 +96,19 @@ def _dump(events: Sequence[Any]) -> bytes:
     except ValueError:  # a number that is not finite
         text = WRITER.encode([redact_json(item, Redacted) for item in events])
     return text[1:-1].encode()
+
+
+def _lines_of(events: Sequence[Any]) -> tuple[list[Any], Sequence[Any]]:
+    """Return events without our own lines, and what may be cut in them: nearly all are texts."""
+    try:
+        kinds = {*map(TYPE, events)}
+        records = [*map(RECORD, events)]
+    except (TypeError, KeyError):  # something is no event
+        kinds, records = {""}, []
+    if kinds == {"function"} and {*map(type, records)} <= {str, dict}:
+        return [*events], records
+    clean = [item for item in events if not _is_own(item)]
+    return clean, [_line_of(item) for item in clean]
 
 
 def _line_of(item: Any) -> Any:

@@ -66,10 +66,11 @@ class Part:
 
     def take(self, since_ns: int, until_ns: int) -> Columns:
         """Give away the lines of a time."""
-        wanted = [since_ns <= ns <= until_ns for ns in self.records.observed_ns]
-        if False not in wanted:
+        times_ns = self.records.observed_ns
+        if not times_ns or (since_ns <= min(times_ns) and max(times_ns) <= until_ns):
             taken, self.records, self.bytes = self.records, Columns(), 0
             return taken
+        wanted = [since_ns <= ns <= until_ns for ns in times_ns]
         taken = self.records.where(wanted)
         self.records = self.records.where([not each for each in wanted])
         self.bytes = sum(sizes_of(self.records))

@@ -57,7 +57,7 @@ class Lines:
     ) -> list[Finished]:
         """Take lines that were read one after the other; those in some places are not kept."""
         columns = in_columns(records)
-        in_flight = self._owner_of_all(columns)
+        in_flight = self._owner_of_all(columns) if columns else None
         if in_flight is None or in_flight.state is State.ENDED:
             fed = (self.feed(record, keep=at not in refused) for at, record in enumerate(records))
             return [each for finished in fed for each in finished]
@@ -136,14 +136,14 @@ class Lines:
 
     def _owner_of_all(self, records: Columns) -> InFlightInvocation | None:
         """Find whose several lines are; None if that has to be looked at line by line."""
-        ids = {*records.request_ids}
-        if len(ids) != 1:
-            return None
-        if owner := self._requests.find(ids.pop()):
-            return owner
-        times = records.observed_ns
-        first, last = self._requests.current(min(times)), self._requests.current(max(times))
-        return first if first is last else None
+        owners = {self._requests.find(request_id) for request_id in {*records.request_ids}}
+        if None in owners:
+            times = records.observed_ns
+            first, last = self._requests.current(min(times)), self._requests.current(max(times))
+            if first is not last:
+                return None
+            owners = {owner or first for owner in owners}
+        return owners.pop() if len(owners) == 1 else None
 
     def _owner(self, record: Record) -> InFlightInvocation | None:
         """Find whose it is: by a request id that is one of ours, else by time.
