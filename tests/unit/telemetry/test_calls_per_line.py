@@ -1,0 +1,74 @@
+"""What nearly all lines cost: hardly a call of Python's for each, whatever the interpreter.
+
+Lines are read, held, searched and written together. A call a line is what one more step for each
+of them looks like; there is no telling that from times on a busy machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import pytest
+
+from benchmarks import log_lines
+from benchmarks.lines import put_together
+from tests.received import received
+
+LINES = 2000
+WRITE = log_lines.Writer()
+PREFIX = f"[INFO]\t{log_lines.iso(0)}\t{log_lines.REQUEST}\t"
+PATHS = f"{PREFIX}GET https://shop.example.com/orders/17?q=a from /var/task/app/orders.py\n"
+
+
+def calls_per_line(write: Callable[[float], str], signal: str, *, known: int = 0) -> float:
+    """Return how many functions written in Python a line calls on its way to the buffer."""
+    deliveries = [*log_lines.deliveries(write, lines=2 * LINES, a_delivery=LINES)]
+    return asyncio.run(_calls(deliveries, signal, known)) / LINES
+
+
+async def _calls(deliveries: list[bytes], signal: str, known: int) -> int:
+    reader, buffer, health = put_together(signal, known=known)
+    first, second = deliveries
+    for body in (log_lines.start(), first):
+        await received(reader, body)
+        reader.read_all()
+    number = 0
+
+    def count(_: FrameType, event: str, __: object) -> None:
+        nonlocal number
+        number += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        await received(reader, second)
+        reader.read_all()
+    finally:
+        sys.setprofile(before)
+    await received(reader, log_lines.done())
+    reader.read_all()
+    assert buffer.count >= 2 * LINES / 1024
+    assert not health.dropped
+    assert not health.faults
+    return number
+
+
+@pytest.mark.parametrize(
+    ("write", "signal", "known", "most"),
+    [
+        (WRITE.text, "logs", 0, 3),
+        (WRITE.text, "logs", 20, 3),
+        (WRITE.text, "traces", 0, 3),
+        (WRITE.text, "events", 0, 3),
+        (WRITE.json, "logs", 0, 16),
+        (lambda _: PATHS, "logs", 20, 3),
+    ],
+)
+def test_a_line_costs_hardly_a_call(
+    write: Callable[[float], str], signal: str, known: int, most: int
+) -> None:
+    """Of text and paths one or two, for its time; of JSON those that write its fields."""
+    assert calls_per_line(write, signal, known=known) <= most
