@@ -8,10 +8,11 @@ taken for it. Where the platform itself tells the handler's result, no line over
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from extension.telemetry.assembly.finished import TimedError
-from extension.telemetry.reading.columns import Columns
+from extension.telemetry.reading.columns import in_columns
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.native_errors import (
     PANIC,
@@ -34,13 +35,13 @@ class Failure:
         self._panic = LastPanic()
         self._panic_ns = 0
 
-    def may_learn(self, records: Columns, text: str) -> bool:
+    def may_learn(self, records: Sequence[Record], text: str) -> bool:
         """Tell whether one of several lines may say anything; `text` has all their bodies."""
         return (
             self._is_last
             or self._panic.is_open
             or any(words in text for words in PANIC_WORDS)
-            or any(map(EVIDENCE, records.others.values()))
+            or any(map(EVIDENCE, in_columns(records).others.values()))
         )
 
     def learn(self, record: Record, *, is_kept: bool = True) -> None:

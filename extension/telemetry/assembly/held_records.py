@@ -118,10 +118,11 @@ class HeldRecords:
 
     def hold(self, record: Record) -> bool:
         """Keep a line; return False if too much is held already."""
-        return bool(self.hold_all(in_columns([record])))
+        return bool(self.hold_all([record]))
 
-    def hold_all(self, records: Columns) -> int:
+    def hold_all(self, records: Iterable[Record]) -> int:
         """Keep lines in their order; return how many are kept."""
+        records = in_columns(records)
         sizes = sizes_of(records)
         kept = 0
         if not self._further.records:

@@ -20,7 +20,7 @@ from extension.telemetry.assembly.finished import (
 )
 from extension.telemetry.assembly.held_records import FULL_SIZE, HeldRecords, LineBudget, PartSize
 from extension.telemetry.assembly.transitions import Fact, State
-from extension.telemetry.reading.columns import Columns
+from extension.telemetry.reading.columns import in_columns
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
 from extension.telemetry.reading.handler_errors import EXIT_ERROR, may_name_memory, names_memory
 from extension.telemetry.reading.records import Record
@@ -140,8 +140,9 @@ class InFlightInvocation:
             self.leaks.update(dict.fromkeys(record.leaks))
         self.failure.learn(record, is_kept=is_kept)
 
-    def learn_all(self, records: Columns, *, refused: Collection[int]) -> None:
+    def learn_all(self, records: Sequence[Record], *, refused: Collection[int]) -> None:
         """Take from several lines what they say of the whole invocation; most say nothing."""
+        records = in_columns(records)
         text = "\n".join(records.bodies)
         if may_name_memory(text) or self.failure.may_learn(records, text):
             for at, record in enumerate(records):

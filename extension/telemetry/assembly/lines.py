@@ -70,7 +70,7 @@ class Lines:
                 records = [*before, *records]
             return [self._alone(in_flight, records)] if records else []
         finished: list[Finished] = []
-        while (held := in_flight.records.hold_all(in_columns(records))) < len(records):
+        while (held := in_flight.records.hold_all(records)) < len(records):
             finished += self._make_room(in_flight, records[held])
             records = records[held + 1 :]
         return finished

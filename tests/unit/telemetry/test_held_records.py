@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from extension.telemetry.assembly.held_records import (
@@ -25,9 +27,8 @@ def lines(text: str) -> list[Record]:
     return [line(body, at=at) for at, body in enumerate(text, start=1)]
 
 
-def bodies(records: object) -> str:
+def bodies(records: Sequence[Record]) -> str:
     """Return the characters of such lines."""
-    assert isinstance(records, list | tuple)
     return "".join(record.body for record in records)
 
 
