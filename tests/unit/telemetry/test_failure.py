@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from extension.telemetry.assembly.failure import Failure
+from extension.telemetry.reading.columns import in_columns
 from extension.telemetry.reading.events import LogLine, Stream
 from extension.telemetry.reading.native_errors import PANIC_TRAILER
 from extension.telemetry.reading.records import read_record
@@ -209,15 +210,15 @@ def test_only_some_lines_may_say_anything() -> None:
     plain = read_record(LogLine(ns(1), "function", "a"))
     panic = read_record(LogLine(ns(1), "function", "panic: no stock\n"))
     failure = Failure()
-    assert not failure.may_learn([plain, plain], "a\na")
-    assert failure.may_learn([plain, report], "a\nb")
-    assert failure.may_learn([panic, plain], f"{panic.body}\na")
+    assert not failure.may_learn(in_columns([plain, plain]), "a\na")
+    assert failure.may_learn(in_columns([plain, report]), "a\nb")
+    assert failure.may_learn(in_columns([panic, plain]), f"{panic.body}\na")
     failure.learn(report)
-    assert failure.may_learn([plain], "a")
+    assert failure.may_learn(in_columns([plain]), "a")
     failure.learn(plain)
-    assert not failure.may_learn([plain], "a")
+    assert not failure.may_learn(in_columns([plain]), "a")
     failure.learn(panic)
-    assert failure.may_learn([plain], "a")
+    assert failure.may_learn(in_columns([plain]), "a")
 
 
 def test_what_left_the_handler_has_the_time_of_its_line() -> None:

@@ -14,6 +14,7 @@ from extension.telemetry.assembly.in_flight import (
     InFlightInvocation,
 )
 from extension.telemetry.assembly.transitions import Fact, State
+from extension.telemetry.reading.columns import in_columns
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import Report, RuntimeDone, Start, Tracing
 from extension.telemetry.reading.records import Record
@@ -169,7 +170,7 @@ def test_lines_tell_of_memory_and_of_secrets() -> None:
         one_by_one, together = request(), request()
         for each in lines:
             one_by_one.learn(each)
-        together.learn_all(lines, refused=())
+        together.learn_all(in_columns(lines), refused=())
         assert together.leaks == one_by_one.leaks
         assert together.out_of_memory == one_by_one.out_of_memory
         assert list(together.leaks) == (["a"] if memory in lines else ["a", "b", "c"])
