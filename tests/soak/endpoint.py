@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -24,10 +25,10 @@ REFUSED = "400"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """An answer, and whom to tell that its sender went away before it was written."""
+    """An answer, and whom to tell on which connection it was asked for."""
 
     answer: Answer
-    on_gone: Callable[[], None]
+    on_request: Callable[[object], None]
 
     @property
     def accepts(self) -> bool:
@@ -35,24 +36,28 @@ class Watched:
         return self.answer.accepts
 
     async def send(self, request: web.Request) -> web.StreamResponse:
-        """Answer; on a machine that stalls, a sender's patience may be over by then."""
-        response = await self.answer.send(request)
-        if request.transport is None or request.transport.is_closing():
-            self.on_gone()
-        return response
+        """Note the connection, and answer."""
+        self.on_request(request.transport)
+        return await self.answer.send(request)
 
 
 @dataclass
 class Endpoint:
-    """`respond` is for the intake; `refused` is what it will never get."""
+    """`respond` is for the intake; `refused` is what it will never get.
+
+    That an answer was written does not show that it was read: on a machine that stalls, a sender's
+    patience may end at that moment. That another request follows on its connection does.
+    """
 
     intake: Intake
     weather: Weather
     refused: list[Span] = field(default_factory=list)
     _batches: list[int] = field(default_factory=list)
     """Where each begins in the intake's list."""
-    _unknown: set[int] = field(default_factory=set)
-    """Those that were taken without the sender's getting to know."""
+    _heard: set[int] = field(default_factory=set)
+    """Those whose sender has read the answer."""
+    _last: dict[object, int] = field(default_factory=dict)
+    """The batch that was taken last on each connection."""
 
     def respond(self, request: IntakeRequest) -> Answer:
         """Draw an answer and note where in the intake's list the batch will begin."""
@@ -60,17 +65,24 @@ class Endpoint:
         if name == REFUSED:
             self.refused += decode_traces(request.body)
         number = len(self._batches)
-        if name in LOST:
-            self._unknown.add(number)
-        if not answer.accepts:
-            return answer
-        self._batches.append(len(self.intake.spans))
-        watched: Any = Watched(answer=answer, on_gone=lambda: self._unknown.add(number))
+        if answer.accepts:
+            self._batches.append(len(self.intake.spans))
+        is_told = answer.accepts and name not in LOST
+        watched: Any = Watched(
+            answer=answer, on_request=partial(self._requested, number if is_told else None)
+        )
         return watched  # type: ignore[no-any-return]  # it is one by its methods
 
+    def _requested(self, number: int | None, connection: object) -> None:
+        """Note a request on a connection, and the batch that its answer will acknowledge."""
+        if (last := self._last.pop(connection, None)) is not None:
+            self._heard.add(last)
+        if number is not None:
+            self._last[connection] = number
+
     def arrivals(self) -> Iterator[tuple[Span, bool]]:
-        """Yield every span that was taken, and whether its sender could know."""
+        """Yield every span that was taken, and whether its sender has shown that it knows."""
         bounds = [*self._batches, len(self.intake.spans)]
         for number, (begin, end) in enumerate(pairwise(bounds)):
             for span in self.intake.spans[begin:end]:
-                yield span, number not in self._unknown
+                yield span, number in self._heard

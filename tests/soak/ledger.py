@@ -94,7 +94,7 @@ class Ledger:
 
     def _duplicates(self) -> Iterable[str]:
         for span_id, copies in self.arrivals.items():
-            if sum(is_acknowledged for _, is_acknowledged in copies) > 1:
+            if any(is_acknowledged for _, is_acknowledged in copies[:-1]):
                 yield f"span {span_id} came again after its acknowledgement"
             if any(span != copies[0][0] for span, _ in copies):
                 yield f"span {span_id} came in two versions"
