@@ -26,7 +26,7 @@ import aiohttp
 
 from tests.fidelity.download import rie_binary
 from tests.sandbox import free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, POLL_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,7 @@ REGION = "us-east-1"
 _INVOCATIONS = "/2015-03-31/functions/function/invocations"
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 60.0
+_TURNED_AWAY = b'"Runtime.Unavailable"'
 _UNSHARE = (
     "unshare",
     "--mount",
@@ -135,7 +136,17 @@ class Emulator:
         await self.stop()
 
     async def invoke(self, payload: bytes = b"{}", **headers: str) -> Reply:
-        """Invoke the function; header names are written with underscores."""
+        """Invoke the function; header names are written with underscores.
+
+        On Managed Instances an invocation is turned away when no worker has asked for one yet; then
+        it is repeated, as a caller of Lambda would not have to.
+        """
+        async with asyncio.timeout(PATIENCE_S):
+            while _TURNED_AWAY in (reply := await self._invoke(payload, headers)).body:  # noqa: ASYNC110  # another process's state
+                await asyncio.sleep(POLL_S)
+        return reply
+
+    async def _invoke(self, payload: bytes, headers: Mapping[str, str]) -> Reply:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         names.setdefault("Content-Type", "application/json")
         async with (
