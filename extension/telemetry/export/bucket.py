@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from extension.process.frozen import Frozen
 from extension.process.waits import Budget
 from extension.telemetry.export.answers import Answer, quoted
+from extension.telemetry.export.compression import COMPRESSORS
 from extension.telemetry.export.connection_failures import POST_ERRORS, describe_failure, try_twice
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.post import COMPRESSORS, Post
+from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import Location
 
 if TYPE_CHECKING:  # a protocol, which is not needed at run time

@@ -93,6 +93,8 @@ def retry_after_s(text: str, *, date: str) -> float:
 
     A date is held against the answer's own: the endpoint's clock may be another than ours.
     """
+    if not text:
+        return 0.0
     if text.isascii() and text.isdigit():
         return float(text)
     try:

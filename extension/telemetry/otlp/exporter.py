@@ -46,6 +46,8 @@ def read_answer(answer: Answer) -> EndpointMessage:
 
     Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
     """
+    if answer.is_success and not answer.content:
+        return EndpointMessage()
     if answer.is_success and answer.is_markup:
         return EndpointMessage(is_none=True)
     if (message := read_json(answer)) is not None:

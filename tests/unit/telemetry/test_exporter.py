@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import os
 import socket
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import closing
 from typing import Any
@@ -21,8 +24,9 @@ from extension.process.clock import SystemClock
 from extension.process.waits import Budget
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.answers import Answer, EndpointMessage
+from extension.telemetry.export.compression import COMPRESSORS, LARGE_BYTES, SMALL_BYTES
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.post import COMPRESSORS, LARGE_BYTES, Post
+from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target, parse_headers, signal_url
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.exporter import OtlpExporter, read_answer
@@ -258,10 +262,26 @@ def test_a_resource_attribute_wins_over_what_is_found() -> None:
     assert "empty" not in attributes
 
 
-@pytest.mark.parametrize(("size", "level"), [(LARGE_BYTES - 1, 0x9C), (LARGE_BYTES, 0x01)])
+@pytest.mark.parametrize(("size", "level"), [(LARGE_BYTES - 1, 2), (LARGE_BYTES, 0)])
 def test_large_bodies_are_compressed_quickly(size: int, level: int) -> None:
-    """The second byte of zlib's header says how hard it tried."""
-    assert COMPRESSORS["deflate"](b"x" * size)[1] == level
+    """The first two bits of the second byte of zlib's header say how hard it tried."""
+    assert COMPRESSORS["deflate"](b"x" * size)[1] >> 6 == level
+
+
+@pytest.mark.parametrize("size", [0, 1, 440, SMALL_BYTES, SMALL_BYTES + 1, LARGE_BYTES])
+def test_a_body_of_any_size_is_read_by_every_decompressor(size: int) -> None:
+    """A small window is a matter of ours: it changes no byte of what comes out."""
+    body = (b"order 7 of customer 1234567, " * (size // 28 + 1))[:size]
+    assert gzip.decompress(COMPRESSORS["gzip"](body)) == body
+    assert zlib.decompress(COMPRESSORS["deflate"](body)) == body
+
+
+@pytest.mark.parametrize("repeated_after", [100, 4000, SMALL_BYTES // 2])
+def test_a_small_window_finds_every_repetition(repeated_after: int) -> None:
+    """A small body is compressed no worse than with zlib's largest window."""
+    block = os.urandom(repeated_after)
+    body = block * (SMALL_BYTES // repeated_after)
+    assert len(COMPRESSORS["gzip"](body)) <= len(gzip.compress(body, 6)) + 16
 
 
 def partial(rejected: int, text: str = "") -> bytes:
