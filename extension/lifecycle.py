@@ -48,7 +48,7 @@ async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) ->
     while True:
         event = await _next(events, clock=clock, log=log)
         if isinstance(event, Invoke):
-            for job in jobs:
+            for job in _overriding(jobs, "announced"):
                 with _errors_logged(job, log=log):
                     job.announced(event)
         await hand_over(event, jobs=jobs, clock=clock, log=log)
@@ -58,7 +58,7 @@ async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) ->
         if within_s > 0:
             settling = _overriding(jobs, "settle_calls")
             await _all([settle(job, within_s=within_s, log=log) for job in settling])
-        for job in jobs:
+        for job in _overriding(jobs, "next_called"):
             with _errors_logged(job, log=log):
                 job.next_called(event)
 
@@ -119,7 +119,7 @@ async def _handle(event: LambdaEvent, *, job: Job, within_s: float, log: Log) ->
 
 
 def _overriding(jobs: Sequence[Job], method: str) -> list[Job]:
-    """Return the jobs that have something to do there: each of the others would be a task."""
+    """Return the jobs that have something to do there."""
     return [job for job in jobs if getattr(type(job), method) is not getattr(Job, method)]
 
 
@@ -127,7 +127,7 @@ async def _all(works: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Do all of it at once; what is alone needs no task."""
     if len(works) == 1:
         await works[0]
-    else:
+    elif works:
         await asyncio.gather(*works)
 
 

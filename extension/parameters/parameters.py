@@ -123,7 +123,7 @@ class Parameters(Job):
         if self.keeps:
             await self._prefetch()
 
-    async def invoked(self, invoke: Invoke) -> None:
+    def announced(self, invoke: Invoke) -> None:
         """Note an invocation: from the first one on, GETs are served, and values are cached."""
         self._deadline_ms = invoke.deadline_ms
         if self._invoked:

@@ -212,7 +212,7 @@ async def test_renewal_starts_only_while_the_invocation_has_time(
     """Shortly before its deadline, or after it, the call would outlive the invocation."""
     await aged(cache, seconds=241)
     deadline_ms = round(cache.clock.wall_ns / 1e6 + left_s * 1000)
-    await cache.parameters.invoked(Invoke(request_id="1", deadline_ms=deadline_ms))
+    cache.parameters.announced(Invoke(request_id="1", deadline_ms=deadline_ms))
     assert (await cache.secret("secretId=n")).cache == "HIT"
     await settled(cache)
     assert len(aws.requests) == calls

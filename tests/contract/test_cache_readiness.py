@@ -23,7 +23,7 @@ async def test_gate_of_aws(aws: FakeAws, serve: Serve) -> None:
     answer = await cache.secret("secretId=n", Accept="application/json")
     assert (answer.status, answer.body) == (400, NOT_READY)
     assert aws.requests == []
-    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
+    cache.parameters.announced(Invoke(request_id="r", deadline_ms=0))
     assert (await cache.secret("secretId=n")).status == 200
 
 
@@ -113,7 +113,7 @@ async def test_snapshot_holds_no_value(aws: FakeAws, serve: Serve) -> None:
     assert aws.requests == []
     assert (await cache.secret("secretId=n")).cache == "BYPASS"
     assert (await cache.secret("secretId=n")).cache == "BYPASS"
-    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
+    cache.parameters.announced(Invoke(request_id="r", deadline_ms=0))
     await until(lambda: aws.operations.count("GetParameter") == 1)
     await until(lambda: aws.operations.count("GetSecretValue") == 3)
     assert (await cache.secret("secretId=n")).cache in ("MISS", "HIT")  # of the flight under way

@@ -141,7 +141,7 @@ async def test_a_snapshot_holds_no_secret(aws: FakeAws, serve: Serve) -> None:
     forget_for_snapshot(redactor, environ, cache.parameters)
     assert redactor.redact(password(1)).names == ()
     assert redactor.redact(environ["AWS_SECRET_ACCESS_KEY"]).names == ("AWS_SECRET_ACCESS_KEY",)
-    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
+    cache.parameters.announced(Invoke(request_id="r", deadline_ms=0))
     await until(lambda: redactor.redact(password(1)).names == ("shop/key",))
 
 
@@ -155,5 +155,5 @@ async def test_nothing_is_learned_before_a_snapshot_without_exports(
     aws.put_secret("shop/key", password(1))
     await cache.secret("secretId=shop/key")
     assert redactor.redact(password(1)).names == ()
-    await cache.parameters.invoked(Invoke(request_id="r", deadline_ms=0))
+    cache.parameters.announced(Invoke(request_id="r", deadline_ms=0))
     await until(lambda: redactor.redact(password(1)).names == ("shop/key",))

@@ -107,11 +107,10 @@ class LogEncoder:
 
     def _shared(self, whose: _Whose) -> bytes:
         """Return what all lines of an invocation share."""
-        nothing = Record(time_ns=0, observed_ns=0, stream="function", body="")
-        message = self._message(nothing, whose)
-        message.ClearField("body")
-        shared: bytes = message.SerializeToString()
-        return shared
+        request_id, context = whose.request_id, whose.context
+        of_invocation = {names.FAAS_INVOCATION_ID: request_id} if request_id else {}
+        attributes = self._attributes.encode(of_invocation, besides=0)
+        return attributes + _ids(context) if context else attributes
 
     def _own(self, fields: Mapping[str, Any], *, has_id: bool) -> bytes:
         """Write the fields of a structured line, which come after those of all lines."""
@@ -156,6 +155,17 @@ def build_log_record(
         body=record.body,
         attributes=limits.apply(attributes),
     )
+
+
+def _ids(of: TraceContext) -> bytes:
+    """Return the ids of a span as they stand in a log record."""
+    message = logs_pb2.LogRecord(
+        flags=TraceFlags.SAMPLED,
+        trace_id=of.trace_id.to_bytes(16, "big"),
+        span_id=of.span_id.to_bytes(8, "big"),
+    )
+    encoded: bytes = message.SerializeToString()
+    return encoded
 
 
 def _context(of: TraceContext) -> Context:

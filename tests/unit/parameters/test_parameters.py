@@ -118,7 +118,7 @@ async def test_a_get_leaves_its_caller_time_for_the_reply(left_s: float, patienc
     """It waits for the clients for a share of what the invocation has left, and never for ever."""
     async with RunningCache(ENVIRON, open_source=DictSource) as cache:
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
-        await cache.parameters.invoked(Invoke(request_id="a", deadline_ms=deadline_ms))
+        cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
         assert cache.parameters._patience_s() == pytest.approx(patience_s)
 
 
@@ -134,7 +134,7 @@ async def test_what_no_caller_waits_for_ends_before_the_invocation(
     async with RunningCache({**ENVIRON, **kind}, open_source=DictSource) as cache:
         assert cache.parameters._has_time()
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
-        await cache.parameters.invoked(Invoke(request_id="a", deadline_ms=deadline_ms))
+        cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
         assert cache.parameters._has_time() == has_time
 
 
