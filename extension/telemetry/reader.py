@@ -131,7 +131,7 @@ class DeliveryReader:
         self._arrived.set()
         if self._task is None or self._task.done():
             self._task = start_task(
-                self._read_waiting(), name="read deliveries", on_error=self.count_fault
+                self._read_for_ever(), name="read deliveries", on_error=self.count_fault
             )
 
     def count_fault(self, error: Exception) -> None:
@@ -157,6 +157,13 @@ class DeliveryReader:
             pass
         if unfinished := self._deliveries.end():
             self._health.dropped["bad_event"] += unfinished
+
+    async def _read_for_ever(self) -> None:
+        """Read each delivery; a task for each of them would cost as much as reading a short one."""
+        while True:
+            await self._read_waiting()
+            self._arrived.clear()
+            await self._arrived.wait()
 
     async def _read_waiting(self) -> None:
         await self._read_received()
@@ -195,13 +202,20 @@ class DeliveryReader:
         self, event: asyncio.Event, seconds: float, *, until: Callable[[], bool]
     ) -> None:
         """Wait until a condition holds, looking at it at each `event`, for so long at most."""
+        is_over = False
+
+        def end() -> None:
+            nonlocal is_over
+            is_over = True
+            event.set()
+
+        timer = asyncio.get_running_loop().call_later(seconds, end)
         try:
-            async with asyncio.timeout(seconds):
-                while not until():
-                    event.clear()
-                    await event.wait()
-        except TimeoutError:
-            return
+            while not (is_over or until()):
+                event.clear()
+                await event.wait()
+        finally:
+            timer.cancel()
 
     @property
     def _has_unread(self) -> bool:
