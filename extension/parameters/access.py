@@ -84,17 +84,21 @@ def refusal(
     `from_near`: requests of containers are expected, which know this machine by other names.
     A target in absolute form contains the host and overrides the header (RFC 9112, 3.2.2).
     """
-    if not FORWARDED_HEADERS.isdisjoint(headers):
+    if _is_forwarded(tuple(headers)):
         return FORWARDED
-    for name in headers:  # no generator: this is part of every hit
-        if name.startswith(FORWARDED_PREFIX):
-            return FORWARDED
     if not _is_here(headers.get("host", ""), from_near=from_near):
         return FOREIGN_HOST
     absolute = AUTHORITY.match(target)
     if absolute and not _is_here(absolute[1], from_near=from_near):
         return FOREIGN_HOST
     return None
+
+
+@lru_cache(maxsize=REMEMBERED_HOSTS)
+def _is_forwarded(names: tuple[str, ...]) -> bool:
+    return not FORWARDED_HEADERS.isdisjoint(names) or any(
+        name.startswith(FORWARDED_PREFIX) for name in names
+    )
 
 
 @lru_cache(maxsize=REMEMBERED_HOSTS)

@@ -43,11 +43,12 @@ class Result(StrEnum):
 
 
 class Served(NamedTuple):
-    """A body, and how it was obtained."""
+    """A body, how it was obtained, and the region that it came from."""
 
     body: bytes
     result: Result
     age_s: float = 0.0
+    region: str = ""
 
 
 def parameter_body(answer: Answer) -> bytes:
@@ -106,7 +107,9 @@ def region_of_body(body: bytes) -> str:
         return ""
     begin = found + len(_ARN)
     pieces = body[begin : body.find(b'"', begin)].split(b":", 3)  # behind `arn:`
-    return pieces[2].decode("ascii", "replace") if len(pieces) > 3 else ""
+    region = pieces[2].decode("ascii", "replace") if len(pieces) > 3 else ""
+    is_name = region.isascii() and region.replace("-", "").isalnum()
+    return region if is_name else ""  # the endpoint need not be AWS's: it goes into a header
 
 
 def bare(body: bytes) -> str | bytes | None:

@@ -24,6 +24,7 @@ class Entry(NamedTuple):
 
     `refreshed`: it was fetched for a caller that asked for a refresh; `failed_at`: when the last
     attempt to renew it failed. `ahead_s`: from this age on, a GET has it renewed beside the answer.
+    `region`: where the body came from, which each answer says.
     """
 
     body: bytes
@@ -32,6 +33,7 @@ class Entry(NamedTuple):
     refreshed: bool = False
     failed_at: Instant | None = None
     ahead_s: float = inf
+    region: str = ""
 
 
 class AgedEntry(NamedTuple):

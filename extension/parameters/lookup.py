@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
 from extension.parameters.ahead import RenewalsAhead, postponed
-from extension.parameters.answer import Result, Served
+from extension.parameters.answer import Result, Served, region_of_body
 from extension.parameters.cache import AgedEntry, Cache, Entry, Jitter
 from extension.parameters.flights import Flights
 from extension.parameters.missing import Missing
@@ -115,7 +115,7 @@ class Lookup:
         if not keep or not self._policy.keeps(key):
             body = await self._fetch(key, traceparent=traceparent, batchable=False)
             self._bypassed(key)
-            return Served(body, Result.BYPASS)
+            return _fetched(body, Result.BYPASS)
         if served := self.find(query, traceparent=traceparent):
             return served
         now = self._clock.now()
@@ -146,7 +146,7 @@ class Lookup:
             return None
         if cached.is_due:
             self._renew_ahead(key, now=now, traceparent=traceparent)
-        return Served(cached.entry.body, result, cached.age_s)
+        return _kept(cached, result)
 
     async def _renew(self, key: Key, *, refresh: bool, traceparent: str | None) -> Served:
         started = self._clock.now()
@@ -155,7 +155,7 @@ class Lookup:
         except UpstreamError as error:
             return self._stale(key, error)
         self._store(key, body, refresh=refresh, started=started, fetched_at=self._clock.now())
-        return Served(body, Result.REFRESH if refresh else Result.MISS)
+        return _fetched(body, Result.REFRESH if refresh else Result.MISS)
 
     def _renew_ahead(self, key: Key, *, now: Instant, traceparent: str | None) -> None:
         """Begin to renew an entry, unless it is being fetched, or the invocation ends too soon."""
@@ -177,7 +177,7 @@ class Lookup:
             return None
         # A freeze may lie between AWS's answer and now: the value is as old as the question.
         self._store(key, body, refresh=False, started=started, fetched_at=started)
-        return Served(body, Result.MISS)
+        return _fetched(body, Result.MISS)
 
     def _store(
         self, key: Key, body: bytes, *, refresh: bool, started: Instant, fetched_at: Instant
@@ -193,6 +193,7 @@ class Lookup:
             ttl_s=lifetime_s,
             refreshed=refresh,
             ahead_s=self._policy.ahead_s(lifetime_s),
+            region=region_of_body(body),
         )
         self._cache.store(key, entry)
         self._missing.forget(key)
@@ -228,7 +229,16 @@ class Lookup:
         self._log.warning(
             "serving a stale value", name=key.name, code=error.code, age_s=round(cached.age_s)
         )
-        return Served(cached.entry.body, Result.STALE, cached.age_s)
+        return _kept(cached, Result.STALE)
+
+
+def _fetched(body: bytes, result: Result) -> Served:
+    return Served(body, result, region=region_of_body(body))
+
+
+def _kept(cached: AgedEntry, result: Result) -> Served:
+    entry = cached.entry
+    return Served(entry.body, result, cached.age_s, entry.region)
 
 
 def _at_once(cached: AgedEntry, *, now: Instant, refresh: bool) -> Result | None:

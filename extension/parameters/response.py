@@ -65,8 +65,8 @@ def _reply(served: Served, content_type: str, body: bytes) -> Reply:
         # A caching client would keep a secret, perhaps on disk.
         "Cache-Control": "no-store",
     }
-    if region := answer.region_of_body(served.body):
-        headers["X-Cache-Region"] = _header(region)
+    if served.region:
+        headers["X-Cache-Region"] = served.region
     return Reply(200, headers, body)
 
 

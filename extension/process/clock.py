@@ -14,6 +14,9 @@ from typing import NamedTuple, Protocol
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
+NEW = tuple.__new__
+"""Makes a NamedTuple in half the time that its class takes: the clock is read all the time."""
+
 
 class Instant(NamedTuple):
     """One moment, on both clocks."""
@@ -54,4 +57,4 @@ class SystemClock:
 
     def now(self) -> Instant:
         """Return the current moment."""
-        return Instant(time.time_ns(), time.monotonic_ns())
+        return NEW(Instant, (time.time_ns(), time.monotonic_ns()))
