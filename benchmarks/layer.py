@@ -27,9 +27,9 @@ FLAGS = ("-I", "-S")
 """Those of the launcher, for the bare interpreter to start with the same."""
 
 PROMISES = {
-    TELEMETRY: start.Promises(next_ratio=0.36, rss_mib=36, warm_cpu_ms=4),
-    PARAMETERS: start.Promises(next_ratio=0.36, rss_mib=35),
-    BOTH: start.Promises(next_ratio=0.50, rss_mib=44, warm_cpu_ms=4),
+    TELEMETRY: start.Promises(next_ratio=0.34, rss_mib=35.5, warm_cpu_ms=2),
+    PARAMETERS: start.Promises(next_ratio=0.30, rss_mib=34),
+    BOTH: start.Promises(next_ratio=0.43, rss_mib=43.5, warm_cpu_ms=2),
 }
 
 AS_INSTALLED = "its packages as pip installs them, for one Python"

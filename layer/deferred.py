@@ -15,6 +15,9 @@ DEFERRED = {
     # Bodies of several parts.
     "aiohttp.client_reqrep": (".multipart",),
     "aiohttp.formdata": (".multipart",),
+    # Content types of files.
+    "aiohttp.payload": ("mimetypes",),
+    "urllib3.fields": ("mimetypes",),
     # Credentials and proxies from files and variables, which we do not let it read; content types.
     "aiohttp.helpers": ("netrc", "email.parser", "email.policy", "urllib.request"),
     # A class for each of them is generated at import.
