@@ -337,7 +337,7 @@ async def test_a_request_that_cannot_be_made_is_rejected() -> None:
 
 
 async def test_what_cannot_be_requested_is_not_kept() -> None:
-    """Aiohttp refuses some hosts when it resolves them: waiting does not cure that."""
+    """The library refuses some hosts when it resolves them: waiting does not cure that."""
     post = Post({"traces": replace(target(), url="http://127.1:4318/v1/traces")})
     try:
         budget = Budget(10, clock=SystemClock())
