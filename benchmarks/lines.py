@@ -22,7 +22,7 @@ from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
 from extension.telemetry.export.buffer import Buffer
-from extension.telemetry.export.post import COMPRESSORS
+from extension.telemetry.export.compression import COMPRESSORS
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.pipeline import Pipeline

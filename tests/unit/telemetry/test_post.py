@@ -18,13 +18,9 @@ from extension.process.frozen import replace
 from extension.process.waits import Budget
 from extension.settings.aws_hosts import SignedFor
 from extension.telemetry.export.answers import Answer, EndpointMessage
+from extension.telemetry.export.compression import COMPRESSORS, LARGE_BYTES
 from extension.telemetry.export.outcome import Outcome
-from extension.telemetry.export.post import (
-    COMPRESSORS,
-    LARGE_BYTES,
-    MAX_ANSWER_BYTES,
-    Post,
-)
+from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post
 from extension.telemetry.export.target import Target
 from extension.telemetry.export.tls import _BUNDLES, _as_file
 
