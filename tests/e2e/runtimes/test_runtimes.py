@@ -114,7 +114,9 @@ async def run(
             **{**settings, "environment": environment},
         ) as stage:  # fmt: skip
             await stage.invoke(*({"do": wish} for wish in wishes))
-        found = sorted(intake.spans, key=lambda span: span.start_ns)
+        # What the endpoint answers too late, on a busy machine, comes again.
+        each_once = {(span.trace_id, span.span_id): span for span in intake.spans}
+        found = sorted(each_once.values(), key=lambda span: span.start_ns)
     invocations = [span for span in found if span.kind == "SERVER"]
     assert len(invocations) == len(wishes)
     seen = {(log_format, wish): span for wish, span in zip(wishes, invocations, strict=True)}
