@@ -180,7 +180,7 @@ JAVA_CLASS = (
 )
 JAVA_METHOD = "No public method named pay with appropriate method signature found on class shop.H"
 
-EXITED: dict[str, str] = {"status": "error", "platform_error": "Runtime.ExitError"}
+EXITED: dict[str, Any] = {"status": "error", "platform_error": "Runtime.ExitError"}
 
 INIT: dict[str, Any] = {**EXITED, "during": "init"}
 INITS_TELL = [
@@ -390,7 +390,7 @@ LINES_TELL = [
 ]  # fmt: skip
 
 RUNTIMES = ("Python", "Node.js", "Java", "Ruby", ".NET", "Go", "Rust")
-PLATFORM_ONLY: Sequence[tuple[str, str, dict[str, str]]] = (
+PLATFORM_ONLY: Sequence[tuple[str, str, dict[str, Any]]] = (
     (EXIT, "Runtime.ExitError", EXITED),
     (TIMEOUT, "timeout", {"status": "timeout"}),
 )
