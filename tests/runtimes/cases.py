@@ -33,8 +33,8 @@ class Case(NamedTuple):
     log_format: str = "text"
     status: str = "success"
     platform_error: str = ""
-    during: Literal["invocation", "init"] = "invocation"
-    """What the lines were written in; an init that fails ends its process, and is repeated."""
+    during: str = "invocation"
+    """What the lines were written in, an invocation or an init; an init that fails ends its process, and is repeated."""
 
     @property
     def name(self) -> str:
