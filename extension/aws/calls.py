@@ -111,11 +111,12 @@ class Calls:
 
     def _ask(self, call: Call, lane: _Lane) -> Answer:
         """Ask the source, in a worker thread."""
-        number, failure = lane.unreached or (0, None)
-        if failure and call.number < number:
-            raise UpstreamError(
-                failure.code, reason=failure.reason, service=call.service, transient=True
-            )
+        if lane.unreached is not None:
+            number, failure = lane.unreached
+            if call.number < number:
+                raise UpstreamError(
+                    failure.code, reason=failure.reason, service=call.service, transient=True
+                )
         try:
             return self._source.call(call)
         except UpstreamError as error:

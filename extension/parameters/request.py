@@ -29,7 +29,7 @@ MANY = "/getMany"
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SLASHES = re.compile(r"/{2,}")
-_ORIGIN = re.compile(r"https?://[^/?]*", re.IGNORECASE)
+_ORIGIN = re.compile(r"\Ahttps?://[^/?]*", re.IGNORECASE)
 
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 
@@ -139,7 +139,7 @@ def read(method: str, target: str, *, decrypt: bool = False) -> Query | Several 
 
 
 def _read(method: str, target: str, *, decrypt: bool) -> Query | Several | Rejection:
-    path, _, query = _ORIGIN.sub("", target, count=1).partition("?")
+    path, _, query = _ORIGIN.sub("", target).partition("?")
     path, query = _SLASHES.sub("/", path).rstrip("/"), query.partition("#")[0]
     route = _ROUTES.get(path)
     if route is None and path not in _SEVERAL:

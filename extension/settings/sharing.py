@@ -61,7 +61,7 @@ def _ratio(name: str, argument: str) -> float | None:
     if name != "traceidratio":
         return None
     try:
-        ratio = float(argument or 1)
-    except ValueError:
+        ratio = float(argument)
+    except ValueError:  # of an empty one, too
         return 1.0
     return ratio if 0 <= ratio <= 1 else 1.0

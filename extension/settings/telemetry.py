@@ -333,7 +333,7 @@ class TelemetryConfig(Frozen):
     def uri_of(self, signal: str) -> str:
         """Return a signal's own URL, else the one for all; on AWS each signal has its own host."""
         own = self.own_uri_of(signal)
-        if not (self.post_uri and may_be_aws(self.post_uri)) or own:
+        if own or not may_be_aws(self.post_uri):
             return own or self.post_uri
         from extension.settings import aws_hosts  # noqa: PLC0415  # only with an endpoint of AWS
 

@@ -34,7 +34,7 @@ class Bench:
             log=Log(clock=self.clock, sink=self.lines),
         )
 
-    async def ask(self, name: str = "a", traceparent: str | None = None, **place: str) -> Any:
+    async def ask(self, name: str = "a", traceparent: str | None = None, **place: Any) -> Any:
         """Return the answer for a parameter."""
         return await self.calls.run(call(name, **place), traceparent=traceparent)
 

@@ -88,3 +88,13 @@ def test_threads_share_values_and_each_is_closed_once() -> None:
         list(threads.map(work, range(8)))
     shelf.recent.close()
     assert sorted(map(str, shelf.built)) == sorted(shelf.closed)
+
+
+def test_a_value_is_open_as_long_as_anyone_uses_it() -> None:
+    """The first of two users that gives it back does not close it."""
+    shelf = Shelf(most=1)
+    with shelf.recent.use(1):
+        with shelf.recent.use(1):
+            shelf.use(2)
+        assert shelf.closed == []
+    assert shelf.closed == ["1"]

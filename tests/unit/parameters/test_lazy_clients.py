@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from extension.aws.call import CompletedCall, Source
+from extension.aws.call import CompletedCall, Service, Source
 from extension.aws.errors import NOT_OPEN, UpstreamError
 from extension.parameters.hooks import Hooks
 from extension.parameters.lazy_clients import LazyClients
@@ -173,3 +173,16 @@ async def test_tokens_that_cannot_be_renewed_are_none() -> None:
     bench.source.session_tokens = fail  # type: ignore[method-assign]
     assert await bench.clients.session_tokens() == ()
     assert [each["code"] for each in bench.lines.parsed] == ["CredentialRetrievalError"]
+
+
+@pytest.mark.parametrize(
+    ("timeout_ms", "deadline_s", "ahead_s"), [(0, 5, 5), (1000, 1, 1), (60_000, 60, 5)]
+)
+async def test_a_renewal_ahead_takes_five_seconds_at_most(
+    timeout_ms: int, deadline_s: float, ahead_s: float
+) -> None:
+    """However long a GET may take: its thread is the only one for renewals."""
+    bench = Bench(ParametersConfig(ssm_timeout_ms=timeout_ms))
+    opened = await bench.clients.open()
+    assert opened.fetcher.upstream._deadline_s[Service.SSM] == deadline_s
+    assert opened.ahead.upstream._deadline_s[Service.SSM] == ahead_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 
@@ -23,9 +24,9 @@ from extension.parameters.request import ParameterKey, Query
 from extension.platform.events import Invoke
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig
-from extension.settings.process import LambdaConfig
+from extension.settings.process import LambdaConfig, LocalConfig
 from tests.doubles import DictSource, LogLines, ManualClock
-from tests.running_cache import RunningCache
+from tests.running_cache import RunningCache, stop_serving
 from tests.waiting import until
 
 ENVIRON = {"AWS_SESSION_TOKEN": "t"}
@@ -296,3 +297,33 @@ def test_a_call_takes_five_seconds_at_most_unless_the_user_says_otherwise() -> N
     """And never longer than an invocation may."""
     found = deadlines_s(ParametersConfig(secrets_manager_timeout_ms=1_000_000))
     assert found == {Service.SSM: 5.0, Service.SECRETS_MANAGER: 900.0}
+
+
+@pytest.mark.parametrize(
+    ("local", "environ", "is_said"),
+    [
+        (LocalConfig(), {}, True),
+        (LocalConfig(), ENVIRON, False),
+        (None, {}, False),
+    ],
+)
+async def test_outside_lambda_a_missing_token_is_said(
+    local: LocalConfig | None, environ: dict[str, str], is_said: bool
+) -> None:
+    """Every GET would be refused; in Lambda there is always one."""
+    clock, lines = ManualClock(), LogLines()
+    listening = socket.create_server(("127.0.0.1", 0))
+    cache = Parameters(
+        ParametersConfig(),
+        sandbox=LambdaConfig(),
+        environ=environ,
+        clock=clock,
+        log=Log(clock=clock, sink=lines),
+        sockets=[listening],
+        open_source=DictSource,
+        local=local,
+    )
+    await cache.start()
+    await stop_serving(listening, cache._server)
+    said = ["no token: every GET is refused; set DISPATCH_TOKEN_FILE"]
+    assert lines.messages == said * is_said

@@ -130,6 +130,11 @@ ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:n-AbCdEf"
                 ARN.replace(":secret:", ":other:"),
             )
         ),
+        (f"{SECRET}?secretId=a&jsonKey=https://b", Query(SecretKey("a"), json_key="https://b")),
+        (
+            f"http://h{SECRET}?secretId=a&jsonKey=http://b",
+            Query(SecretKey("a"), json_key="http://b"),
+        ),
     ],
 )
 def test_what_clients_write_in_other_ways(target: str, query: Query) -> None:
