@@ -82,13 +82,11 @@ class Coverage:
         found = (each for each in self._of_file.get(file, ()) if each.lines[file] & wanted)
         return _nearest_first(found, file)
 
-    def tests_of_file(self, file: str) -> list[Ran]:
-        """Return the tests that run anything of a module."""
-        return _nearest_first(self._of_file.get(file, ()), file)
-
-    def tests_in(self, files: Iterable[str]) -> list[Ran]:
-        """Return the tests in some files of tests."""
-        return [each for file in files for each in self._in.get(file, ())]
+    def tests_of_file(self, file: str, *, near: Iterable[str] = ()) -> list[Ran]:
+        """Return the tests that run anything of a module, and those in the files `near` it."""
+        found = {each.test: each for each in self._of_file.get(file, ())}
+        found |= {each.test: each for tests in near for each in self._in.get(tests, ())}
+        return _nearest_first(found.values(), file)
 
 
 def _nearest_first(tests: Iterable[Ran], file: str) -> list[Ran]:

@@ -133,13 +133,13 @@ class Session:
         for number, outcome in run_tasks(tasks(), jobs=jobs):
             found = tests.pop(number)
             if outcome == NOT_LOADED:
-                found = found or coverage.tests_of_file(chosen[number].file)
-                found = found or self._near(root, chosen[number], coverage)
+                found = found or self._about(root, chosen[number], coverage)
             yield number, outcome, [replace(each, lines={}) for each in soonest(found)]
 
-    def _near(self, root: Path, chosen: Chosen, coverage: Coverage) -> list[Ran]:
-        """Return the tests of a module without functions, as one of declarations is."""
-        return coverage.tests_in(near_tests(root, [(chosen.file, 0)], suites=SUITES))
+    def _about(self, root: Path, chosen: Chosen, coverage: Coverage) -> list[Ran]:
+        """Return the tests for a change in what runs at import: those that import it count, too."""
+        near = near_tests(root, [(chosen.file, 0)], suites=SUITES)
+        return coverage.tests_of_file(chosen.file, near=near)
 
     def _task(self, root: Path, chosen: Chosen, functions: Functions, tests: Sequence[Ran]) -> Task:
         tests = soonest(tests)

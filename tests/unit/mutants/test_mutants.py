@@ -158,10 +158,13 @@ def test_tests_named_after_a_module_come_first() -> None:
                                                           "slow.py::test"]  # fmt: skip
 
 
-def test_tests_are_found_by_their_files() -> None:
-    """A module of declarations runs nothing while a test does: the files that import it count."""
+def test_for_what_runs_at_import_the_files_that_import_it_count() -> None:
+    """A module of declarations runs nothing while a test does."""
+    file = "extension/module.py"
     ran = [Ran(test=f"tests/test_{name}.py::test", takes_s=0) for name in "abc"]
-    assert Coverage(ran).tests_in(["tests/test_c.py", "tests/test_a.py"]) == [ran[2], ran[0]]
+    ran.append(Ran(test="tests/test_d.py::test", takes_s=1, lines={file: 1}))
+    found = Coverage(ran).tests_of_file(file, near=["tests/test_c.py", "tests/test_d.py"])
+    assert found == [ran[2], ran[3]]
 
 
 def test_without_tests_no_mutant_is_noticed(module: Path) -> None:
