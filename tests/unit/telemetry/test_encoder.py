@@ -231,3 +231,11 @@ def test_exceptions_are_repeated_on_request(signal: str, repeats: bool) -> None:
 def test_python_spans_are_of_a_known_scope() -> None:
     """The request above is one of an instrumentation for Lambda."""
     assert PYTHON.encode() in BODY
+
+
+def test_what_is_not_asked_for_is_off() -> None:
+    """Neither exceptions twice, nor an SDK's spans, nor attributes for X-Ray."""
+    plain = encoder("traces", "logs")
+    assert plain._spans._factory._repeat is False
+    assert plain._spans._local is None
+    assert plain._sdk is None
