@@ -92,7 +92,10 @@ async def live(chapter: Chapter, *, seed: int) -> Result:
             return Result(
                 chapter=chapter,
                 ledger=balance(
-                    stage.function.events, endpoint.arrivals(), refused=endpoint.refused
+                    stage.function.events,
+                    endpoint.arrivals(),
+                    refused=endpoint.refused,
+                    told=endpoint.told,
                 ),
                 drawn=weather.drawn,
                 complaints=Counter(stage.complaints),

@@ -52,33 +52,39 @@ class Endpoint:
     intake: Intake
     weather: Weather
     refused: list[Span] = field(default_factory=list)
+    told: int = 0
+    """How many of these their sender has read the refusal of."""
     _batches: list[int] = field(default_factory=list)
     """Where each begins in the intake's list."""
     _heard: set[int] = field(default_factory=set)
     """Those whose sender has read the answer."""
-    _last: dict[object, int] = field(default_factory=dict)
-    """The batch that was taken last on each connection."""
+    _last: dict[object, Callable[[], None]] = field(default_factory=dict)
+    """What it means for the last batch on each connection that the answer was read."""
 
     def respond(self, request: IntakeRequest) -> Answer:
         """Draw an answer and note where in the intake's list the batch will begin."""
         name, answer = self.weather.answer()
+        on_read: Callable[[], None] | None = None
         if name == REFUSED:
-            self.refused += decode_traces(request.body)
-        number = len(self._batches)
+            spans = decode_traces(request.body)
+            self.refused += spans
+            on_read = partial(self._tell, len(spans))
         if answer.accepts:
+            if name not in LOST:
+                on_read = partial(self._heard.add, len(self._batches))
             self._batches.append(len(self.intake.spans))
-        is_told = answer.accepts and name not in LOST
-        watched: Any = Watched(
-            answer=answer, on_request=partial(self._requested, number if is_told else None)
-        )
+        watched: Any = Watched(answer=answer, on_request=partial(self._requested, on_read))
         return watched  # type: ignore[no-any-return]  # it is one by its methods
 
-    def _requested(self, number: int | None, connection: object) -> None:
-        """Note a request on a connection, and the batch that its answer will acknowledge."""
-        if (last := self._last.pop(connection, None)) is not None:
-            self._heard.add(last)
-        if number is not None:
-            self._last[connection] = number
+    def _tell(self, spans: int) -> None:
+        self.told += spans
+
+    def _requested(self, on_read: Callable[[], None] | None, connection: object) -> None:
+        """Note a request on a connection: the answer before it was read."""
+        if last := self._last.pop(connection, None):
+            last()
+        if on_read is not None:
+            self._last[connection] = on_read
 
     def arrivals(self) -> Iterator[tuple[Span, bool]]:
         """Yield every span that was taken, and whether its sender has shown that it knows."""
