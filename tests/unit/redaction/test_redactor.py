@@ -172,3 +172,12 @@ def test_many_secrets_with_one_beginning() -> None:
         knowing.learn(f"db-{number}", f"postgresql://user:pass-{number:04d}@host/db")
     text = "x postgresql://user:pass-0123@host/db y"
     assert knowing.redact(text).text == "x [REDACTED:db-123] y"
+
+
+def test_a_secret_within_another_is_not_named() -> None:
+    """At its beginning, in the middle or at its end: only the whole one stood there."""
+    for within in ("abcdefgh1", "efgh1-and", "1-and-more"):
+        knowing = redactor("abcdefgh1-and-more", name="whole")
+        knowing.learn("within", within)
+        redacted = knowing.redact("<abcdefgh1-and-more>")
+        assert (redacted.text, redacted.names) == ("<[REDACTED:whole]>", ("whole",))

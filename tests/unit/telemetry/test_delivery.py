@@ -624,3 +624,13 @@ async def test_what_arrived_after_all_is_told_to_the_bucket() -> None:
     assert [item.body.strip() for item in letters.arrived] == [b"a"]
     assert stage.health.dropped == {}
     assert stage.health.accepted == {"traces": 4}
+
+
+@pytest.mark.parametrize("outcome", [ACCEPTED, KEPT, Outcome(kind="rejected"), TOO_LARGE])
+async def test_credentials_are_renewed_only_where_they_were_refused(outcome: Outcome) -> None:
+    """Any other answer means what it says."""
+    stage = Stage([outcome], renewable=1)
+    stage.add("a")
+    await stage.flush()
+    assert len(stage.exporter.sent) == 1
+    assert stage.renewable == 1

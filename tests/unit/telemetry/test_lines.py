@@ -200,3 +200,14 @@ def test_what_is_told_first_of_a_request_counts() -> None:
         stage.report("a", at_ns)
     events = found.start, found.done, found.report
     assert [each and each.time_ns for each in events] == [10, 20, 21]
+
+
+def test_what_the_invoke_event_says_first_counts() -> None:
+    """The ARN by which the function was called, whatever is told before or after it."""
+    stage = Stage()
+    stage.start("a", 10)
+    for arn in ("", "arn:1", "arn:2"):
+        stage.assembler.invoke("a", tracing=arn, invoked_arn=arn, now_ns=11)
+    found = stage.assembler.requests.find("a")
+    assert found is not None
+    assert (found.invoked_arn, found.invoke_header) == ("arn:1", "arn:1")
