@@ -34,7 +34,7 @@ class Case(NamedTuple):
     status: str = "success"
     platform_error: str = ""
     during: str = "invocation"
-    """What the lines were written in, an invocation or an init; an init that fails ends its process, and is repeated."""
+    """What the lines were written in; an init that fails ends its process, and is repeated."""
 
     @property
     def name(self) -> str:
