@@ -80,14 +80,14 @@ def iso(at_ms: float) -> str:
     return f"{NOON + timedelta(milliseconds=at_ms):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
-def start() -> bytes:
-    """Return the delivery with which the invocation begins."""
-    record = {"requestId": REQUEST, "version": "$LATEST"}
+def start(request_id: str = REQUEST) -> bytes:
+    """Return the delivery with which an invocation begins."""
+    record = {"requestId": request_id, "version": "$LATEST"}
     return json.dumps([{"time": iso(-100), "type": "platform.start", "record": record}]).encode()
 
 
-def done() -> bytes:
+def done(request_id: str = REQUEST) -> bytes:
     """Return the delivery with which it ends."""
-    record = {"requestId": REQUEST, "status": "success"}
+    record = {"requestId": request_id, "status": "success"}
     event = {"time": iso(60_000), "type": "platform.runtimeDone", "record": record}
     return json.dumps([event]).encode()

@@ -35,6 +35,13 @@ def test_what_is_left_out_changes_nothing_else(records: list[Record], refused: s
     assert in_columns(records).without(refused) == kept
 
 
+@given(LISTS, st.data())
+def test_some_places_have_their_records(records: list[Record], data: st.DataObject) -> None:
+    """In the order of the places."""
+    places = data.draw(st.lists(st.sampled_from(range(len(records))))) if records else []
+    assert in_columns(records).at(places) == [records[at] for at in places]
+
+
 @given(LISTS, RECORDS, st.integers(0, 5))
 def test_a_record_takes_the_place_of_another(
     records: list[Record], record: Record, at: int

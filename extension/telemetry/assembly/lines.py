@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from extension.telemetry.assembly.finished import Finished, LooseRecords
@@ -55,14 +55,30 @@ class Lines:
     def feed_all(
         self, records: Sequence[Record], *, refused: Collection[int] = ()
     ) -> list[Finished]:
-        """Take lines that were read one after the other; those in some places are not kept."""
+        """Take lines in the order of their reading; those in some places are not kept.
+
+        The lines of one request stay in their order; those of several may leave in another.
+        """
         columns = in_columns(records)
-        in_flight = self._owner_of_all(columns) if columns else None
+        owners = self._by_owner(columns)
+        if len(owners) == 1:
+            [owner] = owners
+            return self._feed_to(owner, columns, refused=refused)
+        finished: list[Finished] = []
+        for owner, places in owners.items():
+            among = [now for now, at in enumerate(places) if at in refused] if refused else ()
+            finished += self._feed_to(owner, columns.at(places), refused=among)
+        return finished
+
+    def _feed_to(
+        self, in_flight: InFlightInvocation | None, columns: Columns, *, refused: Collection[int]
+    ) -> list[Finished]:
+        """Take the lines of one request, or of none."""
         if in_flight is None or in_flight.state is State.ENDED:
-            fed = (self.feed(record, keep=at not in refused) for at, record in enumerate(records))
+            fed = (self.feed(record, keep=at not in refused) for at, record in enumerate(columns))
             return [each for finished in fed for each in finished]
         in_flight.learn_all(columns, refused=refused)
-        records = columns.without(refused) if refused else columns
+        records: Sequence[Record] = columns.without(refused) if refused else columns
         if self._details:
             records = self._without_details(records, in_flight)
         if in_flight.is_out or self._streams(in_flight):
@@ -134,16 +150,20 @@ class Lines:
             context=self._span_ids.of(in_flight), request_id=in_flight.request_id, records=records
         )
 
-    def _owner_of_all(self, records: Columns) -> InFlightInvocation | None:
-        """Find whose several lines are; None if that has to be looked at line by line."""
-        owners = {self._requests.find(request_id) for request_id in {*records.request_ids}}
-        if None in owners:
+    def _by_owner(self, records: Columns) -> dict[InFlightInvocation | None, Sequence[int]]:
+        """Return the places of each request's lines, and under None of those that are nobody's."""
+        by_id = {
+            request_id: self._requests.find(request_id) for request_id in {*records.request_ids}
+        }
+        if None in by_id.values():
             times = records.observed_ns
             first, last = self._requests.current(min(times)), self._requests.current(max(times))
             if first is not last:
-                return None
-            owners = {owner or first for owner in owners}
-        return owners.pop() if len(owners) == 1 else None
+                return _places(map(self._owner, records))
+            by_id = {request_id: owner or first for request_id, owner in by_id.items()}
+        if len({*by_id.values()}) == 1:
+            return {owner: range(len(records)) for owner in by_id.values()}
+        return _places(map(by_id.__getitem__, records.request_ids))
 
     def _owner(self, record: Record) -> InFlightInvocation | None:
         """Find whose it is: by a request id that is one of ours, else by time.
@@ -151,3 +171,12 @@ class Lines:
         A `requestId` in a JSON line may belong to another service, an API for instance.
         """
         return self._requests.find(record.request_id) or self._requests.current(record.observed_ns)
+
+
+def _places(
+    owners: Iterable[InFlightInvocation | None],
+) -> dict[InFlightInvocation | None, Sequence[int]]:
+    places: dict[InFlightInvocation | None, list[int]] = {}
+    for at, owner in enumerate(owners):
+        places.setdefault(owner, []).append(at)
+    return {**places}

@@ -86,6 +86,10 @@ class Columns(Sequence[Record]):
         """Return the records that are wanted."""
         return self._some(lambda column: [*compress(column, wanted)])
 
+    def at(self, places: Sequence[int]) -> Columns:
+        """Return the records in some places."""
+        return self._some(lambda column: [*map(column.__getitem__, places)])
+
     def _some(self, some: Callable[[Sequence[Any]], Sequence[Any]]) -> Columns:
         """Return some of the records; the same of each column."""
         others = self.others

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import pytest
 
 from benchmarks import log_lines
 from benchmarks.lines import put_together
+from benchmarks.traffic import request_id
 from tests.received import received
 
 LINES = 2000
@@ -23,16 +24,26 @@ PREFIX = f"[INFO]\t{log_lines.iso(0)}\t{log_lines.REQUEST}\t"
 PATHS = f"{PREFIX}GET https://shop.example.com/orders/17?q=a from /var/task/app/orders.py\n"
 
 
-def calls_per_line(write: Callable[[float], str], signal: str, *, known: int = 0) -> float:
+REQUESTS = [request_id(number) for number in range(1, 9)]
+
+
+def of_several_requests(at_ms: float) -> str:
+    """Return a line of one of them, as several write at once on Managed Instances."""
+    return WRITE.text(at_ms).replace(log_lines.REQUEST, REQUESTS[round(at_ms) % len(REQUESTS)])
+
+
+def calls_per_line(
+    write: Callable[[float], str], signal: str, *, known: int = 0, requests: Sequence[str] = ()
+) -> float:
     """Return how many functions written in Python a line calls on its way to the buffer."""
     deliveries = [*log_lines.deliveries(write, lines=2 * LINES, a_delivery=LINES)]
-    return asyncio.run(_calls(deliveries, signal, known)) / LINES
+    return asyncio.run(_calls(deliveries, signal, known, requests or [log_lines.REQUEST])) / LINES
 
 
-async def _calls(deliveries: list[bytes], signal: str, known: int) -> int:
-    reader, buffer, health = put_together(signal, known=known)
+async def _calls(deliveries: list[bytes], signal: str, known: int, requests: Sequence[str]) -> int:
+    reader, buffer, health = put_together(signal, known=known, concurrent=len(requests) > 1)
     first, second = deliveries
-    for body in (log_lines.start(), first):
+    for body in (*map(log_lines.start, requests), first):
         await received(reader, body)
         reader.read_all()
     number = 0
@@ -48,7 +59,8 @@ async def _calls(deliveries: list[bytes], signal: str, known: int) -> int:
         reader.read_all()
     finally:
         sys.setprofile(before)
-    await received(reader, log_lines.done())
+    for body in map(log_lines.done, requests):
+        await received(reader, body)
     reader.read_all()
     assert buffer.count >= 2 * LINES / 1024
     assert not health.dropped
@@ -72,3 +84,9 @@ def test_a_line_costs_hardly_a_call(
 ) -> None:
     """Of text and paths one or two, for its time; of JSON those that write its fields."""
     assert calls_per_line(write, signal, known=known) <= most
+
+
+@pytest.mark.parametrize("signal", ["logs", "traces"])
+def test_a_line_among_those_of_other_requests_costs_little_more(signal: str) -> None:
+    """They are told apart together; each request's part of a step is a few lines."""
+    assert calls_per_line(of_several_requests, signal, requests=REQUESTS) <= 6

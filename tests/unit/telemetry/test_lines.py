@@ -89,6 +89,38 @@ def test_a_line_is_that_of_the_request_that_it_names(*, together: bool) -> None:
     assert [each for each in stage.done("b", 30) if each[0] == "Ib"] == [("Ib", "3")]
 
 
+@pytest.mark.parametrize("streams", [True, False])
+def test_lines_of_several_requests_are_told_apart(*, streams: bool) -> None:
+    """Together as one by one: each in the order of its request, and none that is refused."""
+    ids = ["a", "b", "", "a", "c", "b", "of an API", "a"] * 3
+    records = [
+        Record(time_ns=at, observed_ns=at, stream="function", body=str(at), request_id=request_id)
+        for at, request_id in enumerate(ids, start=2)
+    ]
+    refused = {3, 8}
+    by_request: list[dict[str, str]] = []
+    for together in (True, False):
+        stage = Stage(streams=streams)
+        outs = [*stage.start("a", 0), *stage.start("b", 1), *stage.start("c", 12)]
+        if together:
+            outs += told(stage.assembler.feed_records(records, refused=refused))
+        else:
+            for at, record in enumerate(records):
+                outs += told(
+                    stage.assembler.feed_records([record], refused={0} if at in refused else ())
+                )
+        for request_id in "abc":
+            outs += [*stage.done(request_id, 40), *stage.report(request_id, 41)]
+        lines = dict.fromkeys([each[1:] for each, _ in outs], "")
+        for each, text in outs:
+            lines[each[1:]] += text
+        by_request.append(lines)
+    assert by_request[0] == by_request[1]
+    assert "".join(sorted("".join(by_request[0].values()))) == "".join(
+        sorted("".join(record.body for at, record in enumerate(records) if at not in refused))
+    )
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_a_line_before_its_start_is_given_back(*, together: bool) -> None:
     """It went to the request before, until the later one was heard of."""
