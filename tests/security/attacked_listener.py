@@ -46,5 +46,8 @@ class AttackedListener:
         """Post one delivery over a connection of its own; return the status line."""
         reader, writer = await self.connect()
         writer.write(HEAD + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        async with asyncio.timeout(PATIENCE_S):
-            return await reader.readline()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await reader.readline()
+        finally:
+            writer.transport.abort()
