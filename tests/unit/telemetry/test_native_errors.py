@@ -1,0 +1,82 @@
+"""What Go's runtime and Rust's standard library write of a panic, line by line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from extension.telemetry.reading.error_objects import HandlerError
+from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.native_errors import LastPanic
+from extension.telemetry.reading.records import read_record
+
+GOROUTINE = ["goroutine 1 [running]:", "main.handle(...)", "\t/app/main.go:9 +0x1d"]
+
+
+def after(*lines: str) -> LastPanic:
+    """Return what is known after these lines."""
+    panic = LastPanic()
+    for line in lines:
+        panic.learn(line)
+    return panic
+
+
+def test_a_line_that_names_no_panic_is_none() -> None:
+    """Nothing is known before the first one."""
+    panic = after("paid", "", "main.handle(...)")
+    assert (panic.error, panic.ended_process, panic.is_open) == (None, None, False)
+
+
+def test_a_message_of_several_lines_ends_with_an_empty_one() -> None:
+    """Go prints the text of the panic as it is, then an empty line, then the goroutines."""
+    panic = after("panic: no stock", "of bolts", "", *GOROUTINE)
+    expected = HandlerError(type="panic", message="no stock\nof bolts", stack="\n".join(GOROUTINE))
+    assert panic.ended_process == expected
+
+
+def test_only_the_first_goroutine_is_the_stack() -> None:
+    """An empty line stands before the next one."""
+    panic = after("panic: x", "", *GOROUTINE, "", "goroutine 2 [sleep]:", "main.wait(...)")
+    assert panic.error is not None
+    assert panic.error.stack.rstrip("\n") == "\n".join(GOROUTINE)
+
+
+def test_the_signal_may_stand_before_the_goroutines() -> None:
+    """Go tells it of a nil pointer, after the empty line."""
+    signal = "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x0]"
+    panic = after("panic: runtime error: nil pointer", signal, "", *GOROUTINE)
+    assert panic.ended_process is not None
+    late = after("panic: x", "", signal, *GOROUTINE)
+    assert late.ended_process == HandlerError(type="panic", message="x", stack="\n".join(GOROUTINE))
+
+
+def test_a_line_between_message_and_goroutines_shows_that_no_panic_ended_the_process() -> None:
+    """The function printed a text that looks like one, and went on."""
+    panic = after("panic: x", "", "paid")
+    assert panic.is_open is False
+    panic.learn(GOROUTINE[0])
+    assert (panic.is_open, panic.ended_process) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"message": 7}, {"message": None}, {"error": "x"}, {"message": "said by the user {"}]
+)
+def test_json_of_rust_without_a_reported_error_is_no_report(fields: dict[str, Any]) -> None:
+    """Though it was written inside the runtime's own span."""
+    record = {"level": "ERROR", "fields": fields, "span": {"name": "Lambda runtime invoke"}}
+    assert read_record(LogLine(time_ns=0, stream="function", record=record)).evidence == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"message": "user handler panicked: no stock"}, ": no stock"),
+        ({"message": "user handler panicked", "payload": "no stock"}, "no stock"),
+    ],
+)
+def test_json_of_rust_tells_what_a_panic_said(fields: dict[str, Any], message: str) -> None:
+    """Behind the mark, or in the other fields."""
+    record = {"level": "ERROR", "fields": fields, "span": {"name": "Lambda runtime invoke"}}
+    read = read_record(LogLine(time_ns=0, stream="function", record=record))
+    assert (read.error, read.evidence) == (HandlerError(type="panic", message=message), "mark")
