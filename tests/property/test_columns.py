@@ -67,3 +67,10 @@ def test_parts_are_as_large_as_they_may_be(records: list[Record], lines: int, mo
         assert held <= most or len(part) == 1
         if after:
             assert len(part) == lines or held + size(after[0]) > most
+
+
+def test_columns_equal_nothing_that_is_no_sequence() -> None:
+    """To compare them is no error."""
+    assert in_columns([]) == []
+    assert in_columns([]) != 5
+    assert in_columns([]) != {1}

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from extension.telemetry.reading.cut_lines import HIDDEN, LONGEST_PIECE, MARK, CutLines
+from extension.telemetry.reading.cut_lines import (
+    FEWEST_CHARACTERS,
+    HIDDEN,
+    LONGEST_PIECE,
+    MARK,
+    CutLines,
+)
 
 LONG = LONGEST_PIECE
 SECRET = "hunter2-hunter2"
@@ -40,7 +46,16 @@ def test_the_pieces_may_be_wrapped_in_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "record", ["short\n", "x" * (LONG - 1) + "\n", "x" * (LONG + 1), {"a": 1}, {"message": 1}, 7]
+    "record",
+    [
+        "short\n",
+        "x" * (LONG - 1) + "\n",
+        "x" * (LONG + 1),
+        {"a": 1},
+        {"message": 1},
+        {"message": "short"},
+        7,
+    ],
 )
 def test_whole_lines_are_as_they_came(record: object) -> None:
     """Those that end in a line break, too, and those that are longer than any piece."""
@@ -53,3 +68,16 @@ def test_streams_are_apart() -> None:
     cut_lines.clean("x" * LONG, stream="function")
     assert cut_lines.clean("a line", stream="extension") == "a line"
     assert cut_lines.clean("y" * HIDDEN + "end", stream="function") == f"{MARK}end"
+
+
+def test_a_piece_may_have_few_characters() -> None:
+    """Of four bytes each; one less is no piece."""
+    piece = "😀" * FEWEST_CHARACTERS
+    cut_lines = CutLines()
+    for whole in ([], [piece[1:]], [{"message": piece[1:]}, {"message": 5}, "x"]):
+        assert cut_lines.concerns(whole) is False
+    assert cut_lines.concerns(["x", piece]) is True
+    assert cut_lines.concerns([{"message": piece}]) is True
+    assert cut_lines.clean(piece[1:], stream="function") == piece[1:]
+    assert cut_lines.clean(piece, stream="function") == piece[:-HIDDEN] + MARK
+    assert cut_lines.concerns(["what follows"]) is True

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.reading.decode import parse
+from extension.telemetry.reading.decode import MOST_EVENTS, MOST_UNREADABLE, parse
 from extension.telemetry.reading.events import (
     Event,
     InitStart,
     LogLine,
+    LogsDropped,
     PhaseSpan,
     Report,
     RuntimeDone,
@@ -20,6 +21,7 @@ from extension.telemetry.reading.events import (
     Tracing,
     Unknown,
 )
+from extension.telemetry.reading.field_readers import json_name
 from extension.telemetry.reading.times import parse_time
 from tests import platform_events as given
 
@@ -136,6 +138,7 @@ def test_unknown_fields_are_ignored() -> None:
         ("spans", "none"),
         ("spans", [{"name": "x", "start": "noon", "durationMs": 80.0}]),
         ("spans", [{"name": "x", "start": given.iso(0), "durationMs": -1}]),
+        ("spans", [{"name": "x", "start": given.iso(0), "durationMs": True}]),
         ("tracing", "Root=1"),
         ("tracing", {"value": 5}),
     ],
@@ -162,6 +165,7 @@ def test_optional_field_of_a_wrong_type_counts_as_absent(field: str, value: Any)
         {"type": "platform.start", "time": given.iso(1), "record": "text"},
         {"type": "platform.start", "time": given.iso(1), "record": {}},
         {"type": "platform.start", "time": given.iso(1), "record": {"requestId": ""}},
+        {"type": "platform.start", "time": given.iso(1), "record": {"requestId": 5}},
         {"type": ["platform.start"], "time": given.iso(1), "record": {}},
     ],
 )
@@ -241,3 +245,56 @@ def test_every_recorded_event_decodes() -> None:
         kind = json.loads(line)["type"]
         old = kind in {"platform.end", "platform.fault", "platform.logsSubscription"}
         assert isinstance(batch.events[0], Unknown) == old, line
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("status", "status"), ("request_id", "requestId"), ("memory_size_mb", "memorySizeMB"),
+        ("billed_restore_duration_ms", "billedRestoreDurationMs"),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_field_says_where_it_stands(name: str, expected: str) -> None:
+    """In the words of the platform's JSON."""
+    assert json_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "count"), [(12, 12), ("12", 12), (0, 0), (None, 0), ("many", 0), ("9" * 16, 0)]
+)
+def test_counts_are_numbers_or_texts(told: object, count: int) -> None:
+    """The documentation calls some of them strings; what is no count is none."""
+    event = given.platform("logsDropped", 1, reason="slow", droppedRecords=told, droppedBytes=5)
+    assert only(event) == LogsDropped(
+        time_ns=given.ns(1), reason="slow", dropped_records=count, dropped_bytes=5
+    )
+
+
+@pytest.mark.parametrize("time", ["2026-01-01T12:00:01Z", "2026-01-01T12:00:01.000000Z"])
+def test_a_line_with_a_time_in_another_form_is_read(time: str) -> None:
+    """As are those around it."""
+    odd = {**given.line("odd", 1), "time": time}
+    batch = parse(given.delivery(given.line("a", 1), odd, given.line("b", 1)))
+    assert batch.events == tuple(
+        LogLine(given.ns(1), "function", text) for text in ("a", "odd", "b")
+    )
+
+
+def test_so_many_events_of_a_broken_delivery_are_read() -> None:
+    """All that is left counts as one."""
+    line = json.dumps(given.line("x", 1))
+    body = f"[{','.join([line] * (MOST_EVENTS + 5))},nope]".encode()
+    batch = parse(body)
+    assert (len(batch.events), batch.bad) == (MOST_EVENTS, 1)
+
+
+def test_so_many_elements_that_cannot_be_read_are_looked_at() -> None:
+    """All that is left counts as one, for each costs an exception."""
+    line = json.dumps(given.line("x", 1))
+    for number, bad, events in (
+        (MOST_UNREADABLE - 1, MOST_UNREADABLE - 1, 1),
+        (MOST_UNREADABLE, MOST_UNREADABLE + 1, 0),
+        (MOST_UNREADABLE + 5, MOST_UNREADABLE + 1, 0),
+    ):
+        batch = parse(f"[{'nope,' * number}{line}]".encode())
+        assert (batch.bad, len(batch.events)) == (bad, events)

@@ -107,3 +107,16 @@ def test_an_event_without_a_readable_time_happened_when_it_was_received() -> Non
     done, line = batch.events
     assert isinstance(done, RuntimeDone)
     assert (done.time_ns, line.time_ns, batch.bad) == (NOW_NS, NOW_NS, 0)
+
+
+def test_a_join_that_loses_events_is_none() -> None:
+    """What follows the cut may turn what is a text into what is none."""
+    envelope = f'{{"time":"{given.iso(2)}","type":"function","record":'
+    first = f'[{envelope}"xxx}}]'.encode()
+    done = json.dumps(given.done("r", 3))
+    second = f'[{envelope}"whole"}},nope,{done}]'.encode()
+    deliveries = Deliveries()
+    deliveries.read(first, received_ns=NOW_NS)
+    batch = deliveries.read(second, received_ns=NOW_NS)
+    assert [type(event) for event in batch.events] == [LogLine, RuntimeDone]
+    assert batch.bad == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extension.telemetry.reading.columns import in_columns
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.records import Record, read_record
@@ -22,7 +23,14 @@ def test_without_wishes_everything_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("level", "refused"),
-    [("DEBUG", True), ("INFO", True), ("WARNING", False), ("ERROR", False), ("", False)],
+    [
+        ("TRACE", True),
+        ("DEBUG", True),
+        ("INFO", True),
+        ("WARNING", False),
+        ("ERROR", False),
+        ("", False),
+    ],
 )
 def test_severity(level: str, *, refused: bool) -> None:
     """Below the least severity a record is refused; one without severity is kept."""
@@ -56,3 +64,16 @@ def test_include() -> None:
     assert wanted.refuses(record("order 1")) is None
     assert wanted.refuses(record("an order")) == "not_included"
     assert wanted.refuses(record("order test")) == "excluded"
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\t\n"])
+def test_empty_ones_among_many(empty: str) -> None:
+    """They are found by their places, whether or not anything else is filtered."""
+    bodies = ["a", empty, "b b"]
+    records = in_columns(
+        Record(time_ns=0, observed_ns=0, stream="function", body=body) for body in bodies
+    )
+    for wanted in (RecordFilter(), RecordFilter(min_level="DEBUG"), RecordFilter(exclude="x")):
+        assert wanted.refused(records) == {1: "empty"}
+    assert RecordFilter(include="^a").refused(records) == {1: "empty", 2: "not_included"}
+    assert RecordFilter().refused(in_columns([])) == {}

@@ -93,6 +93,16 @@ def test_node_json() -> None:
         {"level": "INFO", "message": {"errorType": "E", "errorMessage": "x", "stackTrace": []}},
         {"errorType": "States.Timeout", "errorMessage": "downstream", "stackTrace": []},
         {"level": "INFO", "message": {"errorType": "CARD_DECLINED", "orderId": 7}},
+        {"level": "INFO", "message": '{"errorType": "E", "errorMessage": "x"}', "order": 7},
+        {"level": "ERROR", "message": "A.BException: x\n   at A.B()", "logger": "app"},
+        {
+            "timestamp": TIME,
+            "level": "INFO",
+            "errorType": "E",
+            "errorMessage": "x",
+            "stackTrace": ["a"],
+        },
+        'ERROR OrderError("42")',
     ],
 )
 def test_what_only_looks_like_it(record: Any) -> None:
@@ -106,9 +116,49 @@ def test_what_only_looks_like_it(record: Any) -> None:
         ("FATAL ERROR: JavaScript heap out of memory", True),
         ("java.lang.OutOfMemoryError: Java heap space", True),
         ("[ERROR] MemoryError", True),
+        ("RequestId: r Error: Runtime exited with error: signal: killed", True),
         ("the memory of a good day", False),
     ],
 )
 def test_death_for_want_of_memory(body: str, *, memory: bool) -> None:
     """The runtimes have words of their own for it."""
     assert names_memory(body) is memory
+
+
+@pytest.mark.parametrize("message", ["null", "shop.OutOfStock"])
+def test_java_without_a_message(message: str) -> None:
+    """Written line by line, the trace begins with the type alone."""
+    stack = "shop.OutOfStock\n\tat shop.Handler.f(H.java:1)"
+    expected = HandlerError(type="shop.OutOfStock", message=message, stack=stack)
+    assert error_in(f"{message}: shop.OutOfStock\n{stack}\n") == expected
+
+
+def test_dotnet_with_another_exception_inside() -> None:
+    """What it was caused by stands before the frames, and is a part of the stack."""
+    inner = " ---> System.IO.IOException: disk\n   at Shop.G()"
+    stack = f"{inner}\n   --- End of inner exception stack trace ---\n   at Shop.F()"
+    expected = HandlerError(type="Shop.SaveException", message="not saved", stack=stack)
+    body = f"Shop.SaveException: not saved\n{stack}"
+    assert error_in(f"{TIME}\t{REQUEST}\tfail\t{body}\n") == expected
+
+
+def test_an_error_whose_type_is_no_text_is_an_error() -> None:
+    """Its message and stack are still worth having."""
+    told = {"type": 5, "message": "no", "stack": "at f"}
+    expected = HandlerError(type="Error", message="no", stack="at f")
+    assert error_in({"level": "ERROR", "message": "failed", "err": told}) == expected
+
+
+def test_text_of_python_that_the_platform_wraps() -> None:
+    """Where logs are JSON, what is printed has the level INFO."""
+    text = "[ERROR] KeyError: 'a'\nTraceback (most recent call last):\n  a"
+    fields = {"timestamp": TIME, "level": "INFO", "requestId": REQUEST, "message": text}
+    record = read_record(LogLine(time_ns=0, stream="function", record=fields))
+    assert (record.evidence, record.error and record.error.type) == ("mark", "KeyError")
+
+
+def test_a_report_of_node_at_a_time_far_away_happened_when_the_platform_took_it() -> None:
+    """The clock of the runtime is wrong, or the line is an old one."""
+    line = f"2019-01-01T12:00:00.250Z\t{REQUEST}\tERROR\tInvoke Error \t{{}}\n"
+    record = read_record(LogLine(time_ns=7, stream="function", record=line))
+    assert (record.time_ns, record.evidence) == (7, "mark")

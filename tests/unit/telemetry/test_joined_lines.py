@@ -9,6 +9,7 @@ from extension.telemetry.reading.events import Event, LogLine, Report, RuntimeDo
 from extension.telemetry.reading.joined_lines import (
     MOST_CHARACTERS,
     MOST_JAVA_LINES,
+    MOST_RUBY_LINES,
     LineJoiner,
 )
 from extension.telemetry.reading.records import read_record
@@ -146,3 +147,59 @@ def test_only_what_may_be_continued_waits() -> None:
     end = RuntimeDone(time_ns=ns(2), request_id="r", status="success")
     assert joiner.feed([*lines("a\n", "b\n"), end]) == [*lines("a\n", "b\n"), end]
     assert joiner.waits is False
+
+
+def test_the_shortest_report_of_ruby() -> None:
+    """A brace, the message, a brace; without the message it is none."""
+    report = ["{\n", '  "errorMessage": "x"\n', "}\n"]
+    assert texts(in_order(lines(*report))) == ["".join(report)]
+    assert texts(in_order(lines("{\n", "}\n"))) == ["{\n", "}\n"]
+
+
+def test_a_line_that_the_platform_wraps_is_no_part_of_rubys_report() -> None:
+    """All its lines are printed alike."""
+    given = ["{\n", '  "errorMessage": "x"\n', wrapped("  a"), "}\n"]
+    assert texts(in_order(lines(*given))) == given
+    ended = [*given[:2], wrapped("}")]
+    assert texts(in_order(lines(*ended))) == ended
+
+
+def test_a_report_of_ruby_has_so_many_lines_and_characters() -> None:
+    """One that has more stays as it came."""
+    most = ["{\n", '  "errorMessage": "x",\n', *["  0,\n"] * (MOST_RUBY_LINES - 3), "}\n"]
+    assert texts(in_order(lines(*most))) == ["".join(most)]
+    for more in ("  0,\n", "  " + "0" * MOST_CHARACTERS + "\n"):
+        given = [*most[:2], more, *most[2:]]
+        assert texts(in_order(lines(*given))) == given
+
+
+def test_lines_of_two_requests_are_no_record() -> None:
+    """Though the one before ends with the type that the next begins with."""
+    head, *rest = (wrapped(text, request_id="s") for text in JAVA)
+    joined = in_order(lines(wrapped(JAVA[0], request_id="r"), *rest))
+    assert len(joined) == 2
+    assert len(in_order(lines(head, *rest))) == 1
+
+
+def test_a_line_that_ends_with_a_colon_is_no_head() -> None:
+    """The next begins with no type."""
+    joined = in_order(lines("total: \n", ": none\n", "\tat b\n"))
+    assert texts(joined) == ["total: \n", ": none\n\tat b\n"]
+
+
+def test_elsewhere_a_report_stays_before_the_lines_that_follow_it() -> None:
+    """It is on Managed Instances only that one overtakes lines."""
+    report = Report(time_ns=ns(2), request_id="r")
+    last = LogLine(time_ns=ns(2), stream="function", record="last\n")
+    assert in_order([report, last]) == [report, last]
+
+
+def test_only_reports_wait_for_a_line_of_their_moment() -> None:
+    """What stands before them is passed on; the next delivery may hold the line."""
+    joiner = LineJoiner(concurrent=True)
+    done = RuntimeDone(time_ns=ns(1), request_id="r", status="success")
+    report = Report(time_ns=ns(2), request_id="r")
+    assert joiner.feed([done, report]) == [done]
+    assert joiner.waits is True
+    last = lines("a\n", "b\n", "c\n", "d\n")
+    assert joiner.feed(last) + joiner.flush() == [*last, report]

@@ -217,6 +217,8 @@ def test_half_a_trace_context_is_none(fields: dict[str, Any]) -> None:
         {"mdc": {"AWSRequestId": REQUEST}},
         {"functionRequestId": REQUEST},
         {"faas": {"execution": REQUEST}},
+        {"requestId": "of an API", "aws_request_id": REQUEST},
+        {"requestId": "of an API", "request_id": "of another", "faas": {"execution": REQUEST}},
     ],
 )
 def test_request_id(fields: dict[str, Any]) -> None:
@@ -274,7 +276,15 @@ def test_handled_exceptions_follow_the_conventions(fields: dict[str, Any], stack
 
 @pytest.mark.parametrize(
     "fields",
-    [{"error": "boom"}, {"error": {"code": 5}}, {"errorType": "X"}, {"stack": "blue"}, {"err": 5}],
+    [
+        {"error": "boom"},
+        {"error": {"code": 5}},
+        {"errorType": "X"},
+        {"stack": "blue"},
+        {"err": 5},
+        {"exception": []},
+        {"err": {"message": "no", "code": 7}},
+    ],
 )
 def test_what_only_sounds_like_an_exception_stays_an_attribute(fields: dict[str, Any]) -> None:
     """A text or a number is no exception."""
@@ -302,3 +312,47 @@ def test_numbers_that_are_not_finite_stay_texts() -> None:
     """JSON cannot write them, and strict receivers refuse all that comes along."""
     record = read('{"message": "x", "a": 1e999, "b": [NaN, -Infinity, 1e3]}')
     assert record.attributes == {"a": "1e999", "b": ["NaN", "-Infinity", 1000.0]}
+
+
+def test_of_several_ids_that_are_none_of_ours_the_first_counts() -> None:
+    """None of them has the form of Lambda's."""
+    fields = {"level": "INFO", "message": "x", "requestId": "first", "request_id": "second"}
+    assert read(fields).request_id == "first"
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"message": 0}, "0"),
+        ({"message": False}, "false"),
+        ({"message": "", "msg": "paid"}, "paid"),
+        ({"message": None, "msg": "paid"}, "paid"),
+        ({"time": AT, "msg": {"a": 1}}, '{"a": 1}'),
+    ],
+)
+def test_the_first_text_that_says_something(fields: dict[str, Any], body: str) -> None:
+    """A number says something, too; an empty text does not."""
+    assert read({"level": "INFO", **fields}).body == body
+
+
+def test_the_id_that_a_logger_tells_behind_a_prefix() -> None:
+    """The prefix of Go's log has none."""
+    line = f'2026/01/01 12:00:00 {{"msg":"x","requestId":"{REQUEST}"}}'
+    assert read(line).request_id == REQUEST
+
+
+def test_an_exception_without_a_message() -> None:
+    """The type is all there is before the frames."""
+    record = read({"message": "failed", "stack": "OrderError\n    at f (a.js:1)"})
+    assert record.error == HandlerError(type="OrderError", stack="OrderError\n    at f (a.js:1)")
+    with_message = read({"message": "failed", "stack_trace": STACK})
+    assert with_message.error == HandlerError(type="OrderError", message="no", stack=STACK)
+
+
+def test_causes_stay_behind_their_error() -> None:
+    """A list of both, as structlog writes it; one without causes leaves nothing."""
+    error, cause = ({"exc_type": name, "exc_value": "no"} for name in ("OrderError", "OSError"))
+    for told, left in (([error], {}), ([error, cause], {"exception": [cause]})):
+        record = read({"message": "failed", "exception": told})
+        assert record.error == HandlerError(type="OrderError", message="no")
+        assert record.attributes == left

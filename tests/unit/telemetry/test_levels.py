@@ -45,7 +45,31 @@ def test_numbers_of_gelf() -> None:
     assert read_level(7, key="level", is_gelf=True).severity == 5
 
 
-@pytest.mark.parametrize("value", ["gold", "UNDEFINED", 3, 42, -1, True, None, 1.5, [], {}])
+@pytest.mark.parametrize(
+    "value", ["gold", "UNDEFINED", "٣٠", "0030", 3, 42, -1, True, None, 1.5, [], {}]
+)
 def test_what_is_no_level_is_not_guessed(value: Any) -> None:
     """A word or number in no table has no severity."""
     assert read_level(value, key="level") == Level(0, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "severity"), [(0, 23), (1, 22), (2, 21), (4, 13), (6, 9), (8, 0), (-1, 0)]
+)
+def test_all_numbers_of_gelf(value: int, severity: int) -> None:
+    """From an emergency to debug, and no other."""
+    assert read_level(value, key="level", is_gelf=True).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "severity"),
+    [
+        ("severity_number", 1, 1), ("SeverityNumber", 24, 24), ("severityNumber", 25, 0),
+        ("severity_number", 0, 0), ("severity_number", -1, 0), ("levelno", 10, 5),
+        ("levelno", 5, 0),
+    ],
+)  # fmt: skip
+def test_the_bounds_of_numbers(key: str, value: int, severity: int) -> None:
+    """OpenTelemetry counts from 1 to 24; Python's numbers between its levels are not guessed."""
+    level = read_level(value, key=key)
+    assert (level.severity, bool(level.text)) == (severity, severity > 0)

@@ -9,7 +9,13 @@ import pytest
 
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
-from extension.telemetry.reading.records import Record, is_own, read_record
+from extension.telemetry.reading.records import (
+    RECORD_BYTES,
+    Record,
+    is_own,
+    read_record,
+    size,
+)
 from tests.platform_events import ns
 
 REQUEST = "8286a188-ba32-4475-8077-530cd35c09a9"
@@ -176,3 +182,22 @@ def test_an_error_the_function_logged_itself_is_no_failure(text: Any) -> None:
 def test_own_lines_are_recognised(stream: Stream, record: Any, *, own: bool) -> None:
     """Our own lines come back on the extension stream and must not go round."""
     assert is_own(LogLine(time_ns=0, stream=stream, record=record)) is own
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [("", 0), ("paid", 4), ({"message": "paid", "order": 12345, "of": "a"}, 4 + 10 + 3)],
+)
+def test_a_record_holds_its_texts(record: Any, expected: int) -> None:
+    """Body, keys and values, and something for itself."""
+    assert size(read(record)) == RECORD_BYTES + expected
+
+
+def test_an_attribute_without_a_name_is_no_request_id() -> None:
+    """The id stood in an object, so no attribute is left out for it."""
+    fields = {"message": "x", "contextMap": {"AWSRequestId": REQUEST}, "": 1}
+    line = LogLine(time_ns=ns(0), stream="function", record=fields)
+    record = read_record(line, knows=REQUEST.__eq__)
+    assert (record.request_id, record.attributes) == (
+        REQUEST, {"contextMap": {"AWSRequestId": REQUEST}, "": 1}
+    )  # fmt: skip

@@ -29,6 +29,8 @@ def read(text: str) -> Record:
          9, "paid order=7", REQUEST),
         ("ERROR Lambda runtime invoke{}: paid order=7", 17, "paid order=7", ""),
         ("2026-01-01T12:00:00.250Z  WARN shop::stock: low", 13, "shop::stock: low", ""),
+        (f'2026-01-01T12:00:00.250Z ERROR Lambda runtime invoke{{requestId="{REQUEST}"}}: no', 17,
+         "no", REQUEST),
         ("SEVERE: no stock", 17, "no stock", ""),
         ("FINE: paid", 5, "paid", ""),
         ("2026/01/01 12:00:00 ERROR no stock order=7", 17, "no stock order=7", ""),
@@ -80,6 +82,8 @@ def test_any_other_line_is_a_text_without_severity(line: str) -> None:
 def test_times() -> None:
     """A fraction of the line's own time is kept, near the platform's."""
     assert read("2026/01/01 12:00:00.250000 paid").time_ns == ns(0.25)
+    assert read("2026-01-01T12:00:00.250Z  WARN shop::stock: low").time_ns == ns(0.25)
+    assert read("2026-01-01T12:00:00.250Z ERROR Lambda runtime invoke{}: no").time_ns == ns(0.25)
     assert read("I, [2026-01-01T12:00:00.250000 #8]  INFO -- : x").time_ns == ns(0.25)
     assert read("[INFO]\t2019-01-01T12:00:00.250Z\t\tx").time_ns == ns(0)
 

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.reading.times import own_time
-from tests.platform_events import ns
+from extension.telemetry.reading.times import (
+    MILLISECONDS,
+    MOST_REMEMBERED,
+    own_time,
+    parse_time,
+)
+from tests.platform_events import iso, ns
 
 
 @pytest.mark.parametrize(
@@ -21,6 +26,9 @@ from tests.platform_events import ns
         1767268800250,
         1767268800250000,
         1767268800250000000,
+        {"epochSecond": 1767268800, "nanoOfSecond": 250000000},  # log4j2
+        {"seconds": 1767268800, "nanos": 250000000},  # Google's layouts
+        {"timestamp": 1767268800.25, "repr": "x"},  # loguru
     ],
 )
 def test_a_time_near_the_platforms_is_the_lines(value: Any) -> None:
@@ -33,7 +41,8 @@ def test_a_time_near_the_platforms_is_the_lines(value: Any) -> None:
     [
         "2019-06-01T12:00:00.000Z", "2199-01-01T00:00:00.5Z", "1999-01-01T00:00:00.5Z",
         "2026-01-01T12:05:00.001Z", "0001-01-01T00:00:00.5Z", "tomorrow", "", 153, 0, -1.5, 1e300,
-        10**400, True, None, ["2026-01-01T12:00:00.250Z"], "2026-01-01T12:00:09Z",
+        10**400, 153.5, 1559390400250, {}, {"timestamp": "x"}, True, None,
+        ["2026-01-01T12:00:00.250Z"], "2026-01-01T12:00:09Z",
     ],
 )  # fmt: skip
 def test_any_other_time_is_not(value: Any) -> None:
@@ -45,3 +54,28 @@ def test_any_other_time_is_not(value: Any) -> None:
 def test_whole_seconds_say_nothing_that_the_platform_does_not(value: Any) -> None:
     """They are used up, but the record keeps the platform's time, which is finer."""
     assert own_time(value, platform_ns=ns(0.25)) == 0
+
+
+def test_a_time_may_be_five_minutes_from_the_platforms() -> None:
+    """Before it and after it, as a text or a number; no further."""
+    for off in (-300.0, 300.0):
+        assert own_time(iso(off), platform_ns=ns(0)) == ns(off)
+        assert own_time(ns(off + 0.5), platform_ns=ns(0.5)) == ns(off + 0.5)
+    for off in (-300.001, 300.001):
+        assert own_time(iso(off), platform_ns=ns(0)) is None
+        assert own_time(ns(off), platform_ns=ns(0)) is None
+
+
+@pytest.mark.parametrize("value", ["2026-01-01T12:00:00Z", 1767268800])
+def test_whole_seconds_may_be_two_seconds_from_the_platforms(value: Any) -> None:
+    """Before it and after it; no further."""
+    assert [own_time(value, platform_ns=ns(off)) for off in (-2, 2)] == [0, 0]
+    assert [own_time(value, platform_ns=ns(off)) for off in (-2.001, 2.001)] == [None, None]
+
+
+def test_only_so_many_times_are_remembered() -> None:
+    """A process lives for hours, and each line has another time."""
+    for number in range(MOST_REMEMBERED + 5):
+        text = iso(number / 1000)
+        assert parse_time(text) == MILLISECONDS[text] == ns(0) + number * 1_000_000
+    assert len(MILLISECONDS) <= MOST_REMEMBERED

@@ -119,3 +119,15 @@ def test_without_a_segment_the_parent_is_the_callers() -> None:
         below_segment=True,
     )
     assert context == TraceContext(trace_id=TRACE_ID, span_id=1, parent_span_id=int(PARENT, 16))
+
+
+def test_a_segment_of_no_trace_is_no_parent() -> None:
+    """The header names no trace in which ours could be a child."""
+    context = identify(
+        Tracing(header="", span_id=RESERVED),
+        invoke_header="",
+        trace_parent="xray",
+        ids=SequentialIds(),
+        below_segment=True,
+    )
+    assert context == TraceContext(trace_id=1, span_id=1)
