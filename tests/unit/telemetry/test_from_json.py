@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from extension.telemetry.export.buffer import Signal
-from extension.telemetry.receiver.from_json import JsonConverter, NotOtlpError
+from extension.telemetry.receiver.from_json import (
+    STEP_CHARACTERS,
+    STEP_VALUES,
+    JsonConverter,
+    NotOtlpError,
+)
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
 WINDOWS = (20, 50, 300)
@@ -124,6 +129,8 @@ def test_what_senders_in_the_field_write() -> None:
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"-1"}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":1e400}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"flags":4294967296}]}]}]}',
+        b'{"resourceSpans":[{"schemaUrl":{' + b" " * 400 + b"}}]}", b'{"resourceSpans":[],' +
+        b" " * 400 + b"5:1}", b'{"resourceSpans":[]' + b" " * 400 + b"x}",
         b'{"resourceSpans":' * 5000, b"[" * 100_000, b"\xff\xfe",
     ],
 )  # fmt: skip
@@ -154,9 +161,13 @@ def test_a_number_at_the_end_of_a_window(number: str) -> None:
         assert [each.as_double for each in metric.gauge.data_points] == [float(number)] * 9
 
 
-def test_large_values_within_values_have_an_end() -> None:
-    """One that is deeper than any SDK writes is an error."""
-    deep = b'{"arrayValue":{"values":[' * 30 + b"{}" + b"]}}" * 30
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [(b'{"arrayValue":{"values":[', b"]}}"), (b'{"unknown":', b"}"), (b'{"x":[', b"]}")],
+)
+def test_large_values_within_values_have_an_end(begin: bytes, end: bytes) -> None:
+    """One that is deeper than any SDK writes is an error, known or not."""
+    deep = begin * 30 + b"{}" + end * 30
     body = b'{"resourceSpans":[{"resource":{"attributes":[{"value":%b}]}}]}' % deep
     with pytest.raises(NotOtlpError):
         in_steps("traces", body, window=20)
@@ -200,3 +211,39 @@ def test_blanks_before_a_request() -> None:
     """JSON may begin with them, however it is read."""
     request = spans("a")
     assert parse("traces", converted("traces", b" \r\n\t " + as_json(request))) == request
+
+
+def test_numbers_below_zero_of_any_kind() -> None:
+    """Scale and offset of an exponential histogram have a form of their own."""
+    point = {"scale": -3, "zeroCount": "1", "positive": {"offset": -70, "bucketCounts": ["1", 2]}}
+    histogram = {"aggregationTemporality": 2, "dataPoints": [point, {"scale": 20}]}
+    metric = {"name": "m", "exponentialHistogram": histogram}
+    request = convert("metrics", {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]})
+    [read] = request.resource_metrics[0].scope_metrics[0].metrics
+    first, second = read.exponential_histogram.data_points
+    assert (first.scale, first.zero_count, first.positive.offset) == (-3, 1, -70)
+    assert list(first.positive.bucket_counts) == [1, 2]
+    assert second.scale == 20
+
+
+def test_a_number_may_be_the_last_that_stands_in_a_request() -> None:
+    """Nothing but a brace is behind it."""
+    for number in (b"7", b"-1.5e3"):
+        body = b'{"resourceSpans":[{"schemaUrl":"%b"}],"new":%b}' % (b"u" * 99, number)
+        request = parse("traces", in_steps("traces", body, window=20))
+        assert request.resource_spans[0].schema_url == "u" * 99
+
+
+def steps_of(body: bytes) -> int:
+    """Return in how many steps a request is converted."""
+    return sum(1 for _ in JsonConverter(window=20).convert("traces", body))
+
+
+def test_a_large_request_is_converted_in_steps() -> None:
+    """Of so many values, or of so many characters; a smaller one in none."""
+    for values in (STEP_VALUES - 1, STEP_VALUES, 4 * STEP_VALUES):
+        body = b'{"resourceSpans":[%b]}' % b",".join([b"{}"] * values)
+        assert steps_of(body) == values // STEP_VALUES
+    for number in (1, 4):
+        long = b'{"schemaUrl":"%b"}' % (b"u" * STEP_CHARACTERS)
+        assert steps_of(b'{"resourceSpans":[%b]}' % b",".join([long] * number)) == number

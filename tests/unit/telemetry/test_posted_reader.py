@@ -11,9 +11,19 @@ import pytest
 from extension.redaction.redactor import Redacted, Redactor
 from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
 from extension.telemetry.health import Health
+from extension.telemetry.receiver.cleaning import MAX_VALUES, SMALL_BYTES, Cleaner, TooLargeError
 from extension.telemetry.receiver.content import Encoding, Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
-from extension.telemetry.receiver.posted_reader import REMEMBERED, PostedReader
+from extension.telemetry.receiver.posted_reader import (
+    MAX_WHOLE_BYTES,
+    MAX_WHOLE_ITEMS,
+    MOST_ITEMS,
+    MOST_NOTHINGS,
+    REMEMBERED,
+    STEP_NOTHINGS,
+    Outgoing,
+    PostedReader,
+)
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
 SECRET = "tr0ub4dor&3-correct-horse"
@@ -346,3 +356,144 @@ def test_each_item_with_a_secret_is_counted() -> None:
     scene.read("traces", spans(f"a {SECRET}", "b", f"c {SECRET}", f"d {SECRET}"))
     assert scene.counts.redacted == {"traces": 3}
     assert scene.health.leaks == 3
+
+
+def test_what_is_not_known_stays_where_a_secret_was_elsewhere() -> None:
+    """There is none in it."""
+    request = spans(f"a {SECRET}")
+    request.resource_spans[0].scope_spans[0].spans[0].MergeFromString(b"\xfa\x01\x03new")
+    left = Scene(with_secret()).read("traces", request).SerializeToString()
+    assert b"\xfa\x01\x03new" in left
+    assert SECRET.encode() not in left
+
+
+def test_a_secret_that_is_learned_later_is_found_in_a_text_that_was_clean() -> None:
+    """What was clean is remembered for one request only."""
+    redactor = Redactor()
+    redactor.learn("other", "an0ther-secret-value")
+    scene = Scene(redactor)
+    assert SECRET in str(scene.read("traces", spans("a", k=SECRET)))
+    redactor.learn(NAME, SECRET)
+    hexadecimal = SECRET.encode().hex()
+    for value in (SECRET, hexadecimal):
+        assert value not in str(scene.read("traces", spans("b", k=value)))
+
+
+def test_secrets_in_texts_and_bytes_of_one_item() -> None:
+    """Each is taken out, and the item is counted once."""
+    request = spans("a", k=SECRET.encode().hex())
+    attributes = request.resource_spans[0].scope_spans[0].spans[0].attributes
+    attributes.add(key="raw").value.bytes_value = SECRET.encode().hex().encode()
+    scene = Scene(with_secret())
+    left = scene.read("traces", request).SerializeToString()
+    assert SECRET.encode().hex().encode() not in left
+    assert left.count(HIDDEN.encode()) == 2
+    assert scene.counts.redacted == {"traces": 1}
+
+
+def test_a_metric_that_is_left_out_is_counted_by_its_points() -> None:
+    """An envelope that has none counts as one."""
+    scene = Scene()
+    body = (
+        points("bad-text", "fine", each=3).SerializeToString().replace(b"bad-text", b"bad-\xfftxt")
+    )
+    left = scene.read("metrics", body)
+    assert [metric.name for metric in left.resource_metrics[0].scope_metrics[0].metrics] == ["fine"]
+    assert scene.health.dropped == {"bad_item": 3}
+    scene.read("metrics", points("bad-text", each=0).SerializeToString().replace(b"bad", b"b\xffd"))
+    assert scene.health.dropped == {"bad_item": 4}
+
+
+def spans_with(values: int, *, more: bool = False) -> bytes:
+    """Return a request with one span, and so many values in it and around it."""
+    request = spans("a")
+    [of] = request.resource_spans
+    del of.resource.attributes[:]
+    attributes = of.scope_spans[0].spans[0].attributes
+    del attributes[:]
+    for _ in range(values - 3):  # a resource, a scope and the span are values, too
+        attributes.add(key="key")
+    if more:
+        attributes[0].value.array_value.values.add(string_value="x")
+    body: bytes = request.SerializeToString()
+    assert len(body) > SMALL_BYTES
+    return body
+
+
+def test_an_item_has_so_many_values() -> None:
+    """Wherever in it they are: all of an item are looked at in one go."""
+    body = spans_with(MAX_VALUES)
+    assert Cleaner(Redactor()).clean("traces", body) == body
+    for too_large in (spans_with(MAX_VALUES + 1), spans_with(MAX_VALUES, more=True)):
+        with pytest.raises(TooLargeError):
+            Cleaner(Redactor()).clean("traces", too_large)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_request_has_so_many_empty_envelopes(more: int) -> None:
+    """One that has more is no request; what came before is handed on."""
+    scene = Scene()
+    filler = spans("x", key="v" * REQUEST_BYTES).SerializeToString()
+    body = filler + b"\x0a\0" * (MOST_NOTHINGS + more)
+    steps = list(scene.reader.read(Posted(signal="traces", encoding="protobuf", body=body)))
+    assert len(steps) == 1 + MOST_NOTHINGS // STEP_NOTHINGS
+    assert [number for _, _, number in scene.taken] == [1]
+    assert scene.health.dropped == ({"bad_request": 1} if more else {})
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_request_has_so_many_items(more: int) -> None:
+    """Those beyond it say nothing."""
+    scene = Scene()
+    items = b"\x12\0" * (MOST_ITEMS + more)
+    length = bytes([len(items) & 127 | 128, len(items) >> 7 & 127 | 128, len(items) >> 14])
+    inner = b"\x12" + length + items
+    length = bytes([len(inner) & 127 | 128, len(inner) >> 7 & 127 | 128, len(inner) >> 14])
+    scene.read("traces", b"\x0a" + length + inner)
+    assert scene.health.dropped == ({"bad_request": 1} if more else {})
+    assert sum(number for _, _, number in scene.taken) == MOST_ITEMS
+
+
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [(b"x" * MAX_WHOLE_BYTES, 1), (b"x", MAX_WHOLE_ITEMS)],
+    ids=["bytes", "items"],
+)
+def test_what_is_too_much_for_a_whole_leaves_in_parts(part: bytes, number: int) -> None:
+    """In their order, and as they come; what just fits leaves as one."""
+    taken: list[tuple[bytes, int, bool]] = []
+
+    def take(signal: Signal, body: bytes, count: int, *, is_whole: bool) -> None:
+        assert signal == "logs"
+        taken.append((body, count, is_whole))
+
+    whole = Outgoing("logs", take)
+    whole.add(part, number)
+    whole.add(b"", 0)
+    assert taken == []
+    assert list(whole.rest()) == []
+    assert taken == [(part, number, True)]
+    taken.clear()
+    parts = Outgoing("logs", take)
+    parts.add(part, number)
+    parts.add(b"y", 1)
+    assert taken == [(part, number, False)]
+    parts.add(b"z", 2)
+    assert taken == [(part, number, False), (b"y", 1, False)]
+    parts.add(b"without items", 0)
+    assert list(parts.rest()) == []
+    assert taken[2:] == [(b"z", 2, False)]
+
+
+def test_counts_that_are_worth_a_line() -> None:
+    """Those that are not zero; what was read is what was received."""
+    scene = Scene()
+    scene.read("traces", spans("a", "b"))
+    scene.counts.requests["traces"] += 1
+    scene.counts.refused["waiting"] += 0
+    assert scene.counts.summary() == {"received.traces": 2, "received.requests.traces": 1}
+    assert scene.counts.metrics() == {
+        ("lambda_dispatch.received.items", "traces"): 2,
+        ("lambda_dispatch.received.requests", "traces"): 1,
+        ("lambda_dispatch.received.refused", "waiting"): 0,
+    }
