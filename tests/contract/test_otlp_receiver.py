@@ -182,6 +182,7 @@ BAD = [
     (gzip.compress(BODY, mtime=0) + b"x", PROTOBUF_TYPE, "gzip"),
     (zlib.compress(BODY)[:-2], PROTOBUF_TYPE, "deflate"),
     (b"[]", JSON_TYPE, ""),
+    (b"x}", JSON_TYPE, ""),
     (JSON[:-1], JSON_TYPE, ""),
     (BODY, JSON_TYPE, ""),
     (b"\x1f\x8b", JSON_TYPE, "gzip"),

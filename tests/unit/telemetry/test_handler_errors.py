@@ -103,6 +103,9 @@ def test_node_json() -> None:
             "stackTrace": ["a"],
         },
         'ERROR OrderError("42")',
+        {"errorMessage": "x", "errorType": "E", "stackTrace": {"path": "a"}},
+        {"level": "ERROR", "fields": "x", "span": {"name": "Lambda runtime invoke"}},
+        {"level": "ERROR", "fields": {"message": "user handler panicked"}, "span": "x"},
     ],
 )
 def test_what_only_looks_like_it(record: Any) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from extension.telemetry.reading.events import Event, LogLine, Report, RuntimeDone
 from extension.telemetry.reading.joined_lines import (
+    APART_NS,
     MOST_CHARACTERS,
     MOST_JAVA_LINES,
+    MOST_REPORTS,
     MOST_RUBY_LINES,
     LineJoiner,
 )
@@ -203,3 +205,23 @@ def test_only_reports_wait_for_a_line_of_their_moment() -> None:
     assert joiner.waits is True
     last = lines("a\n", "b\n", "c\n", "d\n")
     assert joiner.feed(last) + joiner.flush() == [*last, report]
+
+
+def test_lines_of_one_record_are_written_within_a_moment() -> None:
+    """One that comes later is another record."""
+    trace = ("a: E\n", "E: x\n", "\tat b\n")
+    moment_s = APART_NS / 10**9
+    assert texts(in_order(lines(*trace, apart_s=moment_s))) == ["".join(trace)]
+    apart = lines(*trace, apart_s=moment_s + 0.001)
+    assert texts(in_order(apart)) == list(trace)
+
+
+def test_a_line_goes_before_so_many_reports() -> None:
+    """And no more reports than that wait for it."""
+    reports = [Report(time_ns=ns(2), request_id=f"r{n}") for n in range(MOST_REPORTS + 3)]
+    last = LogLine(time_ns=ns(2), stream="function", record="last\n")
+    most = reports[:MOST_REPORTS]
+    assert in_order([*most, last], concurrent=True) == [last, *most]
+    assert in_order([*reports, last], concurrent=True) == [*reports[:3], last, *reports[3:]]
+    assert LineJoiner(concurrent=True).feed(most) == []
+    assert LineJoiner(concurrent=True).feed(reports) == reports[:3]

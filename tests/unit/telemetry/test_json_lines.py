@@ -284,6 +284,8 @@ def test_handled_exceptions_follow_the_conventions(fields: dict[str, Any], stack
         {"err": 5},
         {"exception": []},
         {"err": {"message": "no", "code": 7}},
+        {"err": {"type": "OrderError"}},
+        {"stack": "two words\n    at f"},
     ],
 )
 def test_what_only_sounds_like_an_exception_stays_an_attribute(fields: dict[str, Any]) -> None:
@@ -356,3 +358,18 @@ def test_causes_stay_behind_their_error() -> None:
         record = read({"message": "failed", "exception": told})
         assert record.error == HandlerError(type="OrderError", message="no")
         assert record.attributes == left
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"exception": PYTHON, "exception_name": "OrderError"},
+        {"err": {"type": "OrderError", "message": "no"}, "stack": PYTHON},
+        {"error.type": "OrderError", "error.message": "no", "error.stack_trace": PYTHON},
+    ],
+)
+def test_all_fields_of_an_exception_are_used(fields: dict[str, Any]) -> None:
+    """None of them is an attribute beside it."""
+    record = read({"message": "failed", **fields})
+    assert record.error == HandlerError(type="OrderError", message="no", stack=PYTHON)
+    assert record.attributes == {}

@@ -30,6 +30,7 @@ def test_names(value: Any, severity: int) -> None:
         ("level", 30, Level(9, "INFO")),  # pino, bunyan
         ("level", 50, Level(17, "ERROR")),
         ("level", 400, Level(17, "ERROR")),  # Monolog
+        ("level", 600, Level(23, "600")),
         ("levelno", 30, Level(13, "WARN")),  # Python
         ("severity_number", 18, Level(18, "18")),  # OpenTelemetry
     ],

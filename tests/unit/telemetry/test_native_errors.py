@@ -80,3 +80,21 @@ def test_json_of_rust_tells_what_a_panic_said(fields: dict[str, Any], message: s
     record = {"level": "ERROR", "fields": fields, "span": {"name": "Lambda runtime invoke"}}
     read = read_record(LogLine(time_ns=0, stream="function", record=record))
     assert (read.error, read.evidence) == (HandlerError(type="panic", message=message), "mark")
+
+
+def test_what_looks_like_a_panic_in_a_stack_is_a_part_of_it() -> None:
+    """The panic is the one that was told first."""
+    panic = after("panic: x", "", GOROUTINE[0], "panic: y")
+    assert panic.error == HandlerError(type="panic", message="x", stack=f"{GOROUTINE[0]}\npanic: y")
+
+
+def test_a_panic_of_rust() -> None:
+    """The place, the message, the frames if they are wanted, a note; then the runtime's report."""
+    place, note = "thread 'main' panicked at src/main.rs:1:1:", "note: run with `RUST_BACKTRACE=1`"
+    told = [place, "no stock", "  of bolts", "stack backtrace:", "   0: a", "  1: b", note]
+    expected = HandlerError(
+        type="panic", message="no stock\n  of bolts", stack=f"{place}\n   0: a\n  1: b"
+    )
+    assert after(*told).ended_process == expected
+    ended = after(*told, "paid")
+    assert (ended.error, ended.ended_process) == (expected, None)

@@ -104,6 +104,7 @@ def test_the_class_that_logs_is_an_attribute() -> None:
         ('level=info msg="tab\\there \\x00 \\u00e9"', 9, "tab\there \x00 \u00e9", {}),
         ('level=info msg="cut', 0, 'level=info msg="cut', {}),
         ("level=gold msg=paid", 0, "paid", {"level": "gold"}),
+        ("time=2026-01-01T12:00:00.250Z msg=paid", 0, "time=2026-01-01T12:00:00.250Z msg=paid", {}),
         ("time=2026-01-01T12:00:00.250Z is money", 0, "time=2026-01-01T12:00:00.250Z is money", {}),
     ],
 )  # fmt: skip
