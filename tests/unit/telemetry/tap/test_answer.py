@@ -70,7 +70,16 @@ def test_a_value_without_a_status_says_nothing_elsewhere(event: Any, value: Any)
     assert answer(event, value).status_code == 0
 
 
-@pytest.mark.parametrize("code", [None, True, 99, 600, "2e2", "٢٠٠", [200], {"a": 1}, 10**30])
+@pytest.mark.parametrize("code", [100, 599])
+def test_a_status_has_three_digits_up_to_599(code: int) -> None:
+    """The lowest and the highest count."""
+    assert answer(REST, {"statusCode": code}).status_code == code
+
+
+@pytest.mark.parametrize(
+    "code",
+    [None, True, 99, 600, "2e2", "0200", "9" * 5000, "٢٠٠", [200], {"a": 1}, 10**30],
+)
 def test_what_is_no_status_is_none(code: Any) -> None:
     """No attribute says it, and nothing raises."""
     assert answer(REST, {"statusCode": code}).status_code == 0
@@ -83,6 +92,13 @@ def test_what_is_no_status_is_none(code: Any) -> None:
 def test_a_status_means_nothing_to_other_sources(event: Any) -> None:
     """A queue does not read it."""
     assert answer(event, {"statusCode": 500}).status_code == 0
+
+
+@pytest.mark.parametrize("event", [DIRECT, SNS, APPSYNC, REST])
+def test_failed_items_mean_nothing_to_sources_without_batches(event: Any) -> None:
+    """Nothing is retried because of them."""
+    failed = {"batchItemFailures": [{"itemIdentifier": "a"}]}
+    assert answer(event, failed).failed_messages is None
 
 
 def test_a_stream_has_its_status_in_front() -> None:
@@ -147,6 +163,14 @@ def test_all_of_an_unknown_number_is_no_number() -> None:
     found = read_answer(Excerpt(data), cause=cause, headers={})
     assert found.failed_messages == -1
     assert "lambda_dispatch.failed_messages" not in found.attributes()
+
+
+def test_those_that_are_named_of_an_unknown_number_are_counted() -> None:
+    """The batch has at least these."""
+    failures = [{"itemIdentifier": each} for each in "aab"]
+    data = json.dumps({"batchItemFailures": failures}).encode()
+    cause = cause_of(THREE, is_cut=True)
+    assert read_answer(Excerpt(data), cause=cause, headers={}).failed_messages == 2
 
 
 def test_records_that_a_transformation_failed_are_counted() -> None:

@@ -9,7 +9,11 @@ import pytest
 
 from extension.telemetry.tap import names
 from extension.telemetry.tap.cause import (
+    LONGEST_TEXT,
+    LONGEST_TOOL,
+    MOST_CONTEXT,
     MOST_LINKS,
+    MOST_MESSAGES,
     CauseOptions,
     cause_of,
     read_cause,
@@ -106,6 +110,13 @@ def test_a_client_context_that_names_no_span_is_nothing(text: str) -> None:
     assert cause_of({}, client_context=text).parent is None
 
 
+def test_a_client_context_of_a_bounded_length_is_read() -> None:
+    """A longer one than Lambda takes is not parsed."""
+    text = context(traceparent=TRACEPARENT)
+    assert cause_of({}, client_context=text.ljust(MOST_CONTEXT)).parent is not None
+    assert cause_of({}, client_context=text.ljust(MOST_CONTEXT + 1)).parent is None
+
+
 def test_java_writes_the_client_context_with_a_capital() -> None:
     """`Custom` is `custom`."""
     text = json.dumps({"Custom": {"traceparent": TRACEPARENT}})
@@ -128,6 +139,14 @@ def test_a_tool_of_a_gateway_is_named() -> None:
     assert cause.source == "agentcore.gateway"
     assert cause.attributes[names.TOOL_NAME] == "find_tea"
     assert (cause.sent_ns, cause.message_count, cause.name) == (0, 0, "")
+
+
+@pytest.mark.parametrize(("length", "is_tool"), [(LONGEST_TOOL, True), (LONGEST_TOOL + 1, False)])
+def test_the_name_of_a_tool_is_bounded(length: int, *, is_tool: bool) -> None:
+    """With a longer one the event is a caller's."""
+    cause = cause_of(ORDER, client_context=context(bedrockAgentCoreToolName="x" * length))
+    assert (names.TOOL_NAME in cause.attributes) == is_tool
+    assert cause.source == ("agentcore.gateway" if is_tool else "direct")
 
 
 def test_a_tool_s_caller_is_the_parent() -> None:
@@ -153,6 +172,31 @@ def test_links_are_bounded() -> None:
     cause = cause_of(batch(*sent))
     assert [link.span_id for link in cause.links] == list(range(1, MOST_LINKS + 1))
     assert cause.message_count == 1999
+
+
+def test_senders_are_looked_for_in_the_first_messages_of_a_batch() -> None:
+    """A batch of thousands costs no more than one of that many."""
+    sent = [sqs_record(attributes={}) for _ in range(MOST_MESSAGES + 1)]
+    sent[MOST_MESSAGES - 1] = sqs_record(attributes=traceparent(1))
+    sent[MOST_MESSAGES] = sqs_record(attributes=traceparent(2))
+    assert [link.span_id for link in cause_of(batch(*sent)).links] == [1]
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(LONGEST_TEXT, True), (LONGEST_TEXT + 1, False)])
+def test_a_text_is_kept_whole_or_not_at_all(length: int, *, is_kept: bool) -> None:
+    """No part of a secret is in what is too long."""
+    identity = {**REST["requestContext"]["identity"], "userAgent": "x" * length}
+    event = {**REST, "requestContext": {**REST["requestContext"], "identity": identity}}
+    assert (names.USER_AGENT in cause_of(event).attributes) == is_kept
+
+
+def test_a_header_that_is_no_text_is_left_out() -> None:
+    """The other headers tell what they tell."""
+    headers = {**ALB["headers"], "host": 7, "x-forwarded-for": None}
+    attributes = cause_of({**ALB, "headers": headers}).attributes
+    assert names.SERVER_ADDRESS not in attributes
+    assert names.CLIENT_ADDRESS not in attributes
+    assert attributes[names.USER_AGENT] == AGENT
 
 
 def test_the_sender_of_a_single_message_may_be_the_parent() -> None:
@@ -233,6 +277,16 @@ def test_a_durable_execution_has_the_cause_it_began_with() -> None:
     assert cause.parent.ids == SPAN
 
 
+def test_a_durable_execution_has_the_senders_but_not_the_times_of_its_messages() -> None:
+    """They waited for its first invocation alone."""
+    details = {"InputPayload": json.dumps(SQS)}
+    first = {**DURABLE["InitialExecutionState"]["Operations"][0], "ExecutionDetails": details}
+    cause = cause_of({**DURABLE, "InitialExecutionState": {"Operations": [first]}})
+    assert cause.source == "durable_execution"
+    assert [link.ids for link in cause.links] == [SPAN]
+    assert cause.sent_ns == 0
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_each_source_has_its_attributes(name: str) -> None:
     """And no others."""
@@ -303,6 +357,17 @@ def test_a_change_has_the_attributes_of_a_document() -> None:
     assert attributes["faas.document.name"] == "new/green tea.png"
     assert attributes["faas.document.operation"] == "insert"
     assert attributes["faas.document.time"] == "2025-11-27T08:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("number", "is_told"), [(0, True), ((1 << 63) - 1, True), (1 << 63, False), ("0", False)]
+)
+def test_a_partition_and_an_offset_are_numbers_of_64_bits(number: Any, *, is_told: bool) -> None:
+    """What is larger, or no number, is no attribute."""
+    record = {**KAFKA["records"]["brews-0"][0], "partition": number, "offset": number}
+    attributes = cause_of({**KAFKA, "records": {"brews-0": [record]}}).attributes
+    assert attributes.get(names.MESSAGING_PARTITION) == (str(number) if is_told else None)
+    assert attributes.get(names.KAFKA_OFFSET) == (number if is_told else None)
 
 
 def test_how_often_a_message_was_tried_is_told() -> None:

@@ -76,6 +76,7 @@ def test_the_first_line_says_what_it_is(start: str, kind: str, request_id: str) 
     """By the route, whatever connection it comes on."""
     found = read_message(Copied(message(start, b"{}")))
     assert (found.kind, found.request_id) == (kind, request_id)
+    assert found.status == (202 if kind == "answer" else 0)
 
 
 @pytest.mark.parametrize("length", [1, 7, 300, 10_000])

@@ -69,6 +69,9 @@ SHOP: dict[str, dict[str, Any]] = {
     "SQS, ids in the body": queued(TRACED),
     "SQS, Datadog's attribute": queued(ORDER, attributes={"_datadog": {"stringValue": DATADOG}}),
     "raw delivery": queued(ORDER, attributes={"traceparent": {"stringValue": TRACEPARENT}}),
+    "SNS without a context in SQS, attribute of SQS": queued(
+        notification(attributes={}), attributes={"traceparent": {"stringValue": TRACEPARENT}}
+    ),
     "EventBridge, in the detail": EVENTBRIDGE,
     "EventBridge, ids in the detail": PLAIN_BUS,
     "EventBridge, Datadog's field": {**EVENTBRIDGE, "detail": {"_datadog": json.loads(DATADOG)}},

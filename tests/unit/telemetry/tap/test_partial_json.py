@@ -10,11 +10,13 @@ import pytest
 from extension.telemetry.tap import names, partial_json
 from extension.telemetry.tap.cause import Cause, CauseOptions, cause_of, read_cause
 from extension.telemetry.tap.partial_json import (
+    MOST_ANCHORS,
     Excerpt,
     members_at_end,
     read_excerpt,
     read_head,
 )
+from extension.telemetry.tap.recognition import read_event
 from tests.unit.telemetry.tap.samples import (
     ALB,
     APPSYNC,
@@ -46,6 +48,14 @@ def cut(event: Any, *, head: int = HEAD_BYTES, tail: int = TAIL_BYTES) -> Excerp
 def caused(event: Any) -> Cause:
     """Return the cause by what is kept."""
     return read_cause(cut(event), headers={})
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_head_and_a_tail_that_are_all_of_an_event_are_read_as_a_whole(name: str) -> None:
+    """Nothing is counted twice, wherever they meet."""
+    data = json.dumps(SAMPLES[name]).encode()
+    for place in range(0, len(data), 97):
+        assert read_event(Excerpt(data[:place], data[place:], len(data))) == SAMPLES[name]
 
 
 def repr_of(event: Any) -> str:
@@ -129,6 +139,21 @@ def test_a_record_is_known_by_whatever_of_it_is_at_the_end() -> None:
     cause = read_cause(cut({"Records": [record]}, tail=tail), headers={})
     assert (cause.source, cause.sent_ns) == ("sqs", 0)
     assert [link.ids for link in cause.links] == [SPAN]
+
+
+def test_a_record_of_whose_end_nothing_is_known_is_no_record() -> None:
+    """Those before it are read."""
+    records = [sqs_record(number=1), sqs_record(LARGE, number=2)]
+    found = read_event(cut({"Records": records}, tail=3))
+    assert found["Records"][0] == records[0]
+    assert len(found["Records"]) == 2
+    assert "eventSource" not in found["Records"][1]
+
+
+@pytest.mark.parametrize(("before", "found"), [(MOST_ANCHORS - 1, {"a": 1}), (MOST_ANCHORS, {})])
+def test_members_are_looked_for_in_so_many_places(before: int, found: dict[str, int]) -> None:
+    """A tail that is full of names costs no more than that."""
+    assert members_at_end(b'"a": ,' * before + b'"a": 1}', ("a",), closed_by="") == found
 
 
 def test_a_large_batch_has_the_links_of_what_is_kept() -> None:

@@ -6,22 +6,27 @@ import pytest
 
 from extension.telemetry.tap import names
 from extension.telemetry.tap.cause import cause_of
-from extension.telemetry.tap.facts import Source
+from extension.telemetry.tap.facts import Source, cloud_event
 from extension.telemetry.tap.recognition import SOURCES
 from extension.telemetry.tap.store_events import OBJECT_LAMBDA
 from tests.unit.telemetry.tap.samples import (
+    AGENT_CALL,
     ALB,
     APPSYNC,
     DOCUMENTDB,
     DYNAMODB,
+    FIREHOSE,
     HTTP_API,
     KINESIS,
     RABBITMQ,
+    REST,
     S3,
     SAMPLES,
     SENT_NS,
     SQS,
+    STEP,
     STREAM_ARN,
+    WEBSOCKET,
     source_of,
 )
 
@@ -127,8 +132,9 @@ def test_the_time_of_the_event_is_read(name: str) -> None:
 
 
 def test_a_batch_of_resolvers_is_one_field() -> None:
-    """AppSync's batch is a list of requests of the same field."""
-    assert cause_of([APPSYNC, APPSYNC]).name == "Mutation.placeOrder"
+    """AppSync's batch is a list of requests of the same field, or of one."""
+    for batch in ([APPSYNC], [APPSYNC, APPSYNC]):
+        assert cause_of(batch).name == "Mutation.placeOrder"
 
 
 def test_a_pipe_passes_records_on_in_a_list() -> None:
@@ -177,6 +183,28 @@ def test_a_health_check_says_so() -> None:
         {"specversion": "1.0", "type": "tea"},
         {"source": "aws.cloudwatch"},
         {"source": "aws.scheduler", "detail-type": ""},
+        {"triggerSource": "PreSignUp_SignUp"},
+        {"RequestType": "Create", "StackId": "tea"},
+        {"session": {}, "request": {"type": "tea"}},
+        {"messageVersion": "1.0", "agent": {}},
+        {"bot": {}},
+        {"type": "TOKEN"},
+        {"StateMachine": STEP["StateMachine"]},
+        {key: STEP[key] for key in ("StateMachine", "State")},
+        {"type": "REQUEST", "authorizationToken": "tea"},
+        {"window": "open"},
+        {"eventSourceARN": STREAM_ARN},
+        {"eventSourceARN": KINESIS["Records"][0]["eventSourceARN"]},
+        {"info": {"fieldName": "tea"}},
+        {"typeName": "Tea", "fieldName": "tea"},
+        {"eventSource": "tea", "messages": [{"destination": {"physicalName": "kettle"}}]},
+        {"eventSource": "tea", "records": {"brews-0": []}},
+        {"eventSource": "aws:rmq"},
+        {"DurableExecutionArn": "tea", "CheckpointToken": "tea"},
+        {"requestPayload": {}},
+        {"xAmzRequestId": "1"},
+        {"getObjectContext": {}},
+        {"invocationSchemaVersion": "1.0"},
     ],
 )
 def test_anything_else_is_a_direct_invoke(event: object) -> None:
@@ -287,3 +315,83 @@ def test_the_time_of_a_rabbit_is_read(text: object, time_ns: int) -> None:
     properties = {**message["basicProperties"], "timestamp": text}
     messages = {"kettle::/": [{**message, "basicProperties": properties}]}
     assert cause_of({**RABBITMQ, "rmqMessagesByQueue": messages}).sent_ns == time_ns
+
+
+@pytest.mark.parametrize("missing", ["deliveryStreamArn", "invocationId"])
+def test_a_delivery_may_lack_one_of_its_names(missing: str) -> None:
+    """Either says that Firehose sent the records."""
+    event = {key: value for key, value in FIREHOSE.items() if key != missing}
+    assert cause_of(event).source == "firehose"
+
+
+@pytest.mark.parametrize("missing", ["specversion", "type"])
+def test_a_cloud_event_has_a_version_and_a_type(missing: str) -> None:
+    """Fields of an object without both are no attributes."""
+    fields = {"specversion": "1.0", "type": "tea", "id": "1", "source": "/shop"}
+    assert cloud_event(fields)[names.CLOUDEVENTS_ID] == "1"
+    assert cloud_event({key: fields[key] for key in fields if key != missing}) == {}
+
+
+def test_a_window_of_records_ends_without_records() -> None:
+    """The final call for a window of Kinesis is the stream's, too."""
+    arn = KINESIS["Records"][0]["eventSourceARN"]
+    assert cause_of({"window": {}, "Records": [], "eventSourceARN": arn}).source == "kinesis"
+
+
+@pytest.mark.parametrize("missing", ["eventType", "routeKey"])
+def test_a_frame_of_a_websocket_may_lack_its_type_or_its_route(missing: str) -> None:
+    """Either says that the request came through a connection."""
+    context = {key: value for key, value in WEBSOCKET["requestContext"].items() if key != missing}
+    event = {**WEBSOCKET, "requestContext": context}
+    assert cause_of(event).source == "api_gateway.websocket"
+
+
+def test_a_message_of_an_agent_is_no_request() -> None:
+    """Whatever else it has: Bedrock and Lex write the version of their messages."""
+    assert cause_of({**REST, "messageVersion": "1.0"}).source == "direct"
+    assert cause_of({**AGENT_CALL, "path": "/teas", "resource": "/teas"}).source == "bedrock.agent"
+
+
+def test_a_rest_request_may_have_its_resource_in_the_context_alone() -> None:
+    """It still names the span."""
+    event = {key: value for key, value in REST.items() if key != "resource"}
+    cause = cause_of(event)
+    assert (cause.source, cause.name) == ("api_gateway.rest", "POST /orders/{id}")
+
+
+@pytest.mark.parametrize(
+    ("sample", "missing"),
+    [("s3", "eventSource"), ("s3", "s3"), ("sns", "EventSource"), ("sns", "Sns")],
+)
+def test_a_record_is_known_by_its_source_or_by_its_content(sample: str, missing: str) -> None:
+    """Services that imitate S3 or SNS do not write all of it."""
+    record = {key: each for key, each in SAMPLES[sample]["Records"][0].items() if key != missing}
+    assert cause_of({"Records": [record]}).source == sample
+
+
+def test_the_oldest_change_says_how_long_a_batch_of_items_has_waited() -> None:
+    """Wherever it stands in the batch; a change without a time does not count."""
+    record = DYNAMODB["Records"][0]
+    seconds = record["dynamodb"]["ApproximateCreationDateTime"]
+    times = [seconds + 5, seconds, None, seconds + 7]
+    records = [
+        {**record, "dynamodb": {**record["dynamodb"], "ApproximateCreationDateTime": each}}
+        for each in times
+    ]
+    assert cause_of({"Records": records}).sent_ns == SENT_NS
+
+
+@pytest.mark.parametrize(
+    ("parent", "field", "name"),
+    [
+        ("Order", "tea", "Order.tea"),
+        ("Order; drop", "tea", "tea"),
+        ("Order", "tea; drop", ""),
+    ],
+)
+def test_a_field_with_names_of_another_form_names_no_span(
+    parent: str, field: str, name: str
+) -> None:
+    """What is no name of GraphQL is left out; without the field's name there is none."""
+    info = {**APPSYNC["info"], "parentTypeName": parent, "fieldName": field}
+    assert cause_of({**APPSYNC, "info": info}).name == name

@@ -119,6 +119,13 @@ def test_the_header_says_it_where_the_body_does_not(body: bytes) -> None:
     assert read_error(Excerpt(body), headers={}).type == "Error"
 
 
+def test_the_header_has_the_type_where_the_body_has_a_message_alone() -> None:
+    """The body's message and the header's type belong together."""
+    data = json.dumps({"errorMessage": "too cold", "name": "cup"}).encode()
+    found = read_error(Excerpt(data), headers={TYPE_HEADER: "Tea.Cold"})
+    assert (found.type, found.message) == ("Tea.Cold", "too cold")
+
+
 def test_the_cause_for_xray_says_it_where_neither_does() -> None:
     """It has the stack, too."""
     found = read_error(Excerpt(b""), headers={XRAY_HEADER: XRAY})

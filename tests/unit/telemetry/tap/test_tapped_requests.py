@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from itertools import permutations
 
 import pytest
@@ -18,7 +20,7 @@ from extension.telemetry.tap.tapped_requests import (
 )
 from tests.fuzz.budget import fuzz
 from tests.platform_events import ns
-from tests.tapped_messages import Copy, error, event, give, init_error, response
+from tests.tapped_messages import INVOCATION, Copy, error, event, give, init_error, response
 from tests.unit.telemetry.tap.samples import REST, SAMPLES, SECRET, SPAN, SQS
 
 FAILED = {"statusCode": 503, "body": "no tea"}
@@ -108,6 +110,29 @@ def test_requests_that_run_at_once_are_kept_apart() -> None:
         assert (b.trigger, b.error and b.error.type) == ("pubsub", "TeaError")
 
 
+def test_the_first_response_and_the_first_error_of_a_request_count() -> None:
+    """A second one, which the Runtime API refuses, changes nothing of what the first has said."""
+    requests = TappedRequests()
+    again = error("r", {"errorType": "LateError", "errorMessage": "late"}, at=4)
+    give(requests, event("r", REST), response("r", FAILED, first=1.5), error("r", RAISED, at=2))
+    give(requests, response("r", {"statusCode": 200}, first=3, is_complete=False), again)
+    tapped = requests.of("r")
+    assert (tapped.error_type, tapped.first_byte_ns, tapped.has_responded) == ("503", ns(1.5), True)
+    assert (tapped.error and tapped.error.type, tapped.error_ns) == ("TeaError", ns(2))
+
+
+def test_a_caller_is_looked_for_in_one_trace() -> None:
+    """Its span is there, or in another trace."""
+    requests = TappedRequests()
+    give(requests, event("r", REST))
+    tapped = requests.of("r")
+    found = tapped.caller_in(SPAN[0])
+    assert found is not None
+    assert found.ids == SPAN
+    assert tapped.caller_in(SPAN[0] + 1) is None
+    assert Tapped().caller_in(SPAN[0]) is None
+
+
 @pytest.mark.parametrize("lost", range(3))
 def test_a_lost_copy_costs_what_it_would_have_told(lost: int) -> None:
     """The others tell theirs."""
@@ -139,11 +164,27 @@ def test_a_response_that_broke_off_decides_nothing() -> None:
     assert not requests.of("r").is_decided
 
 
+def test_a_response_that_failed_on_its_way_has_an_error_and_its_time() -> None:
+    """The runtime reports it in the trailers of the response."""
+    requests = TappedRequests()
+    body = base64.b64encode(json.dumps(RAISED).encode()).decode()
+    lines = (
+        f"POST {INVOCATION}/r/response HTTP/1.1", "Transfer-Encoding: chunked", "", "3", "tea", "0",
+        f"Lambda-Runtime-Function-Error-Body: {body}", "", "",
+    )  # fmt: skip
+    give(requests, Copy(data="\r\n".join(lines).encode(), first=1.5, last=3))
+    tapped = requests.of("r")
+    assert (tapped.error and tapped.error.type, tapped.error_ns) == ("TeaError", ns(3))
+    assert tapped.first_byte_ns == ns(1.5)
+
+
 def test_a_copy_that_was_cut_is_read_as_far_as_it_goes() -> None:
     """The source stands at the end of a message."""
     requests = TappedRequests()
     give(requests, event("r", SQS).cut(head=300, tail=250))
+    assert requests.unread_bytes > 250
     assert requests.of("r").trigger == "pubsub"
+    assert requests.unread_bytes == 0
     assert requests.of("r").attributes(start_ns=ns(1))[names.CUT] is True
 
 
@@ -156,6 +197,15 @@ def test_messages_of_no_invocation_change_nothing() -> None:
         response("r", FAILED).cut(head=5),
         event("r", REST).cut(head=20),
     )
+    assert requests.of("r") == Tapped()
+
+
+def test_an_answer_that_is_no_200_is_no_event() -> None:
+    """The Runtime API refuses the request."""
+    refused = event("r", REST)
+    refused = replace(refused, data=refused.data.replace(b"200 OK", b"403 Forbidden"))
+    requests = TappedRequests()
+    give(requests, refused)
     assert requests.of("r") == Tapped()
 
 
@@ -190,11 +240,24 @@ def test_what_waits_unread_is_bounded() -> None:
     assert requests.unread_bytes == 0
 
 
+def test_as_much_waits_unread_as_is_allowed() -> None:
+    """One byte more, and the oldest is read."""
+    requests = TappedRequests()
+    size = MAX_UNREAD_BYTES // 32
+    for number in range(32):
+        give(requests, event(f"{number}", b'"' + b"x" * (size - 2) + b'"'))
+    assert requests.unread_bytes == MAX_UNREAD_BYTES
+    give(requests, event("more", b"7"))
+    assert requests.unread_bytes == MAX_UNREAD_BYTES - size + 1
+
+
 def test_an_event_is_awaited_while_copies_come() -> None:
     """Where the runtime is not tapped, lines need not wait for ids that never change."""
     requests = TappedRequests()
     assert requests.awaits("a")
     give(requests, event("a", REST))
+    assert not requests.awaits("a")
+    requests.of("a")  # which reads it
     assert not requests.awaits("a")
     assert requests.awaits("b")
     for _ in range(MISSES):

@@ -9,15 +9,25 @@ from typing import Any
 import pytest
 
 from extension.telemetry.tap.carriers import (
+    LONGEST_VALUE,
+    MOST_BODY,
+    MOST_NAMES,
     context_in_body,
     decode_base64,
     from_attributes,
     from_headers,
     from_object,
+    from_pairs,
     from_typed_attributes,
     text_of_bytes,
 )
-from extension.telemetry.tap.trace_context import RemoteSpan, read_context, read_ids, read_xray
+from extension.telemetry.tap.trace_context import (
+    LONGEST_STATE,
+    RemoteSpan,
+    read_context,
+    read_ids,
+    read_xray,
+)
 from tests.unit.telemetry.tap.samples import SPAN, SPAN_ID, TRACE_ID, TRACEPARENT, XRAY
 
 ZEROS, ONES = "0" * 16, "f" * 16
@@ -58,6 +68,9 @@ NO_CARRIERS: dict[str, dict[str, Any]] = {
     "a long text": {"traceparent": TRACEPARENT + "-" + "a" * 100_000},
     "Datadog's zero": {**DATADOG, "x-datadog-trace-id": "0"},
     "Datadog's too large": {**DATADOG, "x-datadog-parent-id": str(1 << 64)},
+    "Datadog's parent alone": {"x-datadog-parent-id": str(SPAN[1])},
+    "Datadog's trace alone": {"x-datadog-trace-id": str(LOW)},
+    "Datadog's parent in hexadecimal digits": {**DATADOG, "x-datadog-parent-id": SPAN_ID},
     "B3 that only denies": {"b3": "0"},
     "half of B3": {"x-b3-traceid": TRACE_ID},
     "a root without a parent": {"x-amzn-trace-id": XRAY.partition(";")[0]},
@@ -112,6 +125,8 @@ def test_whether_it_is_sampled_is_told(carrier: dict[str, str], *, sampled: bool
         ("Bearer secret", ""),
         ("tea=1,\u00e9=2", ""),
         ("tea=" + "a" * 600, ""),
+        ("a=1," * (LONGEST_STATE // 4), ("a=1," * (LONGEST_STATE // 4))[:-1]),
+        ("a=1," * (LONGEST_STATE // 4) + " ", ""),
     ],
 )
 def test_the_state_of_a_trace_is_kept_if_it_is_one(state: str, kept: str) -> None:
@@ -152,6 +167,29 @@ def test_datadog_s_own_carrier_is_opened(value: Any) -> None:
     found = read_context(from_object({"_datadog": value}))
     assert found is not None
     assert found.ids == SPAN
+
+
+def test_a_nested_carrier_of_a_bounded_length_is_opened() -> None:
+    """A longer text is not parsed."""
+    text = json.dumps(NESTED)
+    padded = {length: text[:-1] + " " * (length - len(text)) + "}" for length in range(8190, 8196)}
+    assert from_object({"_datadog": padded[LONGEST_VALUE]}) != {}
+    assert from_object({"_datadog": padded[LONGEST_VALUE + 2]}) == {}
+
+
+def test_nothing_but_trace_contexts_is_carried() -> None:
+    """Other fields are the user's, and what is no text or too long is no context."""
+    kept = {"tracestate": "a" * LONGEST_VALUE}
+    others = {"authorization": "x", "traceparent": "a" * (LONGEST_VALUE + 1), "b3": 7}
+    assert from_object(kept | others) == kept
+    assert from_pairs([(7, "x"), (None, "x"), ("b3", ["0", "1"])]) == {"b3": "0"}
+
+
+def test_a_context_is_looked_for_in_the_first_names() -> None:
+    """A carrier of thousands of names costs no more than one of that many."""
+    names = [(f"name-{number}", "x") for number in range(MOST_NAMES - 1)]
+    assert from_pairs([*names, ("b3", "0")]) == {"b3": "0"}
+    assert from_pairs([*names, ("name", "x"), ("b3", "0")]) == {}
 
 
 def test_a_name_beside_it_goes_before_what_is_nested() -> None:
@@ -208,6 +246,14 @@ def test_what_is_no_base64_is_no_text(text: str) -> None:
     assert decode_base64(text) == ""
 
 
+def test_base64_and_numbers_of_a_bounded_length_are_read() -> None:
+    """Longer ones are not decoded."""
+    assert decode_base64("YWFh" * (MOST_BODY // 4)) == "a" * (MOST_BODY // 4 * 3)
+    assert decode_base64("YWFh" * (MOST_BODY // 4 + 1)) == ""
+    assert text_of_bytes([104] * LONGEST_VALUE) == "h" * LONGEST_VALUE
+    assert text_of_bytes([104] * (LONGEST_VALUE + 1)) == ""
+
+
 def test_bytes_may_be_negative() -> None:
     """Java's are."""
     assert text_of_bytes([-61, -87]) == "é"
@@ -236,6 +282,13 @@ def test_a_body_may_name_a_span_by_habit(body: Any) -> None:
         found = context_in_body(form, ())
         assert found is not None
         assert found.ids == SPAN
+
+
+def test_a_body_of_a_bounded_length_is_parsed() -> None:
+    """A longer one is the user's."""
+    text = json.dumps({"traceparent": TRACEPARENT})
+    assert context_in_body(text.ljust(MOST_BODY), ()) is not None
+    assert context_in_body(text.ljust(MOST_BODY + 1), ()) is None
 
 
 @pytest.mark.parametrize(
