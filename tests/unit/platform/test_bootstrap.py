@@ -109,6 +109,14 @@ def test_registers_by_its_file_name_for_both_events() -> None:
     assert json.loads(body) == {"events": ["INVOKE", "SHUTDOWN"]}
 
 
+@pytest.mark.parametrize("body", [b"", b"OK"])
+def test_a_registration_that_describes_nothing_is_an_empty_object(body: bytes) -> None:
+    """The function's name is in the environment, too."""
+    answer = REGISTERED.partition(b"Content-Length")[0] + b"\r\n" + body
+    with api(answer) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
+        assert (done.identifier, done.registration) == (IDENTIFIER, b"{}")
+
+
 def test_on_managed_instances_shutdown_alone_is_registered() -> None:
     """Registering for INVOKE is refused there."""
     kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
@@ -292,6 +300,19 @@ def test_a_plain_exchange_reads_as_much_as_was_announced() -> None:
     assert (answer.status, answer.body) == (200, b"hello")
 
 
+@pytest.mark.parametrize(
+    "received", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 OK 200\r\n\r\n"]
+)
+def test_half_a_response_is_none(received: bytes) -> None:
+    """The connection was lost in it, or it is of another protocol."""
+    ours, theirs = _socket.socketpair()
+    with closing(ours), closing(theirs):
+        theirs.sendall(received)
+        theirs.shutdown(_socket.SHUT_WR)
+        with pytest.raises(ValueError, match="not an HTTP response"):
+            plain_http.receive(ours)
+
+
 def test_the_last_resort_answers_events_until_shutdown() -> None:
     """With every other part broken, /next is called until the sandbox ends."""
     ok = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -401,6 +422,18 @@ def test_older_schemas_are_tried_until_the_platform_accepts_one() -> None:
                 assert done.is_subscribed is subscribed
         schemas = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in served.requests[1:]]
         assert [each["schemaVersion"] for each in schemas] == ["2025-01-29", "2022-12-13"]
+
+
+@pytest.mark.parametrize("status", [202, 404])
+def test_a_platform_without_a_telemetry_api_is_reported(status: int) -> None:
+    """It is not asked again."""
+    answer = b"HTTP/1.1 %d -\r\nContent-Length: 0\r\n\r\n" % status
+    with (
+        api(REGISTERED, answer) as served,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        assert done.problems == [("telemetry", "this platform has no Telemetry API")]
+        assert (done.is_subscribed, done.subscribes_late) == (False, False)
 
 
 def test_a_subscription_that_is_refused_is_reported() -> None:

@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from extension.platform.events import Invoke, NotAnEventError, Shutdown, parse_event
+from extension.platform.events import (
+    Invoke,
+    NotAnEventError,
+    Shutdown,
+    parse_event,
+    plausible_shutdown_s,
+)
 from extension.platform.extensions_api import Registration, parse_registration
 
 
@@ -38,6 +44,23 @@ def test_shutdown(reason: str) -> None:
     """The reason is converted to lower case, as platforms differ."""
     body = json.dumps({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": 5}).encode()
     assert parse_event(body) == Shutdown(reason="spindown", deadline_ms=5)
+
+
+def test_an_event_without_a_deadline_has_none() -> None:
+    """Nor has a shutdown without a reason one; the emulators of some tools leave them out."""
+    assert parse_event(b'{"eventType":"SHUTDOWN"}') == Shutdown(reason="", deadline_ms=0)
+    body = b'{"eventType":"INVOKE","requestId":"r","tracing":7}'
+    assert parse_event(body) == Invoke(request_id="r", deadline_ms=0)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "plausible_s"), [(1.5, 1.5), (2.0, 2.0), (2.1, 2.0), (0.0, 2.0), (-1.0, 2.0)]
+)
+def test_a_shutdown_that_takes_longer_than_lambda_lets_it_is_not_believed(
+    left_s: float, plausible_s: float
+) -> None:
+    """The deadline may be of another clock."""
+    assert plausible_shutdown_s(left_s) == plausible_s
 
 
 @pytest.mark.parametrize(

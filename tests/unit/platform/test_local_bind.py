@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,13 @@ def test_it_is_bound() -> None:
     assert problems == []
     hosts, _ = bound(DISPATCH_BIND="127.0.0.2", **SESSION)
     assert {"127.0.0.1", "127.0.0.2"} <= hosts
+
+
+def test_every_address_of_ipv6_is_bound_beside_loopback_of_ipv4() -> None:
+    """It does not take the addresses of IPv4, which may be another network's."""
+    try:
+        socket.create_server(("::", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6")
+    hosts, problems = bound(DISPATCH_BIND="::", **SESSION)
+    assert (hosts, problems) == ({"127.0.0.1", "::"}, [])

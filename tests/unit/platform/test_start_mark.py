@@ -66,6 +66,13 @@ def test_another_sandbox_has_another_mark(folder: Path, other: dict[str, str]) -
     assert not StartMark(ENVIRON, extension_name="second").is_repeated
 
 
+def test_the_longest_timeout_that_lambda_has_is_kept(folder: Path) -> None:
+    """It is 15 minutes."""
+    marked(folder)
+    mark().note_timeout(900_000)
+    assert mark().timeout_ms == 900_000
+
+
 def test_the_timeout_of_the_function_is_kept_once(folder: Path) -> None:
     """The first invocation shows it; in later ones less time may be left."""
     marked(folder)

@@ -20,7 +20,7 @@ NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n"
 POSTED = b"POST /r HTTP/1.1\r\ncontent-length: 5\r\n\r\nhello"
 CHUNKED = (
     b"POST /r HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n"
-    b"5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\nA: b\r\nC: d\r\n\r\n"
+    b"5\r\n\r\n\r\n!\r\nA;x=y\r\n0123456789\r\n0\r\nA: b\r\nC: d\r\n\r\n"
 )
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"

@@ -111,6 +111,17 @@ def test_a_request_and_its_answer(alone: PumpInThread) -> None:
     assert answer.is_complete
 
 
+def test_connections_are_counted_from_1() -> None:
+    """So that the copies of two are told apart."""
+    with pump_in_thread() as pump:
+        for _ in range(2):
+            client, upstream = pump.connect()
+            client.sendall(POSTED)
+            assert read(upstream, len(POSTED)) == POSTED
+            close(client, upstream)
+        assert [copy.connection for copy in pump.copies(2)] == [1, 2]
+
+
 def test_what_tells_nothing_is_not_handed_over(alone: PumpInThread) -> None:
     """To read copies of the calls of /next and of acknowledgements would cost the function CPU."""
     client, upstream = alone.connect()

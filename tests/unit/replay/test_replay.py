@@ -156,6 +156,7 @@ DAMAGED = {
     "cut off": gzip.compress(b"x" * 10_000)[:-9],
     "not an OTLP request": gzip.compress(b"not OTLP"),
     "holds no spans": gzip.compress(b""),
+    "larger than 64": gzip.compress(b"\0" * (MAX_FILE_BYTES + 1_000_000), compresslevel=1),
     "larger than 64 MiB": gzip.compress(b"\0" * (MAX_FILE_BYTES + 1), compresslevel=1),
 }
 
@@ -169,6 +170,19 @@ async def test_damaged_files(stage: Stage, why: str) -> None:
     assert (run.sent, run.left, stage.left) == (1, 1, {damaged})
     assert why in stage.problem_of(damaged)
     assert stage.names == ["a"]
+
+
+@pytest.mark.parametrize(("more", "is_sent"), [(0, True), (1, False)])
+async def test_a_file_of_the_largest_size_is_sent(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, more: int, *, is_sent: bool
+) -> None:
+    """One with a byte more is left, for it would not fit into memory."""
+    content = spans("a" * 1000).SerializeToString()
+    monkeypatch.setattr("extension.replay.files.MAX_FILE_BYTES", len(content) - more)
+    key = stage.put("traces_1.binpb", content)
+    run = await stage.run()
+    assert (run.sent, stage.left) == ((1, set()) if is_sent else (0, {key}))
+    assert is_sent or stage.problem_of(key).startswith("left: larger than")
 
 
 async def test_stored_with_an_encoding(stage: Stage) -> None:

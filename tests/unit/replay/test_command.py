@@ -1,0 +1,235 @@
+"""The command of a replay: what it takes from its arguments and variables, says, and returns."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from extension.replay.__main__ import (
+    INTERRUPTED,
+    NO_CREDENTIALS,
+    UsageError,
+    _parser,
+    main,
+    replay,
+    settings_of,
+)
+from extension.settings.config import Config
+from simulator.aws.endpoints import AwsEndpoints
+from simulator.aws.endpoints.bucket import StoredObject
+from simulator.aws.endpoints.encryption import Encryption
+from simulator.intake import Intake
+from simulator.intake.replies import Reply
+from tests.posted_requests import spans
+
+FOLDER = "year=2026/month=01/day=01/hour=12/minute=00"
+BUCKET = {"DISPATCH_DEAD_LETTERS": "s3://letters/lost", "AWS_REGION": "eu-central-1"}
+ENDPOINT = {"DISPATCH_POST_URI": "http://collector.example:4318"}
+
+
+def settings(environ: Mapping[str, str], *words: str) -> Config:
+    """Return what the command reads."""
+    return settings_of(_parser().parse_args(words), environ)
+
+
+def test_arguments_stand_before_variables() -> None:
+    """They name another bucket, and the endpoint of all signals."""
+    own = {"DISPATCH_TRACES_URI": "http://traces.example:4318"}
+    telemetry = settings({**BUCKET, **ENDPOINT, **own}).telemetry
+    assert telemetry.dead_letters == "s3://letters/lost"
+    assert telemetry.uri_of("logs") == ENDPOINT["DISPATCH_POST_URI"]
+    assert telemetry.uri_of("traces") == own["DISPATCH_TRACES_URI"]
+    words = ("s3://others", "--to", "http://other.example")
+    telemetry = settings({**BUCKET, **ENDPOINT, **own}, *words).telemetry
+    assert telemetry.dead_letters == "s3://others"
+    assert {telemetry.uri_of(each) for each in ("traces", "logs")} == {"http://other.example"}
+
+
+def test_all_signals_are_sent_whatever_the_function_sends() -> None:
+    """A file of any of them may lie there, and all of them are OTLP."""
+    limited = {"DISPATCH_SIGNALS": "logs", "DISPATCH_FORMAT": "json"}
+    telemetry = settings({**BUCKET, **ENDPOINT, **limited}).telemetry
+    assert (telemetry.signals, telemetry.format) == (("traces", "logs", "metrics"), "otlp")
+
+
+@pytest.mark.parametrize(
+    ("missing", "cause"),
+    [
+        ("DISPATCH_DEAD_LETTERS", "no bucket: name it as s3://BUCKET/PREFIX"),
+        ("DISPATCH_POST_URI", "no endpoint: name it with --to, or set DISPATCH_POST_URI"),
+        ("AWS_REGION", "no region: set AWS_REGION to that of the bucket"),
+    ],
+)
+def test_a_setting_that_is_missing_is_named(missing: str, cause: str) -> None:
+    """With what can be done."""
+    given = {**BUCKET, **ENDPOINT}
+    del given[missing]
+    with pytest.raises(UsageError, match=cause):
+        settings(given)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DISPATCH_DEAD_LETTERS", "letters"),
+        ("DISPATCH_POST_URI", "collector"),
+        ("DISPATCH_LOGS_URI", "collector"),
+        ("AWS_ENDPOINT_URL_S3", "minio"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_ends_the_command(variable: str, value: str) -> None:
+    """Nothing is sent to a place that was not meant; what is of no use here does not matter."""
+    settings({**BUCKET, **ENDPOINT, "DISPATCH_CACHE_PORT": "x"})
+    with pytest.raises(UsageError, match=variable):
+        settings({**BUCKET, **ENDPOINT, variable: value})
+
+
+def test_an_endpoint_of_a_signal_is_of_no_use_beside_an_argument() -> None:
+    """So it may be wrong."""
+    given = {**BUCKET, "DISPATCH_LOGS_URI": "collector"}
+    assert settings(given, "--to", "http://h").telemetry.uri_of("logs") == "http://h"
+
+
+def test_the_default_region_is_a_region() -> None:
+    """As the AWS CLI reads it."""
+    given = {**BUCKET, **ENDPOINT, "AWS_DEFAULT_REGION": "eu-west-1"}
+    del given["AWS_REGION"]
+    assert settings(given).aws.default_region == "eu-west-1"
+
+
+def test_a_list_needs_no_endpoint_and_no_secret() -> None:
+    """Nothing is posted."""
+    reference = {"DISPATCH_POST_HEADERS": "authorization=${ssm:/key}"}
+    assert settings({**BUCKET, **reference}, "--dry-run").telemetry.dead_letters
+    with pytest.raises(UsageError, match=r"a reference is not resolved here, .*: ssm:/key"):
+        settings({**BUCKET, **ENDPOINT, **reference})
+
+
+@pytest.fixture
+async def aws() -> AsyncIterator[AwsEndpoints]:
+    """An account with a bucket."""
+    async with AwsEndpoints() as running:
+        yield running
+
+
+def put(aws: AwsEndpoints, key: str) -> None:
+    """Store a file with a span."""
+    aws.bucket.objects[key] = StoredObject(
+        key=key,
+        body=gzip.compress(spans("a").SerializeToString()),
+        headers={},
+        encryption=Encryption(),
+        modified=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+async def run(aws: AwsEndpoints, *words: str, **more: str) -> int:
+    """Run the command on the bucket; return its exit status."""
+    environ = {
+        **aws.key.environment,
+        "AWS_REGION": aws.region,
+        "AWS_ENDPOINT_URL_S3": aws.url,
+        **more,
+    }
+    arguments = _parser().parse_args([f"s3://{aws.bucket.name}", *words])
+    return await replay(arguments, environ)
+
+
+async def test_a_list_names_the_files_and_sends_nothing(
+    aws: AwsEndpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And counts the objects that are no dead letters."""
+    keys = [f"{FOLDER}/traces_{number}.binpb.gz" for number in (1, 2)]
+    for key in keys:
+        put(aws, key)
+    assert await run(aws, "--dry-run") == 0
+    assert capsys.readouterr().out == "".join(f"{each}\n" for each in [*keys, "files to send: 2"])
+    put(aws, "report.csv")
+    assert await run(aws, "--dry-run") == 0
+    assert capsys.readouterr().out.endswith("files to send: 2; other objects, not touched: 1\n")
+    assert len(aws.bucket.objects) == 3
+
+
+async def test_what_was_sent_is_counted(
+    aws: AwsEndpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 0 says that nothing is left."""
+    put(aws, key := f"{FOLDER}/traces_1.binpb.gz")
+    put(aws, "report.csv")
+    async with Intake() as intake:
+        assert await run(aws, "--to", intake.url) == 0
+        assert [span.name for span in intake.spans] == ["a"]
+    written = capsys.readouterr()
+    said = "files sent: 1, left: 0; other objects, not touched: 1\n"
+    assert (written.out, written.err) == (f"{key}\n{said}", "")
+
+
+async def test_what_is_left_is_said_with_the_reason(
+    aws: AwsEndpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 1, and the reason why the run ended early."""
+    put(aws, f"{FOLDER}/traces_1.binpb.gz")
+    async with Intake() as intake:
+        intake.respond = lambda _: Reply(status=401)
+        assert await run(aws, DISPATCH_POST_URI=intake.url) == 1
+    written = capsys.readouterr()
+    assert written.out.endswith("files sent: 0, left: 1\n")
+    assert written.err == (
+        "replay: stopped: the endpoint refuses the credentials: status 401\n"
+    )  # fmt: skip
+
+
+def test_without_credentials_it_says_how_to_get_some(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 2: the settings cannot be used."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**BUCKET, **ENDPOINT}.items():
+        monkeypatch.setenv(name, value)
+    assert main([]) == 2
+    assert capsys.readouterr().err == f"replay: {NO_CREDENTIALS}\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "status", "said"),
+    [
+        ("DISPATCH_SIGNALS", "logs", 1, "the bucket cannot be listed: "),
+        ("http_proxy", "socks5://proxy", 2, "http_proxy"),
+        ("DISPATCH_DEAD_LETTERS", "letters", 2, "DISPATCH_DEAD_LETTERS"),
+    ],
+)
+def test_what_ends_the_command_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+    value: str,
+    status: int,
+    said: str,
+) -> None:
+    """One line, and a status: 1 if files are left, 2 if the settings cannot be used."""
+    monkeypatch.setattr("extension.replay.retries.PAUSES_S", (0.0,))
+    given = {**BUCKET, **ENDPOINT, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, text in {**given, **keys, variable: value}.items():
+        monkeypatch.setenv(name, text)
+    assert main(["--dry-run"]) == status
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("replay: ")
+    assert said in line
+
+
+def test_an_interruption_has_a_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That of a shell; nothing is lost."""
+
+    async def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("extension.replay.__main__.replay", interrupted)
+    assert main([]) == INTERRUPTED == 130
+    assert capsys.readouterr().err == "replay: interrupted: run it again to go on\n"
