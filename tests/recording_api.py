@@ -87,8 +87,8 @@ class RecordingApi:
             each.close()
 
     def _serve(self, raw: socket.socket, one: Connection) -> None:
-        raw.settimeout(None)
         try:
+            raw.settimeout(None)
             while (request := _read_request(raw, one, half=self._half)) is not None:
                 one.requests.append(request)
                 self._answer(raw, request)

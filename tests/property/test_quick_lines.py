@@ -158,12 +158,13 @@ def life(outputs: list[Any], *, cut: int) -> list[Any]:
 def test_lines_that_are_fed_together_belong_where_each_belongs(
     outputs: list[Any], cut: int, streams: bool, concurrent: bool
 ) -> None:
-    """To the same invocation, in the same order; what they say of it is learned."""
+    """To the same invocation, in the order of its own; what they say of it is learned."""
     events = life(outputs, cut=cut)
 
     def run(*, together: bool) -> list[Finished]:
         into = Assembler(ids=SequentialIds(), stream_records=streams, concurrent=concurrent)
         finished = assemble(into, [events], concurrent=concurrent, together=together)
-        return gather([*finished, *into.end(reason="spindown", now_ns=given.ns(9))])
+        gathered = gather([*finished, *into.end(reason="spindown", now_ns=given.ns(9))])
+        return sorted(gathered, key=lambda each: getattr(each, "request_id", ""))
 
     assert run(together=True) == run(together=False)

@@ -50,7 +50,8 @@ def log_format(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def builds(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Settings]]]:
     """The functions of the chosen tests, which are built side by side."""
-    calls = (getattr(item, "callspec", None) for item in request.session.items)
+    ours = (item for item in request.session.items if item.path == request.path)
+    calls = (getattr(item, "callspec", None) for item in ours)
     chosen = {call.params["spans"] for call in calls if call and "spans" in call.params}
     with ThreadPoolExecutor(len(LANGUAGES)) as pool:
         yield {name: pool.submit(build) for name, build in LANGUAGES.items() if name in chosen}

@@ -45,26 +45,34 @@ BLINK_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a course came to, in figures, and what must not be, a line for each."""
+    """What a course came to, in figures, and what must not be, a line for each.
+
+    `faults` are the same on any machine; how long an invocation is held depends on its pace, too.
+    """
 
     figures: dict[str, object]
-    problems: list[str]
+    faults: list[str]
+    holds: list[str]
+
+    @property
+    def problems(self) -> list[str]:
+        """All that must not be."""
+        return [*self.faults, *self.holds]
 
 
 def judge(record: Record) -> Verdict:
     """Balance a course."""
     balance = _Balance(record)
-    problems = [
+    faults = [
         *record.problems,
         *balance.missing(),
         *balance.copies(),
         *balance.ids(),
         *balance.counts(),
         *balance.added(),
-        *balance.holds(),
         *record.waited,
     ]
-    return Verdict(figures=balance.figures(), problems=problems)
+    return Verdict(figures=balance.figures(), faults=faults, holds=[*balance.holds()])
 
 
 class _Balance:

@@ -12,5 +12,5 @@ WITHIN_S = 150.0
 async def test_everything_arrives_once_or_is_counted() -> None:
     """Whatever is cut, repeated, late, lost or frozen: one span, one line, and true figures."""
     verdicts = await run_all(40, seed=SEED, within_s=WITHIN_S)
-    problems = {flush: verdict.problems for flush, verdict in verdicts.items() if verdict.problems}
-    assert problems == {}, f"python -m tests.soak.deliveries --invocations 40 --seed {SEED}"
+    faults = {flush: verdict.faults for flush, verdict in verdicts.items() if verdict.faults}
+    assert faults == {}, f"python -m tests.soak.deliveries --invocations 40 --seed {SEED}"

@@ -176,7 +176,7 @@ async def test_from_when_on_gets_are_served(ready: str, kind: str, before: bool)
     """From the start or the first invocation on; Managed Instances do not tell of any."""
     cache = parameters(ParametersConfig(ready=ready), kind=kind)
     assert cache._is_ready() is before
-    await cache.invoked(INVOKE)
+    cache.announced(INVOKE)
     assert cache._is_ready()
 
 
@@ -185,7 +185,7 @@ async def test_nothing_is_kept_before_a_snapshot(kind: str, before: bool) -> Non
     """AWS has it on disk for days."""
     cache = parameters(kind=kind)
     assert cache.keeps is before
-    await cache.invoked(INVOKE)
+    cache.announced(INVOKE)
     assert cache.keeps
 
 
@@ -195,10 +195,10 @@ async def test_what_was_read_before_a_snapshot_is_read_again_after_it() -> None:
     for name in "abc":
         cache._note_uncached(ParameterKey(f"/{name}"))
     assert [key.name for key in cache._uncached] == ["/a", "/b"]
-    await cache.invoked(INVOKE)
+    cache.announced(INVOKE)
     assert cache._prefetching is not None
     first = cache._prefetching
-    await cache.invoked(INVOKE)
+    cache.announced(INVOKE)
     assert cache._prefetching is first
     await first
     assert cache._lookup.find(Query(ParameterKey("/a"))) is not None
@@ -210,7 +210,7 @@ async def test_on_demand_nothing_is_read_again() -> None:
     cache = parameters()
     cache._note_uncached(ParameterKey("/a"))
     assert cache._uncached == {}
-    await cache.invoked(INVOKE)
+    cache.announced(INVOKE)
     assert cache._prefetching is None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from extension.aws.errors import UpstreamError, is_transient
 from extension.parameters.access import UNAUTHORIZED
-from extension.parameters.answer import Result, Served, parameter_body, secret_body
+from extension.parameters.answer import Result, Served, secret_body
 from extension.parameters.missing import StillMissingError
 from extension.parameters.request import ParameterKey, Query, Rejection
 from extension.parameters.response import (
@@ -74,10 +74,10 @@ def test_trouble_and_refusal(code: str, status: int, transient: bool) -> None:
 SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:s"
 
 
-def served(value: str | bytes | None, *, age_s: float = 0.0) -> Served:
+def served(value: str | bytes | None, *, age_s: float = 0.0, region: str = "") -> Served:
     """Return a secret with a value."""
     field = "SecretBinary" if isinstance(value, bytes) else "SecretString"
-    return Served(secret_body({"ARN": SECRET_ARN, field: value}), Result.HIT, age_s)
+    return Served(secret_body({"ARN": SECRET_ARN, field: value}), Result.HIT, age_s, region)
 
 
 def query(**form: Any) -> Query:
@@ -87,7 +87,7 @@ def query(**form: Any) -> Query:
 
 def test_a_body_is_sent_as_it_is() -> None:
     """With how it was obtained, its age in whole seconds, its region, and no leave to keep it."""
-    of = served("v", age_s=2.9)
+    of = served("v", age_s=2.9, region="eu-west-1")
     assert success(of, query()) == (
         200,
         {
@@ -101,10 +101,9 @@ def test_a_body_is_sent_as_it_is() -> None:
     )
 
 
-def test_without_an_arn_no_region_is_named() -> None:
-    """As in the answer of an emulator."""
-    body = parameter_body({"Parameter": {"Value": "v"}})
-    assert "X-Cache-Region" not in success(Served(body, Result.MISS), query()).headers
+def test_where_no_region_is_known_none_is_named() -> None:
+    """An emulator's answer may have no ARN."""
+    assert "X-Cache-Region" not in success(served("v"), query()).headers
 
 
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
