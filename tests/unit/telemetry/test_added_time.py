@@ -62,6 +62,21 @@ def test_an_end_that_is_never_told_counts_from_what_was_heard_last() -> None:
     assert holds == [2.0]
 
 
+def test_as_many_as_allowed_are_open() -> None:
+    """None of them is given up before its end may be reported, and each is counted once."""
+    time, holds = added()
+    for number in range(MAX_OPEN):
+        time.next_called(f"{number}", at_ns=ns(3), heard_ns=ns(1))
+    assert holds == []
+    time.ended("0", at_ns=ns(2))
+    assert holds == [1.0]
+    for number in range(MAX_OPEN):
+        time.ended(f"early {number}", at_ns=ns(4))
+    time.next_called("early 0", at_ns=ns(5), heard_ns=0)
+    time.next_called("early 0", at_ns=ns(6), heard_ns=0)
+    assert holds == [1.0, 1.0]
+
+
 def test_what_is_open_is_bounded() -> None:
     """In a life of a million invocations whose ends are lost nothing grows."""
     time, holds = added()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
+from extension.process.log import Log
+from extension.process.waits import Budget
 from extension.redaction.redactor import Redactor
 from extension.telemetry.export.buffer import REQUEST_BYTES
 from extension.telemetry.health import Health
-from extension.telemetry.raw import RawEncoder
+from extension.telemetry.raw import RawEncoder, RawExporter
+from extension.telemetry.reading.cut_lines import HIDDEN, LONGEST_PIECE, MARK
 from extension.telemetry.reading.decode import parse
 from tests import platform_events as given
+from tests.doubles import LogLines, ManualClock
 
 
 def strict(body: bytes) -> list[object]:
@@ -63,3 +67,50 @@ def test_a_secret_in_any_part_of_an_event_does_not_leave() -> None:
     [request] = RawEncoder(secrets, health=health).encode_events([*events, odd])
     assert b"tr0ub4dor" not in request.body
     assert request.body.count(b"[REDACTED:key]") == health.leaks == 4
+
+
+def test_what_is_no_event_is_passed_on_too() -> None:
+    """A platform may deliver anything; nobody else would say what came."""
+    odd = [7, "text", None, [1], {"type": 7}, {"record": "x"}, given.line("x", 1)]
+    [request] = RawEncoder(Redactor(), health=Health()).encode_events(odd)
+    assert strict(request.body) == odd
+
+
+def test_our_own_lines_do_not_leave() -> None:
+    """Those of other extensions do, and so does a line of the function that looks like ours."""
+    lines = LogLines()
+    Log(clock=ManualClock(), sink=lines).info("told")
+    own = [given.line(text, 1, stream="extension") for text in lines.lines]
+    others = [given.line("theirs", 1, stream="extension"), given.line(lines.lines[0], 2)]
+    [request] = RawEncoder(Redactor(), health=Health()).encode_events([*own, *others])
+    assert strict(request.body) == others
+
+
+def test_a_secret_that_the_platform_cut_leaves_in_neither_half() -> None:
+    """Whatever other events are between the pieces of the line."""
+    pieces = ["x" * LONGEST_PIECE, "y" * HIDDEN + "end"]
+    first, second = (given.line(text, number) for number, text in enumerate(pieces))
+    between = given.start("r", 1)
+    made = RawEncoder(Redactor(), health=Health()).encode_events([first, between, second])
+    cut, other, rest = (event for each in made for event in strict(each.body))
+    assert other == between
+    assert [each["record"] for each in (cut, rest)] == [  # type: ignore[index]
+        "x" * (LONGEST_PIECE - HIDDEN) + MARK,
+        f"{MARK}end",
+    ]
+
+
+async def test_a_batch_is_one_array() -> None:
+    """Of all requests in it, in their order."""
+    posted: list[tuple[str, bytes, str]] = []
+
+    class Recorder:
+        async def send(
+            self, signal: str, body: bytes, *, content_type: str, budget: Budget
+        ) -> None:
+            posted.append((signal, body, content_type))
+
+    post: Any = Recorder()
+    budget = Budget(1.0, clock=ManualClock())
+    await RawExporter(post).export("events", [b'{"a":1}', b'{"b":2},3'], budget=budget)
+    assert posted == [("events", b'[{"a":1},{"b":2},3]', "application/json")]

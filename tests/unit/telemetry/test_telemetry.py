@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,8 @@ def test_no_timer_runs_between_invocations(sandbox: SimulatedSandbox) -> None:
     sandbox.run(whole())
     sandbox.telemetry.next_called(announced)
     taken = len(sandbox.endpoint.taken)
-    sandbox.run(sandbox.deliver(delivery([start_event(Identity.numbered(2, seed=7), 0)])))
+    line = {"time": "2026-01-01T12:00:00.000Z", "type": "function", "record": "late"}
+    sandbox.run(sandbox.deliver(delivery([line])))
     sandbox.run(asyncio.sleep(3 * PERIOD_S))
     assert taken == 1
     assert len(sandbox.endpoint.taken) == 1
@@ -105,4 +107,61 @@ def test_what_waits_to_be_read_at_the_end_is_read(sandbox: SimulatedSandbox) -> 
     sandbox.run(receive())
     sandbox.shut_down()
     assert sandbox.health.finished == 1
+    assert len(sandbox.endpoint.taken) == 1
+
+
+def test_what_the_sandbox_used_is_measured_from_beginning_to_end(
+    sandbox: SimulatedSandbox,
+) -> None:
+    """Of each invocation, where that is asked for."""
+    told: list[tuple[str, str]] = []
+
+    class Usage:
+        def begin(self, request_id: str) -> None:
+            told.append(("begin", request_id))
+
+        def end(self, request_id: str) -> None:
+            told.append(("end", request_id))
+
+    usage: Any = Usage()
+    sandbox.telemetry._usage = usage
+    whole_invocation(sandbox)
+    assert told == [("begin", WHO.request_id), ("end", WHO.request_id)]
+
+
+def whole_invocation(sandbox: SimulatedSandbox) -> None:
+    """Let an invocation begin, and end."""
+    announced = invoke(sandbox)
+
+    async def whole() -> None:
+        holding = asyncio.create_task(sandbox.telemetry.invoked(announced))
+        now_ns = sandbox.clock.wall_ns
+        await sandbox.deliver(
+            delivery([start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)])
+        )
+        await holding
+
+    sandbox.run(whole())
+    sandbox.telemetry.next_called(announced)
+
+
+@pytest.mark.parametrize(("least", "exported"), [(2, 0), (1, 1)])
+def test_a_batch_that_is_too_small_waits(
+    sandbox: SimulatedSandbox, least: int, exported: int
+) -> None:
+    """Until there are more items, or the sandbox ends."""
+    sandbox.telemetry._exports._min_batch_size = least
+    whole_invocation(sandbox)
+    assert len(sandbox.endpoint.taken) == exported
+    sandbox.shut_down()
+    assert len(sandbox.endpoint.taken) == 1
+
+
+def test_half_a_buffer_is_no_small_batch(
+    sandbox: SimulatedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit any more would be lost."""
+    monkeypatch.setattr("extension.telemetry.exports.HALF_FULL", 0.0)
+    sandbox.telemetry._exports._min_batch_size = 2
+    whole_invocation(sandbox)
     assert len(sandbox.endpoint.taken) == 1
