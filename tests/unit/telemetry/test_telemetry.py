@@ -11,6 +11,7 @@ import pytest
 from extension.platform.events import Invoke
 from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
 from extension.telemetry.export.flush import PERIOD_S
+from extension.telemetry.telemetry import TIMER_S
 from tests.received import received
 from tests.scripted.deliveries import Identity, delivery, done_event, start_event
 from tests.simulated_sandbox import MS, SimulatedSandbox
@@ -165,3 +166,20 @@ def test_half_a_buffer_is_no_small_batch(
     sandbox.telemetry._exports._min_batch_size = 2
     whole_invocation(sandbox)
     assert len(sandbox.endpoint.taken) == 1
+
+
+def test_where_nothing_is_announced_exports_go_on_regularly(sandbox: SimulatedSandbox) -> None:
+    """On Managed Instances, for as long as the sandbox lives."""
+
+    async def two_ends() -> None:
+        exporting = asyncio.create_task(sandbox.telemetry.export_regularly())
+        for number in (1, 2):
+            who, now_ns = Identity.numbered(number, seed=7), sandbox.clock.wall_ns
+            events = [start_event(who, now_ns), done_event(who, now_ns, duration_ms=0)]
+            await sandbox.deliver(delivery(events))
+            assert len(sandbox.endpoint.taken) == number - 1
+            await asyncio.sleep(TIMER_S)
+            assert len(sandbox.endpoint.taken) == number
+        exporting.cancel()
+
+    sandbox.run(two_ends())

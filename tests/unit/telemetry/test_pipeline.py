@@ -1,0 +1,244 @@
+"""From an event to the buffer: what is left out, what a fault costs, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from extension.platform.events import Invoke
+from extension.redaction.redactor import Redactor
+from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.assembly.held_records import FULL_SIZE
+from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem, Signal
+from extension.telemetry.health import Health
+from extension.telemetry.otlp.encoder import OtlpEncoder
+from extension.telemetry.pipeline import Pipeline
+from extension.telemetry.reading.decode import parse
+from extension.telemetry.reading.filters import RecordFilter
+from extension.telemetry.reading.line_reader import LineReader
+from extension.telemetry.resource_identity import ResourceIdentity
+from tests import platform_events as given
+from tests.doubles import ManualClock, SequentialIds
+from tests.posted_requests import records, spans
+
+SECRET = "tr0ub4dor&3"
+
+
+class Stage:
+    """A pipeline, its buffer, and what it counted."""
+
+    def __init__(self, *signals: str, **more: Any) -> None:
+        self.health, self.clock, ids = Health(), ManualClock(), SequentialIds()
+        self.buffer = Buffer(max_bytes=4_000_000, dropped=self.health.dropped)
+        self.secrets = Redactor()
+        parts: dict[str, Any] = {
+            "assembler": Assembler(ids=ids, stream_records=True),
+            "encoder": OtlpEncoder(
+                ids=ids, identity=ResourceIdentity(function_name="f"), signals=signals,
+                part=FULL_SIZE, meter=None, health=self.health,
+            ),
+            "buffer": self.buffer,
+            "record_filter": RecordFilter(),
+            "redaction": self.secrets,
+            "health": self.health,
+            "clock": self.clock,
+        }  # fmt: skip
+        self.pipeline = Pipeline(**{**parts, **more})
+
+    def feed(self, *events: given.JsonEvent) -> None:
+        """Take events as they are delivered."""
+        self.pipeline.feed(parse(given.delivery(*events)).events)
+
+    def feed_lines(self, *lines: given.JsonEvent) -> None:
+        """Take lines of an invocation, and end the sandbox."""
+        self.feed(given.start("r", 0), *lines)
+        self.pipeline.end(reason="spindown", now_ns=given.ns(9))
+
+
+WHOLE = (given.start("r", 1), given.done("r", 2), given.report("r", 2))
+
+
+def test_what_ends_goes_into_the_buffer() -> None:
+    """Whoever waits for the end is told, and the invocation is counted."""
+    stage, ended = Stage("traces"), list[str]()
+    stage.pipeline.on_end = lambda done: ended.append(done.request_id)
+    stage.pipeline.announced(Invoke(request_id="r", deadline_ms=1), at_ns=given.ns(0))
+    stage.feed(WHOLE[0])
+    assert (ended, stage.buffer.count, stage.health.finished) == ([], 0, 0)
+    stage.feed(*WHOLE[1:])
+    assert (ended, stage.health.finished) == (["r"], 1)
+    assert stage.buffer.count > 0
+    assert not stage.health.faults
+
+
+def test_what_never_ended_goes_out_with_the_sandbox() -> None:
+    """It is incomplete."""
+    stage = Stage("traces")
+    stage.feed(WHOLE[0])
+    assert stage.buffer.count == 0
+    stage.pipeline.end(reason="spindown", now_ns=given.ns(3))
+    assert (stage.buffer.count, stage.health.finished) == (1, 1)
+
+
+def test_the_sandbox_s_name_is_told_once_it_is_known() -> None:
+    """With the beginning of its init; and so is that it is ready."""
+    stage, told = Stage("traces"), list[str]()
+    stage.pipeline.on_instance = told.append
+    stage.pipeline.on_init_end = lambda: told.append("ready")
+    begin = given.platform("initStart", 0, initializationType="on-demand", phase="init")
+    end = given.platform(
+        "initRuntimeDone", 1, initializationType="on-demand", phase="init", status="success"
+    )
+    stage.feed(begin)
+    assert told == []
+    begin["record"]["instanceId"] = "sandbox-1"
+    stage.feed(begin, end)
+    assert told == ["sandbox-1", "ready"]
+
+
+def test_what_the_platform_dropped_is_counted_until_an_end_shows_what_it_was_not() -> None:
+    """The end of an invocation may be among what is lost."""
+    stage = Stage("traces")
+    dropped = {"reason": "too slow", "droppedRecords": 3, "droppedBytes": 100}
+    stage.feed(WHOLE[0], given.platform("logsDropped", 1, **dropped))
+    assert (stage.health.platform_dropped, stage.pipeline.lost) == (3, stage.clock.now())
+    stage.feed(*WHOLE[1:])
+    assert stage.pipeline.lost is None
+
+
+@pytest.mark.parametrize(("logs_from", "kept"), [("both", 2), ("lines", 2), ("sdk", 1)])
+def test_lines_of_the_function_are_left_out_where_its_sdk_sends_them(
+    logs_from: str, kept: int
+) -> None:
+    """Those of other extensions are not; each that is left out is counted."""
+    stage = Stage("logs", logs_from=logs_from)
+    stage.feed_lines(given.line("ours\n", 1), given.line("theirs\n", 1, stream="extension"))
+    assert stage.buffer.count == kept
+    assert stage.health.filtered == ({"lines": 1} if kept == 1 else {})
+
+
+@pytest.mark.parametrize(("logs_from", "kept"), [("both", 3), ("sdk", 3), ("lines", 0)])
+def test_records_of_the_sdk_are_left_out_where_lines_are_wanted(logs_from: str, kept: int) -> None:
+    """Its spans are not."""
+    stage = Stage("logs", "traces", logs_from=logs_from)
+    stage.pipeline.take_sdk("logs", records("a").SerializeToString(), 3)
+    assert stage.buffer.count == kept
+    assert stage.health.filtered == ({} if kept else {"sdk_logs": 3})
+    stage.pipeline.take_sdk("traces", spans("a").SerializeToString(), 1)
+    assert stage.buffer.count == kept + 1
+
+
+def test_a_large_request_of_the_sdk_becomes_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of an export is made of small ones; one that is full stays whole."""
+    stage = Stage("traces")
+    names = [f"span {number}" for number in range(2000)]
+    body = spans(*names).SerializeToString()
+    assert len(body) > 2 * REQUEST_BYTES
+    added: list[PendingItem] = []
+    monkeypatch.setattr(stage.buffer, "add", added.append)
+    stage.pipeline.take_sdk("traces", body, len(names))
+    assert sum(each.count for each in added) == len(names)
+    assert max(len(each.body) for each in added) <= REQUEST_BYTES
+    added.clear()
+    stage.pipeline.take_sdk("traces", b"x" * REQUEST_BYTES, 7)
+    assert [(len(each.body), each.count) for each in added] == [(REQUEST_BYTES, 7)]
+
+
+class Breaking(OtlpEncoder):
+    """Cannot encode what has ended, nor pass anything on."""
+
+    def encode(self, finished: Finished) -> list[PendingItem]:
+        """Fail."""
+        raise LookupError(finished)
+
+    def encode_events(self, events: Sequence[Any]) -> Sequence[PendingItem]:
+        """Fail."""
+        raise KeyError(len(events))
+
+    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> Any:
+        """Fail."""
+        raise ValueError(count, finds_orphan)
+
+
+def test_a_fault_costs_what_it_was_about() -> None:
+    """It is counted by its type, with what was dropped, and nothing is raised."""
+    encoder = Breaking(
+        ids=SequentialIds(), identity=ResourceIdentity(), signals=["traces"], part=FULL_SIZE,
+        meter=None, health=Health(),
+    )  # fmt: skip
+    stage = Stage("traces", encoder=encoder, joins_sdk=True)
+    stage.feed(*WHOLE)
+    lost = stage.health.faults["LookupError"]
+    assert stage.health.dropped["fault"] == lost > 0
+    stage.pipeline.feed_items([1, 2, 3])
+    assert stage.health.faults == {"LookupError": lost, "KeyError": 1}
+    assert stage.health.dropped == {"fault": lost + 3}
+    stage.pipeline.take_sdk("traces", spans("a").SerializeToString(), 1)
+    assert stage.health.faults["ValueError"] == 1
+    assert (stage.health.dropped["fault"], stage.buffer.count) == (lost + 3, 1)
+
+
+@pytest.mark.parametrize(("signal", "joins"), [("traces", False), ("logs", True)])
+def test_only_spans_that_are_joined_are_read(signal: Signal, *, joins: bool) -> None:
+    """Everything else of the SDK is passed on as it came."""
+    encoder = Breaking(
+        ids=SequentialIds(), identity=ResourceIdentity(), signals=["traces"], part=FULL_SIZE,
+        meter=None, health=Health(),
+    )  # fmt: skip
+    stage = Stage("traces", encoder=encoder, joins_sdk=joins)
+    stage.pipeline.take_sdk(signal, b"x", 1)
+    assert (stage.buffer.count, stage.health.faults) == (1, {})
+
+
+def test_a_line_that_cannot_be_read_costs_none_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Wherever it stands among those that are read together."""
+    read = LineReader.read
+
+    def breaking(self: LineReader, lines: Sequence[Any], **more: Any) -> Any:
+        if any(each.record == "bad\n" for each in lines):
+            raise LookupError
+        return read(self, lines, **more)
+
+    monkeypatch.setattr(LineReader, "read", breaking)
+    for place in range(5):
+        stage = Stage("logs")
+        texts = ["good\n"] * 5
+        texts[place] = "bad\n"
+        stage.feed_lines(*(given.line(text, 1) for text in texts))
+        assert (stage.buffer.count, stage.health.faults) == (4, {"LookupError": 1})
+
+
+def test_a_secret_in_a_line_is_counted() -> None:
+    """Each line that had one."""
+    stage = Stage("logs")
+    stage.secrets.learn("key", SECRET)
+    stage.feed_lines(
+        given.line(f"a {SECRET}\n", 1), given.line("b\n", 1), given.line(f"{SECRET}\n", 1)
+    )
+    assert (stage.health.leaks, stage.buffer.count) == (2, 3)
+
+
+def test_what_is_measured_is_collected_at_the_clock_s_time() -> None:
+    """A fault in it costs nothing else."""
+    collected: list[int] = []
+
+    class Measuring(Breaking):
+        def collect(self, health: Health, *, now_ns: int) -> list[PendingItem]:
+            del health
+            collected.append(now_ns)
+            metrics: Signal = "metrics"
+            return [PendingItem(signal=metrics, body=b"m", count=1)]
+
+    stage = Stage(
+        encoder=Measuring(
+            ids=SequentialIds(), identity=ResourceIdentity(), signals=[], part=FULL_SIZE,
+            meter=None, health=Health(),
+        )
+    )  # fmt: skip
+    stage.pipeline.collect()
+    assert (collected, stage.buffer.count) == ([stage.clock.wall_ns], 1)
