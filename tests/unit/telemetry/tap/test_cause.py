@@ -201,9 +201,19 @@ def test_a_header_that_is_no_text_is_left_out() -> None:
 
 def test_the_sender_of_a_single_message_may_be_the_parent() -> None:
     """Where the user says so: the trace goes on through the queue."""
-    cause = cause_of(SQS, options=ADOPT)
+    for event in (SQS, EVENTBRIDGE):
+        cause = cause_of(event, options=ADOPT)
+        assert cause.parent is not None
+        assert (cause.parent.ids, cause.links) == (SPAN, ())
+
+
+def test_a_caller_that_waits_is_the_parent_whatever_the_message_s_sender_is() -> None:
+    """The sender stays a link."""
+    own = f"00-{TRACE_ID}-{7:016x}-01"
+    cause = cause_of(SQS, client_context=context(traceparent=own), options=ADOPT)
     assert cause.parent is not None
-    assert (cause.parent.ids, cause.links) == (SPAN, ())
+    assert cause.parent.span_id == 7
+    assert [link.ids for link in cause.links] == [SPAN]
 
 
 def test_a_batch_of_several_has_no_parent() -> None:

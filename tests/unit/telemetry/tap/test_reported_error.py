@@ -11,6 +11,7 @@ import pytest
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.tap.partial_json import Excerpt
 from extension.telemetry.tap.reported_error import (
+    MOST_XRAY,
     TYPE_HEADER,
     XRAY_HEADER,
     read_error,
@@ -126,6 +127,11 @@ def test_the_header_has_the_type_where_the_body_has_a_message_alone() -> None:
     assert (found.type, found.message) == ("Tea.Cold", "too cold")
 
 
+def test_a_type_of_another_name_counts_where_nothing_else_says_it() -> None:
+    """Loggers call it otherwise than runtimes."""
+    assert error({"errorMessage": "too cold", "name": "TeaError"}).type == "TeaError"
+
+
 def test_the_cause_for_xray_says_it_where_neither_does() -> None:
     """It has the stack, too."""
     found = read_error(Excerpt(b""), headers={XRAY_HEADER: XRAY})
@@ -136,6 +142,13 @@ def test_the_cause_for_xray_says_it_where_neither_does() -> None:
 def test_a_cause_of_another_form_says_nothing(header: str) -> None:
     """It may be a megabyte long."""
     assert read_error(Excerpt(b""), headers={XRAY_HEADER: header}) == HandlerError(type="Error")
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(MOST_XRAY, True), (MOST_XRAY + 1, False)])
+def test_a_cause_for_xray_of_a_bounded_length_is_read(length: int, *, is_read: bool) -> None:
+    """The platform does not keep a longer one either."""
+    found = read_error(Excerpt(b""), headers={XRAY_HEADER: XRAY.ljust(length)})
+    assert found.type == ("TeaError" if is_read else "Error")
 
 
 def test_a_report_that_was_cut_has_type_and_message() -> None:

@@ -121,6 +121,17 @@ def test_the_first_response_and_the_first_error_of_a_request_count() -> None:
     assert (tapped.error and tapped.error.type, tapped.error_ns) == ("TeaError", ns(2))
 
 
+def test_the_first_event_of_a_request_counts() -> None:
+    """Whether it was read by then or not."""
+    for is_read in (False, True):
+        requests = TappedRequests()
+        give(requests, event("r", REST))
+        if is_read:
+            requests.of("r")
+        give(requests, event("r", SQS))
+        assert requests.of("r").trigger == "http"
+
+
 def test_a_caller_is_looked_for_in_one_trace() -> None:
     """Its span is there, or in another trace."""
     requests = TappedRequests()
@@ -309,7 +320,10 @@ def test_the_error_of_an_init_is_known_by_its_time() -> None:
     found = requests.init_error(start_ns=ns(0), end_ns=ns(1))
     assert found is not None
     assert (found[0], found[1].message) == (ns(1), "cold: ***")
-    assert requests.init_error(start_ns=ns(2), end_ns=ns(3)) is None
+    requests.catch_up = lambda: give(requests, init_error(RAISED, at=2.5))
+    assert requests.init_error(start_ns=ns(2), end_ns=ns(3)) is not None
+    requests.catch_up = lambda: None
+    assert requests.init_error(start_ns=ns(4), end_ns=ns(5)) is None
     assert requests.init_error(start_ns=ns(0), end_ns=ns(0)) is None
 
 

@@ -23,6 +23,7 @@ from extension.telemetry.tap.carriers import (
 )
 from extension.telemetry.tap.trace_context import (
     LONGEST_STATE,
+    MOST_HEADER,
     RemoteSpan,
     read_context,
     read_ids,
@@ -42,6 +43,7 @@ OTHER = f"00-{TRACE_ID}-{ONES}-01"
 CARRIERS: dict[str, dict[str, Any]] = {
     "W3C": {"traceparent": TRACEPARENT},
     "W3C in capitals": {"traceparent": TRACEPARENT.upper()},
+    "W3C with blanks": {"traceparent": TRACEPARENT.ljust(MOST_HEADER)},
     "W3C of a later version": {"traceparent": f"cc-{TRACE_ID}-{SPAN_ID}-01-more"},
     "W3C before Datadog": {"traceparent": TRACEPARENT, **DATADOG, "x-datadog-parent-id": "7"},
     "CloudEvents in HTTP": {"ce-traceparent": TRACEPARENT},
@@ -65,6 +67,7 @@ NO_CARRIERS: dict[str, dict[str, Any]] = {
     "two that were joined": {"traceparent": f"{TRACEPARENT},{TRACEPARENT}"},
     "digits of another script": {"traceparent": TRACEPARENT.replace("4", "٤")},
     "a number": {"traceparent": 7},
+    "many blanks": {"traceparent": TRACEPARENT.ljust(MOST_HEADER + 1)},
     "a long text": {"traceparent": TRACEPARENT + "-" + "a" * 100_000},
     "Datadog's zero": {**DATADOG, "x-datadog-trace-id": "0"},
     "Datadog's too large": {**DATADOG, "x-datadog-parent-id": str(1 << 64)},
