@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -424,6 +426,26 @@ def test_older_schemas_are_tried_until_the_platform_accepts_one() -> None:
         assert [each["schemaVersion"] for each in schemas] == ["2025-01-29", "2022-12-13"]
 
 
+@pytest.mark.parametrize(
+    ("elapsed_s", "cpu_s", "budget_s"),
+    [(0.0, 0.0, 2.0), (0.4, 0.0, 1.6), (1.0, 0.1, 0.0), (1.0, 0.5, 1.0), (3.0, 3.0, 0.0)],
+)
+def test_opening_delays_next_for_a_budget_unless_there_is_little_cpu(
+    monkeypatch: pytest.MonkeyPatch, elapsed_s: float, cpu_s: float, budget_s: float
+) -> None:
+    """Counted from registering; in the first half second, waiting for the disk looks the same."""
+    now = {"monotonic": 100.0, "process_time": 50.0}
+    clock = SimpleNamespace(**{name: partial(now.__getitem__, name) for name in now})
+    monkeypatch.setattr("extension.platform.bootstrap.time", clock)
+    begun = Start("")
+    now["monotonic"] += elapsed_s
+    now["process_time"] += cpu_s
+    assert begun.elapsed_s == pytest.approx(elapsed_s)
+    assert begun.budget_s() == pytest.approx(budget_s)
+    begun.begin_budget()
+    assert begun.budget_s() == 2.0
+
+
 @pytest.mark.parametrize("status", [202, 404])
 def test_a_platform_without_a_telemetry_api_is_reported(status: int) -> None:
     """It is not asked again."""
@@ -585,6 +607,19 @@ def test_the_last_resort_ends_if_nothing_listens(monkeypatch: pytest.MonkeyPatch
     registered = Start(f"127.0.0.1:{free_port()}")
     registered.identifier = IDENTIFIER
     assert not answer_events(registered, {})
+
+
+def test_the_last_resort_tries_for_as_long_as_a_sandbox_may_be_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And then no more: whoever waits for its end would wait for ever."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr("extension.platform.survive.GONE_S", 0.05)
+    registered = Start(f"127.0.0.1:{free_port()}")
+    registered.identifier = IDENTIFIER
+    assert not answer_events(registered, {})
+    assert pauses == [0.05]
 
 
 def test_the_last_resort_ends_if_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,13 @@ def test_an_answer_without_a_length_ends_with_the_connection() -> None:
     assert (bytes(copy.head), copy.is_complete) == (answer, True)
 
 
+def test_lines_of_chunks_may_end_without_a_carriage_return() -> None:
+    """As lenient clients read them; the empty one ends the message."""
+    message = b"POST /r HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\nA: b\n\n"
+    copies = feed(Framing(are_answers=False), message + NEXT, cuts=[len(message) - 1])
+    assert [bytes(copy.head) for copy in copies] == [message, NEXT]
+
+
 def test_a_header_of_a_mebibyte_is_no_end() -> None:
     """Errors for X-Ray come in a header; what follows it is found."""
     head = b"POST /e HTTP/1.1\r\nX: %b\r\nContent-Length: 2\r\n\r\n" % (b"x" * 1_048_576)

@@ -86,7 +86,7 @@ def test_without_a_marker_there_is_no_pump(
         )
         with pytest.raises(OSError, match="directory"):
             start_pump(api_of(server), addresses=addresses, port=0)
-    assert not is_alive(process)
+    assert not Path(f"/proc/{process}").exists()
 
 
 def test_a_port_that_is_taken_is_replaced_by_another() -> None:
@@ -147,6 +147,28 @@ def test_where_descriptors_ran_out_it_accepts_a_little_later(
             client.close()
             upstream.close()
     assert was_accepting == [True, False, False, True]
+
+
+def test_a_pump_is_over_with_its_runtime_api_or_where_a_later_one_is_announced(
+    server: socket.socket, folder: Path
+) -> None:
+    """While the extension is gone and no connection is open; its marker goes with it."""
+    found = Marker(api_of(server))
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with reading, writing, listening() as listener:
+        running = Pump(
+            listener=listener,
+            upstream=address_of(server.getsockname()[1]),
+            channel=writing,
+            marker=found,
+        )
+        assert running._is_over()
+        found.write("127.0.0.1:1", pid=os.getpid())
+        assert not running._is_over()
+        server.close()
+        assert running._is_over()
+        assert not list(folder.iterdir())
+        running.forget()
 
 
 @pytest.mark.parametrize("api", ["", "a b", "a/b", "größe", "a" * (LONGEST_NAME + 1)])
