@@ -612,7 +612,7 @@ def test_the_last_resort_ends_if_nothing_listens(monkeypatch: pytest.MonkeyPatch
 def test_the_last_resort_tries_for_as_long_as_a_sandbox_may_be_busy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And then no more: whoever waits for its end would wait for ever."""
+    """And then no more: a tool that waits for its end would never get it."""
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     monkeypatch.setattr("extension.platform.survive.GONE_S", 0.05)

@@ -112,7 +112,7 @@ def test_a_request_and_its_answer(alone: PumpInThread) -> None:
 
 
 def test_connections_are_counted_from_1() -> None:
-    """So that the copies of two are told apart."""
+    """So that the copies of two can be distinguished."""
     with pump_in_thread() as pump:
         for _ in range(2):
             client, upstream = pump.connect()

@@ -11,7 +11,7 @@ def test_what_is_zero_is_left_out() -> None:
 
 
 def test_each_count_has_a_name() -> None:
-    """Those by signal, reason or type are told apart."""
+    """Those by signal, reason or type are counted separately."""
     health = Health()
     health.invocations, health.finished = 3, 2
     health.accepted["traces"] = 4

@@ -1,4 +1,4 @@
-"""From an event to the buffer: what is left out, what a fault costs, and who is told."""
+"""From an event to the buffer: what is left out, what a fault costs, and what is called."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ WHOLE = (given.start("r", 1), given.done("r", 2), given.report("r", 2))
 
 
 def test_what_ends_goes_into_the_buffer() -> None:
-    """Whoever waits for the end is told, and the invocation is counted."""
+    """The callback for an end is called, and the invocation is counted."""
     stage, ended = Stage("traces"), list[str]()
     stage.pipeline.on_end = lambda done: ended.append(done.request_id)
     stage.pipeline.announced(Invoke(request_id="r", deadline_ms=1), at_ns=given.ns(0))
@@ -85,18 +85,18 @@ def test_what_never_ended_goes_out_with_the_sandbox() -> None:
 
 def test_the_sandbox_s_name_is_told_once_it_is_known() -> None:
     """With the beginning of its init; and so is that it is ready."""
-    stage, told = Stage("traces"), list[str]()
-    stage.pipeline.on_instance = told.append
-    stage.pipeline.on_init_end = lambda: told.append("ready")
+    stage, heard = Stage("traces"), list[str]()
+    stage.pipeline.on_instance = heard.append
+    stage.pipeline.on_init_end = lambda: heard.append("ready")
     begin = given.platform("initStart", 0, initializationType="on-demand", phase="init")
     end = given.platform(
         "initRuntimeDone", 1, initializationType="on-demand", phase="init", status="success"
     )
     stage.feed(begin)
-    assert told == []
+    assert heard == []
     begin["record"]["instanceId"] = "sandbox-1"
     stage.feed(begin, end)
-    assert told == ["sandbox-1", "ready"]
+    assert heard == ["sandbox-1", "ready"]
 
 
 def test_what_the_platform_dropped_is_counted_until_an_end_shows_what_it_was_not() -> None:

@@ -70,7 +70,7 @@ def test_a_secret_in_any_part_of_an_event_does_not_leave() -> None:
 
 
 def test_what_is_no_event_is_passed_on_too() -> None:
-    """A platform may deliver anything; nobody else would say what came."""
+    """A platform may deliver anything, and nothing else would show what came."""
     odd = [7, "text", None, [1], {"type": 7}, {"record": "x"}, given.line("x", 1)]
     [request] = RawEncoder(Redactor(), health=Health()).encode_events(odd)
     assert strict(request.body) == odd
@@ -79,7 +79,7 @@ def test_what_is_no_event_is_passed_on_too() -> None:
 def test_our_own_lines_do_not_leave() -> None:
     """Those of other extensions do, and so does a line of the function that looks like ours."""
     lines = LogLines()
-    Log(clock=ManualClock(), sink=lines).info("told")
+    Log(clock=ManualClock(), sink=lines).info("hello")
     own = [given.line(text, 1, stream="extension") for text in lines.lines]
     others = [given.line("theirs", 1, stream="extension"), given.line(lines.lines[0], 2)]
     [request] = RawEncoder(Redactor(), health=Health()).encode_events([*own, *others])

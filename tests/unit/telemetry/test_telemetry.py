@@ -115,19 +115,19 @@ def test_what_the_sandbox_used_is_measured_from_beginning_to_end(
     sandbox: SimulatedSandbox,
 ) -> None:
     """Of each invocation, where that is asked for."""
-    told: list[tuple[str, str]] = []
+    calls: list[tuple[str, str]] = []
 
     class Usage:
         def begin(self, request_id: str) -> None:
-            told.append(("begin", request_id))
+            calls.append(("begin", request_id))
 
         def end(self, request_id: str) -> None:
-            told.append(("end", request_id))
+            calls.append(("end", request_id))
 
     usage: Any = Usage()
     sandbox.telemetry._usage = usage
     whole_invocation(sandbox)
-    assert told == [("begin", WHO.request_id), ("end", WHO.request_id)]
+    assert calls == [("begin", WHO.request_id), ("end", WHO.request_id)]
 
 
 def whole_invocation(sandbox: SimulatedSandbox) -> None:

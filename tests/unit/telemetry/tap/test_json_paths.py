@@ -49,7 +49,7 @@ def test_a_fraction_of_a_second_counts_to_the_microsecond() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_time_is_0(value: Any) -> None:
-    """Nor is a moment that lies further ahead than any that can be told."""
+    """Nor is a moment that lies further ahead than any that can be written."""
     assert epoch_ns(value, unit_ns=MS) == 0
 
 
