@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from extension.platform.events import Invoke
+from extension.process.frozen import replace
 from extension.redaction.redactor import Redactor
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
@@ -242,3 +244,28 @@ def test_what_is_measured_is_collected_at_the_clock_s_time() -> None:
     )  # fmt: skip
     stage.pipeline.collect()
     assert (collected, stage.buffer.count) == ([stage.clock.wall_ns], 1)
+
+
+def test_what_the_cache_did_is_measured_without_secrets() -> None:
+    """Each GET that it answered, and each call that it made to AWS."""
+    seen: list[CacheAnswer | CacheCall] = []
+
+    class Counting(Breaking):
+        def count_answer(self, answer: CacheAnswer) -> None:
+            seen.append(answer)
+
+        def count_call(self, call: CacheCall) -> None:
+            seen.append(call)
+
+    stage = Stage(
+        encoder=Counting(
+            ids=SequentialIds(), identity=ResourceIdentity(), signals=[], part=FULL_SIZE,
+            meter=None, health=Health(),
+        )
+    )  # fmt: skip
+    stage.secrets.learn("key", SECRET)
+    answer = CacheAnswer(result="MISS", age_s=0, waited_s=0)
+    stage.pipeline.cache_answered(answer)
+    call = CacheCall(service="SSM", operation="o", name=SECRET, start_ns=0, end_ns=1)
+    stage.pipeline.cache_called(call)
+    assert seen == [answer, replace(call, name="[REDACTED:key]")]

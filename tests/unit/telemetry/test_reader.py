@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
@@ -15,6 +16,7 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reader import MAX_WAITING_BYTES, STEP_EVENTS, DeliveryReader
+from extension.telemetry.reading.events import Event, LogLine
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.receiver.content import Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
@@ -194,3 +196,51 @@ async def test_lines_alone_are_passed_on_in_steps() -> None:
     await until(lambda: not telemetry.reader._has_unread)
     assert telemetry._buffer.count == len(lines)
     assert not health.faults
+
+
+async def test_an_event_that_cannot_be_read_is_counted_as_lost() -> None:
+    """It may have been the end of an invocation."""
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=False)
+    good = given.delivery(given.start("a", 1))
+    telemetry.reader.take(good)
+    telemetry.reader.read_all()
+    assert (telemetry.pipeline.lost, health.dropped) == (None, {})
+    telemetry.reader.take(good.replace(b"[", b"[7, ", 1))
+    telemetry.reader.read_all()
+    assert telemetry.pipeline.lost is not None
+    assert health.dropped == {"bad_event": 1}
+
+
+async def test_a_line_that_waits_to_be_continued_is_read_at_the_end() -> None:
+    """Nothing comes after it."""
+    seen: list[Event] = []
+    telemetry = build(Accepting(), Health(), as_json=False)
+    feed = telemetry.pipeline.feed
+
+    def recorded(events: Iterable[Event]) -> None:
+        given_events = [*events]
+        seen.extend(given_events)
+        feed(given_events)
+
+    telemetry.pipeline.feed = recorded  # type: ignore[method-assign]
+    telemetry.reader.take(given.delivery(given.line("no stock: E\n", 2)))
+    telemetry.reader.read_all()
+    assert [each.record for each in seen if isinstance(each, LogLine)] == ["no stock: E\n"]
+
+
+async def test_a_delivery_that_waits_for_room_is_taken_when_there_is_some() -> None:
+    """The platform gets its answer then, and nothing is lost."""
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=False)
+    reader = telemetry.reader
+    large = given.delivery(given.line("x" * (MAX_WAITING_BYTES - 300), 2))
+    assert reader.take(large) is None
+    waiting = reader.take(large.replace(b"x", b"y", 1))
+    assert waiting is not None
+    taking = asyncio.ensure_future(waiting)
+    await asyncio.wait_for(taking, PATIENCE_S)
+    await reader.wait_until_read(PATIENCE_S)
+    reader.read_all()
+    assert health.dropped == {}
+    assert reader._waiting_bytes == 0

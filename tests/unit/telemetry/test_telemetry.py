@@ -10,7 +10,7 @@ import pytest
 
 from extension.platform.events import Invoke
 from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
-from extension.telemetry.export.flush import PERIOD_S
+from extension.telemetry.export.flush import PERIOD_S, REMEMBERED_GAPS
 from extension.telemetry.telemetry import TIMER_S
 from tests.received import received
 from tests.scripted.deliveries import Identity, delivery, done_event, start_event
@@ -183,3 +183,30 @@ def test_where_nothing_is_announced_exports_go_on_regularly(sandbox: SimulatedSa
         exporting.cancel()
 
     sandbox.run(two_ends())
+
+
+def test_reading_goes_on_when_an_export_is_over(sandbox: SimulatedSandbox) -> None:
+    """It may have waited for the buffer to become emptier."""
+    room = sandbox.telemetry.reader._room
+    sandbox.run(sandbox.deliver(delivery([start_event(WHO, sandbox.clock.wall_ns)])))
+    room.clear()
+
+    async def export() -> None:
+        sandbox.telemetry._exports.begin_beside()
+        await asyncio.sleep(1)
+
+    sandbox.run(export())
+    assert room.is_set()
+
+
+def test_frequent_invocations_are_not_held() -> None:
+    """The gaps between them are remembered: the next one is near, and takes the data with it."""
+    sandbox = SimulatedSandbox("auto")
+    held = []
+    for _ in range(REMEMBERED_GAPS + 1):
+        held.append(sandbox.telemetry._policy.holds)
+        whole_invocation(sandbox)
+        sandbox.clock.advance(1)
+    assert held[0]
+    assert not sandbox.telemetry._policy.holds
+    sandbox.close()
