@@ -129,6 +129,8 @@ def test_the_log_groups_in_which_x_ray_looks() -> None:
     assert correlated_log_groups(telemetry(**ON_AWS), SHOP) == both
     named = ResourceIdentity(function_name="shop", log_group="/tea")
     assert correlated_log_groups(telemetry(**ON_AWS), named) == "/tea&/lambda-dispatch/shop"
+    elsewhere = telemetry(**ON_AWS, DISPATCH_LOGS_URI="http://collector.example:4318")
+    assert correlated_log_groups(elsewhere, SHOP) == "/aws/lambda/shop"
     same = telemetry(**ON_AWS, DISPATCH_LOG_GROUP="/tea")
     assert correlated_log_groups(same, named) == "/tea"
 
