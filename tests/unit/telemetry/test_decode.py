@@ -298,3 +298,13 @@ def test_so_many_elements_that_cannot_be_read_are_looked_at() -> None:
     ):
         batch = parse(f"[{'nope,' * number}{line}]".encode())
         assert (batch.bad, len(batch.events)) == (bad, events)
+
+
+def test_only_the_end_of_a_delivery_may_be_a_first_part() -> None:
+    """What cannot be read and stands before another element goes on nowhere."""
+    broken, line = '["record":{x}]', json.dumps(given.line("x", 1))
+    middle, end = (parse(f"[{each}]".encode()) for each in (f"{broken},{line}", f"{line},{broken}"))
+    assert (middle.bad, middle.first_part, len(middle.events)) == (1, b"", 1)
+    assert (end.bad, end.first_part, len(end.events)) == (1, b"", 1)
+    cut = f'[{line},{{"record":"x}}]'.encode()
+    assert (parse(cut).bad, parse(cut).first_part) == (0, b'{"record":"x}]')

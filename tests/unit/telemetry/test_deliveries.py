@@ -120,3 +120,21 @@ def test_a_join_that_loses_events_is_none() -> None:
     batch = deliveries.read(second, received_ns=NOW_NS)
     assert [type(event) for event in batch.events] == [LogLine, RuntimeDone]
     assert batch.bad == 2
+
+
+def test_a_record_may_be_cut_twice() -> None:
+    """Each part has the envelope of the first; what stands around it is read at once."""
+    envelope = f'{{"time":"{given.iso(2)}","type":"function","record":'
+    start, done = json.dumps(given.start("r", 1)), json.dumps(given.done("r", 3))
+    parts = [
+        f'[{start},{envelope}{{"message":"aaaa}}]',
+        f"[{envelope}bbbb}}]",
+        f'[{envelope}cccc"}}}},{done}]',
+    ]
+    deliveries = Deliveries()
+    batches = [deliveries.read(part.encode(), received_ns=NOW_NS) for part in parts]
+    assert [(len(batch.events), batch.bad) for batch in batches] == [(1, 0), (0, 0), (2, 0)]
+    line = batches[-1].events[0]
+    assert isinstance(line, LogLine)
+    assert line.record == {"message": "aaaabbbbcccc"}
+    assert deliveries.waits_for_more is False

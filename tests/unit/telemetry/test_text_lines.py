@@ -140,6 +140,7 @@ def test_an_exception_in_a_line_of_monolog() -> None:
     record = read(line)
     assert record.error is not None
     assert (record.error.type, record.error.message) == ("Shop\\OrderException", "no stock")
+    assert record.error.stack == "/app/a.php:3"
     assert record.evidence == ""
 
 

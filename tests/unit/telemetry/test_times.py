@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from extension.telemetry.reading import times
 from extension.telemetry.reading.times import (
     MILLISECONDS,
     MOST_REMEMBERED,
@@ -78,4 +79,6 @@ def test_only_so_many_times_are_remembered() -> None:
     for number in range(MOST_REMEMBERED + 5):
         text = iso(number / 1000)
         assert parse_time(text) == MILLISECONDS[text] == ns(0) + number * 1_000_000
-    assert len(MILLISECONDS) <= MOST_REMEMBERED
+        assert parse_time(iso(number)) == ns(number)
+    for remembered in (MILLISECONDS, times._seconds, times._fractions):
+        assert len(remembered) <= MOST_REMEMBERED
