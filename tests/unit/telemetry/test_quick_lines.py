@@ -90,6 +90,8 @@ def test_an_unusual_line_costs_lines_of_its_own_form_nothing() -> None:
         (NODE, NODE.replace(AT, iso(400))),
         (logged(), logged(level="ERROR")),
         (logged(), logged(message="")),
+        (logged(requestId=OTHER), logged(requestId="")),
+        (logged(requestId=OTHER), logged(requestId=None)),
         ("paid\n", "two\nlines\n"),
     ):
         assert read(usual, odd, usual) == ([alone(usual)] * 2, [1])
