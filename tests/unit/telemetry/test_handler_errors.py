@@ -103,6 +103,7 @@ def test_node_json() -> None:
             "stackTrace": ["a"],
         },
         'ERROR OrderError("42")',
+        "[ERROR] 5 things failed\nTraceback (most recent call last):\n  a",
         {"errorMessage": "x", "errorType": "E", "stackTrace": {"path": "a"}},
         {"level": "ERROR", "fields": "x", "span": {"name": "Lambda runtime invoke"}},
         {"level": "ERROR", "fields": {"message": "user handler panicked"}, "span": "x"},

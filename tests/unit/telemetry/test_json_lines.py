@@ -285,6 +285,7 @@ def test_handled_exceptions_follow_the_conventions(fields: dict[str, Any], stack
         {"exception": []},
         {"err": {"message": "no", "code": 7}},
         {"err": {"type": "OrderError"}},
+        {"err": {"stack": "blue", "code": 7}},
         {"stack": "two words\n    at f"},
     ],
 )
@@ -373,3 +374,38 @@ def test_all_fields_of_an_exception_are_used(fields: dict[str, Any]) -> None:
     record = read({"message": "failed", **fields})
     assert record.error == HandlerError(type="OrderError", message="no", stack=PYTHON)
     assert record.attributes == {}
+
+
+@pytest.mark.parametrize("name", ["mdc", "contextMap", "faas", "log", "record", "context"])
+def test_a_text_under_the_name_of_an_object_is_an_attribute(name: str) -> None:
+    """What loggers tell inside of that object is not there."""
+    record = read({"level": "INFO", "message": "paid", name: "a text"})
+    assert (record.body, record.severity, record.request_id) == ("paid", 9, "")
+    assert (record.time_ns, record.attributes) == (ns(0), {name: "a text"})
+
+
+def test_an_object_in_the_text_is_read_and_none_inside_of_it() -> None:
+    """A logger wraps a line once."""
+    assert read({"message": {"message": {"message": "x"}}}).body == '{"message": "x"}'
+    inner = json.dumps({"message": json.dumps({"message": "x"})})
+    assert read({"message": inner}).body == '{"message": "x"}'
+
+
+@pytest.mark.parametrize("line", ["2026/01/01 12:00:00 %s", "INFO: %s"])
+def test_a_trace_context_behind_a_prefix(line: str) -> None:
+    """The logger behind it knows the span."""
+    trace = read(line % json.dumps({"msg": "x", "trace_id": TRACE, "span_id": SPAN})).trace
+    assert trace == LineTrace(int(TRACE, 16), int(SPAN, 16), keys=("trace_id", "span_id"))
+
+
+def test_an_exception_of_php() -> None:
+    """The place where it was thrown stands for a stack that is not written."""
+    told = "[object] (Shop\\OrderException(code: 7): no at /app/a.php:3)"
+    for stack, expected in (
+        ("", "/app/a.php:3"),
+        ("\n[stacktrace]\n#0 b.php(9): f()", "#0 b.php(9): f()"),
+    ):
+        record = read({"level": "ERROR", "message": "failed", "exception": told + stack})
+        assert record.error == HandlerError(
+            type="Shop\\OrderException", message="no", stack=expected
+        )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from extension.redaction.redactor import Redactor
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pytest
+
+from extension.redaction.redactor import Redacted, Redactor
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.line_reader import LineReader
-from tests.platform_events import ns
+from tests.platform_events import iso, ns
 
 OURS = LogLine(ns(1), "extension", '{"extension": "lambda-dispatch", "level": "INFO"}\n')
 THEIRS = LogLine(ns(1), "extension", "another extension\n")
@@ -25,3 +30,41 @@ def test_our_own_lines_do_not_go_round() -> None:
         assert [record.body for record in records] == bodies
         streams = [line.stream for line in lines if line is not OURS]
         assert [record.stream for record in records] == streams
+
+
+class Searching:
+    """Has secrets to look for, and keeps the texts that are searched for them."""
+
+    is_idle = False
+
+    def __init__(self) -> None:
+        self.searched: list[str] = []
+
+    def redact(self, text: str) -> Redacted:
+        """Find nothing."""
+        return Redacted(text)
+
+    def suspects(self, texts: Sequence[str]) -> Collection[int]:
+        """Keep the texts."""
+        self.searched += texts
+        return ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "paid\n", "C:\\temp \\u0041\n", '{"message": "paid", "order": "a7"}\n',
+        '{"message": "a\\nb \\u00e4 \\"c\\"", "order\\t": "a\\\\b"}\n',
+        '{"message": "paid", "order": {"of": ["a\\nb"]}}\n', "level=info msg=\"a\\tb\" n=7\n",
+        f"[INFO]\t{iso(1)}\t\tpaid\n", {"message": "paid", "order": "a7"},
+    ],
+)  # fmt: skip
+def test_what_leaves_was_searched(text: Any) -> None:
+    """Each text of a record stands in what was searched, as it leaves."""
+    redaction = Searching()
+    line = LogLine(ns(1), "function", text)
+    [record] = LineReader(redaction).read([line], knows=lambda _: None)
+    [searched] = redaction.searched
+    told = [each for each in record.attributes.values() if isinstance(each, str)]
+    for each in (record.body, record.severity_text, *record.attributes, *told):
+        assert each in searched

@@ -497,3 +497,18 @@ def test_counts_that_are_worth_a_line() -> None:
         ("lambda_dispatch.received.requests", "traces"): 1,
         ("lambda_dispatch.received.refused", "waiting"): 0,
     }
+
+
+@pytest.mark.parametrize("value", [b"", b"text", b"\xff\xfe", "ä".encode(), b"\x00"])
+def test_bytes_without_a_secret_are_the_same(value: bytes) -> None:
+    """Whether they are a text or none, and whatever is hidden beside them."""
+    request = spans("a")
+    attributes = request.resource_spans[0].scope_spans[0].spans[0].attributes
+    attributes.add(key="raw").value.bytes_value = value
+    scene = Scene(with_secret())
+    assert scene.read("traces", request) == request
+    assert not scene.counts.redacted
+    attributes.add(key="k").value.string_value = SECRET
+    [span] = scene.read("traces", request).resource_spans[0].scope_spans[0].spans
+    assert [each.value.bytes_value for each in span.attributes if each.key == "raw"] == [value]
+    assert scene.counts.redacted == {"traces": 1}

@@ -15,6 +15,7 @@ from extension.process.log import Log
 from extension.redaction.redactor import Redactor
 from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.health import Health
+from extension.telemetry.receiver.content import Posted
 from extension.telemetry.receiver.opening import connect_receiver
 from extension.telemetry.receiver.receiver import MAX_KEPT_BYTES, receive
 from tests.doubles import ManualClock
@@ -120,3 +121,23 @@ async def test_telemetry_reads_what_was_kept(early: RunningReceiver, form: str) 
     telemetry.reader.read_all()
     assert counts.items == {"traces": 2}
     assert not counts.not_forwarded
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "answer"),
+    [("application/x-protobuf", BODY, b""), (JSON, b'{"resourceSpans":[]}', b"{}")],
+)
+async def test_a_fault_of_ours_is_a_success(
+    early: RunningReceiver, content_type: str, body: bytes, answer: bytes
+) -> None:
+    """It must not cost the function time; it is counted."""
+
+    def fail(posted: Posted) -> bool:
+        raise LookupError(posted.signal)
+
+    early.receiver.opened(fail)
+    response = await early.post(body, content_type=content_type)
+    assert (response.status, response.body) == (200, answer)
+    assert response.headers["content-type"] == content_type
+    assert early.receiver.counts.faults == {"LookupError": 1}
+    assert early.receiver.counts.summary()["faults.LookupError"] == 1
