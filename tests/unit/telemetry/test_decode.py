@@ -309,3 +309,11 @@ def test_only_the_end_of_a_delivery_may_be_a_first_part() -> None:
     assert (end.bad, end.first_part, len(end.events)) == (1, b"", 1)
     cut = f'[{line},{{"record":"x}}]'.encode()
     assert (parse(cut).bad, parse(cut).first_part) == (0, b'{"record":"x}]')
+
+
+def test_parts_of_a_phase_may_take_no_time() -> None:
+    """A duration of zero is one."""
+    told = {"name": "responseDuration", "start": given.iso(1), "durationMs": 0}
+    read = only(given.done("r", 2, spans=[told]))
+    assert isinstance(read, RuntimeDone)
+    assert read.spans == (PhaseSpan(name="responseDuration", start_ns=given.ns(1), duration_ms=0),)

@@ -150,7 +150,9 @@ def test_values_within_values_have_an_end() -> None:
         return
 
 
-@pytest.mark.parametrize("number", ["1234567", "-7", "1.5e+10", "1E-7", "0.25", "12e3"])
+@pytest.mark.parametrize(
+    "number", ["1234567", "-7", "1.5e+10", "1E-7", "0.25", "12e3", "123456789012", "12345678e+10"]
+)
 def test_a_number_at_the_end_of_a_window(number: str) -> None:
     """It is read whole, wherever a window happens to end."""
     body = b'{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"gauge":{"dataPoints":[%b]}}]}]}]}'

@@ -103,6 +103,8 @@ def test_node_json() -> None:
             "stackTrace": ["a"],
         },
         'ERROR OrderError("42")',
+        " INFO Lambda runtime invoke{}: NotFound",
+        {"level": "ERROR", "message": 7},
         "[ERROR] 5 things failed\nTraceback (most recent call last):\n  a",
         {"errorMessage": "x", "errorType": "E", "stackTrace": {"path": "a"}},
         {"level": "ERROR", "fields": "x", "span": {"name": "Lambda runtime invoke"}},
@@ -166,3 +168,10 @@ def test_a_report_of_node_at_a_time_far_away_happened_when_the_platform_took_it(
     line = f"2019-01-01T12:00:00.250Z\t{REQUEST}\tERROR\tInvoke Error \t{{}}\n"
     record = read_record(LogLine(time_ns=7, stream="function", record=line))
     assert (record.time_ns, record.evidence) == (7, "mark")
+
+
+def test_dotnet_without_a_message() -> None:
+    """The type is all there is before the frames."""
+    expected = HandlerError(type="Shop.SaveException", stack="   at Shop.F()")
+    body = "Shop.SaveException\n   at Shop.F()"
+    assert error_in(f"{TIME}\t{REQUEST}\tfail\t{body}\n") == expected

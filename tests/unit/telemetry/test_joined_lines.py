@@ -223,5 +223,19 @@ def test_a_line_goes_before_so_many_reports() -> None:
     most = reports[:MOST_REPORTS]
     assert in_order([*most, last], concurrent=True) == [last, *most]
     assert in_order([*reports, last], concurrent=True) == [*reports[:3], last, *reports[3:]]
+    later = LogLine(time_ns=ns(3), stream="function", record="later\n")
+    joined = in_order([*reports, last, later], concurrent=True)
+    assert joined == [*reports[:3], last, *reports[3:], later]
     assert LineJoiner(concurrent=True).feed(most) == []
     assert LineJoiner(concurrent=True).feed(reports) == reports[:3]
+
+
+def test_a_report_of_ruby_that_has_begun_waits() -> None:
+    """Its end may be in the next delivery."""
+    report = ["{\n", '  "errorMessage": "x",\n', '  "errorType": "Function<E>"\n', "}\n"]
+    for cut in range(1, len(report)):
+        joiner = LineJoiner()
+        assert joiner.feed(lines(*report[:cut])) == []
+        assert joiner.waits is True
+        assert texts(joiner.feed(lines(*report[cut:]))) == ["".join(report)]
+        assert joiner.waits is False

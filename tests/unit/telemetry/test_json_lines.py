@@ -11,6 +11,7 @@ from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import LogLine
 from extension.telemetry.reading.line_parts import LineTrace
 from extension.telemetry.reading.records import Record, read_record
+from extension.telemetry.reading.times import parse_time
 from tests.platform_events import iso, ns
 
 REQUEST = "8286a188-ba32-4475-8077-530cd35c09a9"
@@ -330,7 +331,8 @@ def test_of_several_ids_that_are_none_of_ours_the_first_counts() -> None:
         ({"message": False}, "false"),
         ({"message": "", "msg": "paid"}, "paid"),
         ({"message": None, "msg": "paid"}, "paid"),
-        ({"time": AT, "msg": {"a": 1}}, '{"a": 1}'),
+        ({"time": AT, "msg": {"a": "ä"}}, '{"a": "ä"}'),
+        ({"time": AT, "msg": "{no json"}, "{no json"),
     ],
 )
 def test_the_first_text_that_says_something(fields: dict[str, Any], body: str) -> None:
@@ -409,3 +411,18 @@ def test_an_exception_of_php() -> None:
         assert record.error == HandlerError(
             type="Shop\\OrderException", message="no", stack=expected
         )
+
+
+def test_what_the_line_around_tells_counts_where_the_one_inside_tells_nothing() -> None:
+    """Time, level and trace are those of the function's own logger, if it has any."""
+    outer = {"timestamp": iso(0.5), "level": "WARN", "trace_id": TRACE, "span_id": SPAN}
+    own = {"timestamp": AT, "level": "ERROR", "trace_id": TRACE[::-1], "span_id": SPAN[::-1]}
+    for inner, at, severity, trace in (
+        ({}, iso(0.5), 13, TRACE),
+        (own, AT, 17, TRACE[::-1]),
+    ):
+        record = read({**outer, "message": json.dumps({"msg": "x", **inner})})
+        assert (record.time_ns, record.severity) == (parse_time(at), severity)
+        assert record.trace is not None
+        assert record.trace.trace_id == int(trace, 16)
+    assert read("2026/01/01 12:00:00 " + json.dumps({"msg": "x", **own})).time_ns == ns(0.25)

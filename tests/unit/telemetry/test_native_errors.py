@@ -98,3 +98,21 @@ def test_a_panic_of_rust() -> None:
     assert after(*told).ended_process == expected
     ended = after(*told, "paid")
     assert (ended.error, ended.ended_process) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ('"no stock"', HandlerError(type="Error", message="no stock")),
+        ('OrderError("42")', HandlerError(type="OrderError", message='OrderError("42")')),
+        ("NotFound", HandlerError(type="NotFound", message="NotFound")),
+        ("no stock\n\nCaused by:\n    disk", HandlerError(
+            type="Error", message="no stock", stack="\n    disk")),
+        ("paid, thanks", None),
+    ],
+)  # fmt: skip
+def test_an_error_that_a_handler_of_rust_returned(said: str, error: HandlerError | None) -> None:
+    """In its debug form, which is a text in quotes for the simplest ones."""
+    text = f"ERROR Lambda runtime invoke{{}}: {said}"
+    record = read_record(LogLine(time_ns=0, stream="function", record=text))
+    assert (record.error, record.evidence) == (error, "shape" if error else "")

@@ -104,3 +104,9 @@ def test_a_time_may_be_five_minutes_from_the_platforms() -> None:
         assert read(*near) == ([*map(alone, near)], [])
         far = [form.replace(AT, iso(1 + off)) for off in (-300.001, 300.001)]
         assert read(*far)[1] == [0, 1]
+
+
+def test_levels_of_several_kinds_need_a_closer_look() -> None:
+    """No logger writes both texts and numbers."""
+    for other in (None, 30, True):
+        assert read(logged(), logged(level=other), "paid\n")[1] == [0, 1]

@@ -70,7 +70,9 @@ def test_forms(line: str, severity: int, body: str, request_id: str) -> None:
         "{}x", "T-shirt", "thread 'main' panicked at src/main.rs:1:2:", "time=money", "level=4",
         "level=info msg=a b",
         "2026-01-01 12:00:00 error rate is low", "2025-06-01T12:00:00Z ERROR of that day",
-        "\x1b[1mbold\x1b[0m", "[2026-01-01T12:00:00Z] started", "INFO:", "ERROR:a b:c",
+        "\x1b[1mbold\x1b[0m", "[2026-01-01T12:00:00Z] started",
+        "[2025-06-01T12:00:00Z WARN  shop] low",
+        "INFO:", "ERROR:a b:c",
     ],
 )  # fmt: skip
 def test_any_other_line_is_a_text_without_severity(line: str) -> None:
