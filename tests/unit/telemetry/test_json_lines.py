@@ -322,6 +322,8 @@ def test_of_several_ids_that_are_none_of_ours_the_first_counts() -> None:
     """None of them has the form of Lambda's."""
     fields = {"level": "INFO", "message": "x", "requestId": "first", "request_id": "second"}
     assert read(fields).request_id == "first"
+    nested = {"level": "INFO", "message": "x", "span": {"requestId": "first"}, "request_id": "b"}
+    assert read(nested).request_id == "first"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.platform_events import iso, ns
 OURS = LogLine(ns(1), "extension", '{"extension": "lambda-dispatch", "level": "INFO"}\n')
 THEIRS = LogLine(ns(1), "extension", "another extension\n")
 FUNCTION = LogLine(ns(1), "function", "paid\n")
+SECRET = "tr0ub4dor&3-correct-horse"
 
 
 def test_our_own_lines_do_not_go_round() -> None:
@@ -68,3 +69,23 @@ def test_what_leaves_was_searched(text: Any) -> None:
     told = [each for each in record.attributes.values() if isinstance(each, str)]
     for each in (record.body, record.severity_text, *record.attributes, *told):
         assert each in searched
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"level": "ERROR", "message": "failed", "err": {"type": "E", "message": f"x {SECRET}"}},
+        {"level": "ERROR", "message": "failed", "stack": f"E: {SECRET}\n    at f (a.js:1)"},
+        {"level": f"{SECRET} {SECRET} {SECRET}", "message": "failed"},
+        f"[ERROR] KeyError: {SECRET}\nTraceback (most recent call last):\n  a",
+    ],
+)
+def test_a_secret_in_an_exception_or_a_level_is_taken_out(record: Any) -> None:
+    """Though neither is a part of the text or an attribute."""
+    redactor = Redactor()
+    redactor.learn("key", SECRET)
+    usual = LogLine(ns(1), "function", "paid\n")
+    lines = [usual, LogLine(ns(1), "function", record), usual]
+    records = LineReader(redactor).read(lines, knows=lambda _: None)
+    assert [each.leaks for each in records] == [(), ("key",), ()]
+    assert SECRET not in repr(records[1])

@@ -116,3 +116,10 @@ def test_an_error_that_a_handler_of_rust_returned(said: str, error: HandlerError
     text = f"ERROR Lambda runtime invoke{{}}: {said}"
     record = read_record(LogLine(time_ns=0, stream="function", record=text))
     assert (record.error, record.evidence) == (error, "shape" if error else "")
+
+
+def test_what_is_indented_behind_the_message_of_rust_is_no_part_of_it() -> None:
+    """An empty line ends the message."""
+    panic = after("thread 'main' panicked at src/main.rs:1:1:", "no stock", "", "  paid")
+    assert panic.error is not None
+    assert (panic.error.message, panic.is_open) == ("no stock", False)
