@@ -261,7 +261,8 @@ def test_the_name_of_a_field_says_where_it_stands(name: str, expected: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("told", "count"), [(12, 12), ("12", 12), (0, 0), (None, 0), ("many", 0), ("9" * 16, 0)]
+    ("told", "count"),
+    [(12, 12), ("12", 12), (0, 0), (None, 0), ("many", 0), ("٣", 0), ("9" * 16, 0)],
 )
 def test_counts_are_numbers_or_texts(told: object, count: int) -> None:
     """The documentation calls some of them strings; what is no count is none."""

@@ -107,6 +107,7 @@ def test_node_json() -> None:
         {"level": "ERROR", "message": 7},
         "[ERROR] 5 things failed\nTraceback (most recent call last):\n  a",
         {"errorMessage": "x", "errorType": "E", "stackTrace": {"path": "a"}},
+        {"errorMessage": "x", "errorType": "E", "stackTrace": [{"class": "a.B", "method": "c"}]},
         {"level": "ERROR", "fields": "x", "span": {"name": "Lambda runtime invoke"}},
         {"level": "ERROR", "fields": {"message": "user handler panicked"}, "span": "x"},
     ],

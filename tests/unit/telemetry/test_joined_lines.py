@@ -170,8 +170,8 @@ def test_a_report_of_ruby_has_so_many_lines_and_characters() -> None:
     """One that has more stays as it came."""
     most = ["{\n", '  "errorMessage": "x",\n', *["  0,\n"] * (MOST_RUBY_LINES - 3), "}\n"]
     assert texts(in_order(lines(*most))) == ["".join(most)]
-    for more in ("  0,\n", "  " + "0" * MOST_CHARACTERS + "\n"):
-        given = [*most[:2], more, *most[2:]]
+    long = "  " + "0" * MOST_CHARACTERS + "\n"
+    for given in ([*most[:2], "  0,\n", *most[2:]], [*most[:2], long, "}\n"]):
         assert texts(in_order(lines(*given))) == given
 
 

@@ -428,3 +428,8 @@ def test_what_the_line_around_tells_counts_where_the_one_inside_tells_nothing() 
         assert record.trace is not None
         assert record.trace.trace_id == int(trace, 16)
     assert read("2026/01/01 12:00:00 " + json.dumps({"msg": "x", **own})).time_ns == ns(0.25)
+
+
+def test_of_several_empty_texts_the_first_is_used() -> None:
+    """The others may mean something to the user."""
+    assert read({"level": "INFO", "message": "", "msg": ""}).attributes == {"msg": ""}

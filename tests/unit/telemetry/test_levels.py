@@ -16,6 +16,7 @@ from extension.telemetry.reading.levels import Level, read_level
         ("error", 17), ("SEVERE", 17), ("critical", 21), ("panic", 22), ("dpanic", 21),
         ("alert", 22), ("emergency", 23), ("wArN", 13), ("INFO+2", 11), ("DEBUG-4", 1),
         ("ERROR+99", 24), ({"name": "WARNING", "no": 30}, 13), ("INFO  ", 9), ("50", 17),
+        ("400", 17),
         ("\x1b[32minfo\x1b[39m", 9), ({"level": 40000, "levelStr": "ERROR"}, 17),
     ],
 )  # fmt: skip
@@ -74,3 +75,10 @@ def test_the_bounds_of_numbers(key: str, value: int, severity: int) -> None:
     """OpenTelemetry counts from 1 to 24; Python's numbers between its levels are not guessed."""
     level = read_level(value, key=key)
     assert (level.severity, bool(level.text)) == (severity, severity > 0)
+
+
+@pytest.mark.parametrize("key", ["level", "levelno", "severity_number"])
+@pytest.mark.parametrize("is_gelf", [True, False])
+def test_a_flag_is_no_level(key: str, *, is_gelf: bool) -> None:
+    """Though Python takes it for a number."""
+    assert read_level(True, key=key, is_gelf=is_gelf) == Level(0, "")
