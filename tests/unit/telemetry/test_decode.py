@@ -16,6 +16,7 @@ from extension.telemetry.reading.events import (
     LogsDropped,
     PhaseSpan,
     Report,
+    RestoreStart,
     RuntimeDone,
     Start,
     Tracing,
@@ -318,3 +319,11 @@ def test_parts_of_a_phase_may_take_no_time() -> None:
     read = only(given.done("r", 2, spans=[told]))
     assert isinstance(read, RuntimeDone)
     assert read.spans == (PhaseSpan(name="responseDuration", start_ns=given.ns(1), duration_ms=0),)
+
+
+def test_what_a_start_does_not_tell_is_empty() -> None:
+    """Of a restore as of an initialization."""
+    for kind, shape in (("restoreStart", RestoreStart), ("initStart", InitStart)):
+        read = only(given.platform(kind, 1))
+        assert isinstance(read, shape)
+        assert (read.function_name, read.instance_id, read.instance_max_memory) == ("", "", 0)

@@ -82,3 +82,36 @@ def test_the_bounds_of_numbers(key: str, value: int, severity: int) -> None:
 def test_a_flag_is_no_level(key: str, *, is_gelf: bool) -> None:
     """Though Python takes it for a number."""
     assert read_level(True, key=key, is_gelf=is_gelf) == Level(0, "")
+
+
+@pytest.mark.parametrize(
+    ("severity", "names"),
+    [
+        (1, "TRACE TRCE TRC FINEST SILLY"), (3, "FINER"),
+        (5, "DEBUG DBUG DBG FINE VERBOSE VRB"), (7, "HTTP"), (8, "CONFIG"),
+        (9, "INFO INFORMATION INFORMATIONAL INF"), (10, "NOTICE"), (13, "WARN WARNING WRN"),
+        (17, "ERROR FAIL ERR SEVERE"), (21, "CRITICAL CRIT FATAL FTL DPANIC"),
+        (22, "PNC PANIC ALERT"), (23, "EMERGENCY EMERG"),
+    ],
+)  # fmt: skip
+def test_all_names(severity: int, names: str) -> None:
+    """Of Python, Node.js, Java, .NET, Go, PHP and syslog; the text stays as it was written."""
+    for name in names.split():
+        for text in (name, name.lower(), name.capitalize()):
+            assert read_level(text) == Level(severity, text)
+
+
+@pytest.mark.parametrize(
+    ("key", "numbers"),
+    [
+        ("level", {10: 1, 20: 5, 30: 9, 40: 13, 50: 17, 60: 21}),  # pino, bunyan
+        ("level", {100: 5, 200: 9, 250: 10, 300: 13, 400: 17, 500: 21, 550: 22, 600: 23}),
+        ("levelno", {10: 5, 20: 9, 30: 13, 40: 17, 50: 21}),  # Python
+    ],
+)
+def test_all_numbers(key: str, numbers: dict[int, int]) -> None:
+    """The text is what the severity is called, if it has a name."""
+    called = {1: "TRACE", 5: "DEBUG", 9: "INFO", 10: "NOTICE", 13: "WARN", 17: "ERROR", 21: "FATAL"}
+    for number, severity in numbers.items():
+        assert read_level(number, key=key) == Level(severity, called.get(severity, str(number)))
+        assert read_level(number + 1, key=key) == Level(0, "")
