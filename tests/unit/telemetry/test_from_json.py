@@ -126,6 +126,8 @@ def test_what_senders_in_the_field_write() -> None:
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"xyz"}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":"NO"}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":1.5}]}]}]}',
+        b'{"resourceSpans":[{"resource":{"attributes":[{"value":{"boolValue":1}}]}}]}',
+        b'{"resourceSpans":[{"resource":{"attributes":[{"value":{"doubleValue":true}}]}}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"-1"}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":1e400}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"flags":4294967296}]}]}]}',

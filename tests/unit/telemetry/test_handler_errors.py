@@ -109,6 +109,11 @@ def test_node_json() -> None:
         {"errorMessage": "x", "errorType": "E", "stackTrace": {"path": "a"}},
         {"errorMessage": "x", "errorType": "E", "stackTrace": [{"class": "a.B", "method": "c"}]},
         {"level": "ERROR", "fields": "x", "span": {"name": "Lambda runtime invoke"}},
+        {
+            "level": "INFO",
+            "fields": {"message": "user handler panicked"},
+            "span": {"name": "Lambda runtime invoke"},
+        },
         {"level": "ERROR", "fields": {"message": "user handler panicked"}, "span": "x"},
     ],
 )
@@ -176,3 +181,17 @@ def test_dotnet_without_a_message() -> None:
     expected = HandlerError(type="Shop.SaveException", stack="   at Shop.F()")
     body = "Shop.SaveException\n   at Shop.F()"
     assert error_in(f"{TIME}\t{REQUEST}\tfail\t{body}\n") == expected
+
+
+def test_a_handler_that_java_does_not_find_where_logs_are_json() -> None:
+    """What its client writes has no type and no stack."""
+    said = "No public method named f with appropriate method signature found on class shop.Handler"
+    expected = HandlerError(type="Runtime.HandlerNotFound", message=said)
+    assert error_in({"level": "ERROR", "message": said}) == expected
+
+
+def test_an_error_whose_type_is_empty_is_an_error() -> None:
+    """Its message and stack are still worth having."""
+    told = {"type": "", "message": "no", "stack": "at f"}
+    expected = HandlerError(type="Error", message="no", stack="at f")
+    assert error_in({"level": "ERROR", "message": "failed", "err": told}) == expected

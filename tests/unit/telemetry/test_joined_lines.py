@@ -239,3 +239,11 @@ def test_a_report_of_ruby_that_has_begun_waits() -> None:
         assert joiner.waits is True
         assert texts(joiner.feed(lines(*report[cut:]))) == ["".join(report)]
         assert joiner.waits is False
+
+
+def test_a_line_that_is_no_head_does_not_wait() -> None:
+    """Only the last one may be continued, or be the head of what comes."""
+    joiner = LineJoiner()
+    assert texts(joiner.feed(lines("a\n", "b\n"))) == ["a\n"]
+    assert texts(joiner.feed(lines("c\n"))) == ["b\n"]
+    assert texts(joiner.flush()) == ["c\n"]

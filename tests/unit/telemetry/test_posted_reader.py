@@ -512,3 +512,20 @@ def test_bytes_without_a_secret_are_the_same(value: bytes) -> None:
     [span] = scene.read("traces", request).resource_spans[0].scope_spans[0].spans
     assert [each.value.bytes_value for each in span.attributes if each.key == "raw"] == [value]
     assert scene.counts.redacted == {"traces": 1}
+
+
+class Blind(Redactor):
+    """Finds a secret in whatever is left."""
+
+    def may_stand_in(self, raw: bytes) -> bool:
+        """Find one."""
+        return bool(raw)
+
+
+def test_an_item_in_which_a_secret_is_left_does_not_leave() -> None:
+    """Wherever it is that it cannot be taken out."""
+    blind = Blind()
+    blind.learn(NAME, SECRET)
+    scene = Scene(blind)
+    assert scene.read("traces", spans("a", "b")) is None
+    assert scene.health.dropped == {"secret": 2}

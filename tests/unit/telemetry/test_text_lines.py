@@ -159,3 +159,9 @@ def test_a_time_that_does_not_count_stays_an_attribute(line: str) -> None:
     record = read(line)
     assert (record.severity, record.body, record.time_ns) == (9, "x", ns(0))
     assert record.attributes == {"time": "2019-01-01T12:00:00.250Z"}
+
+
+def test_the_logger_of_a_level_in_front_is_an_attribute() -> None:
+    """If it is named."""
+    assert read("WARNING:shop:low").attributes == {"logger": "shop"}
+    assert read("ERROR: no stock").attributes == {}

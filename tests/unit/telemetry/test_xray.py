@@ -131,3 +131,9 @@ def test_a_segment_of_no_trace_is_no_parent() -> None:
         below_segment=True,
     )
     assert context == TraceContext(trace_id=1, span_id=1)
+
+
+def test_without_a_segment_there_is_no_link() -> None:
+    """The header names a trace alone."""
+    context = identify(None, invoke_header=f"Root={ROOT}", trace_parent="link", ids=SequentialIds())
+    assert context == TraceContext(trace_id=1, span_id=1, xray_trace_id=ROOT)
