@@ -60,7 +60,10 @@ class Open(Protocol):
         """Export everything."""
 
     def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
-        """Learn of an invocation that was let go at `at_ns`, before this was open."""
+        """Learn of an invocation that began at `at_ns`, before this was open."""
+
+    def let_go_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Learn when /next was called for an invocation, before this was open."""
 
 
 class EarlyTelemetry(Job):
@@ -75,6 +78,7 @@ class EarlyTelemetry(Job):
         self.has_heard = False
         """Whether anything was delivered: then the subscription is in force."""
         self._invokes: deque[tuple[Invoke, int]] = deque(maxlen=MAX_KEPT_INVOCATIONS)
+        self._let_go: deque[tuple[Invoke, int]] = deque(maxlen=MAX_KEPT_INVOCATIONS)
         self._settled = asyncio.Event()
         """Open, or given up."""
         self._open: Open | None = None
@@ -105,6 +109,8 @@ class EarlyTelemetry(Job):
         """Hand over all that was kept, in order, and everything that comes."""
         for invoke, at_ns in self._invokes:
             telemetry.invoked_before(invoke, at_ns=at_ns)
+        for invoke, at_ns in self._let_go:
+            telemetry.let_go_before(invoke, at_ns=at_ns)
         while self._bodies:  # grows meanwhile, if the platform is quick
             try:
                 if (waiting := intake.take(self._bodies.popleft())) is not None:
@@ -112,7 +118,7 @@ class EarlyTelemetry(Job):
             except Exception as error:  # noqa: BLE001  # a bug costs the delivery alone
                 intake.count_fault(error)
         self._intake, self._open = intake, telemetry
-        self._invokes.clear()
+        self._forget_invocations()
         self._settled.set()
         if self._lost:
             self._log.warning("deliveries lost before telemetry was open", count=self._lost)
@@ -120,7 +126,7 @@ class EarlyTelemetry(Job):
     def given_up(self) -> None:
         """Forget what was kept: telemetry is switched off."""
         self._bodies.clear()
-        self._invokes.clear()
+        self._forget_invocations()
         self._settled.set()
 
     async def invoked(self, invoke: Invoke) -> None:
@@ -134,6 +140,11 @@ class EarlyTelemetry(Job):
         elif not self._settled.is_set():
             self._invokes.append((invoke, now.wall_ns))
 
+    def next_called(self, invoke: Invoke) -> None:
+        """Note when an invocation was let go: what it was held for is counted later."""
+        if not self._settled.is_set():
+            self._let_go.append((invoke, self._clock.now().wall_ns))
+
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Let opening come to its end if it can, for what was taken is lost otherwise."""
         left_s = plausible_shutdown_s(self._clock.now().until_ms(shutdown.deadline_ms))
@@ -143,6 +154,10 @@ class EarlyTelemetry(Job):
         elif not self._settled.is_set():
             lost = self._lost + len(self._bodies)
             self._log.error("the sandbox ended before telemetry was open", deliveries_lost=lost)
+
+    def _forget_invocations(self) -> None:
+        self._invokes.clear()
+        self._let_go.clear()
 
     async def _wait(self, seconds: float) -> None:
         try:

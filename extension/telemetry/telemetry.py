@@ -149,6 +149,10 @@ class Telemetry(Job):
             self._usage.begin(invoke.request_id)
         self.pipeline.announced(invoke, at_ns=at_ns)
 
+    def let_go_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Take note that an invocation was let go before this was open."""
+        self._added.next_called(invoke.request_id, at_ns=at_ns, heard_ns=0)
+
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Export everything, for there is no later, and tell how it went."""
         self._exports.stop_timer()

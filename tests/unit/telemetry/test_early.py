@@ -42,6 +42,11 @@ class Opened:
         assert at_ns > 0
         self.entries.append(f"before {invoke.request_id}")
 
+    def let_go_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Learn when it was let go."""
+        assert at_ns > 0
+        self.entries.append(f"let go {invoke.request_id}")
+
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Export everything."""
         self.entries.append(shutdown.reason)
@@ -74,13 +79,16 @@ async def test_what_came_before_is_handed_over_in_order(early: EarlyTelemetry) -
     """First the invocations that were let go, then every delivery, then what comes."""
     opened = Opened()
     early.take(b"1")
-    await early.invoked(invoke("a", left_ms=0))
+    before = invoke("a", left_ms=0)
+    await early.invoked(before)
+    early.next_called(before)
     early.take(b"2")
     await early.opened(opened, opened)
+    early.next_called(before)  # it is of the telemetry that is open now
     early.take(b"3")
     await early.invoked(invoke("b", left_ms=0))
     await early.shut_down(Shutdown(reason="spindown", deadline_ms=in_ms(2000)))
-    assert opened.entries == ["before a", "1", "2", "3", "invoked b", "spindown"]
+    assert opened.entries == ["before a", "let go a", "1", "2", "3", "invoked b", "spindown"]
 
 
 async def test_an_invocation_lends_time_until_telemetry_is_open(early: EarlyTelemetry) -> None:

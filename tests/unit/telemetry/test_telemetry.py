@@ -60,6 +60,17 @@ def test_a_hold_whose_end_never_came_is_counted(sandbox: SimulatedSandbox, reaso
     assert UNKNOWN_QUIET_S - 1 < sandbox.health.added_total_s < UNKNOWN_QUIET_S + 1
 
 
+def test_what_was_held_before_telemetry_was_open_is_counted(sandbox: SimulatedSandbox) -> None:
+    """From its end, which was delivered before, to the call of /next."""
+    announced, now_ns = invoke(sandbox), sandbox.clock.wall_ns
+    sandbox.telemetry.invoked_before(announced, at_ns=now_ns)
+    sandbox.telemetry.let_go_before(announced, at_ns=now_ns + 3_000 * MS)
+    events = [start_event(WHO, now_ns), done_event(WHO, now_ns + 1_000 * MS, duration_ms=1_000)]
+    sandbox.run(sandbox.deliver(delivery(events)))
+    sandbox.shut_down(reason="spindown")
+    assert sandbox.health.added_total_s == pytest.approx(2)
+
+
 def test_what_timed_out_was_not_held(sandbox: SimulatedSandbox) -> None:
     """It ran to its end, and nothing was added to it."""
     hold_without_an_end(sandbox)
