@@ -50,7 +50,7 @@ def from_pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, str]:
         first = value[0] if isinstance(value, list) and value else value
         if key == NESTED:
             inner = _nested(first)
-        elif isinstance(first, str) and len(first) <= LONGEST_VALUE:
+        elif isinstance(first, str) and 0 < len(first) <= LONGEST_VALUE:
             carrier[key] = first
     return inner | carrier
 

@@ -54,6 +54,9 @@ PLAIN_BUS = {**EVENTBRIDGE, "detail": TRACED}
 
 SHOP: dict[str, dict[str, Any]] = {
     "SNS in SQS, attribute": queued(notification()),
+    "SNS in SQS, attribute of the other form": queued(
+        notification(attributes={"traceparent": {"stringValue": TRACEPARENT}})
+    ),
     "SNS in SQS, Datadog's attribute": queued(
         notification(attributes={"_datadog": {"Type": "String", "Value": DATADOG}})
     ),
