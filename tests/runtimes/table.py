@@ -29,8 +29,9 @@ stands only in a line that the runtime writes into the log, so it is read from t
 - **not seen**: neither tells. The span has no error.
 - **no failure**: nothing failed, and nothing is shown as failed.
 
-A function that fails as it starts is reported by the platform, and the runtime's line tells of
-what: the span of the initialization has it, that of its repetition, and the invocation's.
+When a function fails during initialization, the platform reports the failure and a line from the
+runtime gives the reason. The spans of the initialization, of its repetition and of the invocation
+all carry the error.
 
 On Managed Instances the platform tells each handler's result, and no line overrules it; a line
 that the runtime writes tells the type, if it names its request, which Go's does not, and comes

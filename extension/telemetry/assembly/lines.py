@@ -82,9 +82,9 @@ class Lines:
         if self._details:
             records = self._without_details(records, in_flight)
         if in_flight.is_out or self._streams(in_flight):
-            if before := in_flight.records.take():
-                records = [*before, *records]
-            return [self._alone(in_flight, records)] if records else []
+            leaving = in_flight.records.take()
+            leaving.extend(in_columns(records))
+            return [self._alone(in_flight, leaving)] if leaving else []
         finished: list[Finished] = []
         while (held := in_flight.records.hold_all(records)) < len(records):
             finished += self._make_room(in_flight, records[held])
@@ -151,7 +151,7 @@ class Lines:
         )
 
     def _by_owner(self, records: Columns) -> dict[InFlightInvocation | None, Sequence[int]]:
-        """Return the places of each request's lines, and under None of those that are nobody's."""
+        """Return the places of each request's lines; None stands for lines of no request."""
         by_id = {
             request_id: self._requests.find(request_id) for request_id in {*records.request_ids}
         }

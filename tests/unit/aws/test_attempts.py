@@ -91,7 +91,7 @@ class Bench:
 
 
 def test_an_answer_names_its_request() -> None:
-    """For those who ask AWS about it; an emulator may not have one."""
+    """AWS support asks for it; an emulator may not send one."""
     bench = Bench(ANSWER, {})
     assert bench.ask() == ANSWER
     assert bench.call.request_id == "r-1"
@@ -102,7 +102,7 @@ def test_an_answer_names_its_request() -> None:
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
 def test_expired_credentials_are_renewed_once(code: str) -> None:
-    """Those that the refused request was signed with, whoever renews them first."""
+    """The credentials that signed the refused request are renewed; a second refusal is final."""
     bench = Bench(refusal(code), ANSWER)
     assert bench.ask() == ANSWER
     assert bench.identity.expired == [3]

@@ -60,8 +60,8 @@ def called(session: Any, event: str) -> Counter[str]:
     return Counter(repr(handler) for handler in emitter._handlers.prefix_search(event))
 
 
-class Nobody:
-    """No credentials, which is what some clients sign with."""
+class NoCredentials:
+    """Stands for credentials where there are none."""
 
     renewals = 0
     are_renewable = False
@@ -81,7 +81,7 @@ def models() -> Models:
 
 def session(models: Models, *, connector: Connector | None = None) -> AwsSession:
     """Return a session for clients of these services."""
-    return AwsSession(Nobody(), models=models, connector=connector or Connector())
+    return AwsSession(NoCredentials(), models=models, connector=connector or Connector())
 
 
 def test_a_session_has_its_own_parts(models: Models) -> None:

@@ -119,7 +119,7 @@ async def test_an_endpoint_that_does_not_answer_may_answer_later() -> None:
 
 
 async def test_credentials_that_aws_refuses_are_renewed() -> None:
-    """Once, whoever asks for it; those who were refused before have others already."""
+    """Once for all callers: a caller that was refused earlier finds newer credentials already."""
     async with CredentialsEndpoint(token="one", authorization="a") as endpoint:
         signer = Signer(SandboxCredentials(endpoint.environment))
         await asyncio.to_thread(signed, signer)

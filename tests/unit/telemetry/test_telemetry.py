@@ -47,6 +47,22 @@ def hold_without_an_end(sandbox: SimulatedSandbox) -> float:
     return (sandbox.clock.monotonic_ns - began_ns) / 1e9
 
 
+def whole_invocation(sandbox: SimulatedSandbox) -> None:
+    """Let an invocation begin, and end."""
+    announced = invoke(sandbox)
+
+    async def whole() -> None:
+        holding = asyncio.create_task(sandbox.telemetry.invoked(announced))
+        now_ns = sandbox.clock.wall_ns
+        await sandbox.deliver(
+            delivery([start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)])
+        )
+        await holding
+
+    sandbox.run(whole())
+    sandbox.telemetry.next_called(announced)
+
+
 def test_an_end_that_does_not_come_is_given_up(sandbox: SimulatedSandbox) -> None:
     """After the silence that is borne, and no sooner."""
     assert UNKNOWN_QUIET_S <= hold_without_an_end(sandbox) < UNKNOWN_QUIET_S + 1
@@ -80,18 +96,7 @@ def test_what_timed_out_was_not_held(sandbox: SimulatedSandbox) -> None:
 
 def test_no_timer_runs_between_invocations(sandbox: SimulatedSandbox) -> None:
     """After an end was heard nothing is exported until the next invocation: it would be cut."""
-    announced = invoke(sandbox)
-
-    async def whole() -> None:
-        holding = asyncio.create_task(sandbox.telemetry.invoked(announced))
-        now_ns = sandbox.clock.wall_ns
-        await sandbox.deliver(
-            delivery([start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)])
-        )
-        await holding
-
-    sandbox.run(whole())
-    sandbox.telemetry.next_called(announced)
+    whole_invocation(sandbox)
     taken = len(sandbox.endpoint.taken)
     line = {"time": "2026-01-01T12:00:00.000Z", "type": "function", "record": "late"}
     sandbox.run(sandbox.deliver(delivery([line])))
@@ -139,22 +144,6 @@ def test_what_the_sandbox_used_is_measured_from_beginning_to_end(
     sandbox.telemetry._usage = usage
     whole_invocation(sandbox)
     assert calls == [("begin", WHO.request_id), ("end", WHO.request_id)]
-
-
-def whole_invocation(sandbox: SimulatedSandbox) -> None:
-    """Let an invocation begin, and end."""
-    announced = invoke(sandbox)
-
-    async def whole() -> None:
-        holding = asyncio.create_task(sandbox.telemetry.invoked(announced))
-        now_ns = sandbox.clock.wall_ns
-        await sandbox.deliver(
-            delivery([start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)])
-        )
-        await holding
-
-    sandbox.run(whole())
-    sandbox.telemetry.next_called(announced)
 
 
 @pytest.mark.parametrize(("least", "exported"), [(2, 0), (1, 1)])
