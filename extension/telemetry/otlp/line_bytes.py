@@ -16,7 +16,9 @@ from typing import Any
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
+from extension.telemetry.reading.columns import Columns
 from extension.telemetry.wire import MOST_REMEMBERED as MOST_LENGTHS
 from extension.telemetry.wire import Heads, TextHeads, varint
 
@@ -176,3 +178,19 @@ def _sent(fields: Mapping[str, Any], without: str) -> list[tuple[str, Any]]:
     return [
         (key, each) for key, each in fields.items() if key and each is not None and key != without
     ]
+
+
+def write_together(
+    records: Columns, write: Callable[[Columns], list[bytes]], *, health: Health
+) -> list[bytes]:
+    """Write records by one call, or in halves where one cannot be encoded; that one is counted."""
+    try:
+        return write(records)
+    except Exception as error:  # noqa: BLE001  # one line's, whatever is wrong with it
+        if len(records) == 1:
+            health.faults[type(error).__name__] += 1
+            health.dropped["unencodable"] += 1
+            return []
+    middle = len(records) // 2
+    halves = records[:middle], records[middle:]
+    return [each for half in halves for each in write_together(half, write, health=health)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple, cast
 
@@ -31,6 +32,7 @@ from extension.telemetry.otlp.line_bytes import (
     TIMES,
     AttributeBytes,
     Levels,
+    write_together,
 )
 from extension.telemetry.otlp.requests import NO_RESOURCE
 from extension.telemetry.otlp.resource import SCOPE
@@ -68,23 +70,14 @@ class LogEncoder:
         records = in_columns(finished.records)
         request_id = "" if isinstance(finished, Initialization) else finished.request_id
         whose = _Whose(request_id, finished.context)
-        return self._encode(records, whose, shared=self._shared(whose))
+        write = partial(self._encode, whose=whose, shared=self._shared(whose))
+        return write_together(records, write, health=self._health)
 
-    def _encode(self, records: Columns, whose: _Whose, *, shared: bytes) -> list[bytes]:
-        """Write records together, or in halves where one cannot be encoded."""
-        try:
-            encoded = self._plain(records, whose, shared)
-            for at, record in records.others.items():
-                if record.error or record.trace or record.stream != "function":
-                    encoded[at] = self._with_everything(record, whose)
-        except Exception as error:  # noqa: BLE001  # one item's, whatever is wrong with it
-            if len(records) == 1:
-                self._health.faults[type(error).__name__] += 1
-                self._health.dropped["unencodable"] += 1
-                return []
-            middle = len(records) // 2
-            halves = records[:middle], records[middle:]
-            return [each for half in halves for each in self._encode(half, whose, shared=shared)]
+    def _encode(self, records: Columns, whose: _Whose, shared: bytes) -> list[bytes]:
+        encoded = self._plain(records, whose, shared)
+        for at, record in records.others.items():
+            if record.error or record.trace or record.stream != "function":
+                encoded[at] = self._with_everything(record, whose)
         return encoded
 
     def _plain(self, records: Columns, whose: _Whose, shared: bytes) -> list[bytes]:

@@ -20,6 +20,7 @@ from extension.telemetry.otlp.line_bytes import (
     MOST_REMEMBERED,
     AttributeBytes,
     AttributeHeads,
+    write_together,
 )
 from extension.telemetry.reading.columns import Columns, LineLevel, in_columns
 from extension.telemetry.reading.records import Record
@@ -62,23 +63,15 @@ class LineEvents:
 
     def encode(self, records: Iterable[Record]) -> bytes:
         """Return lines in their order; one that cannot be encoded is counted."""
-        return b"".join(self._encode(in_columns(records)))
+        columns = in_columns(records)
+        if not columns:
+            return b""
+        return b"".join(write_together(columns, self._encode, health=self._health))
 
     def _encode(self, records: Columns) -> list[bytes]:
-        """Write records together, or in halves where one cannot be encoded."""
-        if not records:
-            return []
-        try:
-            encoded = self._plain(records)
-            for at in self._with_more(records):
-                encoded[at] = self._event(records[at])
-        except Exception as error:  # noqa: BLE001  # one line's, whatever is wrong with it
-            if len(records) == 1:
-                self._health.faults[type(error).__name__] += 1
-                self._health.dropped["unencodable"] += 1
-                return []
-            middle = len(records) // 2
-            return [*self._encode(records[:middle]), *self._encode(records[middle:])]
+        encoded = self._plain(records)
+        for at in self._with_more(records):
+            encoded[at] = self._event(records[at])
         return encoded
 
     def _with_more(self, records: Columns) -> Iterable[int]:
