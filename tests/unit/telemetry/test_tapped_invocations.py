@@ -381,12 +381,12 @@ def test_metrics_by_trigger_and_the_age_of_messages() -> None:
         stage.runtime(event(request_id, caused))
         stage.platform(given.start(request_id, 2), given.done(request_id, 3))
         stage.platform(given.report(request_id, 3.1, maxMemoryUsedMB=75))
-    counts = {name: each.sum for name, each in meter._distributions.items()}
+    counts = {name: each.sum for name, each in meter.gathered.distributions.items()}
     assert counts["lambda_dispatch.message_age", "pubsub"] == 2
     assert ("lambda_dispatch.message_age", "http") not in counts
     assert counts["faas.mem_usage", "pubsub"] == 75 * 1_048_576
-    assert meter._counters["faas.invocations", ""] == 2
-    assert meter._counters["faas.invocations", "pubsub"] == 1
+    assert meter.gathered.sums["faas.invocations", ""] == 2
+    assert meter.gathered.sums["faas.invocations", "pubsub"] == 1
     ours = next(span for span in stage.spans if span.name == "process orders")
     assert told(ours)["lambda_dispatch.cause.age_ms"] == 2000
 
