@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from extension.redaction.index import MOST_SPELLED, Hit, Index, Label, Secret
+from extension.redaction.index import MOST_PLACES, MOST_SPELLED, Hit, Index, Label, Secret
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!?-_."
 
@@ -132,3 +132,36 @@ def test_the_words_of_a_value_are_those_that_the_fewest_others_have() -> None:
     crowds = [len(each) for each in index._words.values() if isinstance(each, dict)]
     assert sum(crowds) < 2 * len(index._words)
     assert max(crowds) <= 60
+
+
+def test_values_that_differ_in_a_part_share_no_word() -> None:
+    """That part is where their words are, so a line with the rest of them looks up none."""
+    index = indexed(*(f"postgresql://user:{drawn(12, seed=seed)}@host/db" for seed in (1, 2)))
+    assert not any(isinstance(each, dict) for each in index._words.values())
+
+
+@pytest.mark.parametrize(("length", "places"), [(20, 4), (259, MOST_PLACES), (10_000, 63)])
+def test_few_places_of_a_value_are_tried(length: int, places: int) -> None:
+    """One a word and no more than so many, so learning a long secret takes no longer."""
+    tried: list[set[bytes]] = []
+
+    class Watched(Index):
+        def _score(self, spelled: set[bytes]) -> tuple[int, bool, int]:
+            tried.append(spelled)
+            return super()._score(spelled)
+
+    value = drawn(length).casefold().replace("!", "i")
+    Watched().add(value, Label("0"))
+    assert (
+        sum({*each} <= {value[at : at + 7].encode() for at in range(length)} for each in tried)
+        == places
+    )
+
+
+def test_the_words_of_a_value_alone_are_in_its_middle() -> None:
+    """It begins with what every log has, `postgresql://` or `-----BEGIN`."""
+    index = indexed(value := drawn(103))
+    middle = value.encode()[48:55]
+    assert {int.from_bytes(middle[at : at + 4], sys.byteorder) for at in range(4)} <= {
+        *index._words
+    }

@@ -52,10 +52,13 @@ def test_the_one_learned_longest_ago_is_forgotten() -> None:
 
 
 def test_what_is_forgotten_is_forgotten_in_every_form() -> None:
-    """No window of it is left behind: a redactor that forgot all is as good as new."""
+    """Nothing of it is left behind, also where lines held it: the index is as good as new."""
     redactor = Redactor(most_loose=0)
     learn_others(redactor)
-    assert not knows(redactor, "other-secret-0001")
+    redactor.hold("entry", [("db", CURRENT)])
+    assert knows(redactor, CURRENT)
+    redactor.hold("entry", [])
+    assert not knows(redactor, "other-secret-0001", CURRENT)
     assert vars(redactor._index) == vars(Redactor()._index)
 
 
@@ -102,6 +105,7 @@ def test_a_holder_holds_what_it_was_given_last() -> None:
 def test_two_may_hold_the_same() -> None:
     """A secret that is cached by its name and by its ARN stays until both are gone."""
     redactor = Redactor(most_loose=0)
+    redactor.hold("another", [("key", PREVIOUS)])
     redactor.hold("by name", [("db", CURRENT)])
     redactor.hold("by arn", [("db", CURRENT)])
     redactor.hold("by name", [])

@@ -30,7 +30,7 @@ from extension.redaction.undo import (
         ("YWJj\nZGVm\r\nZ2hp", "YWJjZGVmZ2hp"),
         (r"C:\dir \q 100% &nope; &", r"C:\dir \q 100% &nope; &"),
         (r"\u12 \x1 %1 %zz &#; \uD800x", "\\u12 \\x1 %1 %zz &#; \ud800x"),
-        ("&#1114112;", "\ufffd"),
+        ("&#1114111;&#1114112;", "\U0010ffff\ufffd"),
         (r"\u{E9 F1}\x{263a}", "éñ☺"),
         ("a&lpar;b&period;c&NewLine;", "a(b.c\n"),
         ("'it''s' \"a\"\"b\" 'it'\"'\"'s'", "'it's' \"a\"b\" 'it's'"),

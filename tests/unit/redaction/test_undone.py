@@ -45,4 +45,7 @@ def test_a_text_that_holds_what_stands_between_texts_has_all_looked_at_closely()
 
 def test_what_is_encoded_below_an_escape_is_looked_at_closely() -> None:
     """Base64 and lists of bytes that an escape has hidden."""
-    assert suspects("100%", "dGhlIHBh%633N3b3Jk", "[116%2C104,101,112,97,115,115,119]") == [1, 2]
+    assert suspects("100%", "dGhlIHBh%633N3b3Jk", "[116%2C104,101,112,97,115,115,119]", "50%") == [
+        1,
+        2,
+    ]

@@ -57,6 +57,12 @@ def test_most_of_what_looks_encoded_is_not(line: str) -> None:
     assert readings(line) == (line, [])
 
 
+def test_short_runs_between_dashes_are_left_alone() -> None:
+    """As a UUID's are, though the dash is a digit of URL-safe base64."""
+    assert unpack("YWI-" * 5) is None
+    assert unpack("x" * 16 + " YWI-YWI-YWI-YWI-") is not None
+
+
 def test_places_lead_back_to_what_was_encoded() -> None:
     """To the characters that spell what was found, and their neighbours in the same group."""
     packed = base64.b64encode(b"something before hunter2-hunter2 and behind").decode()
@@ -125,9 +131,9 @@ def test_each_character_leads_back_to_its_own_group() -> None:
 
 
 @pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
-def test_utf_16_is_known_by_its_zeros(order: str) -> None:
-    """One byte in four is enough: every second character of Latin letters."""
-    text = "\u043fa\u0440s\u043es\u043b="
+@pytest.mark.parametrize("text", ["\u043fa\u0440s\u043es\u043b=", "\u0400ab\u0400cd\u0400ef"])
+def test_utf_16_is_known_by_its_zeros(order: str, text: str) -> None:
+    """One byte in four is enough, and the order is the one that most of them speak for."""
     layer = unpack(text.encode(order).hex())
     assert layer is not None
     assert layer.text == text
