@@ -107,6 +107,7 @@ def test_places_of_what_does_not_look_encoded(others: int) -> None:
     index = indexed(value, *(f"1-2-3-4-{number:02}-z.z" for number in range(others)))
     text = f"é{value}{value} {value}"
     assert {at for place in index.places(text) for at in [place]} == {1, 16, 32}
+    assert {*index.places(value + value)} == {0, len(value)}
     assert index.places("é a-b-c-d") == []
 
 

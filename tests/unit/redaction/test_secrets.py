@@ -353,3 +353,9 @@ def test_json_in_base64_that_is_no_object_is_a_text() -> None:
     """Only objects have keys; the bytes of a key may look like a number."""
     value = base64.b64encode(b"{").decode().rstrip("=") + PASSWORD
     assert hidden(value) == [value]
+
+
+@pytest.mark.parametrize("value", [b"admin", b"us-east-1", b" ", b"", b"{}"])
+def test_a_binary_secret_of_a_plain_word_hides_nothing(value: bytes) -> None:
+    """As a text of it would."""
+    assert list(leaves(value)) == []

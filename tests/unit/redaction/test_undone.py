@@ -30,6 +30,7 @@ def test_an_escape_alone_is_nothing_to_look_at(text: str) -> None:
 def test_a_secret_below_escapes_is_found(text: str) -> None:
     """In one layer or in several, in its own text only."""
     assert suspects("100%", text, "50%") == [1]
+    assert suspects(text, "50%") == [0]
 
 
 def test_a_text_that_ends_in_an_escape_is_looked_at_closely() -> None:
@@ -45,7 +46,6 @@ def test_a_text_that_holds_what_stands_between_texts_has_all_looked_at_closely()
 
 def test_what_is_encoded_below_an_escape_is_looked_at_closely() -> None:
     """Base64 and lists of bytes that an escape has hidden."""
-    assert suspects("100%", "dGhlIHBh%633N3b3Jk", "[116%2C104,101,112,97,115,115,119]", "50%") == [
-        1,
-        2,
-    ]
+    base64, listed = "dGhlIHBh%633N3b3Jk", "[116%2C104,101,112,97,115,115,119]"
+    assert suspects("100%", base64, listed, "50%") == [1, 2]
+    assert suspects(base64, "50%") == [0]
