@@ -311,6 +311,8 @@ def test_only_the_end_of_a_delivery_may_be_a_first_part() -> None:
     assert (end.bad, end.first_part, len(end.events)) == (1, b"", 1)
     cut = f'[{line},{{"record":"x}}]'.encode()
     assert (parse(cut).bad, parse(cut).first_part) == (0, b'{"record":"x}]')
+    unclosed = cut.removesuffix(b"}]")
+    assert (parse(unclosed).bad, parse(unclosed).first_part) == (1, b"")
 
 
 def test_parts_of_a_phase_may_take_no_time() -> None:

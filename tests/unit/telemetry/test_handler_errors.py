@@ -169,6 +169,13 @@ def test_text_of_python_that_the_platform_wraps() -> None:
     assert (record.evidence, record.error and record.error.type) == ("mark", "KeyError")
 
 
+def test_a_report_of_node_that_tells_no_type_is_an_error_all_the_same() -> None:
+    """An error may decide itself what it is in JSON, or be no error at all."""
+    for told in ('{"code": 7}', '"no stock"', "not JSON"):
+        expected = HandlerError(type="Error", message=told)
+        assert error_in(f"{TIME}\t{REQUEST}\tERROR\tInvoke Error \t{told}\n") == expected
+
+
 def test_a_report_of_node_at_a_time_far_away_happened_when_the_platform_took_it() -> None:
     """The clock of the runtime is wrong, or the line is an old one."""
     line = f"2019-01-01T12:00:00.250Z\t{REQUEST}\tERROR\tInvoke Error \t{{}}\n"

@@ -149,6 +149,8 @@ def test_only_what_may_be_continued_waits() -> None:
     end = RuntimeDone(time_ns=ns(2), request_id="r", status="success")
     assert joiner.feed([*lines("a\n", "b\n"), end]) == [*lines("a\n", "b\n"), end]
     assert joiner.waits is False
+    assert joiner.feed([*lines("a\n", "{\n"), end]) == [*lines("a\n", "{\n"), end]
+    assert joiner.waits is False
 
 
 def test_the_shortest_report_of_ruby() -> None:

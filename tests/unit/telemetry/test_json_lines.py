@@ -59,6 +59,7 @@ LOGGERS: dict[str, tuple[dict[str, Any], int, str, dict[str, Any]]] = {
     "OpenTelemetry": ({"body": "paid", "severity_number": 13, "severity_text": "WARN"}, 13, "paid",
                       {"severity_number": 13}),
     "Serilog, without a level": ({"@t": AT, "@mt": "{n} paid"}, 9, "{n} paid", {}),
+    "Serilog, without a level or a value": ({"@t": AT, "@mt": "all paid"}, 9, "all paid", {}),
     "log4j2, an instant": (
         {"instant": {"epochSecond": ns(0) // 10**9, "nanoOfSecond": 250_000_000}, "level": "WARN",
          "message": "paid"}, 13, "paid", {},
@@ -109,6 +110,12 @@ def test_without_a_text_the_json_is_the_text(fields: dict[str, Any]) -> None:
     """A body is never empty when the line was not, and filters see what the user sees."""
     assert read(json.dumps(fields)).body == json.dumps(fields)
     assert read(fields).body == json.dumps(fields)
+
+
+def test_a_line_that_is_its_own_text_stays_as_it_was_written() -> None:
+    """Blanks, order and escapes included, for filters are written after what users see."""
+    line = '{"orderId":7,  "state" : "p\\u0061id"}'
+    assert read(line).body == line
 
 
 def test_an_empty_text_with_nothing_beside_it_is_an_empty_line() -> None:
@@ -262,6 +269,7 @@ PYTHON = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nOrder
             {"filename": "a.py", "lineno": 7, "name": "f"}]}]}, '\tat f(a.py:7)'),
         ({"record": {"exception": {"type": "OrderError", "value": "no", "traceback": True}}}, ""),
         ({"full_message": STACK}, STACK),
+        ({"error.type": "OrderError", "error.stack_trace": STACK}, STACK),
     ],
 )  # fmt: skip
 def test_handled_exceptions_follow_the_conventions(fields: dict[str, Any], stack: str) -> None:

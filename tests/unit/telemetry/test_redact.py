@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 
-from extension.redaction.redactor import Redactor
+from extension.redaction.redactor import Redacted, Redactor
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.events import LogLine, RuntimeDone
 from extension.telemetry.reading.records import Record, read_record
-from extension.telemetry.reading.redact import redact_event, redact_json, redact_record
+from extension.telemetry.reading.redact import (
+    LONGEST_REMEMBERED,
+    redact_event,
+    redact_json,
+    redact_record,
+    redacting_once,
+)
 from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
 from tests.assembly import assemble
@@ -118,3 +124,17 @@ def test_the_end_of_an_init_is_announced() -> None:
     telemetry.pipeline.on_init_end = lambda: ends.append(1)
     telemetry.pipeline.feed(parse(given.delivery(given.init(0, 1)[1])).events)
     assert ends == [1]
+
+
+def test_a_short_text_is_cleaned_once() -> None:
+    """Many lines have the same level and ids; long texts are not kept, for each is another one."""
+    asked = []
+
+    def redact(text: str) -> Redacted:
+        asked.append(text)
+        return Redacted(text[::-1])
+
+    short, long = "a" * (LONGEST_REMEMBERED - 1) + "b", "a" * LONGEST_REMEMBERED + "b"
+    clean = redacting_once(redact)
+    assert {clean(text).text for text in (short, long, short, long)} == {short[::-1], long[::-1]}
+    assert asked == [short, long, long]
