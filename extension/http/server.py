@@ -152,7 +152,6 @@ class HttpServer:
 
     async def _connect(self, connection: Connection, accepted: socket.socket) -> None:
         try:
-            accepted.settimeout(0)
             # asyncio sets it only on sockets that were created with the protocol's number.
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted)

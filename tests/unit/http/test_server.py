@@ -642,3 +642,20 @@ async def test_a_caller_that_reads_again_is_served_again(serving: Serving) -> No
     assert len(serving.server.connections.busy) == 1
     serving.may_answer.set()
     assert (await received).count(b" 200 ") == 3
+
+
+async def test_no_place_is_given_up_while_there_are_free_ones(serving: Serving) -> None:
+    """A caller in the kernel's queue is accepted in a moment, so it does not wait for a place."""
+    with socket.create_connection(serving.address):
+        assert not serving.server.callers_wait
+
+
+async def test_a_last_response_frees_its_place_at_once(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the caller keeps its end open: only the rest of what is refused is discarded."""
+    monkeypatch.setattr("extension.http.connection.LINGER_S", 3600)
+    reader, writer = await serving.open()
+    writer.write(LAST)
+    assert b" 200 " in await whole(reader)
+    await until(lambda: len(serving.server.connections) == 0)
