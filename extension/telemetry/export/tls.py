@@ -85,10 +85,10 @@ def _trusting(certificate: str, environ: Mapping[str, str], places: Places) -> s
     if certificate.lstrip().startswith(PEM):
         return ssl.create_default_context(cadata=certificate)
     if certificate or _is_chosen(environ):
-        return ssl.create_default_context(cafile=certificate or None)
+        return ssl.create_default_context(cafile=certificate)
     folder, bundle = places.find_folder(), places.find_bundle()
     if not folder:
-        return ssl.create_default_context(cafile=bundle or None)
+        return ssl.create_default_context(cafile=bundle)
     context = ssl.create_default_context(capath=folder)
     _BUNDLES[context] = bundle
     return context

@@ -77,3 +77,10 @@ def test_an_error_that_nothing_cures_keeps_its_meaning() -> None:
     outcome = Outcome(kind="rejected", cause="status 400", said="words")
     refined = refine(outcome, answer("ValidationException"))
     assert refined == Outcome(kind="rejected", cause="status 400 ValidationException", said="words")
+
+
+@pytest.mark.parametrize("key", ["message", "Message"])
+def test_the_message_of_an_error_may_be_spelled_in_two_ways(key: str) -> None:
+    """Which of them depends on the service."""
+    body = {"__type": "InvalidSignatureException", key: SKEWED}
+    assert remedy_of(Answer(status=403, content=json.dumps(body).encode())) == "clock"

@@ -331,3 +331,25 @@ async def test_files_that_are_stored_at_once_cost_as_much_as_the_slowest() -> No
     stage.letters.on_dropped([item()], "rejected")
     await stage.letters.store(Budget(0.0, clock=stage.clock))
     assert len(stage.puts) == 2
+
+
+async def test_an_item_without_bytes_is_stored() -> None:
+    """Alone or before others: an empty request is one, too."""
+    stage = Stage()
+    stage.letters.on_dropped([item(b""), item(b"a")], "rejected")
+    stage.letters.on_dropped([item(b"", signal="logs")], "rejected")
+    await stage.store()
+    assert [body for _, body in stage.puts] == [b"a", b""]
+    assert stage.health.dead_letters == 3
+
+
+async def test_what_is_lost_after_the_end_keeps_to_the_bound() -> None:
+    """What was left at the end counts for it then, and the oldest goes first."""
+    left, later = [item(b"a"), item(b"b")], item(b"c")
+    stage = Stage(max_bytes=size(later))
+    stage.letters.on_ended(left)
+    assert stage.health.dropped == {}
+    stage.letters.on_dropped([later], "rejected")
+    assert stage.health.dropped == {"unsent": 2}
+    await stage.store()
+    assert [body for _, body in stage.puts] == [b"c"]

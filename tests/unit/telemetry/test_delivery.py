@@ -177,6 +177,19 @@ async def test_a_flush_under_way_is_waited_for_in_vain_once() -> None:
     assert stage.delivery.may_try is True
 
 
+async def test_a_flush_without_time_says_nothing_of_the_endpoint() -> None:
+    """It has not waited for the one that is under way, so the endpoint is worth a try."""
+    stage, hangs = Stage(), asyncio.Event()
+    stage.exporter.answered = hangs.wait
+    stage.add("a")
+    beside = asyncio.ensure_future(stage.flush())
+    await asyncio.sleep(0)
+    assert await stage.flush(0.0) is False
+    assert stage.delivery.may_try is True
+    hangs.set()
+    assert await beside is True
+
+
 @pytest.mark.parametrize("ticks", range(12))
 async def test_a_flush_that_is_cancelled_while_it_waits_blocks_no_other(ticks: int) -> None:
     """At whatever moment: the next one gets its turn."""

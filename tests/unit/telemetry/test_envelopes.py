@@ -155,7 +155,8 @@ def test_a_request_that_fits_is_its_only_part() -> None:
 def test_something_else_may_be_done_beside_much_of_nothing() -> None:
     """Once for each empty envelope, and for so many fields that are none."""
     others = fields(9, *[b""] * (2 * MOST_LOOKED_AT + 1))
-    empty = fields(1, b"")
+    fewer, empty = fields(9, *[b""] * (MOST_LOOKED_AT - 1)), fields(1, b"")
+    assert list(split("logs", fewer, max_bytes=1)) == []
     assert list(split("logs", others, max_bytes=1)) == [NOTHING] * 2
     assert list(split("logs", empty * 3, max_bytes=1)) == [NOTHING] * 3
     scope = b"\x12" + varint(len(others)) + others

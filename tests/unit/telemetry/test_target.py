@@ -549,6 +549,9 @@ def test_aws_takes_no_deflate() -> None:
     [line] = lines.parsed
     assert line["cause"].startswith("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: ")
     assert targets(deflate)["traces"].compression == "deflate"
+    gateway = {**deflate, "DISPATCH_SIGV4": "execute-api/eu-west-1"}
+    assert targets(gateway)["traces"].aws is not None
+    assert targets(gateway)["traces"].compression == "deflate"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,14 @@ from extension.settings.otlp import OtlpConfig
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target
-from extension.telemetry.export.tls import PEM, _as_file, _described, build_tls, trust_bundle
+from extension.telemetry.export.tls import (
+    PEM,
+    TlsError,
+    _as_file,
+    _described,
+    build_tls,
+    trust_bundle,
+)
 from simulator.intake import Intake
 from tests.certificates import shake_hands, write_certificate, write_hashed
 
@@ -148,6 +155,18 @@ def test_a_client_certificate_may_bring_its_key(tmp_path: Path, *, as_text: bool
     places = Places(folders=(), bundles=())
     context = build_tls(OtlpConfig(client_certificate=value), {}, places=places)
     assert isinstance(context, ssl.SSLContext)
+
+
+def test_a_client_certificate_may_have_its_key_elsewhere(tmp_path: Path) -> None:
+    """In another file, or in another text; without the key it cannot be used."""
+    write_certificate(tmp_path)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    places = Places(folders=(), bundles=())
+    for values in ((str(certificate), str(key)), (certificate.read_text(), key.read_text())):
+        config = OtlpConfig(client_certificate=values[0], client_key=values[1])
+        assert isinstance(build_tls(config, {}, places=places), ssl.SSLContext)
+    with pytest.raises(TlsError, match="CLIENT_CERTIFICATE"):
+        build_tls(OtlpConfig(client_certificate=str(certificate)), {}, places=places)
 
 
 class StrangeError(Exception):
