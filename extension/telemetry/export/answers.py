@@ -136,22 +136,31 @@ def _message(found: object) -> str:
 
 def quoted(text: str, *, hiding: Iterable[str]) -> str:
     """Return a message on one line, cut, and without what is to be hidden."""
-    for secret in sorted(hiding, key=len, reverse=True):
-        text = _without(text.replace(secret, HIDDEN), secret)
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    shown = "".join(_without(text, hiding))
+    line = " ".join("".join(each if each.isprintable() else " " for each in shown).split())
     return line if len(line) <= LONGEST_SAID else f"{line[:LONGEST_SAID]}…"
 
 
-def _without(text: str, secret: str) -> str:
-    """Return a text without what it repeats of the beginning of a long credential."""
-    if len(secret) < SHORTEST_CUT:
-        return text
-    shown, end = [], 0
-    while (at := text.find(secret[:RECOGNISED], end)) >= 0:
-        shown += [text[end:at], HIDDEN]
+def _without(text: str, secrets: Iterable[str]) -> Iterator[str]:
+    """Yield a text without any of the secrets; forms of one begin alike and overlap."""
+    end = 0
+    for begin, until in sorted(place for secret in secrets for place in _places(text, secret)):
+        if begin >= end:
+            yield text[end:begin]
+            yield HIDDEN
+        end = max(end, until)
+    yield text[end:]
+
+
+def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
+    """Yield where a text repeats a secret, or the beginning of a long one."""
+    begin = secret if len(secret) < SHORTEST_CUT else secret[:RECOGNISED]
+    at = text.find(begin)
+    while at >= 0:
         pairs = zip(text[at : at + len(secret)], secret, strict=False)
         end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return "".join([*shown, text[end:]])
+        yield at, end
+        at = text.find(begin, end)
 
 
 def credentials_in(url: str, headers: Mapping[str, str]) -> frozenset[str]:

@@ -116,11 +116,9 @@ class DeadLetters:
 
     def on_arrived(self, items: Sequence[PendingItem]) -> None:
         """Forget what had been dropped while it was under way: the endpoint took it after all."""
-        arrived = {id(item) for item in items}
-        kept = [each for each in self._lost if id(each.item) not in arrived]
-        found = {id(each.item) for each in self._lost} & arrived
-        self._size -= sum(_size(each.item) for each in self._lost if id(each.item) in found)
-        self._lost = deque(kept)
+        found = {id(each.item) for each in self._lost} & {id(item) for item in items}
+        self._lost = deque(each for each in self._lost if id(each.item) not in found)
+        self._size -= sum(_size(item) for item in items if id(item) in found)
         counted = sum(item.count for item in items if id(item) not in found)
         if counted:
             self._health.dropped["buffer_full"] -= counted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from urllib.parse import quote, unquote
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -109,13 +110,13 @@ def test_a_message_is_cut_and_on_one_line() -> None:
     assert len(said) == LONGEST_SAID + 1
 
 
-BASIC = base64.b64encode(b"shop:correct-horse").decode()
+BASIC = base64.b64encode(b"shop:correct-horse:battery").decode()
 
 
 @pytest.mark.parametrize(
     "echo",
-    ["Bearer s3cr3t", "s3cr3t", f"Basic {BASIC}", BASIC, "shop:correct-horse", "correct-horse",
-     "key%20one", "key one"],
+    ["Bearer s3cr3t", "s3cr3t", f"Basic {BASIC}", BASIC, "shop:correct-horse:battery",
+     "correct-horse:battery", "key%20one", "key one"],
 )  # fmt: skip
 def test_what_we_are_known_by_is_not_repeated(echo: str) -> None:
     """An endpoint may quote the key that it refuses, in any of its forms."""
@@ -133,6 +134,22 @@ def test_the_beginning_of_a_long_credential_is_not_repeated_either(shown: int) -
     hiding = credentials_in("https://h/x", {"authorization": f"Bearer {token}"})
     echo = f"got {token[:shown]}... and {token[:shown]}! too"
     assert quoted(echo, hiding=hiding) == "got [hidden]... and [hidden]! too"
+
+
+@pytest.mark.parametrize("value", ["k3y-of-16-bytes-/+and=its/rest", "abcdefgh%2Fijklmnopqrst"])
+@pytest.mark.parametrize("kept", [1.0, 0.8])
+def test_a_credential_is_hidden_beyond_what_a_url_would_encode(value: str, kept: float) -> None:
+    """Whichever of its forms an endpoint repeats, and as much as it repeats of that."""
+    hiding = credentials_in("https://h/x", {"x-key": value})
+    for form in (value, quote(value, safe=""), unquote(value)):
+        echo = form[: int(kept * len(form))]
+        assert quoted(f"bad key {echo} again", hiding=hiding) == "bad key [hidden] again"
+
+
+def test_credentials_that_overlap_are_hidden_together() -> None:
+    """What is left of one would say much of it."""
+    hiding = ["abcd", "cdefghijklmnopqrst", "rstu"]
+    assert quoted("xabcdefghijklmnopqrstuy abcd", hiding=hiding) == "x[hidden]y [hidden]"
 
 
 def test_a_word_that_a_credential_begins_with_is_repeated() -> None:
@@ -165,3 +182,20 @@ def test_short_words_of_a_header_are_not_hidden(value: str, *, is_hidden: bool) 
     """They are words of every message."""
     hiding = credentials_in(f"https://h/x?a={value}", {"x-key": value})
     assert (value in hiding) is is_hidden
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "is_page"),
+    [
+        (b"<html>", "", True),
+        (b"<h1>Sign in", "text/html; charset=utf-8", True),
+        (b"<Error>", "application/xml", False),
+        (b'{"message": "<html> is no OTLP"}', "", False),
+        (b"Bad Gateway", "text/html", False),
+    ],
+)
+def test_a_page_is_markup_that_is_html(content: bytes, content_type: str, *, is_page: bool) -> None:
+    """A text that mentions HTML is the endpoint's words, and so is one of a wrong type."""
+    answer = Answer(status=502, content=content, content_type=content_type)
+    assert answer.is_page is is_page
+    assert bool(read_text(answer).text) is not is_page

@@ -14,7 +14,7 @@ from extension.aws.signing import Signer
 from extension.process.clock import SystemClock
 from extension.process.waits import Budget
 from extension.telemetry.export.answers import Answer
-from extension.telemetry.export.bucket import Bucket, Route, judge
+from extension.telemetry.export.bucket import MOST_COMPRESSED, SILENCE_S, Bucket, Route, judge
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import location_of
@@ -141,6 +141,35 @@ async def test_compressed_once(aws: AwsEndpoints) -> None:
         await s3.put("a", b"other", budget)
     bodies = [gzip.decompress(each.request.body) for each in aws.exchanges]
     assert bodies == [b"body", b"body", b"other"]
+
+
+async def test_few_files_are_kept_compressed(aws: AwsEndpoints) -> None:
+    """The oldest of them goes for another: each may take as much as a MiB."""
+    aws.trouble.throttled.add("s3")
+    async with opened(aws, aws.key.environment) as s3:
+        budget = Budget(60.0, clock=SystemClock())
+        for number in range(MOST_COMPRESSED):
+            await s3.put(f"{number}", b"before", budget)
+        await s3.put("0", b"after", budget)
+        await s3.put("one more", b"before", budget)
+        for number in (1, 0):
+            await s3.put(f"{number}", b"after", budget)
+    bodies = [gzip.decompress(each.request.body) for each in aws.exchanges]
+    assert bodies == [b"before"] * (MOST_COMPRESSED + 2) + [b"before", b"after"]
+
+
+@pytest.mark.parametrize(("had_s", "is_silent"), [(SILENCE_S, True), (SILENCE_S - 0.01, False)])
+async def test_a_bucket_that_had_a_second_is_silent(
+    aws: AwsEndpoints, had_s: float, *, is_silent: bool
+) -> None:
+    """Less may be all that an export has left."""
+
+    async def too_late() -> Outcome:
+        raise TimeoutError
+
+    async with opened(aws, {}) as s3:
+        outcome = await s3.within(Budget(had_s, clock=SystemClock()), too_late())
+    assert outcome == Outcome(kind="kept", cause="timeout", timed_out=is_silent)
 
 
 async def test_garbage(aws: AwsEndpoints) -> None:

@@ -109,6 +109,7 @@ async def test_they_are_resolved_before_they_are_needed() -> None:
     stage = Stage(VALUES)
     await stage.credentials.prepare()
     assert len(stage.used) == 1
+    assert {fresh for _, fresh in stage.asked} == {False}, "the cache may have them"
 
 
 async def test_a_renewal_bypasses_the_cache() -> None:

@@ -353,3 +353,43 @@ async def test_what_is_lost_after_the_end_keeps_to_the_bound() -> None:
     assert stage.health.dropped == {"unsent": 2}
     await stage.store()
     assert [body for _, body in stage.puts] == [b"c"]
+
+
+async def test_what_is_lost_while_the_rest_is_stored_is_dropped_beyond_the_bound() -> None:
+    """It is all that can be: what is being stored now exceeds the bound alone."""
+    stage = Stage(max_bytes=size(item()), hangs=True)
+    stage.letters.on_ended([item(b"a"), item(b"b")])
+    storing = asyncio.create_task(stage.store())
+    await stage.begun.wait()
+    stage.letters.on_dropped([item(b"c")], "rejected")
+    assert stage.health.dropped == {"rejected": 1}
+    storing.cancel()
+    await asyncio.gather(storing, return_exceptions=True)
+    stage.hangs = False
+    await stage.store()
+    assert stage.puts[-1][1] == b"ab"
+
+
+async def test_what_arrived_gives_back_its_own_place() -> None:
+    """And no other's."""
+    large, small, later = item(b"x" * 1000), item(b"y"), item(b"z" * 1000)
+    stage = Stage(max_bytes=size(small, later))
+    stage.letters.on_dropped([large, small], "buffer_full")
+    stage.letters.on_arrived([large])
+    stage.letters.on_dropped([later], "rejected")
+    assert stage.health.dropped == {}
+    stage.letters.on_dropped([item(b"")], "rejected")
+    assert stage.health.dropped == {"buffer_full": 1}
+    await stage.store()
+    assert [body for _, body in stage.puts] == [later.body]
+
+
+async def test_after_the_end_the_whole_bound_is_free() -> None:
+    """What was counted takes no place."""
+    stage = Stage(max_bytes=size(item(), item()))
+    stage.letters.on_dropped([item(), item()], "rejected")
+    stage.letters.close()
+    stage.letters.on_dropped([item(b"b"), item(b"c")], "buffer_full")
+    await stage.store()
+    assert [body for _, body in stage.puts] == [b"bc"]
+    assert stage.health.dropped == {"rejected": 2}

@@ -398,6 +398,14 @@ async def test_without_time_for_another_post_credentials_are_not_renewed() -> No
     assert (len(stage.exporter.sent), stage.buffer.count) == (1, 1)
 
 
+async def test_credentials_are_renewed_in_whatever_time_is_left() -> None:
+    """Less than a second may do: they come from the cache or from close by."""
+    stage = Stage([UNAUTHENTICATED], renewable=1)
+    stage.add("a")
+    assert await stage.flush(0.5) is True
+    assert (len(stage.exporter.sent), stage.buffer.count) == (2, 0)
+
+
 async def test_renewed_credentials_wait_where_the_renewal_took_the_budget() -> None:
     """The batch is kept, and goes out with the next flush."""
     stage = Stage([UNAUTHENTICATED], renewable=1, renewal_takes_s=2.0)

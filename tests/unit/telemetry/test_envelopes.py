@@ -163,6 +163,9 @@ def test_something_else_may_be_done_beside_much_of_nothing() -> None:
     inside = b"\x0a" + varint(len(scope)) + scope
     assert list(split("logs", inside, max_bytes=1)) == [NOTHING] * 6
     assert count("logs", inside) == 0
+    around = b"\x0a" + varint(len(others)) + others
+    assert list(split("logs", around, max_bytes=1)) == [NOTHING] * 5
+    assert count("logs", around) == 0
     assert is_request(others)
 
 

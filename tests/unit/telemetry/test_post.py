@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import ssl
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -128,6 +129,27 @@ async def test_a_body_of_any_size_is_compressed(compression: str, size: int) -> 
     assert asked["data"] == COMPRESSORS[compression](b"x" * size)
     named = asked["headers"].get("Content-Encoding")
     assert named == (None if compression == "none" else compression)
+
+
+@pytest.mark.parametrize(
+    ("compression", "size", "by_a_thread"),
+    [
+        ("gzip", LARGE_BYTES, True), ("gzip", LARGE_BYTES - 1, False), ("none", LARGE_BYTES, False),
+    ],
+)  # fmt: skip
+async def test_a_large_body_is_compressed_by_a_thread(
+    monkeypatch: pytest.MonkeyPatch, compression: str, size: int, *, by_a_thread: bool
+) -> None:
+    """The event loop has GETs to answer meanwhile; what takes no time needs no thread."""
+    threads: list[threading.Thread] = []
+
+    def compress(body: bytes) -> bytes:
+        threads.append(threading.current_thread())
+        return body
+
+    monkeypatch.setitem(COMPRESSORS, compression, compress)
+    await send(Session(), target(compression=compression), b"x" * size)
+    assert [each is not threading.main_thread() for each in threads] == [by_a_thread]
 
 
 async def test_an_answer_is_read_up_to_a_bound() -> None:
