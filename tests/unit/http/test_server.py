@@ -659,3 +659,15 @@ async def test_a_last_response_frees_its_place_at_once(
     writer.write(LAST)
     assert b" 200 " in await whole(reader)
     await until(lambda: len(serving.server.connections) == 0)
+
+
+async def test_sockets_need_only_be_bound() -> None:
+    """They are bound before the process registers, and nothing is accepted until it can answer."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        server = HttpServer(lambda *_: Reply(200, {}, b"ok"), max_connections=1, max_body_bytes=0)
+        await server.start([bound], backlog=1)
+        pair = await asyncio.open_connection(*bound.getsockname())
+        assert await answered(pair)
+        pair[1].close()
+        await server.close(patience_s=1)

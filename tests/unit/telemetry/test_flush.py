@@ -6,6 +6,7 @@ import pytest
 
 from extension.telemetry.export.flush import (
     FREQUENT_GAP_S,
+    LAST_WAIT_S,
     PAUSE_S,
     PERIOD_S,
     FlushMode,
@@ -28,6 +29,14 @@ def test_an_export_inside_an_invocation(timeout_s: float, left_s: float, budget_
 def test_the_last_export() -> None:
     """At SHUTDOWN an export gets what is left, less a reserve to get out."""
     assert shutdown_budget_s(left_s=2.0) == pytest.approx(1.65)
+
+
+def test_the_last_waits_leave_nearly_all_of_two_seconds() -> None:
+    """The more is still to be reported, the longer; where nothing is, not at all."""
+    waits = [LAST_WAIT_S[each] for each in ("nothing", "report", "end")]
+    assert waits[0] == 0.0
+    assert waits == sorted(waits)
+    assert waits[-1] <= 0.1
 
 
 def invoked(policy: FlushPolicy, clock: ManualClock, *, times: int, gap_s: float) -> None:

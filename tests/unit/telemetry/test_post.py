@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import ClientConnectorCertificateError
 from aiohttp.client_reqrep import ConnectionKey
 
+from extension import __version__
 from extension.process.authorities import Places
 from extension.process.clock import SystemClock
 from extension.process.frozen import replace
@@ -240,7 +242,8 @@ async def test_the_client_decides_nothing_itself() -> None:
         assert not session.auto_decompress
         assert session.timeout.total is None
         assert session.timeout.sock_connect is None
-        assert session.headers["User-Agent"].startswith("lambda-dispatch/")
+        agent = rf"lambda-dispatch/{re.escape(__version__)} Python/3\.\d+\.\d+"
+        assert re.fullmatch(agent, session.headers["User-Agent"])
     finally:
         await post.close()
     assert session.closed
@@ -327,6 +330,17 @@ async def test_aws_is_asked_and_read_by_its_rules(service: SignedFor | None, cau
     assert outcome.cause == cause
     [(_, _, asked)] = session.asked
     assert ("Authorization" in asked["headers"]) is (service is not None)
+
+
+async def test_an_answer_that_does_not_come_in_time_is_a_timeout() -> None:
+    """The batch is kept, and the endpoint is left alone for longer than after a refusal."""
+
+    class Late(Session):
+        def request(self, method: str, url: object, **more: Any) -> Response:
+            raise TimeoutError
+
+    outcome = await send(Late())
+    assert outcome == Outcome(kind="kept", cause="timeout", timed_out=True)
 
 
 async def test_a_request_that_cannot_be_made_is_rejected() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from extension.telemetry.export.buffer import PendingItem
-from extension.telemetry.export.request_limits import Load, RequestLimits
+from extension.telemetry.export.request_limits import AWS, UNLIMITED, Load, RequestLimits
 
 LIMITS = RequestLimits(weight=10, items=3, spread_ns=100)
 
@@ -24,6 +24,19 @@ def test_a_limit_is_the_most_that_is_taken(
 ) -> None:
     """Of weight, of items, and of the time between the first and the last."""
     assert LIMITS.hold(weight, items, times_ns) is holds
+
+
+def test_aws_takes_what_its_documentation_says() -> None:
+    """A MB is a million bytes, and a spread a day.
+
+    Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html
+    """
+    day_ns = 86_400 * 10**9
+    assert {name: (each.weight, each.items, each.spread_ns) for name, each in AWS.items()} == {
+        "traces": (5_000_000, 10_000, day_ns),
+        "logs": (1_000_000, 10_000, day_ns),
+        "metrics": (1_000_000, 1_000, UNLIMITED),
+    }
 
 
 def test_what_has_no_times_has_no_spread() -> None:

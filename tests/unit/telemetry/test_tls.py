@@ -177,6 +177,13 @@ class StrangeError(Exception):
         vars(self).update(attributes)
 
 
+def with_reason(reason: str) -> ssl.SSLError:
+    """Return an error for which OpenSSL has a word."""
+    error = ssl.SSLError(9, f"[X509: {reason}] (_ssl.c:1)")
+    error.reason = reason
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -185,6 +192,7 @@ class StrangeError(Exception):
         (StrangeError(strerror="No such file"), "no such file"),
         (StrangeError(), "its text"),
         (ssl.SSLError(9, "[X509] PEM lib (_ssl.c:1)"), "wrong"),
+        (with_reason("KEY_VALUES_MISMATCH"), "key values mismatch"),
     ],
 )
 def test_what_is_wrong_with_a_certificate_is_said_shortly(error: Exception, reason: str) -> None:

@@ -1,0 +1,72 @@
+"""What the documents say of a bound or a time is what the code has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extension.http import connections, messages, server
+from extension.parameters import lazy_clients, parameters, rotations
+from extension.telemetry.export import bucket, credentials, dead_letters, delivery, flush, outcome
+from extension.telemetry.export import post as posting
+from extension.telemetry.receiver import cleaning, content, door, posted_reader, receiver
+
+ROOT = Path(__file__).parents[2]
+CONVENTIONS, LETTERS, LIMITS = "docs/conventions.md", "docs/dead-letters.md", "docs/limits.md"
+OPERATION, SDK, SECRETS, TELEMETRY = (
+    f"docs/{name}.md" for name in ("operation", "sdk", "secrets", "telemetry")
+)
+PAUSES = "retries pause for 1 s to 5 min, after a timeout for 5 s at first, by chance up to a"
+STALLED = "those that stall in a request or do not read an answer, after one to three seconds"
+GAPS = "once the mean of 20 gaps is under a minute"
+SPANS = "A request of more than 1 MiB or 4096"
+
+STATED = [
+    (LIMITS, "an export inside an invocation | 2 s", flush.INVOCATION_EXPORT_S, 2),
+    (TELEMETRY, "every 20 seconds, and when the buffer is half full", flush.PERIOD_S, 20),
+    (TELEMETRY, "every 20 seconds, and when the buffer is half full", flush.HALF_FULL, 0.5),
+    (TELEMETRY, GAPS, flush.REMEMBERED_GAPS, 20),
+    (TELEMETRY, GAPS, flush.FREQUENT_GAP_S, 60),
+    (TELEMETRY, "the longest of the last 20 durations", flush.REMEMBERED_DURATIONS, 20),
+    (OPERATION, PAUSES, outcome.PAUSES_S[0], 1),
+    (OPERATION, PAUSES, outcome.PAUSES_S[-1], 300),
+    (OPERATION, PAUSES, outcome.PAUSES_S[outcome.TIMEOUT_WEIGHS - 1], 5),
+    (OPERATION, PAUSES, outcome.JITTER, 0.25),
+    (OPERATION, "init and an export take at most 2 s longer", credentials.RESOLVE_S, 2),
+    (CONVENTIONS, "for an hour at most, and not", outcome.LONGEST_RETRY_AFTER_S, 3600),
+    ("SECURITY.md", "64 KiB of an answer read and unpacked", posting.MAX_ANSWER_BYTES, 65_536),
+    (LETTERS, "of at most 1 MiB before compression", dead_letters.FILE_BYTES, 1 << 20),
+    (LETTERS, "within the same limit of 2 s", bucket.TIMEOUT_S, 2),
+    (LIMITS, "512 connections, 3 calls", connections.MAX_CONNECTIONS, 512),
+    ("SECURITY.md", STALLED, connections.STALLED_CHECKS * server.CHECK_S, 1),
+    ("SECURITY.md", STALLED, connections.SILENT_CHECKS * server.CHECK_S, 3),
+    (SECRETS, "of 8190 bytes", messages.LONGEST_LINE, 8190),
+    (LIMITS, "a call to AWS | 5 s, retries included", lazy_clients.DEADLINE_S, 5),
+    (SECRETS, "once an hour for each secret", rotations.KNOWN_S, 3600),
+    (OPERATION, "at most three quarters of what is left", parameters.WAIT_SHARE, 0.75),
+    (OPERATION, "`/next` waits up to a second", parameters.HOLD_S, 1),
+    ("SECURITY.md", "64 connections, 8 MiB a body", door.MAX_CONNECTIONS, 64),
+    ("SECURITY.md", "64 connections, 8 MiB a body", content.MAX_BODY_BYTES, 8 << 20),
+    ("SECURITY.md", "in 16 compressed parts at most", content.MAX_MEMBERS, 16),
+    ("SECURITY.md", "8 MiB that wait to be read", receiver.MAX_KEPT_BYTES, 8 << 20),
+    ("SECURITY.md", "an item has 1 MiB and 32,768", cleaning.MAX_ITEM_BYTES, 1 << 20),
+    ("SECURITY.md", "an item has 1 MiB and 32,768", cleaning.MAX_VALUES, 32_768),
+    (SDK, "more than 131,072 items", posted_reader.MOST_ITEMS, 131_072),
+    (SDK, SPANS, posted_reader.MAX_WHOLE_BYTES, 1 << 20),
+    (SDK, SPANS, posted_reader.MAX_WHOLE_ITEMS, 4096),
+]
+
+
+@pytest.mark.parametrize(("document", "words", "bound", "stated"), STATED)
+def test_a_bound_is_what_its_document_says(
+    document: str, words: str, bound: float, stated: float
+) -> None:
+    """A change of one of them needs a change of the other."""
+    assert words in (ROOT / document).read_text()
+    assert bound == stated
+
+
+def test_a_batch_is_as_large_as_a_file_of_dead_letters() -> None:
+    """What was refused as a batch is one file, not two."""
+    assert delivery.BATCH_BYTES == dead_letters.FILE_BYTES
