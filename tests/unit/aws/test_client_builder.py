@@ -167,3 +167,32 @@ def test_connecting_may_be_tried_once_alone() -> None:
         _reconnect(3, lambda: False, attempts=1, caught_exception=unreached)
     silent = ReadTimeoutError(endpoint_url="x")
     assert _reconnect(3, lambda: False, attempts=1, caught_exception=silent) is None
+
+
+class EndedError(Exception):
+    """A call that is not waited for any longer."""
+
+
+@pytest.mark.parametrize("service", ["SSM", "Secrets Manager", "STS"])
+def test_what_comes_before_an_attempt_may_end_the_call(service: str) -> None:
+    """Then nothing is sent."""
+
+    def end(**_: object) -> None:
+        raise EndedError
+
+    credentials = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    builder = ClientBuilder(AwsConfig(endpoint="http://127.0.0.1:9"), {}, connector=Connector())
+    client = builder.build(
+        service,
+        region="eu-west-1",
+        session=builder.session(SandboxCredentials(credentials)),
+        limits=LIMITS,
+        before_attempt=end,
+    ).botocore
+    method, arguments = {
+        "SSM": ("get_parameter", {"Name": "x"}),
+        "Secrets Manager": ("get_secret_value", {"SecretId": "x"}),
+        "STS": ("get_caller_identity", {}),
+    }[service]
+    with pytest.raises(EndedError):
+        getattr(client, method)(**arguments)

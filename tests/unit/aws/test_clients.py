@@ -197,3 +197,28 @@ async def test_closing_closes_every_client(aws: FakeAws, source: AwsClients) -> 
         pass
     source.close()
     assert (len(source._others), len(source._sts)) == (0, 0)
+
+
+async def test_a_role_that_cannot_be_assumed_without_a_connection_says_so(
+    aws: FakeAws,
+) -> None:
+    """Its policy is not at fault then, and STS has refused nothing."""
+    environ = {**aws.environment, "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}
+    clients = AwsClients(
+        environ,
+        credentials=SandboxCredentials(environ),
+        deadline_s=dict.fromkeys(Service, 5.0),
+        connections=1,
+    )
+    call = Call(
+        service=Service.SECRETS_MANAGER,
+        operation="GetSecretValue",
+        name="n",
+        arguments={"SecretId": "n"},
+        role="arn:aws:iam::111122223333:role/r",
+    )
+    with pytest.raises(UpstreamError) as raised:
+        await asyncio.to_thread(clients.call, call)
+    clients.close()
+    assert raised.value.reason.startswith("no connection to 127.0.0.1: ")
+    assert aws.requests == []

@@ -17,7 +17,14 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import NewConnectionError, ProxyError
 
-from extension.aws.reasons import AUTHORITIES, CREDENTIALS, PROXY, ROUTE, reason_of
+from extension.aws.reasons import (
+    AUTHORITIES,
+    CREDENTIALS,
+    NO_AUTHORITIES,
+    PROXY,
+    ROUTE,
+    reason_of,
+)
 
 HOST = "ssm.eu-west-1.amazonaws.com"
 URL = f"https://{HOST}"
@@ -141,3 +148,10 @@ def test_errors_that_cause_each_other_have_an_end() -> None:
     one.__cause__, other.__cause__ = other, one
     found = reason_of(SSLError(endpoint_url=URL, error=one), host=HOST)
     assert "second" in found
+
+
+def test_a_file_without_a_certificate_is_the_reason() -> None:
+    """OpenSSL has no word for it but the name of its part that reads certificates."""
+    error = ssl.SSLError(136, "[X509] PEM lib (_ssl.c:4149)")
+    found = reason_of(SSLError(endpoint_url=URL, error=error), host=HOST)
+    assert found == NO_AUTHORITIES
