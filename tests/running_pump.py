@@ -57,14 +57,24 @@ def listening() -> socket.socket:
 
 
 @contextmanager
-def pump_in_thread() -> Iterator[PumpInThread]:
-    """Run a pump until the end of the test; all connections must be closed by then."""
+def pump_in_thread(
+    *, marker: Marker | None = None, api: tuple[object, ...] = ()
+) -> Iterator[PumpInThread]:
+    """Run a pump until the end of the test; all connections must be closed by then.
+
+    `marker`: the pump lives for as long as it names this process. `api`: another socket address
+    than the server's.
+    """
     server, listener = listening(), listening()
     reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     reading.settimeout(PATIENCE_S)
     port = listener.getsockname()[1]
-    upstream = (socket.AF_INET, socket.SOCK_STREAM, 0, server.getsockname())
-    pump = Pump(listener=listener, upstream=upstream, channel=writing, marker=Marker("nowhere:1"))
+    pump = Pump(
+        listener=listener,
+        upstream=(socket.AF_INET, socket.SOCK_STREAM, 0, api or server.getsockname()),
+        channel=writing,
+        marker=marker or Marker("nowhere:1"),
+    )
     thread = threading.Thread(target=pump.run, daemon=True)
     thread.start()
     try:

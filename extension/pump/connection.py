@@ -59,18 +59,18 @@ class Flow:
         self.waiting = NOTHING
         """What the sink has not taken yet: one buffer at most, as nothing is read meanwhile."""
         self.has_ended = False
-        """All that the source sends has been read."""
+        """All that the source sends has been read, so nothing of it waits."""
         self.is_done = False
         """The sink has got all of it, and knows that it ended."""
 
     @property
     def is_reading(self) -> bool:
         """Whether the next bytes of the source are wanted."""
-        return not (self.has_ended or self.waiting or self.sink.is_broken)
+        return not (self.has_ended or self.waiting)
 
     def drop(self) -> None:
         """Give up, because the sink takes nothing any more."""
-        self.waiting, self.has_ended, self.is_done = NOTHING, True, True
+        self.waiting, self.has_ended = NOTHING, True
 
 
 class Connection:
@@ -124,7 +124,7 @@ class Connection:
         outgoing, incoming = self._flows if side is self.client else self._flows[::-1]
         # A failure to connect is read, as a reset is: what was sent before it comes first.
         self.is_connecting = False
-        if events & EPOLLOUT and incoming.waiting:
+        if incoming.waiting:
             self._write(incoming, incoming.waiting)
         if events & ~EPOLLOUT:
             if outgoing.is_reading:
@@ -192,15 +192,12 @@ class Connection:
 
     def _settle(self) -> None:
         """Pass on what has ended."""
-        outgoing, incoming = self._flows
-        if not (outgoing.has_ended or incoming.has_ended):
-            return
         for flow in self._flows:
-            if flow.has_ended and not flow.waiting and not flow.is_done:
+            if flow.has_ended and not flow.is_done:
                 flow.is_done = True
                 if not flow.source.is_broken:
                     _finish(flow.sink)
-        if outgoing.is_done and incoming.is_done:
+        if all(flow.is_done for flow in self._flows):
             broken = [flow for flow in self._flows if flow.source.is_broken]
             self.close(resetting=broken[0].sink if broken else None)
 

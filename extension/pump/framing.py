@@ -53,11 +53,9 @@ class Copy:
         self.size += len(data)
         self.last_ns = now_ns
         missing = MOST_COPIED - len(self.head)
-        if missing > 0:
-            self.head += data[:missing]
-            data = data[missing:]
-        if data and may_end:
-            self.tail += data[-MOST_COPIED:]
+        self.head += data[:missing]
+        if may_end:
+            self.tail += data[missing:][-MOST_COPIED:]
             del self.tail[:-MOST_COPIED]
 
 

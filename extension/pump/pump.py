@@ -181,7 +181,7 @@ class Pump:
 
     def _send(self, copy: Copy, connection: int, *, is_answer: bool) -> None:
         """Hand a copy over, unless it tells nothing, or that would take waiting."""
-        if not (self._has_extension and tells_something(copy, is_answer=is_answer)):
+        if not tells_something(copy, is_answer=is_answer):
             return
         line = (
             f"{is_answer:d} {connection} {copy.first_ns} {copy.last_ns} {copy.size} "

@@ -8,9 +8,13 @@ import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+MOST_LINES = 1024
+"""Of a module."""
 
 Lines = dict[str, int]
 """For each file a number whose bits are the lines."""
@@ -26,15 +30,22 @@ class Ran:
 
 
 class Watch:
-    """Notes the lines that run, in every thread, between `begin` and `end`."""
+    """Notes the lines that run between `begin` and `end`, in every thread and in forks, too.
+
+    A mutant is put in place before a test forks, so the fork has it. What is noted is in memory
+    that forks share; another program that a test starts is not watched, and has no mutant. A thread
+    that a fixture has started for several tests goes on being watched.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._prefix = str(root) + "/"
-        self._lines: set[tuple[str, int]] = set()
+        files = sorted((root / "extension").rglob("*.py"))
+        self._places = {str(file): at * MOST_LINES for at, file in enumerate(files)}
+        self._names = [str(file.relative_to(root)) for file in files]
+        self._ran = mmap(-1, max(len(files), 1) * MOST_LINES)
 
     def begin(self) -> None:
         """Note lines from now on."""
-        self._lines = set()
+        self._ran[:] = bytes(len(self._ran))
         threading.settrace(self._called)
         sys.settrace(self._called)
 
@@ -43,23 +54,24 @@ class Watch:
         sys.settrace(None)
         threading.settrace(None)
         lines: Lines = {}
-        for file, line in self._lines:
-            name = file.removeprefix(self._prefix)
-            lines[name] = lines.get(name, 0) | 1 << line
+        for name, place in zip(self._names, self._places.values(), strict=True):
+            ran = self._ran[place : place + MOST_LINES]
+            if any(ran):
+                lines[name] = sum(1 << line for line, has_run in enumerate(ran) if has_run)
         return lines
 
     def _called(self, frame: FrameType, event: str, argument: object) -> Any:
         del event, argument
-        file = frame.f_code.co_filename
-        if not file.startswith(self._prefix + "extension/"):
+        place = self._places.get(frame.f_code.co_filename)
+        if place is None:
             return None
-        add = self._lines.add
-        add((file, frame.f_lineno))
+        ran = self._ran
+        ran[place + frame.f_lineno] = 1
 
         def line(frame: FrameType, event: str, argument: object) -> Any:
             del argument
             if event == "line":
-                add((file, frame.f_lineno))
+                ran[place + frame.f_lineno] = 1
             return line
 
         return line

@@ -79,6 +79,8 @@ def _places(parent: ast.AST, *, function: str, statement: ast.stmt | None) -> It
     for name, value in ast.iter_fields(parent):
         if name in WITHOUT_BEHAVIOUR or (name == "test" and _is_for_types(value)):
             continue
+        if isinstance(parent, ast.Assign) and _is_for_types(parent.targets[0]):
+            continue
         for at, node in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(node, ast.AST):
                 if not isinstance(parent, ast.keyword) or parent.arg not in ("strict", "flush"):

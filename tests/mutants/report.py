@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.mutants.chosen import Chosen
-from tests.mutants.session import NOT_RUN
+from tests.mutants.session import NOT_RUN, SURVIVED
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
@@ -31,7 +31,7 @@ class Fate(StrEnum):
             return cls.TOO_SLOW
         if outcome == NOT_RUN:
             return cls.NOT_RUN
-        return cls.NOTICED if outcome else cls.SURVIVED
+        return cls.SURVIVED if outcome == SURVIVED else cls.NOTICED
 
 
 class Report:

@@ -39,8 +39,8 @@ OPTIONS = (
     *(f"--ignore={each}" for each in IGNORED),
 )  # fmt: skip
 
-SURVIVED, NOTICED, NOT_LOADED, NOT_RUN = 0, 1, 30, 31
-"""What a fork says of a mutant with its exit status."""
+NOTICED, SURVIVED, NOT_LOADED, NOT_RUN = 1, 29, 30, 31
+"""What a fork says of a mutant with its exit status; one that ends the process is noticed."""
 
 
 MOST_S = 40.0
@@ -102,14 +102,13 @@ class Session:
             yield from kept.read(file) or ()
 
     def _watch_file(self, root: Path, kept: Kept, file: str) -> int:
-        ran = []
+        ran, watch = [], Watch(root)
         for test in [each for each in self.items if each.partition("::")[0] == file]:
-            watch = Watch(root)
             began = _cpu_s()
             watch.begin()
-            failed = self.run([test])
+            outcome = self.run([test])
             lines = watch.end()
-            if not failed:
+            if outcome == SURVIVED:
                 ran.append(Ran(test=test, takes_s=_cpu_s() - began, lines=lines))
         kept.write(file, ran)
         return 0
@@ -194,7 +193,7 @@ def run_fresh(root: Path, chosen: Chosen, tests: Sequence[Ran]) -> Task:
             return NOT_RUN
         ChangedAtImport(chosen.module, root / chosen.file, chosen.code(root)).install()
         files = list(dict.fromkeys(each.partition("::")[0] for each in names))
-        return int(pytest.main(["-x", *OPTIONS, *files], plugins=[Only()]))
+        return int(pytest.main(["-x", *OPTIONS, *files], plugins=[Only()])) or SURVIVED
 
     return bounded(run, tests)
 

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +69,7 @@ def test_one_thing_is_changed_at_a_time() -> None:
 
 def test_imports_for_annotations_are_not_changed() -> None:
     """They do not run."""
-    assert texts("if TYPE_CHECKING:\n    from a import b\n") == []
+    assert texts("TYPE_CHECKING = False\nif TYPE_CHECKING:\n    from a import b\n") == []
 
 
 def test_two_that_read_the_same_are_told_apart() -> None:
@@ -142,6 +144,40 @@ def test_lines_that_run_are_noted(module: Path) -> None:
     bounded(1)
     lines = watch.end()
     assert lines == {"extension/module.py": sum(1 << line for line in (6, 8, 10))}
+    watch.begin()
+    assert watch.end() == {}
+
+
+def test_a_thread_that_several_tests_share_is_watched_in_each(module: Path) -> None:
+    """As that of a fixture of a whole module."""
+    names = load(module)
+    bounded: Any = names["bounded"]
+    watch = Watch(module.parents[1])
+    watch.begin()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(len, "").result()
+        assert watch.end() == {}
+        watch.begin()
+        thread.submit(bounded, 1).result()
+        assert watch.end()["extension/module.py"] >> 10 & 1
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_what_a_fork_runs_is_noted_too(module: Path) -> None:
+    """It has the mutant, for that is put in place before."""
+    names = load(module)
+    bounded = names["bounded"]
+    assert callable(bounded)
+    watch = Watch(module.parents[1])
+    watch.begin()
+    child = os.fork()
+    if not child:
+        try:
+            bounded(7, least=1)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert watch.end()["extension/module.py"] >> 9 & 1
 
 
 def test_tests_named_after_a_module_come_first() -> None:
@@ -283,10 +319,13 @@ def test_tasks_run_apart_and_within_bounds() -> None:
 def test_the_table_counts_what_changes_something(
     module: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Survivors are printed, and those that no test runs count as survivors."""
+    """Survivors are printed, and those that no test runs count as survivors.
+
+    A mutant that ends the process of the tests, with whatever status, is noticed.
+    """
     chosen = choose(module.parents[1], ["extension"], seed="0")
     report = Report(chosen)
-    for each, outcome in zip(chosen, [1, 1, None, 0, 31], strict=False):
+    for each, outcome in zip(chosen, [1, 0, None, 29, 31], strict=False):
         report.add(each, Fate.of(outcome))
     report.print(seed="0")
     said = capsys.readouterr().out

@@ -5,17 +5,22 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from collections.abc import Callable
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
 
 import pytest
 
 from extension.pump.connection import Connection
+from extension.pump.framing import Copy
 from tests.running_pump import PATIENCE_S, listening
 
 RESET = struct.pack("ii", 1, 0)
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
-def joined() -> tuple[Connection, socket.socket, socket.socket]:
+def joined(
+    *, report: Callable[[Copy, bool], None] = lambda *_: None
+) -> tuple[Connection, socket.socket, socket.socket]:
     """Return a connection that does not know yet that it is one, and both ends."""
     with listening() as clients, listening() as servers:
         runtime = socket.create_connection(clients.getsockname(), timeout=PATIENCE_S)
@@ -31,7 +36,7 @@ def joined() -> tuple[Connection, socket.socket, socket.socket]:
         upstream=upstream,
         buffer=memoryview(bytearray(65_536)),
         clock=lambda: 0,
-        report=lambda *_: None,
+        report=report,
     )
     return connection, runtime, api
 
@@ -66,3 +71,95 @@ def test_what_is_sent_before_the_pump_knows_that_it_is_connected(
         else:
             with pytest.raises(ConnectionResetError):
                 runtime.recv(1)
+
+
+def wanted(connection: Connection) -> tuple[int | None, int | None]:
+    """Return what the runtime's side is watched for, and the Runtime API's."""
+    return connection.wanted(connection.client), connection.wanted(connection.upstream)
+
+
+def fill(connection: Connection, runtime: socket.socket) -> int:
+    """Send until something waits in the pump for the Runtime API; return how many bytes."""
+    runtime.settimeout(0)
+    sent = 0
+    while connection.wanted(connection.client):
+        try:
+            sent += runtime.send(b"x" * 65_536)
+        except BlockingIOError:
+            connection.handle(connection.client, EPOLLIN)
+    runtime.settimeout(PATIENCE_S)
+    return sent
+
+
+def drained(connection: Connection, api: socket.socket, count: int) -> int:
+    """Read so many bytes, or what the pump can write of them; return how many."""
+    api.settimeout(0)
+    left = count
+    while left and connection.wanted(connection.upstream) != EPOLLIN:
+        try:
+            left -= len(api.recv(left))
+        except BlockingIOError:
+            connection.handle(connection.upstream, EPOLLOUT)
+    api.settimeout(PATIENCE_S)
+    while left:
+        connection.handle(connection.client, EPOLLIN)
+        left -= len(api.recv(left))
+    return count - left
+
+
+def test_a_side_is_watched_for_what_can_go_on() -> None:
+    """Nothing is read while its bytes cannot be written, and an end that waits is not told again.
+
+    epoll would report what is there over and over.
+    """
+    connection, runtime, api = joined()
+    assert wanted(connection) == (None, EPOLLOUT)
+    connection.handle(connection.upstream, EPOLLOUT)
+    assert wanted(connection) == (EPOLLIN, EPOLLIN)
+    sent = fill(connection, runtime)
+    assert wanted(connection) == (0, EPOLLIN | EPOLLOUT)
+    connection.handle(connection.client, EPOLLHUP)
+    assert wanted(connection) == (None, EPOLLIN | EPOLLOUT)
+    assert drained(connection, api, sent) == sent
+    assert wanted(connection) == (EPOLLIN, EPOLLIN)
+    runtime.shutdown(socket.SHUT_WR)
+    connection.handle(connection.client, EPOLLIN)
+    assert wanted(connection) == (None, EPOLLIN)
+    connection.close()
+    for each in (runtime, api):
+        each.close()
+
+
+def test_a_side_that_has_sent_all_is_watched_for_its_reset() -> None:
+    """Both sides are closed then: none of them can get anything through."""
+    connection, runtime, api = joined()
+    connection.handle(connection.upstream, EPOLLOUT)
+    runtime.shutdown(socket.SHUT_WR)
+    connection.handle(connection.client, EPOLLIN)
+    assert wanted(connection) == (0, EPOLLIN)
+    was_closed = connection.is_closed
+    connection.handle(connection.client, EPOLLERR | EPOLLHUP)
+    assert (was_closed, connection.is_closed) == (False, True)
+    assert [each.raw.fileno() for each in connection.sides] == [-1, -1]
+    assert api.recv(1) == b""  # what was sent before the reset
+    for each in (runtime, api):
+        each.close()
+
+
+def test_an_answer_that_ends_with_the_connection_is_copied_when_it_ends() -> None:
+    """The other direction may stay open for as long as the runtime lives."""
+    copies: list[tuple[Copy, bool]] = []
+    connection, runtime, api = joined(report=lambda *given: copies.append(given))
+    connection.handle(connection.upstream, EPOLLOUT)
+    answer = b"HTTP/1.0 200 OK\r\n\r\nuntil the end"
+    api.sendall(answer)
+    connection.handle(connection.upstream, EPOLLIN)
+    assert copies == []
+    api.shutdown(socket.SHUT_WR)
+    connection.handle(connection.upstream, EPOLLIN)
+    [(copy, is_answer)] = copies
+    assert (bytes(copy.head), copy.is_complete, is_answer) == (answer, True, True)
+    connection.close()
+    assert len(copies) == 1
+    for each in (runtime, api):
+        each.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 import threading
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.running_pump import PumpInThread, listening, pump_in_thread
+from tests.running_pump import PATIENCE_S, PumpInThread, listening, pump_in_thread
 
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n"
 POSTED = b"POST /r HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
@@ -53,14 +54,16 @@ def connect(request: pytest.FixtureRequest, pump: PumpInThread) -> Iterator[Conn
             yield PumpInThread(server.getsockname()[1], server, pump.channel).connect
 
 
-def drain(pump: PumpInThread) -> None:
-    """Throw away the copies so far."""
+def drain(pump: PumpInThread) -> int:
+    """Throw away the copies so far; return how many there were."""
+    count = 0
     pump.channel.setblocking(False)
     try:
         while pump.channel.recv(200_000):
-            pass
+            count += 1
     except BlockingIOError:
         pump.channel.settimeout(60)
+    return count
 
 
 def read(source: socket.socket, count: int) -> bytes:
@@ -156,6 +159,50 @@ def test_the_other_side_may_end_first(connect: Connect) -> None:
     client.shutdown(socket.SHUT_WR)
     assert read_all(upstream) == NEXT
     close(client, upstream)
+
+
+def test_an_answer_may_be_large_where_nothing_follows_its_request(connect: Connect) -> None:
+    """The side that has sent all takes what it can; the rest waits, and none of it is lost."""
+    client, upstream = connect()
+    client.sendall(NEXT)
+    client.shutdown(socket.SHUT_WR)
+    assert read_all(upstream) == NEXT
+    sent = send_until_full(upstream)
+    received = bytearray()
+    reader = threading.Thread(target=lambda: received.extend(read_all(client)))
+    reader.start()
+    upstream.sendall(b"end")
+    upstream.shutdown(socket.SHUT_WR)
+    reader.join(60)
+    assert bytes(received) == (CHUNK * (sent // len(CHUNK) + 1))[:sent] + b"end"
+    close(client, upstream)
+
+
+def test_a_body_ends_as_it_does_where_the_answer_has_ended_before(connect: Connect) -> None:
+    """However slowly it is read: both have sent all by then, and neither was reset."""
+    client, upstream = connect()
+    upstream.sendall(ANSWER)
+    upstream.shutdown(socket.SHUT_WR)
+    assert read_all(client) == ANSWER
+    sent = send_until_full(client)
+    client.shutdown(socket.SHUT_WR)
+    assert read_all(upstream) == (CHUNK * (sent // len(CHUNK) + 1))[:sent]
+    close(client, upstream)
+
+
+def test_a_reset_after_all_was_sent(connect: Connect) -> None:
+    """It is passed on at once, not with what the other side sends next."""
+    client, upstream = connect()
+    client.sendall(NEXT)
+    client.shutdown(socket.SHUT_WR)
+    assert read_all(upstream) == NEXT
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    client.close()
+    poll = select.poll()
+    poll.register(upstream, 0)
+    [(_, events)] = poll.poll(PATIENCE_S * 1000)
+    assert events & select.POLLERR
+    upstream.close()
 
 
 @pytest.mark.parametrize("by_client", [True, False])
@@ -290,7 +337,9 @@ def test_copies_that_nobody_takes_are_lost_and_counted(alone: PumpInThread) -> N
     for _ in range(20):
         client.sendall(body)
         assert read(upstream, len(body)) == body
-    assert 0 < lost_so_far(alone, client, upstream) - before < 20
+    kept = drain(alone)
+    assert 0 < kept < 20
+    assert lost_so_far(alone, client, upstream) - before == 20 - kept
     close(client, upstream)
 
 

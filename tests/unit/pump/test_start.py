@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import _socket
+import ctypes
 import errno
+import fcntl
+import gc
+import json
+import operator
 import os
+import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -12,15 +19,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from extension.pump import marker, pump, start
-from extension.pump.marker import LONGEST_NAME, Marker, start_time
+from extension.pump.marker import Marker, start_time
 from extension.pump.pump import Pump, accepts
 from extension.pump.start import start_pump
 from tests.blackholes import full_backlog
-from tests.running_pump import is_alive, listening, pump_in_thread
+from tests.running_pump import PATIENCE_S, is_alive, listening, pump_in_thread
 from tests.sandbox import free_port
 
 
@@ -90,17 +98,146 @@ def test_without_a_marker_there_is_no_pump(
 
 
 def test_a_port_that_is_taken_is_replaced_by_another() -> None:
-    """The marker says which one."""
-    with listening() as taken, closing(start._listen(taken.getsockname()[1])) as other:
-        assert other.getsockname()[0] == "127.0.0.1"
-        assert other.getsockname()[1] != taken.getsockname()[1]
+    """The marker says which one; it is any that is free, and never fails."""
+    with listening() as taken:
+        port = taken.getsockname()[1]
+        with closing(start._listen(port)) as other, closing(start._listen(port)) as another:
+            ports = {each.getsockname()[1] for each in (taken, other, another)}
+            assert {each.getsockname()[0] for each in (other, another)} == {"127.0.0.1"}
+    assert len(ports) == 3
+
+
+def test_connections_of_the_last_pump_do_not_keep_the_port() -> None:
+    """After a reset they linger in the kernel, and the wrapper has its address already."""
+    port = free_port()
+    with (
+        closing(start._listen(port)) as before,
+        socket.socket(fileno=before.detach()) as listener,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client,
+    ):
+        listener.accept()[0].close()
+        assert client.recv(1) == b""
+    with closing(start._listen(port)) as after:
+        assert after.getsockname()[1] == port
+        assert accepts(address_of(port))
+
+
+class BecameError(Exception):
+    """A process has become the pump."""
+
+
+def became(pump: Pump) -> None:
+    """Become the pump."""
+    raise BecameError(pump)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_process_that_is_new_becomes_the_pump(
+    server: socket.socket, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes no marker: that is done when its process id is known."""
+    monkeypatch.setattr(os, "fork", lambda: 0)
+    monkeypatch.setattr(start, "_become", became)
+    with pytest.raises(BecameError):
+        start_pump(api_of(server), addresses=[address_of(server.getsockname()[1])], port=0)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_where_no_process_can_be_started_nothing_is_left(
+    server: socket.socket, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the marker of an earlier start: its pump would be taken for ours."""
+
+    def refused() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
+    Marker(api_of(server)).write("127.0.0.1:1", pid=os.getpid())
+    port = free_port()
+    with pytest.raises(BlockingIOError):
+        start_pump(api_of(server), addresses=[address_of(server.getsockname()[1])], port=port)
+    assert list(folder.iterdir()) == []
+    assert not accepts(address_of(port))
+
+
+class Witness:
+    """In the pump's place: writes down what its process is like."""
+
+    def __init__(self, writing: int) -> None:
+        self.descriptors = {writing}
+        self._writing = writing
+
+    def run(self) -> None:
+        """Write it down, then fail as a pump never does."""
+        prctl = ctypes.CDLL(None).prctl
+        seen = {
+            "files": {each.name: f"{each.readlink()}" for each in _open_files()},
+            "folder": str(Path.cwd()),
+            "name": Path("/proc/self/comm").read_text(),
+            "signals": [signal.getsignal(each) is signal.SIG_IGN for each in GROUP_SIGNALS],
+            "core": resource.getrlimit(resource.RLIMIT_CORE),
+            "is_dumpable": prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
+            "spare_files": operator.sub(*resource.getrlimit(resource.RLIMIT_NOFILE)),
+            "collects": gc.isenabled(),
+            "shares": gc.get_freeze_count() > 0,
+        }
+        os.write(self._writing, json.dumps(seen).encode())
+        raise LookupError
+
+
+GROUP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+PR_GET_DUMPABLE = 3
+HIGH = 100
+"""A descriptor that nothing else has."""
+
+
+def _open_files() -> list[Path]:
+    """Return the descriptors that are open, without that of the list itself."""
+    return [each for each in [*Path("/proc/self/fd").iterdir()] if os.path.lexists(each)]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_the_process_of_the_pump_holds_nothing_of_the_extension(tmp_path: Path) -> None:
+    """Nor is it reached by what is meant for others, nor can another process read what passes.
+
+    It never returns, whatever happens in it.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            kept = fcntl.fcntl(writing, fcntl.F_DUPFD, HIGH)
+            file = os.open(tmp_path / "theirs", os.O_RDWR | os.O_CREAT)
+            for descriptor in range(4):
+                os.dup2(file, descriptor)
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(HIGH * 2, hard), hard))
+            gc.disable()
+            gc.unfreeze()
+            witness: Any = Witness(kept)
+            start._become(witness)
+        finally:
+            os._exit(99)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        seen = json.loads(pipe.read())
+    assert os.waitpid(child, 0) == (child, 0)
+    files = seen.pop("files")
+    assert [files.pop(each) for each in "012"] == ["/dev/null"] * 3
+    assert list(files) == [f"{HIGH}"]
+    assert seen == {
+        "folder": "/", "name": "dispatch-tap\n", "signals": [True] * 3, "core": [0, 0],
+        "is_dumpable": 0, "spare_files": 0, "collects": True, "shares": True,
+    }  # fmt: skip
 
 
 def test_of_several_addresses_one_is_used_that_accepts_connections(server: socket.socket) -> None:
     """Where none does, the first: the Runtime API may not listen yet."""
-    closed, open_ = address_of(free_port()), address_of(server.getsockname()[1])
-    assert start._upstream([closed, open_]) == open_
-    assert start._upstream([closed, closed]) == closed
+    closed, other = address_of(free_port()), address_of(free_port())
+    open_ = address_of(server.getsockname()[1])
+    assert start._upstream([closed, open_, other]) == open_
+    assert start._upstream([closed, other]) == closed
 
 
 def test_of_one_address_nothing_is_asked(server: socket.socket) -> None:
@@ -171,10 +308,10 @@ def test_a_pump_is_over_with_its_runtime_api_or_where_a_later_one_is_announced(
         running.forget()
 
 
-@pytest.mark.parametrize("api", ["", "a b", "a/b", "größe", "a" * (LONGEST_NAME + 1)])
+@pytest.mark.parametrize("api", ["", "a b", "a/b", "größe", "a" * 101])
 def test_a_marker_has_a_plain_name(api: str) -> None:
     """Nothing else can be part of a file's name."""
-    Marker("a" * LONGEST_NAME)
+    Marker("a" * 100)
     with pytest.raises(ValueError, match="not host:port"):
         Marker(api)
 
@@ -191,3 +328,32 @@ def test_a_marker_names_one_process(folder: Path) -> None:
     found.remove()
     found.remove()
     assert not found.names(os.getpid())
+
+
+def test_the_start_of_a_process_is_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 22nd field of its stat; 0 where there are fewer."""
+    assert start_time(os.getpid()) == int(Path("/proc/self/stat").read_text().split()[21])
+    fields = " ".join(map(str, range(3, 22)))
+    stat = f"7 (a b) c) {fields}".encode()
+    monkeypatch.setattr(marker, "_read", lambda _: stat)
+    assert start_time(7) == 0
+    stat += b" 4711"
+    assert start_time(7) == 4711
+
+
+def test_a_link_is_no_marker(folder: Path) -> None:
+    """Another user could have laid it, to a file of ours."""
+    found = Marker("api:1")
+    found.write("127.0.0.1:1", pid=os.getpid())
+    [file] = folder.iterdir()
+    file.rename(folder / "elsewhere")
+    file.symlink_to(folder / "elsewhere")
+    assert not found.names(os.getpid())
+
+
+def test_a_marker_keeps_no_file_open() -> None:
+    """A pump that looks for it each second would run out of descriptors."""
+    found, before = Marker("api:1"), _open_files()
+    found.write("127.0.0.1:1", pid=os.getpid())
+    assert found.names(os.getpid())
+    assert _open_files() == before
