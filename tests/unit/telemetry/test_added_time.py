@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from extension.process.clock import NS_PER_S
-from extension.telemetry.added_time import MAX_OPEN, AddedTime
+from extension.telemetry.added_time import AddedTime
 from extension.telemetry.health import Health
+
+MAX_OPEN = 64
 
 
 def added() -> tuple[AddedTime, list[float]]:
@@ -90,8 +92,11 @@ def test_what_is_open_is_bounded() -> None:
 
 
 def test_a_hold_of_no_time_is_none() -> None:
-    """/next at the very moment of the end: there is nothing to measure."""
+    """/next at the very moment of the end: there is nothing to measure; a nanosecond is."""
     time, holds = added()
     time.next_called("a", at_ns=ns(10), heard_ns=0)
     time.ended("a", at_ns=ns(10))
     assert holds == []
+    time.next_called("b", at_ns=ns(10) + 1, heard_ns=0)
+    time.ended("b", at_ns=ns(10))
+    assert holds == [1e-9]

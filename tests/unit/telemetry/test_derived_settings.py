@@ -10,7 +10,6 @@ from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.derived_settings import (
     SPANS_IN_BUFFER,
-    XRAY_PART_BYTES,
     correlated_log_groups,
     detail_severity,
     has_verdicts,
@@ -44,7 +43,7 @@ def test_a_span_carries_what_the_buffer_and_the_back_end_take() -> None:
     """Several fit into the buffer; X-Ray takes less than others."""
     usual = telemetry(**COLLECTOR)
     assert part_size(usual) == (usual.span_event_limit, FULL_SIZE.bytes)
-    assert part_size(telemetry(**XRAY)).bytes == XRAY_PART_BYTES < FULL_SIZE.bytes
+    assert part_size(telemetry(**XRAY)).bytes == 60_000 < FULL_SIZE.bytes
     small = telemetry(**COLLECTOR, DISPATCH_BUFFER_MAX_BYTES="100000")
     assert part_size(small).bytes == small.buffer_max_bytes // SPANS_IN_BUFFER == 25_000
 

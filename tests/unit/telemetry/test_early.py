@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -11,8 +14,10 @@ from extension.platform.events import Invoke, Shutdown
 from extension.process.clock import NS_PER_MS, SystemClock
 from extension.process.log import Log
 from extension.telemetry import early as module
-from extension.telemetry.early import EarlyTelemetry
-from tests.doubles import LogLines
+from extension.telemetry.early import EarlyTelemetry, listen
+from tests.doubles import LogLines, ManualClock
+from tests.simulated_time import SimulatedLoop
+from tests.waiting import PATIENCE_S, until
 
 
 @dataclass
@@ -20,6 +25,7 @@ class Opened:
     """What telemetry becomes: writes down its calls, in order."""
 
     entries: list[str] = field(default_factory=list)
+    times_ns: list[int] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
     breaks_on: bytes = b""
 
@@ -39,12 +45,12 @@ class Opened:
 
     def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
         """Learn of an earlier one."""
-        assert at_ns > 0
+        self.times_ns.append(at_ns)
         self.entries.append(f"before {invoke.request_id}")
 
     def let_go_before(self, invoke: Invoke, *, at_ns: int) -> None:
         """Learn when it was let go."""
-        assert at_ns > 0
+        self.times_ns.append(at_ns)
         self.entries.append(f"let go {invoke.request_id}")
 
     async def shut_down(self, shutdown: Shutdown) -> None:
@@ -169,3 +175,138 @@ async def test_given_up_it_takes_deliveries_and_holds_nothing(
     await early.invoked(invoke("a", left_ms=600_000))
     await early.shut_down(Shutdown(reason="spindown", deadline_ms=in_ms(2000)))
     assert lines.lines == []
+
+
+async def test_what_was_kept_is_forgotten_when_it_is_given_up(early: EarlyTelemetry) -> None:
+    """Nothing will ever take it; nor is anything kept from then on."""
+    before = invoke("a", left_ms=0)
+    early.take(b"1")
+    await early.invoked(before)
+    early.next_called(before)
+    early.given_up()
+    early.take(b"2")
+    await early.invoked(before)
+    opened = Opened()
+    await early.opened(opened, opened)
+    assert opened.entries == []
+
+
+async def test_a_bug_before_telemetry_is_open_is_a_lost_delivery(
+    early: EarlyTelemetry, lines: LogLines
+) -> None:
+    """Whatever became of it: what counts bugs is not there yet."""
+    early.count_fault(KeyError())
+    opened = Opened()
+    await early.opened(opened, opened)
+    assert (lines.parsed[0]["count"], opened.faults) == (1, [])
+
+
+async def test_anything_that_is_delivered_shows_that_the_platform_delivers(
+    early: EarlyTelemetry,
+) -> None:
+    """Whatever it answered to the subscription."""
+    assert not early.has_heard
+    early.take(b"")
+    assert early.has_heard
+
+
+async def test_eight_mebibytes_are_kept(early: EarlyTelemetry, lines: LogLines) -> None:
+    """And not one byte more."""
+    kept = [b"%d" % number + bytes(1_048_575) for number in range(8)]
+    for body in (*kept, b"x"):
+        early.take(body)
+    opened = Opened()
+    await early.opened(opened, opened)
+    assert [entry.encode() for entry in opened.entries] == kept
+    assert lines.parsed[0]["count"] == 1
+
+
+async def test_a_hundred_invocations_are_kept(early: EarlyTelemetry) -> None:
+    """The latest of them."""
+    for number in range(101):
+        await early.invoked(invoke(f"{number}", left_ms=0))
+    opened = Opened()
+    await early.opened(opened, opened)
+    assert opened.entries == [f"before {number}" for number in range(1, 101)]
+
+
+async def test_what_is_posted_before_telemetry_is_open_is_kept(lines: LogLines) -> None:
+    """The listener hands it over, and what fails there is lost and counted."""
+    clock = SystemClock()
+    listening = socket.create_server(("127.0.0.1", 0))
+    early = await listen(listening, clock=clock, log=Log(clock=clock, sink=lines))
+    _, writer = await asyncio.open_connection(*listening.getsockname())
+    writer.write(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]")
+    await until(lambda: early.has_heard)
+    opened = Opened()
+    await asyncio.wait_for(early.opened(opened, opened), PATIENCE_S)
+    assert opened.entries == ["[]"]
+    writer.close()
+    await writer.wait_closed()
+    asyncio.get_running_loop().remove_reader(listening)
+    listening.close()
+
+
+class Simulated:
+    """Telemetry that is not open yet, in a sandbox whose time passes at once."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.loop = SimulatedLoop(self.clock)
+        self.lines = LogLines()
+        self.early: EarlyTelemetry
+        self.run(self._make())
+
+    async def _make(self) -> None:
+        self.early = EarlyTelemetry(clock=self.clock, log=Log(clock=self.clock, sink=self.lines))
+
+    def run(self, step: Coroutine[Any, Any, Any]) -> float:
+        """Do something, and return how long that took."""
+        began = self.clock.now()
+        self.loop.run_until_complete(step)
+        return self.clock.now().since(began)
+
+    def deadline_ms(self, left_s: float) -> int:
+        """Return the deadline of what has so many seconds."""
+        return self.clock.wall_ns // NS_PER_MS + round(left_s * 1000)
+
+
+@pytest.fixture
+def simulated() -> Iterator[Simulated]:
+    """A sandbox."""
+    made = Simulated()
+    yield made
+    made.loop.close()
+
+
+@pytest.mark.parametrize(
+    ("left_s", "lent_s"), [(600.0, 2.0), (4.0, 2.0), (3.0, 1.5), (0.0, 0.0), (-9.0, 0.0)]
+)
+def test_an_invocation_lends_half_of_its_time_and_two_seconds_at_most(
+    simulated: Simulated, left_s: float, lent_s: float
+) -> None:
+    """What telemetry learns of it later is when it began, and when it was let go."""
+    early, began_ns = simulated.early, simulated.clock.wall_ns
+    lent = Invoke(request_id="a", deadline_ms=simulated.deadline_ms(left_s))
+    assert simulated.run(early.invoked(lent)) == pytest.approx(lent_s)
+    early.next_called(lent)
+    opened = Opened()
+    simulated.run(early.opened(opened, opened))
+    assert opened.times_ns == [began_ns, pytest.approx(began_ns + lent_s * 1e9, abs=1)]
+
+
+def test_once_telemetry_is_open_nothing_is_lent(simulated: Simulated) -> None:
+    """It holds invocations itself."""
+    opened = Opened()
+    simulated.run(simulated.early.opened(opened, opened))
+    later = Invoke(request_id="a", deadline_ms=simulated.deadline_ms(600))
+    assert simulated.run(simulated.early.invoked(later)) == 0
+    assert opened.entries == ["invoked a"]
+
+
+def test_the_end_waits_half_of_its_time_for_telemetry_to_open(simulated: Simulated) -> None:
+    """The rest is for exporting what was kept."""
+    simulated.early.take(b"1")
+    end = Shutdown(reason="spindown", deadline_ms=simulated.deadline_ms(2))
+    assert simulated.run(simulated.early.shut_down(end)) == pytest.approx(1.0)
+    assert simulated.lines.parsed[0]["deliveries_lost"] == 1

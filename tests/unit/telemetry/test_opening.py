@@ -247,3 +247,22 @@ async def test_lines_are_left_out_only_where_the_sdk_s_records_go_out(
     """Otherwise there would be neither."""
     both = {**COLLECTOR, "DISPATCH_SIGNALS": "traces,logs", "DISPATCH_LOGS_FROM": "sdk", **more}
     assert (await build(**both)).pipeline._logs_from == logs_from
+
+
+async def test_one_signal_that_goes_to_aws_is_signed(build: Build) -> None:
+    """Wherever the others go."""
+    elsewhere = {"DISPATCH_SIGNALS": "traces,logs", "DISPATCH_LOGS_URI": "http://collector:4318"}
+    stage = Stage({**XRAY, **elsewhere})
+    telemetry = await build(stage)
+    assert len(stage.signers) == 1
+    assert telemetry.pipeline.on_instance is not do_nothing
+
+
+async def test_settings_without_references_are_used_at_once(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first export may come before anything is prepared."""
+    used: list[set[str]] = []
+    monkeypatch.setattr(Post, "use", lambda _, targets: used.append(set(targets)))
+    await build(**COLLECTOR, DISPATCH_SIGNALS="traces,logs")
+    assert used == [{"traces", "logs"}]

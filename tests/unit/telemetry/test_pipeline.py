@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,13 @@ import pytest
 from extension.platform.events import Invoke
 from extension.process.frozen import replace
 from extension.redaction.redactor import Redactor
+from extension.settings.sharing import Share
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.assembly.finished import Finished
+from extension.telemetry.assembly.finished import Finished, Invocation, Overhead
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
+from extension.telemetry.assembly.sampling import Sampler
+from extension.telemetry.assembly.undecided import SdkPart
 from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
@@ -269,3 +273,173 @@ def test_what_the_cache_did_is_measured_without_secrets() -> None:
     call = CacheCall(service="SSM", operation="o", name=SECRET, start_ns=0, end_ns=1)
     stage.pipeline.cache_called(call)
     assert seen == [answer, replace(call, name="[REDACTED:key]")]
+
+
+class Recording(OtlpEncoder):
+    """Writes down what it is asked to do with what the SDK sent, and what is not sent."""
+
+    def __init__(self, *, health: Health) -> None:
+        super().__init__(
+            ids=SequentialIds(), identity=ResourceIdentity(), signals=["traces", "logs"],
+            part=FULL_SIZE, meter=None, health=health,
+        )  # fmt: skip
+        self.seen: list[object] = []
+        self.breaks = False
+
+    def learn_instance(self, instance_id: str) -> None:
+        """Note the sandbox's name."""
+        self.seen.append(instance_id)
+
+    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> Any:
+        """Note whether a span without a parent is looked for."""
+        self.seen.append(finds_orphan)
+        return super().read_sdk(body, count, finds_orphan=finds_orphan)
+
+    def divide_sdk(
+        self, signal: Signal, body: bytes, count: int, *, detail_below: int
+    ) -> Sequence[SdkPart]:
+        """Note of which signal it is."""
+        self.seen.append(signal)
+        return super().divide_sdk(signal, body, count, detail_below=detail_below)
+
+    def measure(self, finished: Finished) -> None:
+        """Note what is left out."""
+        self.seen.append(finished)
+
+    def encode(self, finished: Finished) -> list[PendingItem]:
+        """Encode, or fail."""
+        if self.breaks:
+            raise LookupError(finished)
+        return super().encode(finished)
+
+
+def test_the_sandbox_s_name_is_on_what_is_sent() -> None:
+    """As soon as it is known."""
+    encoder = Recording(health=Health())
+    stage = Stage("traces", encoder=encoder)
+    stage.feed(*given.init(0, 1))
+    assert encoder.seen == ["2026/01/01/[$LATEST]a"]
+
+
+@pytest.mark.parametrize("may_stand_in", [True, False])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_span_without_a_parent_is_looked_for_in_whole_requests(
+    *, is_whole: bool, may_stand_in: bool
+) -> None:
+    """In a part its parent may be in another; and only where it could be of use."""
+    encoder = Recording(health=Health())
+    parent: Any = "sdk" if may_stand_in else "xray"
+    assembler = Assembler(ids=SequentialIds(), trace_parent=parent)
+    stage = Stage("traces", encoder=encoder, assembler=assembler, joins_sdk=True)
+    body = spans("a").SerializeToString()
+    stage.pipeline.take_sdk("traces", body, 1, is_whole=is_whole)
+    assert encoder.seen == [is_whole and may_stand_in]
+
+
+def test_a_secret_in_an_event_of_the_platform_does_not_leave() -> None:
+    """As in the words of an error that the runtime has reported."""
+    stage = Stage("traces")
+    stage.secrets.learn("key", SECRET)
+    added: list[PendingItem] = []
+    stage.buffer.add = added.append  # type: ignore[method-assign]
+    failed = given.done("r", 2, status="error", errorType=SECRET)
+    stage.feed(given.start("r", 1), failed, given.report("r", 2, status="error"))
+    stage.pipeline.end(reason="spindown", now_ns=given.ns(3))
+    body = b"".join(each.body for each in added)
+    assert b"[REDACTED:key]" in body
+    assert SECRET.encode() not in body
+
+
+def test_an_invocation_is_known_from_its_announcement_on() -> None:
+    """Whose it is and when it began, though none of its events ever comes."""
+    stage = Stage("traces")
+    added: list[PendingItem] = []
+    stage.buffer.add = added.append  # type: ignore[method-assign]
+    invoke = Invoke(
+        request_id="r", deadline_ms=1, function_arn="arn:aws:lambda:::function:shop:live",
+        tracing=given.HEADER,
+    )  # fmt: skip
+    stage.pipeline.announced(invoke, at_ns=given.ns(1))
+    stage.pipeline.end(reason="timeout", now_ns=given.ns(3))
+    assert stage.health.finished == 1
+    body = b"".join(each.body for each in added)
+    assert given.TRACE_ID.to_bytes(16, "big") in body
+    assert invoke.function_arn.encode() in body
+
+
+def sampled(share: float) -> tuple[Stage, Recording]:
+    """Return a stage that keeps a share of the invocations, and its encoder."""
+    encoder = Recording(health=Health())
+    filtered, dropped = Counter[str](), Counter[str]()
+    sampler = Sampler(share=Share(share), filtered=filtered, dropped=dropped)
+    return Stage("traces", "logs", encoder=encoder, sampler=sampler), encoder
+
+
+def test_what_is_not_kept_is_measured() -> None:
+    """Metrics count every invocation, and so does the line at the end."""
+    stage, encoder = sampled(0.0)
+    stage.feed(*WHOLE)
+    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
+    assert [type(each) for each in encoder.seen] == [Invocation, Overhead]
+    assert (stage.health.finished, stage.buffer.count) == (1, 0)
+
+
+def test_what_else_is_not_kept_is_no_invocation() -> None:
+    """As a call of the cache."""
+    stage, encoder = sampled(0.0)
+    stage.feed(WHOLE[0])
+    call = CacheCall(
+        service="SSM", operation="o", name="n", start_ns=given.ns(1), end_ns=given.ns(2)
+    )
+    stage.pipeline.cache_called(call)
+    stage.feed(*WHOLE[1:])
+    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
+    assert len(encoder.seen) == 3
+    assert stage.health.finished == 1
+
+
+def test_what_is_kept_leaves_and_a_fault_costs_it_alone() -> None:
+    """Each of what a verdict lets go is encoded by itself."""
+    stage, encoder = sampled(1.0)
+    stage.feed(*WHOLE)
+    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
+    assert (stage.health.finished, stage.buffer.count, stage.health.dropped) == (1, 2, {})
+    stage, encoder = sampled(1.0)
+    encoder.breaks = True
+    stage.feed(*WHOLE)
+    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
+    assert stage.health.faults == {"LookupError": 2}
+    assert stage.health.dropped == {"fault": 2}
+
+
+@pytest.mark.parametrize(
+    ("signal", "body", "divided"),
+    [
+        ("metrics", b"m", []),
+        ("traces", b"t", []),
+        ("logs", records("a").SerializeToString(), ["logs"]),
+    ],
+)
+def test_what_no_verdict_concerns_is_passed_on_as_it_is(
+    signal: Signal, body: bytes, divided: list[object]
+) -> None:
+    """Where all invocations are kept, log records alone are looked at: they may be details."""
+    stage, encoder = sampled(1.0)
+    stage.pipeline.take_sdk(signal, body, 1)
+    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
+    assert (encoder.seen, stage.buffer.count, stage.health.faults) == (divided, 1, {})
+
+
+def test_what_the_sdk_sent_is_lost_where_it_cannot_be_divided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of it, and it is counted."""
+
+    def fails(*_: object, **__: object) -> Any:
+        raise LookupError
+
+    monkeypatch.setattr(Recording, "divide_sdk", fails)
+    stage, _ = sampled(0.5)
+    stage.pipeline.take_sdk("traces", spans("a", "b").SerializeToString(), 2)
+    assert stage.health.faults == {"LookupError": 1}
+    assert stage.health.dropped == {"fault": 2}

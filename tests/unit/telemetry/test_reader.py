@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import Buffer, PendingItem
+from extension.telemetry.export.buffer import ENTRY_BYTES, Buffer, PendingItem
 from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
@@ -27,6 +29,8 @@ from tests.doubles import ManualClock, SequentialIds
 from tests.fuzz.test_decoder import Accepting, build
 from tests.posted_requests import spans
 from tests.received import received
+from tests.simulated_sandbox import SimulatedSandbox
+from tests.simulated_time import StuckError
 from tests.waiting import PATIENCE_S, until
 
 
@@ -244,3 +248,223 @@ async def test_a_delivery_that_waits_for_room_is_taken_when_there_is_some() -> N
     reader.read_all()
     assert health.dropped == {}
     assert reader._waiting_bytes == 0
+
+
+async def test_a_delivery_that_comes_again_is_read_once() -> None:
+    """The platform repeats what it got no answer for."""
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=False)
+    body = given.delivery(given.start("a", 1), given.done("a", 2), given.report("a", 2))
+    for _ in range(3):
+        assert telemetry.reader.take(body) is None
+    telemetry.reader.read_all()
+    assert (health.repeated_deliveries, health.finished) == (2, 1)
+
+
+async def test_a_record_in_two_deliveries_is_no_loss_once_both_are_here() -> None:
+    """Until then it may be; where the sandbox ends before, it is one."""
+    compact = json.dumps(given.line("x" * 40, 2), separators=(",", ":")).encode()
+    envelope = compact.partition(b'"record":')[0] + b'"record":'
+    first, second = b"[" + compact[:-20] + b"}]", b"[" + envelope + compact[-20:] + b"]"
+    for is_whole in (True, False):
+        health = Health()
+        telemetry = build(Accepting(), health, as_json=False)
+        telemetry.reader.take(first)
+        while telemetry.reader._read_some():
+            pass
+        assert telemetry.pipeline.lost is not None
+        if is_whole:
+            telemetry.reader.take(second)
+        telemetry.reader.read_all()
+        assert health.dropped == ({} if is_whole else {"bad_event": 1})
+        assert (telemetry.pipeline.lost is None) is is_whole
+
+
+async def test_eight_mebibytes_wait_to_be_read() -> None:
+    """Of the platform's deliveries, and as much of what an SDK posts."""
+    reader = reading(Health(), [])
+    half = 4 * 1_048_576
+    assert reader.take(b" " * half) is None
+    assert reader.take(b"\n" * half) is None
+    waiting: Any = reader.take(b"x")
+    assert waiting is not None
+    waiting.close()
+    for _ in range(2):
+        large = Posted(signal="traces", encoding="protobuf", body=bytes(half))
+        assert reader.receive_posted(large)
+    assert not reader.receive_posted(Posted(signal="traces", encoding="protobuf", body=b"x"))
+
+
+async def test_a_fault_in_reading_is_counted_and_reading_goes_on() -> None:
+    """With what is delivered next."""
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=False)
+    read, faults = telemetry.reader._read_some, iter([ZeroDivisionError()])
+
+    def fails_once() -> bool:
+        for fault in faults:
+            raise fault
+        return read()
+
+    telemetry.reader._read_some = fails_once  # type: ignore[method-assign]
+    await received(telemetry.reader, given.delivery(given.start("a", 1), given.done("a", 2)))
+    await until(lambda: health.faults)
+    assert health.faults == {"ZeroDivisionError": 1}
+    await received(telemetry.reader, given.delivery(given.report("a", 2)))
+    await until(lambda: not telemetry.reader._has_unread)
+    assert health.finished == 1
+    telemetry.reader.count_fault(KeyError())
+    assert health.faults["KeyError"] == 1
+
+
+async def test_a_report_is_read_at_once_where_one_invocation_runs_at_a_time() -> None:
+    """Only on Managed Instances a line may follow that belongs before it."""
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=False)
+    events = given.start("a", 1), given.done("a", 2), given.report("a", 2)
+    telemetry.reader.take(given.delivery(*events))
+    while telemetry.reader._read_some():
+        pass
+    assert not telemetry.reader._lines.waits
+
+
+async def test_lines_that_are_passed_on_are_not_read() -> None:
+    """In the platform's own format the events of invocations are: they decide when to export."""
+    telemetry = build(Accepting(), Health(), as_json=True)
+    seen: list[Event] = []
+    telemetry.pipeline.feed = seen.extend  # type: ignore[method-assign, assignment]
+    events = given.start("a", 1), given.line("text", 1), given.done("a", 2)
+    telemetry.reader.take(given.delivery(*events))
+    telemetry.reader.read_all()
+    assert len(seen) == 2
+    assert not [each for each in seen if isinstance(each, LogLine)]
+    assert telemetry._buffer.count == 3
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SimulatedSandbox]:
+    """A sandbox whose time passes at once."""
+    made = SimulatedSandbox("periodic")
+    yield made
+    made.close()
+
+
+def line(number: int) -> bytes:
+    """Return a delivery of one line."""
+    return given.delivery(given.line(f"line {number}", 2))
+
+
+def fill(sandbox: SimulatedSandbox, *, fullness: float = 0.5) -> None:
+    """Let so much wait for export."""
+    size = round(sandbox.telemetry._buffer._max_bytes * fullness)
+    item = PendingItem(signal="logs", body=bytes(size - ENTRY_BYTES), count=1)
+    sandbox.telemetry._buffer.add(item)
+    assert sandbox.telemetry._buffer.fullness == fullness
+
+
+def test_reading_waits_two_seconds_for_an_export_to_make_room(sandbox: SimulatedSandbox) -> None:
+    """Then the oldest makes room; with less than half of the buffer full it does not wait."""
+    reader, clock = sandbox.telemetry.reader, sandbox.clock
+    half_full: list[float] = []
+    reader.on_half_full, reader.is_exporting = lambda: half_full.append(began), lambda: True
+    lines = (given.line(f"line {number}", 2) for number in range(513))
+    body = given.delivery(*lines, given.start("a", 3))
+    for fullness, seconds in ((0.5 - 1 / 64, 0.0), (0.5, 4.0)):
+        began = clock.monotonic_ns
+        sandbox.telemetry._buffer.forget(sandbox.telemetry._buffer.batch("logs", max_bytes=10**9))
+        fill(sandbox, fullness=fullness)
+
+        async def read(body: bytes) -> None:
+            await received(reader, body)
+            await reader.wait_until_read(60)
+
+        sandbox.run(read(body.replace(b"line", b"%f" % fullness)))
+        assert (clock.monotonic_ns - began) / 1e9 == pytest.approx(seconds)
+    assert half_full == [began] * 3
+
+
+@pytest.mark.parametrize("is_exporting", [True, False])
+def test_reading_goes_on_when_there_is_room_or_nothing_that_makes_any(
+    sandbox: SimulatedSandbox, *, is_exporting: bool
+) -> None:
+    """It looks again whenever an export has ended."""
+    reader, clock = sandbox.telemetry.reader, sandbox.clock
+    reader.on_half_full, reader.is_exporting = do_nothing, lambda: is_exporting
+    fill(sandbox)
+
+    async def read() -> None:
+        await received(reader, line(1))
+        await asyncio.sleep(1)
+        batch = sandbox.telemetry._buffer.batch("logs", max_bytes=1)
+        reader.settled()
+        await asyncio.sleep(0.5)
+        sandbox.telemetry._buffer.forget(batch)
+        reader.settled()
+        await received(reader, line(2))
+        await reader.wait_until_read(60)
+
+    began = clock.monotonic_ns
+    sandbox.run(read())
+    assert (clock.monotonic_ns - began) / 1e9 == pytest.approx(1.5)
+
+
+def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> None:
+    """Then the delivery is lost, and counted: it may have held the end of an invocation."""
+    reader, clock = sandbox.telemetry.reader, sandbox.clock
+    reader._waiting_bytes = 8 * 1_048_576
+    began = clock.monotonic_ns
+    sandbox.run(received(reader, line(1)))
+    assert (clock.monotonic_ns - began) / 1e9 == pytest.approx(5)
+    assert sandbox.health.dropped == {"delivery": 1}
+    assert sandbox.telemetry.pipeline.lost == clock.now()
+
+
+def test_a_last_line_waits_a_tenth_of_a_second(sandbox: SimulatedSandbox) -> None:
+    """For one that continues it."""
+    reader, clock = sandbox.telemetry.reader, sandbox.clock
+    began = clock.monotonic_ns
+    read_after: list[float] = []
+    feed = sandbox.telemetry.pipeline.feed
+
+    def recorded(events: Iterable[Event]) -> None:
+        waiting = [*events]
+        if waiting:
+            read_after.append((clock.monotonic_ns - began) / 1e9)
+        feed(waiting)
+
+    sandbox.telemetry.pipeline.feed = recorded  # type: ignore[method-assign]
+    sandbox.run(received(reader, given.delivery(given.line("no stock: E\n", 2))))
+    sandbox.run(asyncio.sleep(1))
+    assert read_after == [pytest.approx(0.1)]
+
+
+def test_a_wait_that_is_over_leaves_no_timer(sandbox: SimulatedSandbox) -> None:
+    """It would wake the process in a later invocation."""
+
+    async def wait() -> None:
+        sandbox.telemetry.reader.take(line(1))
+        await sandbox.telemetry.reader.wait_until_read(60)
+
+    sandbox.run(wait())
+    sandbox.run(asyncio.sleep(1))  # for the line that may be continued
+    began = sandbox.clock.now()
+    with pytest.raises(StuckError):
+        sandbox.run(asyncio.Event().wait())
+    assert sandbox.clock.now() == began
+
+
+def test_a_step_takes_256_events(sandbox: SimulatedSandbox) -> None:
+    """Between two steps GETs are answered and exports go on."""
+    steps: list[int] = []
+    feed = sandbox.telemetry.pipeline.feed
+
+    def recorded(events: Iterable[Event]) -> None:
+        step = [*events]
+        steps.append(len(step))
+        feed(step)
+
+    sandbox.telemetry.pipeline.feed = recorded  # type: ignore[method-assign]
+    lines = (given.line(f"line {number}", 2) for number in range(513))
+    sandbox.run(received(sandbox.telemetry.reader, given.delivery(*lines)))
+    sandbox.telemetry.reader.read_all()
+    assert [each for each in steps if each] == [256, 256, 1]
