@@ -7,7 +7,6 @@ never raised: the callers are the reader of deliveries, the cache and the life c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from extension.platform.events import Invoke
@@ -22,11 +21,11 @@ from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.export.envelopes import split
 from extension.telemetry.health import Health
 from extension.telemetry.reading.columns import Columns
+from extension.telemetry.reading.event_columns import Events, in_events
 from extension.telemetry.reading.events import (
     Event,
     InitRuntimeDone,
     InitStart,
-    LogLine,
     LogsDropped,
     PlatformEvent,
     RestoreStart,
@@ -173,12 +172,11 @@ class Pipeline:
     def feed(self, events: Iterable[Event]) -> None:
         """Take events in their order; what they finish goes into the buffer together."""
         finished: list[Finished] = []
-        for kind, run in groupby(events, key=type):
-            if issubclass(kind, LogLine):
-                self._feed_lines([*run], finished)  # type: ignore[list-item]
-                continue
-            for event in run:
-                self.guarded(self._feed, event, finished)
+        for run in in_events(events).runs():
+            if isinstance(run, Events):
+                self._feed_lines(run, finished)
+            else:
+                self.guarded(self._feed, run, finished)
         self.guarded(lambda: self._encode(gather(finished)))
 
     def feed_items(self, items: Sequence[Any]) -> None:
@@ -229,7 +227,7 @@ class Pipeline:
                 self.on_end(event)
         finished += self._assembler.feed(event)
 
-    def _feed_lines(self, lines: Sequence[LogLine], finished: list[Finished]) -> None:
+    def _feed_lines(self, lines: Events, finished: list[Finished]) -> None:
         """Read lines together; one that cannot be read costs none of the others."""
         if not lines:
             return

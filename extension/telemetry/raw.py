@@ -20,7 +20,7 @@ from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
 from extension.telemetry.reading.cut_lines import CutLines
 from extension.telemetry.reading.line_reader import ENCODED, Redaction
-from extension.telemetry.reading.records import has_marker
+from extension.telemetry.reading.records import is_own
 from extension.telemetry.reading.redact import redact_json
 from extension.telemetry.reading.times import IN_MILLISECONDS
 
@@ -139,5 +139,4 @@ class RawExporter:
 
 
 def _is_own(item: Any) -> bool:
-    is_extensions = isinstance(item, dict) and item.get("type") == "extension"
-    return is_extensions and has_marker(item.get("record"))
+    return isinstance(item, dict) and is_own(item.get("type"), item.get("record"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from extension.process.clock import Clock, Instant
@@ -22,7 +22,7 @@ from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reading.deliveries import Deliveries
-from extension.telemetry.reading.events import Event, LogLine
+from extension.telemetry.reading.event_columns import Events
 from extension.telemetry.reading.joined_lines import LineJoiner
 
 if TYPE_CHECKING:  # not imported without a receiver
@@ -78,7 +78,7 @@ class DeliveryReader:
         """Of those that wait, what the function's SDK posted."""
         self._posted_steps: Iterator[None] | None = None
         """Of the request that is being read."""
-        self._events: list[Event] = []
+        self._events = Events()
         self._items: list[Any] = []
         self._task: asyncio.Task[None] | None = None
         self._steps = 0
@@ -233,8 +233,10 @@ class DeliveryReader:
             return True
         if not self._events and not self._items:
             self._begin_next(self._bodies.popleft())
-        self._pipeline.feed_items(_first(self._items))
-        self._pipeline.feed(_first(self._events))
+        items, self._items = self._items[:STEP_EVENTS], self._items[STEP_EVENTS:]
+        events, self._events = self._events[:STEP_EVENTS], self._events[STEP_EVENTS:]
+        self._pipeline.feed_items(items)
+        self._pipeline.feed(events)
         return True
 
     def _begin_next(self, body: bytes | Posted) -> None:
@@ -270,14 +272,6 @@ class DeliveryReader:
         elif waited:
             self._pipeline.lost = None  # it was only in two parts
         self._items.extend(batch.items)
-        events: Sequence[Event] = batch.events
-        if not self._pipeline.reads_lines:
-            events = [event for event in events if not isinstance(event, LogLine)]
+        reads_lines = self._pipeline.reads_lines
+        events = batch.events if reads_lines else batch.events.without_lines()
         self._events.extend(self._lines.feed(events))
-
-
-def _first(waiting: list[Any]) -> list[Any]:
-    """Remove a step's share of what waits, and return it."""
-    taken = waiting[:STEP_EVENTS]
-    del waiting[:STEP_EVENTS]
-    return taken

@@ -12,10 +12,11 @@ put before it, for the report ends the request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from extension.telemetry.reading.event_columns import Events, in_events
 from extension.telemetry.reading.events import Event, LogLine, Report
 
 JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")
@@ -24,9 +25,8 @@ PARTS = ("\t", "Caused by: ", "{\n", "{\r")
 """How a line begins that may be a part of something; most deliveries hold none."""
 FIRST_OF_PARTS = frozenset(part[0] for part in PARTS)
 
-RECORD: Callable[[Any], Any] = itemgetter(2)
-FIRST: Callable[[str], str] = itemgetter(slice(0, 1))
-"""Give the record of a line, and the first character of a text."""
+FIRST: Callable[[Any], str] = itemgetter(0)
+"""Gives the first character of a text; raises LookupError for an empty one, and for an object."""
 
 WRAPPER = frozenset(("timestamp", "level", "message", "requestId"))
 WRAPPED_LEVEL = "INFO"
@@ -67,36 +67,39 @@ class LineJoiner:
         """Whether anything is kept back."""
         return bool(self._group or self._ruby or self._out)
 
-    def feed(self, events: Sequence[Event]) -> list[Event]:
+    def feed(self, events: Iterable[Event]) -> Events:
         """Return what is decided with this delivery, in its order."""
+        events = in_events(events)
+        decided = Events()
         if len(events) > 2 and not (self._ruby or self._out or self._may_be_parts(events)):
-            self._close()
-            self._out += events[:-2]
+            decided = self.flush()
+            decided.extend(events[:-2])
             events = events[-2:]
         for event in events:
             self._take(event)
-        return self._decided()
+        decided.extend(self._decided())
+        return decided
 
-    def flush(self) -> list[Event]:
+    def flush(self) -> Events:
         """Return what was kept back, for nothing continues it."""
         self._give_up_ruby()
         self._close()
         decided, self._out = self._out, []
-        return decided
+        return in_events(decided)
 
-    def _may_be_parts(self, events: Sequence[Event]) -> bool:
+    def _may_be_parts(self, events: Events) -> bool:
         """Tell whether one of many events may have to be joined or moved."""
-        types = {*map(type, events)}
-        lines = [each for each in events if type(each) is LogLine] if len(types) > 1 else events
-        records: list[Any] = [*map(RECORD, lines)] if LogLine in types else []
-        texts = records
-        if {*map(type, records)} != {str}:
-            texts = [text for record in records if (text := _text_of(record)) is not None]
-        if not FIRST_OF_PARTS.isdisjoint(map(FIRST, texts)) and any(
-            text.startswith(PARTS) or text == "{" for text in texts
-        ):
+        if self._concurrent and any(isinstance(each, Report) for each in events.others.values()):
             return True
-        return self._concurrent and Report in types
+        texts = events.records
+        try:
+            firsts = {*map(FIRST, texts)}
+        except LookupError:  # one is empty, or an object
+            texts = [text for each in texts if (text := _text_of(each)) is not None]
+            firsts = {text[:1] for text in texts}
+        return not FIRST_OF_PARTS.isdisjoint(firsts) and any(
+            text.startswith(PARTS) or text == "{" for text in texts
+        )
 
     def _take(self, event: Event) -> None:
         text = _text(event) if isinstance(event, LogLine) else None
@@ -185,7 +188,7 @@ class LineJoiner:
                 at -= 1
         self._out.insert(at, event)
 
-    def _decided(self) -> list[Event]:
+    def _decided(self) -> Events:
         """Give away all but the reports at the end, before which a line may go."""
         self._decide_before()
         at = len(self._out)
@@ -194,7 +197,7 @@ class LineJoiner:
                 break
             at -= 1
         decided, self._out = self._out[:at], self._out[at:]
-        return decided
+        return in_events(decided)
 
 
 def _text(line: LogLine) -> str | None:

@@ -9,23 +9,20 @@ does a line that has anything encoded in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 from extension.redaction.redactor import Redacted
 from extension.telemetry.reading.columns import Columns
 from extension.telemetry.reading.cut_lines import CutLines
-from extension.telemetry.reading.events import LogLine
+from extension.telemetry.reading.event_columns import in_events
+from extension.telemetry.reading.events import Event, LogLine
 from extension.telemetry.reading.quick_lines import read_quickly
 from extension.telemetry.reading.records import Knows, Record, is_own, read_record
 from extension.telemetry.reading.redact import LONGEST_LEVEL, redact_record, redacting_once
 
 APART = "\0"
 """Stands between two texts that are searched together."""
-
-STREAM = itemgetter(1)
-"""Gives the stream of a line in half the time that its name takes."""
 
 ENCODED = "\\"
 """Has a text looked at closely."""
@@ -52,22 +49,22 @@ class LineReader:
         self._redaction = redaction
         self._cut_lines = CutLines()
 
-    def read(self, lines: Sequence[LogLine], *, knows: Knows) -> Columns:
+    def read(self, lines: Iterable[Event], *, knows: Knows) -> Columns:
         """Return the records of some lines, our own left out.
 
         A line's request id stays an attribute, for it may belong to another service, unless
         `knows` finds it.
         """
-        if {*map(STREAM, lines)} != {"function"}:
-            lines = [line for line in lines if not is_own(line)]
-        if not lines:
-            return Columns.blank([])
-        times_ns, streams, payloads = zip(*lines, strict=True)
+        lines = in_events(lines)
+        of_extensions = "extension" in lines.streams
+        if of_extensions:
+            lines = lines.where([not own for own in map(is_own, lines.streams, lines.records)])
+        times_ns, streams, payloads = lines.times_ns, lines.streams, lines.records
         if self._cut_lines.concerns(payloads):
             both = zip(payloads, streams, strict=True)
-            payloads = tuple(self._cut_lines.clean(each, stream=stream) for each, stream in both)
+            payloads = [self._cut_lines.clean(each, stream=stream) for each, stream in both]
         records, others = read_quickly(payloads, times_ns, knows=knows)
-        if len({*streams}) > 1 or streams[0] != "function":
+        if of_extensions:
             others.update([at for at, stream in enumerate(streams) if stream != "function"])
         for at in others:
             line = LogLine(times_ns[at], streams[at], payloads[at])

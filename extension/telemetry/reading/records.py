@@ -59,9 +59,9 @@ def size(record: Record) -> int:
     return texts + sum([len(key) + len(str(value)) for key, value in record.attributes.items()])
 
 
-def is_own(line: LogLine) -> bool:
-    """Tell whether the line is one of ours, which must not come back as telemetry."""
-    return line.stream == "extension" and has_marker(line.record)
+def is_own(stream: object, record: object) -> bool:
+    """Tell whether a line is one of ours, which must not come back as telemetry."""
+    return stream == "extension" and has_marker(record)
 
 
 def has_marker(record: object) -> bool:

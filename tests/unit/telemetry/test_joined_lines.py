@@ -29,7 +29,7 @@ def lines(*texts: Any, apart_s: float = 0.0) -> list[Event]:
 def in_order(events: Sequence[Event], *, concurrent: bool = False) -> list[Event]:
     """Return the events of one delivery that nothing follows, with split records joined."""
     joiner = LineJoiner(concurrent=concurrent)
-    return joiner.feed(events) + joiner.flush()
+    return [*joiner.feed(events), *joiner.flush()]
 
 
 def texts(events: Any) -> list[Any]:
@@ -206,7 +206,7 @@ def test_only_reports_wait_for_a_line_of_their_moment() -> None:
     assert joiner.feed([done, report]) == [done]
     assert joiner.waits is True
     last = lines("a\n", "b\n", "c\n", "d\n")
-    assert joiner.feed(last) + joiner.flush() == [*last, report]
+    assert [*joiner.feed(last), *joiner.flush()] == [*last, report]
 
 
 def test_lines_of_one_record_are_written_within_a_moment() -> None:

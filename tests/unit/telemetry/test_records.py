@@ -181,7 +181,7 @@ def test_an_error_the_function_logged_itself_is_no_failure(text: Any) -> None:
 )
 def test_own_lines_are_recognised(stream: Stream, record: Any, *, own: bool) -> None:
     """Our own lines come back on the extension stream and must not go round."""
-    assert is_own(LogLine(time_ns=0, stream=stream, record=record)) is own
+    assert is_own(stream, record) is own
 
 
 @pytest.mark.parametrize(

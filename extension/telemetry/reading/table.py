@@ -1,0 +1,115 @@
+"""PURE: values as columns: an object is made only where somebody looks at one.
+
+Nearly all values of a kind say the same few things. An object for each of them would cost more than
+everything that is done with it; a column is handled by one call.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import compress
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, Self, TypeVar, overload
+
+T = TypeVar("T")
+
+NONE: Mapping[int, Any] = MappingProxyType({})
+
+
+class Table(Sequence[T]):
+    """Values in their order; the columns are for reading only, `put` changes a value.
+
+    `others` has, by their places, those that are more than their columns say.
+    """
+
+    __slots__ = ("columns", "others")
+
+    def __init__(
+        self, columns: Iterable[Sequence[Any]], *, others: Mapping[int, T] = NONE
+    ) -> None:
+        self.columns: tuple[list[Any], ...] = tuple([*column] for column in columns)
+        self.others = {**others}
+
+    @abstractmethod
+    def _row(self, value: T) -> tuple[Any, ...]:
+        """Return what each column says of a value."""
+
+    @abstractmethod
+    def _is_more(self, value: T) -> bool:
+        """Tell whether a value is more than its columns say."""
+
+    @abstractmethod
+    def _plain(self, at: int) -> T:
+        """Return the value that columns say all of."""
+
+    def put(self, at: int, value: T) -> None:
+        """Put a value in a place."""
+        for column, each in zip(self.columns, self._row(value), strict=True):
+            column[at] = each
+        self.others.pop(at, None)
+        if self._is_more(value):
+            self.others[at] = value
+
+    def append(self, value: T) -> None:
+        """Put a value at the end."""
+        if self._is_more(value):
+            self.others[len(self)] = value
+        for column, each in zip(self.columns, self._row(value), strict=True):
+            column.append(each)
+
+    def extend(self, values: Self) -> None:
+        """Put values at the end."""
+        before = len(self)
+        self.others.update({before + at: value for at, value in values.others.items()})
+        for column, more in zip(self.columns, values.columns, strict=True):
+            column.extend(more)
+
+    def without(self, refused: Collection[int]) -> Self:
+        """Return the values that do not stand in some places."""
+        return self.where([at not in refused for at in range(len(self))])
+
+    def where(self, wanted: Sequence[bool]) -> Self:
+        """Return the values that are wanted."""
+        return self._some(lambda column: [*compress(column, wanted)])
+
+    def at(self, places: Sequence[int]) -> Self:
+        """Return the values in some places."""
+        return self._some(lambda column: [*map(column.__getitem__, places)])
+
+    def _some(self, some: Callable[[Sequence[Any]], Sequence[Any]]) -> Self:
+        """Return some of the values; the same of each column."""
+        others = self.others
+        if others:
+            places = some(range(len(self)))
+            others = {now: others[at] for now, at in enumerate(places) if at in others}
+        return type(self)(map(some, self.columns), others=others)
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Self: ...
+
+    def __getitem__(self, at: int | slice) -> T | Self:
+        if isinstance(at, slice):
+            return self._some(itemgetter(at))
+        return self._value(range(len(self))[at])
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._value, range(len(self)))
+
+    def _value(self, at: int) -> T:
+        return self.others[at] if at in self.others else self._plain(at)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and [*self] == [*other]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({[*self]!r})"
