@@ -160,7 +160,7 @@ def bref(text: str, platform_ns: int) -> LineParts | None:
 def levelled(text: str, platform_ns: int) -> LineParts | None:
     """Read a line with its level in front, and perhaps the logger's name."""
     match = level_line().fullmatch(text)
-    if match is None or match[1] not in LEVELS:
+    if match is None:
         return None
     level, logger, body = match.groups()
     parts = with_inner(LineParts(body, *named(level)), platform_ns)

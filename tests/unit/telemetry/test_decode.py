@@ -11,6 +11,7 @@ import pytest
 from extension.telemetry.reading.decode import MOST_EVENTS, MOST_UNREADABLE, parse
 from extension.telemetry.reading.events import (
     Event,
+    ExtensionState,
     InitStart,
     LogLine,
     LogsDropped,
@@ -19,6 +20,7 @@ from extension.telemetry.reading.events import (
     RestoreStart,
     RuntimeDone,
     Start,
+    TelemetrySubscription,
     Tracing,
     Unknown,
 )
@@ -313,6 +315,19 @@ def test_only_the_end_of_a_delivery_may_be_a_first_part() -> None:
     assert (parse(cut).bad, parse(cut).first_part) == (0, b'{"record":"x}]')
     unclosed = cut.removesuffix(b"}]")
     assert (parse(unclosed).bad, parse(unclosed).first_part) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("told", "read"), [({}, ()), (["INVOKE", 7], ("INVOKE", "7")), ("INVOKE", ()), (None, ())]
+)
+def test_what_an_extension_is_registered_for_and_subscribed_to(
+    told: object, read: tuple[str, ...]
+) -> None:
+    """A list of texts; whatever else is told there is none."""
+    state = only(given.platform("extension", 1, name="x", state="Ready", events=told))
+    assert state == ExtensionState(time_ns=given.ns(1), name="x", state="Ready", events=read)
+    subscribed = only(given.platform("telemetrySubscription", 1, name="x", types=told))
+    assert subscribed == TelemetrySubscription(time_ns=given.ns(1), name="x", types=read)
 
 
 def test_parts_of_a_phase_may_take_no_time() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from extension.telemetry.reading.deliveries import REMEMBERED, Deliveries
+from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.events import LogLine, RuntimeDone
 from tests import platform_events as given
 from tests.scripted.deliveries import delivery, split_delivery
@@ -25,9 +25,9 @@ def test_the_same_bytes_are_taken_once() -> None:
 
 
 def test_only_the_last_deliveries_are_remembered() -> None:
-    """Digests of all of them would grow for ever."""
+    """Thirty-two: digests of all of them would grow for ever."""
     deliveries = Deliveries()
-    for number in range(REMEMBERED + 1):
+    for number in range(33):
         deliveries.is_repeated(str(number).encode())
     assert deliveries.is_repeated(b"1") is True
     assert deliveries.is_repeated(b"0") is False

@@ -211,6 +211,7 @@ def test_trace_context(fields: dict[str, Any], sampled: bool) -> None:
         {"trace_id": TRACE}, {"trace_id": TRACE, "span_id": "0" * 16},
         {"trace_id": 1, "span_id": 2},
         {"trace_id": TRACE[:16], "span_id": SPAN}, {"trace_id": [TRACE], "span_id": SPAN},
+        {"trace_id": TRACE, "span_id": SPAN[:8]}, {"trace_id": TRACE, "span_id": "of checkout"},
     ],
 )  # fmt: skip
 def test_half_a_trace_context_is_none(fields: dict[str, Any]) -> None:
@@ -338,6 +339,7 @@ def test_of_several_ids_that_are_none_of_ours_the_first_counts() -> None:
     ("fields", "body"),
     [
         ({"message": 0}, "0"),
+        ({"message": 0, "order": 7}, "0"),
         ({"message": False}, "false"),
         ({"message": "", "msg": "paid"}, "paid"),
         ({"message": None, "msg": "paid"}, "paid"),

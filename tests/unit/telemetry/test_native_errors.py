@@ -101,6 +101,21 @@ def test_a_panic_of_rust() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "evidence"),
+    [
+        ('{"errorMessage":"no","errorType":"E"}', "shape"),
+        ('{"errorMessage":"no","errorType":"E","stackTrace":[]}', "shape"),
+        ('{"errorMessage":"no","errorType":"E","order":7}', ""),
+        ('{"errorMessage":"no"}', ""),
+    ],
+)
+def test_the_json_of_go_s_runtime_has_nothing_beside_the_error(told: str, evidence: str) -> None:
+    """Anything more was logged by the function."""
+    record = LogLine(time_ns=0, stream="function", record=f"1970/01/01 00:00:00 {told}")
+    assert read_record(record).evidence == evidence
+
+
+@pytest.mark.parametrize(
     ("said", "error"),
     [
         ('"no stock"', HandlerError(type="Error", message="no stock")),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from extension.telemetry.reading.columns import in_columns
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import LogLine, Stream
 from extension.telemetry.reading.records import (
@@ -201,3 +202,13 @@ def test_an_attribute_without_a_name_is_no_request_id() -> None:
     assert (record.request_id, record.attributes) == (
         REQUEST, {"contextMap": {"AWSRequestId": REQUEST}, "": 1}
     )  # fmt: skip
+
+
+def test_a_record_in_the_place_of_another_is_there_alone() -> None:
+    """Also where the other one was more than a line: with an exception, for instance."""
+    plain = Record(time_ns=1, observed_ns=1, stream="function", body="paid")
+    other = plain._replace(stream="extension", body="failed")
+    for first, second in ((other, plain), (plain, other)):
+        records = in_columns([plain, first, plain])
+        records.put(1, second)
+        assert [*records] == [plain, second, plain]

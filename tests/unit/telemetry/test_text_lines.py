@@ -72,7 +72,7 @@ def test_forms(line: str, severity: int, body: str, request_id: str) -> None:
         "2026-01-01 12:00:00 error rate is low", "2025-06-01T12:00:00Z ERROR of that day",
         "\x1b[1mbold\x1b[0m", "[2026-01-01T12:00:00Z] started",
         "[2025-06-01T12:00:00Z WARN  shop] low",
-        "INFO:", "ERROR:a b:c",
+        "INFO:", "ERROR:a b:c", 'Cart\tpaid\t{"message":"low","level":"ERROR"}',
     ],
 )  # fmt: skip
 def test_any_other_line_is_a_text_without_severity(line: str) -> None:
