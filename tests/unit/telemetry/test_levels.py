@@ -56,7 +56,7 @@ def test_what_is_no_level_is_not_guessed(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "severity"), [(0, 23), (1, 22), (2, 21), (4, 13), (6, 9), (8, 0), (-1, 0)]
+    ("value", "severity"), [*enumerate((23, 22, 21, 17, 13, 10, 9, 5, 0)), (-1, 0)]
 )
 def test_all_numbers_of_gelf(value: int, severity: int) -> None:
     """From an emergency to debug, and no other."""

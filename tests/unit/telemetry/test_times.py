@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -85,3 +86,20 @@ def test_only_so_many_times_are_remembered() -> None:
         assert parse_time(iso(number)) == ns(number)
     for remembered in (MILLISECONDS, times._seconds, times._fractions):
         assert len(remembered) <= MOST_REMEMBERED
+
+
+def test_each_digit_of_a_time_counts() -> None:
+    """Parts of times are remembered, and no two times are taken for one another."""
+    text = iso(0.111)
+    assert parse_time(text) == parse_time(text) == ns(0.111)
+    for at in [at for at, each in enumerate(text) if each.isdigit()]:
+        other = f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}"
+        try:
+            moment_ns = round(datetime.fromisoformat(other).timestamp() * 1000) * 1_000_000
+        except ValueError:
+            moment_ns = -1
+        if 0 <= moment_ns < 2**63:
+            assert parse_time(other) == moment_ns
+        else:
+            with pytest.raises(ValueError, match=r"before 1970|must be|out of range"):
+                parse_time(other)
