@@ -70,6 +70,15 @@ def test_streams_are_apart() -> None:
     assert cut_lines.clean("y" * HIDDEN + "end", stream="function") == f"{MARK}end"
 
 
+def test_a_line_without_a_text_goes_on_with_none() -> None:
+    """So the piece before it was the last, and what follows is whole."""
+    cut_lines = CutLines()
+    for record in ({"a": 1}, {"message": 1}, 7):
+        cut_lines.clean("x" * LONG, stream="function")
+        assert cut_lines.clean(record, stream="function") is record
+        assert cut_lines.clean("a line", stream="function") == "a line"
+
+
 def test_a_piece_may_have_few_characters() -> None:
     """Of four bytes each; one less is no piece."""
     piece = "😀" * FEWEST_CHARACTERS

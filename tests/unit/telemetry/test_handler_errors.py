@@ -76,9 +76,9 @@ def test_node_json() -> None:
     """Node's JSON log format puts the error under the message."""
     error = {"errorType": "TypeError", "errorMessage": "x", "stackTrace": ["TypeError: x", " at f"]}
     fields = {"timestamp": TIME, "level": "ERROR", "requestId": REQUEST, "message": error}
-    assert error_in(fields) == HandlerError(
-        type="TypeError", message="x", stack="TypeError: x\n at f"
-    )
+    expected = HandlerError(type="TypeError", message="x", stack="TypeError: x\n at f")
+    assert error_in(fields) == expected
+    assert error_in({"log_level": "ERROR", "message": error}) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,7 @@ def test_node_json() -> None:
         {"level": "INFO", "message": {"errorType": "E", "errorMessage": "x", "stackTrace": []}},
         {"errorType": "States.Timeout", "errorMessage": "downstream", "stackTrace": []},
         {"level": "INFO", "message": {"errorType": "CARD_DECLINED", "orderId": 7}},
+        {"level": "SEVERE", "message": "x: java.lang.E\njava.lang.E: x\n\tat a"},
         {"level": "INFO", "message": '{"errorType": "E", "errorMessage": "x"}', "order": 7},
         {"level": "ERROR", "message": "A.BException: x\n   at A.B()", "logger": "app"},
         {

@@ -196,6 +196,7 @@ def test_elsewhere_a_report_stays_before_the_lines_that_follow_it() -> None:
     report = Report(time_ns=ns(2), request_id="r")
     last = LogLine(time_ns=ns(2), stream="function", record="last\n")
     assert in_order([report, last]) == [report, last]
+    assert in_order([report, last, last, last]) == [report, last, last, last]
 
 
 def test_only_reports_wait_for_a_line_of_their_moment() -> None:

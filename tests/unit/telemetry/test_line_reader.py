@@ -89,3 +89,14 @@ def test_a_secret_in_an_exception_or_a_level_is_taken_out(record: Any) -> None:
     records = LineReader(redactor).read(lines, knows=lambda _: None)
     assert [each.leaks for each in records] == [(), ("key",), ()]
     assert SECRET not in repr(records[1])
+
+
+@pytest.mark.parametrize("secret", ["", SECRET])
+def test_what_calls_itself_a_level_is_short(secret: str) -> None:
+    """Whether or not there is a secret to look for."""
+    redactor = Redactor()
+    if secret:
+        redactor.learn("key", secret)
+    line = LogLine(ns(1), "function", f"[{'L' * 99}]\t{iso(1)}\t\tpaid\n")
+    [record] = LineReader(redactor).read([line], knows=lambda _: None)
+    assert (record.severity_text, record.body) == ("L" * 32, "paid")

@@ -91,6 +91,12 @@ def test_link_keeps_a_trace_of_its_own() -> None:
     )
 
 
+def test_link_points_at_the_caller_where_nothing_is_reserved() -> None:
+    """Without sampling the INVOKE event's header is all there is."""
+    context = identify(None, invoke_header=HEADER, trace_parent="link", ids=SequentialIds())
+    assert context.link == SpanLink(trace_id=TRACE_ID, span_id=int(PARENT, 16))
+
+
 def test_none_only_names_the_trace() -> None:
     """`none` has neither parent nor link; X-Ray's trace id remains to search by."""
     context = identify(None, invoke_header=HEADER, trace_parent="none", ids=SequentialIds())
