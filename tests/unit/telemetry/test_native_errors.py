@@ -138,3 +138,22 @@ def test_what_is_indented_behind_the_message_of_rust_is_no_part_of_it() -> None:
     panic = after("thread 'main' panicked at src/main.rs:1:1:", "no stock", "", "  paid")
     assert panic.error is not None
     assert (panic.error.message, panic.is_open) == ("no stock", False)
+
+
+def test_a_panic_is_kept_up_to_some_lines() -> None:
+    """Sixty-four of the message and of the stack each, for they are held until the end."""
+    message, stack = ([f"{each} {number}" for number in range(100)] for each in ("bolts", "frame"))
+    panic = after(f"panic: {message[0]}", *message[1:], "", GOROUTINE[0], *stack)
+    assert panic.ended_process == HandlerError(
+        type="panic",
+        message="\n".join(message[:64]),
+        stack="\n".join([GOROUTINE[0], *stack[:63]]),
+    )
+    place = "thread 'main' panicked at src/main.rs:1:1:"
+    told = [f"  {each}" for each in stack]
+    panic = after(place, "no stock", *told, "stack backtrace:", *told)
+    assert panic.ended_process == HandlerError(
+        type="panic",
+        message="\n".join(["no stock", *told[:63]]),
+        stack="\n".join([place, *told[:63]]),
+    )
