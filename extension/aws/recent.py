@@ -17,7 +17,7 @@ class _Kept(Generic[V]):
 
     def __init__(self, value: V) -> None:
         self.value = value
-        self.users = 0
+        self.users = 1  # it is built for one
         self.is_dropped = False
 
 
@@ -73,7 +73,6 @@ class Recent(Generic[K, V]):
             if kept := self._found(key):
                 return kept
             kept = _Kept(self._build(key))
-            kept.users = 1
             with self._lock:
                 self._kept[key] = kept
                 unused = self._drop(len(self._kept) - self._most)

@@ -162,7 +162,7 @@ def _pools(connector: Connector) -> dict[str, type]:
     class _Secure(_Connected, AWSHTTPSConnection):  # type: ignore[misc]  # likewise
         def connect(self: Any) -> None:
             """Connect; botocore's own authorities are looked up, where the layer has a folder."""
-            if own_bundle and self.ca_certs == own_bundle:
+            if self.ca_certs == own_bundle:
                 self.ca_certs, self.ca_cert_dir = None, OWN
             super().connect()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -173,6 +174,22 @@ class EndedError(Exception):
     """A call that is not waited for any longer."""
 
 
+def asking_nothing(
+    service: str, before_attempt: Callable[..., None], *, reconnects: bool = True
+) -> Any:
+    """Return a client with credentials, at an address where nothing listens."""
+    credentials = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
+    builder = ClientBuilder(AwsConfig(endpoint="http://127.0.0.1:9"), {}, connector=Connector())
+    return builder.build(
+        service,
+        region="eu-west-1",
+        session=builder.session(SandboxCredentials(credentials)),
+        limits=LIMITS,
+        before_attempt=before_attempt,
+        reconnects=lambda: reconnects,
+    ).botocore
+
+
 @pytest.mark.parametrize("service", ["SSM", "Secrets Manager", "STS"])
 def test_what_comes_before_an_attempt_may_end_the_call(service: str) -> None:
     """Then nothing is sent."""
@@ -180,19 +197,28 @@ def test_what_comes_before_an_attempt_may_end_the_call(service: str) -> None:
     def end(**_: object) -> None:
         raise EndedError
 
-    credentials = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}
-    builder = ClientBuilder(AwsConfig(endpoint="http://127.0.0.1:9"), {}, connector=Connector())
-    client = builder.build(
-        service,
-        region="eu-west-1",
-        session=builder.session(SandboxCredentials(credentials)),
-        limits=LIMITS,
-        before_attempt=end,
-    ).botocore
     method, arguments = {
         "SSM": ("get_parameter", {"Name": "x"}),
         "Secrets Manager": ("get_secret_value", {"SecretId": "x"}),
         "STS": ("get_caller_identity", {}),
     }[service]
     with pytest.raises(EndedError):
-        getattr(client, method)(**arguments)
+        getattr(asking_nothing(service, end), method)(**arguments)
+
+
+@pytest.mark.parametrize(("reconnects", "attempts"), [(True, 3), (False, 1)])
+def test_a_call_says_whether_a_connection_is_tried_again(
+    *, reconnects: bool, attempts: int
+) -> None:
+    """Of each service: another region may be the better next try."""
+    for service, method, arguments in (
+        ("SSM", "get_parameter", {"Name": "x"}),
+        ("Secrets Manager", "get_secret_value", {"SecretId": "x"}),
+    ):
+        made: list[object] = []
+        client = asking_nothing(
+            service, lambda made=made, **_: made.append(_), reconnects=reconnects
+        )
+        with pytest.raises(EndpointConnectionError):
+            getattr(client, method)(**arguments)
+        assert len(made) == attempts

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from extension.aws.connecting import MOST_LOOKUPS, Address, Connector, Resolve
+from extension.aws.connecting import MOST_LOOKUPS, STAGGER_S, Address, Connector, Resolve
 from tests.blackholes import full_backlog
+from tests.doubles import ManualClock
 from tests.waiting import PATIENCE_S, until
 
 SHORT_S = 0.2
@@ -203,3 +206,40 @@ def test_an_address_that_fails_at_once_makes_way() -> None:
         assert connected(both, within_s=PATIENCE_S) == alive
     with pytest.raises(FileNotFoundError):
         connected(Connector(resolve=lambda *_: [nowhere]), within_s=PATIENCE_S)
+
+
+def test_an_address_that_connects_at_once_wins(tmp_path: Path) -> None:
+    """Without anything to wait for, as the sockets of one machine do."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(1)
+
+        def resolve(*_: Any) -> list[Any]:
+            return [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", path)]
+
+        with closing(Connector(resolve=resolve).connect("h", 1, within_s=PATIENCE_S)) as connected:
+            assert connected.getpeername() == path
+
+
+def test_of_many_addresses_each_gets_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are waited for less then; a few are waited for a tenth of a second each."""
+    pauses: list[float] = []
+
+    class Selector(selectors.DefaultSelector):
+        def select(self, timeout: float | None = None) -> list[Any]:
+            pauses.append(timeout or 0.0)
+            return super().select(0.0 if timeout and timeout < 1.0 else timeout)
+
+    monkeypatch.setattr("selectors.DefaultSelector", Selector)
+    with full_backlog() as port, listener() as answering:
+        silent = ("127.0.0.1", port)
+        for number, within_s in ((3, PATIENCE_S), (30, 2.0)):
+            pauses.clear()
+            resolve = resolving_to(*[silent] * number, answering)
+            clock = ManualClock()
+            closing_one = Connector(resolve=resolve, clock=clock).connect("h", 1, within_s=within_s)
+            closing_one.close()
+            assert len(pauses) > number
+            assert sum(pauses[:number]) < within_s
+            assert max(pauses[:number]) <= STAGGER_S

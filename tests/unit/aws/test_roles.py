@@ -33,6 +33,7 @@ class Sts:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.sessions = 0
+        self.lasts_s = HOUR_S
         self.calls = 0
         self.fails = False
         self.answer: Mapping[str, Any] | None = None
@@ -51,7 +52,7 @@ class Sts:
             "AccessKeyId": f"key-{self.sessions}",
             "SecretAccessKey": f"secret-{self.sessions}",
             "SessionToken": f"token-{self.sessions}",
-            "Expiration": now + timedelta(seconds=HOUR_S),
+            "Expiration": now + timedelta(seconds=self.lasts_s),
         }
 
 
@@ -108,6 +109,16 @@ def test_a_session_that_ends_during_a_freeze_is_replaced(
     assert _key(role) == "key-1"
     clock.freeze(seconds)
     assert _key(role) == "key-2"
+
+
+def test_a_session_of_less_than_a_minute_is_good_until_its_end(
+    role: Role, sts: Sts, clock: ManualClock
+) -> None:
+    """It is renewed with each request, and used, however short ago the last one was renewed."""
+    sts.lasts_s = 30
+    for number in (1, 2, 3):
+        assert _key(role) == f"key-{number}"
+        clock.advance(1)
 
 
 def test_an_early_renewal_may_fail(role: Role, sts: Sts, clock: ManualClock) -> None:
