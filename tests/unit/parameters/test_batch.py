@@ -13,7 +13,7 @@ import pytest
 from extension.aws.call import Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.parameters.batch import MOST_NAMES, WINDOW_S, Batch, goes_alone
+from extension.parameters.batch import MOST_NAMES, WINDOW_S, Batch, Leave, goes_alone
 from extension.parameters.hooks import Hooks
 from extension.parameters.request import Key, ParameterKey
 from extension.parameters.upstream import Upstream
@@ -27,14 +27,15 @@ NAMES = [f"/p/{number}" for number in range(10)]
 class Bench:
     """A batch over a source."""
 
-    def __init__(self, source: DictSource) -> None:
+    def __init__(self, source: DictSource, *, leave: Leave | None = None) -> None:
         clock = ManualClock()
         self.lines = LogLines()
         self.log = log = Log(clock=clock, sink=self.lines)
         self.hooks = hooks = Hooks(log=log)
         self.calls = Calls(source, threads=3, clock=clock, report=hooks.upstream_call, log=log)
         deadline_s = dict.fromkeys(Service, 60.0)
-        self.batch = Batch(Upstream(self.calls, deadline_s=deadline_s, hooks=hooks), log=log)
+        upstream = Upstream(self.calls, deadline_s=deadline_s, hooks=hooks)
+        self.batch = Batch(upstream, log=log, leave=leave)
 
     async def ask(self, names: list[str]) -> list[str]:
         """Ask for all in one moment; return values, or the error's code."""
@@ -242,3 +243,18 @@ async def test_a_fault_of_ours_is_told_to_callers_alone(source: DictSource) -> N
     await until(lambda: not bench.batch._calls)
     gc.collect()  # asyncio complains when the task is collected
     assert complaints == []
+
+
+async def test_what_was_denied_to_one_is_not_asked_by_another(source: DictSource) -> None:
+    """Those that share the role's leave; without it each finds out by itself."""
+    leave = Leave()
+    first, second, other = Bench(source, leave=leave), Bench(source, leave=leave), Bench(source)
+    source.error = UpstreamError("AccessDeniedException")
+    await first.ask(NAMES[:2])
+    source.error = None
+    source.calls.clear()
+    for each in (first, second):
+        assert await each.ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations == ["GetParameter"] * 4
+    assert await other.ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations[4:] == ["GetParameters"]
