@@ -133,6 +133,8 @@ def test_the_first_arn_of_a_body_is_looked_for_where_it_can_stand() -> None:
     assert region_of_body(arn) == "us-east-1"
     assert region_of_body(b'"ARN":"arn:aws:ssm:us-east-1"') == ""
     assert region_of_body(b'"ARN":"arn:aws:ssm:us-east-1:"') == "us-east-1"
+    assert region_of_body('"ARN":"arn:aws:ssm:zürich-1:"'.encode()) == ""
+    assert region_of_body(b'"ARN":"arn:aws:ssm:us east:"') == ""
 
 
 @pytest.mark.parametrize(

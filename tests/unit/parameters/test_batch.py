@@ -258,3 +258,14 @@ async def test_what_was_denied_to_one_is_not_asked_by_another(source: DictSource
     assert source.operations == ["GetParameter"] * 4
     assert await other.ask(NAMES[:2]) == NAMES[:2]
     assert source.operations[4:] == ["GetParameters"]
+
+
+async def test_a_batch_under_way_is_kept(source: DictSource) -> None:
+    """Of a task that nothing holds, Python may collect the memory before it has ended."""
+    bench = Bench(source)
+    source.hold()
+    asking = asyncio.create_task(bench.ask(NAMES))
+    await until(lambda: source.calls)
+    assert len(bench.batch._calls) == 1
+    source.release()
+    assert await asking == NAMES

@@ -354,6 +354,18 @@ async def test_a_value_is_renewed_in_the_last_part_of_its_time() -> None:
     assert bench.upstream.batchable == [True, True]
 
 
+async def test_a_renewal_is_no_refresh() -> None:
+    """A caller that knows of a change asks AWS, however short ago the value was renewed."""
+    bench = Bench(ahead=0.2)
+    await bench.get()
+    bench.clock.advance(80)
+    await bench.get()
+    await until(lambda: not bench.lookup._ahead._flights.under_way(KEY))
+    assert await bench.get() == (Result.HIT, b"2")
+    assert await bench.get(REFRESH) == (Result.REFRESH, b"3")
+    assert await bench.get(REFRESH) == (Result.HIT, b"3")
+
+
 async def test_without_time_or_beside_a_refresh_nothing_is_renewed_ahead() -> None:
     """The call would be cut by a freeze, or be made twice."""
     bench = Bench(ahead=0.2)

@@ -114,7 +114,9 @@ def test_boto3_comes_with_the_source_alone(module: str, heavy: bool) -> None:
     assert output.strip() == str(heavy)
 
 
-@pytest.mark.parametrize(("left_s", "patience_s"), [(4.0, 3.0), (900.0, 15.0), (-1.0, 15.0)])
+@pytest.mark.parametrize(
+    ("left_s", "patience_s"), [(4.0, 3.0), (0.8, 0.6), (900.0, 15.0), (-1.0, 15.0)]
+)
 async def test_a_get_leaves_its_caller_time_for_the_reply(left_s: float, patience_s: float) -> None:
     """It waits for the clients for a share of what the invocation has left, and never for ever."""
     async with RunningCache(ENVIRON, open_source=DictSource) as cache:
@@ -259,7 +261,7 @@ async def test_references_have_values() -> None:
 
 
 async def test_calls_are_waited_for_within_a_second() -> None:
-    """A freeze would cut them; whoever waits may have less time."""
+    """A freeze would cut them; Managed Instances, which have none, wait for nothing."""
     cache = parameters()
     waited: list[float] = []
 
@@ -268,6 +270,9 @@ async def test_calls_are_waited_for_within_a_second() -> None:
         return 0.5
 
     cache._clients.under_way.settle = settle  # type: ignore[method-assign]
+    managed = parameters(kind="lambda-managed-instances")
+    managed._clients.under_way.settle = settle  # type: ignore[method-assign]
+    assert await managed.settle_calls() == 0.0
     took_s = [await cache.settle_calls(each) for each in (1, 5, 0.2)]
     assert took_s == [0.5, 0.5, 0.5]
     await cache.settle_calls()

@@ -22,6 +22,7 @@ from extension.parameters.server import Exchange, Server
 from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 from tests.running_cache import stop_serving
+from tests.waiting import PATIENCE_S
 
 
 class Bench:
@@ -290,3 +291,15 @@ def test_a_fault_before_the_look_up_is_a_reply_too() -> None:
     assert (reply.status, reply.body.decode()) == (400, GENERIC)
     assert [each["error"] for each in bench.lines.parsed] == ["ValueError"]
     bench._socket.close()
+
+
+async def test_no_body_is_waited_for() -> None:
+    """A GET has none: one that is announced is not read, and the connection ends."""
+    async with Bench() as bench:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            reply = await reader.read()
+        writer.close()
+        assert reply.startswith(b"HTTP/1.1 200 ")
+        assert b"Connection: close" in reply
