@@ -10,7 +10,6 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import takewhile
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -157,10 +156,21 @@ def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
     begin = secret if len(secret) < SHORTEST_CUT else secret[:RECOGNISED]
     at = text.find(begin)
     while at >= 0:
-        pairs = zip(text[at : at + len(secret)], secret, strict=False)
-        end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        end = _end_of(secret, text, at)
         yield at, end
         at = text.find(begin, end)
+
+
+def _end_of(secret: str, text: str, at: int) -> int:
+    """Return how far a text repeats a secret, whichever of its characters are percent-encoded."""
+    for character in secret:
+        if text.startswith(character, at):
+            at += 1
+        elif text[at : at + 3].lower() == f"%{ord(character):02x}":
+            at += 3
+        else:
+            break
+    return at
 
 
 def credentials_in(url: str, headers: Mapping[str, str]) -> frozenset[str]:
