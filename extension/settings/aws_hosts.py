@@ -43,8 +43,8 @@ class AwsHost(Frozen):
     service: str
     region: str
     suffix: str
-    fips: bool = False
-    endpoint: bool = False
+    fips: bool
+    endpoint: bool
 
     def host_of(self, signal: str) -> str | None:
         """Return the host of a signal; None if this one does not say it."""
