@@ -49,6 +49,7 @@ def test_the_name_of_an_error(given: Answer, name: str) -> None:
         (answer("RequestTimeTooSkewed", status=403), "clock"),
         (answer("AccessDeniedException", status=403), ""),
         (answer("ExpiredTokenException", status=503), ""),
+        (answer(message=SKEWED, status=403), ""),
         (Answer(status=403), ""),
     ],
 )

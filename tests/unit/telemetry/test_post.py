@@ -343,6 +343,13 @@ async def test_an_answer_that_does_not_come_in_time_is_a_timeout() -> None:
     assert outcome == Outcome(kind="kept", cause="timeout", timed_out=True)
 
 
+async def test_without_rules_of_aws_its_service_is_an_endpoint_like_others() -> None:
+    """As where a proxy in front of it signs."""
+    session = Session()
+    outcome = await send(session, target(aws=SignedFor(service="xray", region="r")))
+    assert (outcome.kind, len(session.asked)) == ("accepted", 1)
+
+
 async def test_a_request_that_cannot_be_made_is_rejected() -> None:
     """Waiting does not cure it; a connection that fails is waited for."""
 
