@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 
 class SimulatorError(RuntimeError):
-    """The set-up cannot work; the message is one line that says what and where."""
+    """The set-up cannot work; the message's first line says what and where.
+
+    Where a program ended by itself, what it printed last follows on lines of its own.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

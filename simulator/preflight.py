@@ -31,7 +31,7 @@ def check_settings(settings: FunctionSettings) -> None:
 
 
 def setup_problem(sandbox: Sandbox, failure: Failure) -> str:
-    """Return why a failed init can never succeed, as one line; empty when it might."""
+    """Return why a failed init can never succeed; empty when it might."""
     if failure.is_hopeless:
         return failure.message
     folder = sandbox.settings.extensions
@@ -44,11 +44,12 @@ def setup_problem(sandbox: Sandbox, failure: Failure) -> str:
             case "Started" if failure.error_type == "Sandbox.Timedout":
                 return f"{path}: {failure.message}"
             case "Started":
-                return f"{path}: ended before it registered ({failure.message})"
+                problem = f"{path}: ended before it registered ({failure.message})"
             case "Registered" | "InitError" | "ExitError":
-                return f"{path}: ended before it was ready ({failure.message})"
+                problem = f"{path}: ended before it was ready ({failure.message})"
             case _:
                 return ""
+        return "\n    ".join([problem, *sandbox.fleet.last_lines(extension.name)])
     if failure.error_type == "Runtime.InvalidEntrypoint":
         return f"the runtime cannot be started: {failure.message}"
     return _handler_problem(sandbox)

@@ -98,6 +98,10 @@ class Fleet:
         """Return how much a process has printed since the count began."""
         return next((each.printed_bytes for each in self.processes if each.name == name), 0)
 
+    def last_lines(self, name: str) -> list[str]:
+        """Return the end of what a process has printed."""
+        return next((list(each.last_lines) for each in self.processes if each.name == name), [])
+
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to every process group."""
         for process in self.processes:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from simulator.sandbox.micro_vm import MicroVm
 
 _RECORD_OVERHEAD_BYTES = 26  # what CloudWatch Logs counts for each event besides its text
+
+_LAST_LINES = 20  # as many as a traceback of some depth has
 
 Kind = Literal["function", "extension"]
 
@@ -57,6 +60,7 @@ class SandboxProcess:
         self.kind = kind
         self.was_killed = False
         self.printed_bytes = 0
+        self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._on_line = on_line
         self._process: subprocess.Popen[bytes] | None = None
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -133,6 +137,7 @@ class SandboxProcess:
 
     def _record(self, text: str, time_ns: int | None) -> None:
         self.printed_bytes += len(text) + _RECORD_OVERHEAD_BYTES
+        self.last_lines.append(text.rstrip())
         line = OutputLine(source=self.kind, name=self.name, text=text, time_ns=time_ns)
         self._on_line(line)
 

@@ -22,14 +22,19 @@ FLOOD = "#!/bin/sh\nwhile :; do echo flood; done\n"
 
 
 async def refusal(stage: Stage, **changes: object) -> str:
-    """Return the one line that an invocation is refused with; nothing may run after it."""
+    """Return the one line that an invocation is refused with."""
+    [line] = await refusal_lines(stage, **changes)
+    return line
+
+
+async def refusal_lines(stage: Stage, **changes: object) -> list[str]:
+    """Return what an invocation is refused with; nothing may run after it."""
     function = LocalLambda(settings_for(stage, **changes))
     with pytest.raises(SimulatorError) as refused:
         async with function:
             await function.invoke()
     assert [state_of(ended.pid) for ended in function.exits] == [""] * len(function.exits)
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
+    return str(refused.value).split("\n")
 
 
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -102,6 +107,17 @@ async def test_an_extension_that_exits_too_early(tmp_path: Path) -> None:
 
     stage.add_extension("early", [register("early", {}), {"exit": 0}])
     assert await refusal(stage) == f"{path}: ended before it was ready (exit code 0)"
+
+
+async def test_what_an_extension_printed_last_is_told(tmp_path: Path) -> None:
+    """Only it knows why it ended."""
+    stage = Stage.build(tmp_path)
+    script = "#!/bin/sh\nseq 100\necho 'Traceback'\necho '  of it'\nexit 1\n"
+    path = stage.add_program("early", script)
+    first, *lines = await refusal_lines(stage)
+    assert first == f"{path}: ended before it registered (exit status 1)"
+    assert lines[-2:] == ["    Traceback", "      of it"]
+    assert len(lines) == 20
 
 
 async def test_an_extension_that_prints_without_end(tmp_path: Path) -> None:
