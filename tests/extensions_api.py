@@ -39,13 +39,16 @@ class Turn:
 class ExtensionsApi:
     """The API; `unanswered` calls get no answer, `refused` ones a 403.
 
-    `turns` are the answers to the first subscriptions, in order; later ones are accepted.
+    `turns` are the answers to the first subscriptions, in order; later ones are accepted. With
+    `before_registered`, which is waited for before the answer to the first registration, further
+    ones are refused, as in Lambda.
     """
 
     host: str = "127.0.0.1"
     prefix: str = ""
     unanswered: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
+    before_registered: Callable[[ExtensionsApi], Awaitable[None]] | None = None
     turns: list[Turn] = field(default_factory=list)
     schemas: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -118,11 +121,18 @@ class ExtensionsApi:
         if call in self.refused:
             return 403, [], b'{"errorType": "Extension.Refused"}'
         if call == REGISTER:
-            self.names.append(headers["Lambda-Extension-Name"])
-            return 200, [f"Lambda-Extension-Identifier: {IDENTIFIER}"], b'{"functionName": "f"}'
+            return await self._register(headers["Lambda-Extension-Name"])
         if call == SUBSCRIBE:
             return await self._subscribe(), [], b'{"errorType": "Telemetry.Scripted"}'
         return 200, [], json.dumps(await self._events.get()).encode()
+
+    async def _register(self, name: str) -> tuple[int, list[str], bytes]:
+        self.names.append(name)
+        if self.before_registered is not None:
+            if len(self.names) > 1:
+                return 403, [], b'{"errorType": "Extension.InvalidExtensionState"}'
+            await self.before_registered(self)
+        return 200, [f"Lambda-Extension-Identifier: {IDENTIFIER}"], b'{"functionName": "f"}'
 
     async def _subscribe(self) -> int:
         turn = self.turns.pop(0) if self.turns else Turn()

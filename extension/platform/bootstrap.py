@@ -40,7 +40,8 @@ NAME_VARIABLE = "DISPATCH_EXTENSION_NAME"
 REGISTER_PATH = "/2020-01-01/extension/register"
 NEXT_PATH = "/2020-01-01/extension/event/next"
 REGISTER_TIMEOUT_S = 5.0
-"""Registering is a loopback call of a millisecond; half of the 10 s that Lambda gives init."""
+"""Registering is a loopback call of a millisecond; half of the 10 s that Lambda gives init. A
+response that is late is waited for once more: a second registration would be refused."""
 
 BUDGET_S = 2.0
 """How long opening may delay the first /next, counted from registering."""
@@ -101,6 +102,9 @@ class Start:
         """Given by the Extensions API; empty until this process is registered."""
         self.registration = b"{}"
         """The JSON object that /register returned."""
+        self.pending_registration: tuple[_socket.socket, bool] | None = None
+        """The connection on which /register was requested, if the response is late, and whether
+        that was for INVOKE, too."""
         self.receives_invoke = True
         """False where registering for INVOKE is refused: only SHUTDOWN is announced."""
         self.mark: StartMark | None = None
@@ -174,42 +178,76 @@ def register(start: Start, environ: Mapping[str, str]) -> None:
     """Register for the events that this sandbox sends and we need; sets `identifier`.
 
     Raises:
-        OSError: the Extensions API could not be reached.
+        OSError: the Extensions API could not be reached, or its response is late: the next attempt
+            waits for that response first.
         ValueError: it refused, or its address cannot be parsed.
     """
-    managed = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == MANAGED_INSTANCES
-    start.receives_invoke = not managed and is_on(environ, "DISPATCH_ENABLED")
-    try:
-        _register(start)
-    except plain_http.RefusedError as error:
-        if not (error.is_final and start.receives_invoke):
-            raise
-        start.receives_invoke = False  # perhaps INVOKE is what a new kind of sandbox refuses
+    if not _is_registered_late(start):
+        managed = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == MANAGED_INSTANCES
+        wants_invoke = not managed and is_on(environ, "DISPATCH_ENABLED")
         try:
-            _register(start)
-        except (OSError, ValueError):
-            raise error from None
+            _register(start, with_invoke=wants_invoke)
+        except plain_http.RefusedError as error:
+            if not (error.is_final and wants_invoke):
+                raise
+            try:  # perhaps INVOKE is what a new kind of sandbox refuses
+                _register(start, with_invoke=False)
+            except (OSError, ValueError):
+                raise error from None
     start.begin_budget()
 
 
-def _register(start: Start) -> None:
-    events = b'["INVOKE","SHUTDOWN"]' if start.receives_invoke else b'["SHUTDOWN"]'
-    response = plain_http.exchange(
+def _register(start: Start, *, with_invoke: bool) -> None:
+    events = b'["INVOKE","SHUTDOWN"]' if with_invoke else b'["SHUTDOWN"]'
+    request = plain_http.request(
         start.api_address,
         method="POST",
         path=REGISTER_PATH,
         headers={
+            "Connection": "close",
             "Lambda-Extension-Name": start.extension_name,
             "Lambda-Extension-Accept-Feature": "accountId",
             "Content-Type": "application/json",
         },
         body=b'{"events":%b}' % events,
-        timeout_s=REGISTER_TIMEOUT_S,
     )
+    connection = plain_http.connect(start.api_address, timeout_s=REGISTER_TIMEOUT_S)
+    is_late = False
+    try:
+        connection.sendall(request)
+        _take_registration(start, plain_http.receive(connection), with_invoke=with_invoke)
+    except TimeoutError:
+        is_late = start.pending_registration is None  # else the earlier request counts
+        raise
+    finally:
+        if is_late:
+            start.pending_registration = connection, with_invoke
+        else:
+            connection.close()
+
+
+def _is_registered_late(start: Start) -> bool:
+    """Wait once more for the response to an earlier request; return whether it has come."""
+    if start.pending_registration is None:
+        return False
+    connection, with_invoke = start.pending_registration
+    try:
+        _take_registration(start, plain_http.receive(connection), with_invoke=with_invoke)
+    except TimeoutError:
+        return False  # it may still come
+    except (OSError, ValueError):
+        pass  # lost, or a refusal
+    start.pending_registration = None
+    connection.close()
+    return bool(start.identifier)
+
+
+def _take_registration(start: Start, response: plain_http.Response, *, with_invoke: bool) -> None:
+    """Take over what a registration brings; raises RefusedError."""
     identifier = response.headers.get("lambda-extension-identifier", "")
     if response.status != 200 or not identifier:
         raise plain_http.RefusedError(response)
-    start.identifier = identifier
+    start.identifier, start.receives_invoke = identifier, with_invoke
     # From brace to brace: right for a plain and for a chunked response.
     body = response.body
     start.registration = body[body.find(b"{") : body.rfind(b"}") + 1] or b"{}"

@@ -133,7 +133,7 @@ async def test_registering_fails_at_first(run_broken: Run, intake: Intake) -> No
     """Without it there is no function, so it is tried again."""
     launch = sabotaged(
         "be_patient()",
-        "break_module('extension.platform.plain_http:exchange', times=1, "
+        "break_module('extension.platform.plain_http:connect', times=1, "
         "error='ConnectionResetError')",
     )
     async with run_broken(environment={"DISPATCH_POST_URI": intake.url}, launch=launch) as stage:

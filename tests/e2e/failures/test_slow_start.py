@@ -248,6 +248,29 @@ async def test_the_api_is_gone(tmp_path: Path, intake: Intake, own_marks: str) -
     assert len(intake.spans) == 1
 
 
+async def test_the_answer_to_registering_is_late(tmp_path: Path, own_marks: str) -> None:
+    """It is waited for: the API refuses to register the same extension a second time."""
+
+    async def until_it_is_missed(api: ExtensionsApi) -> None:
+        await until(lambda: extension.output or api.asked.count(REGISTER) > 1)
+
+    launch = sabotaged(
+        own_marks,
+        "replace('extension.platform.bootstrap:REGISTER_TIMEOUT_S', 0.5)",
+        "replace('extension.app:REGISTER_PAUSE_S', 0.05)",
+        "replace('extension.lifecycle:GONE_S', 0.2)",
+    )
+    async with (
+        ExtensionsApi(before_registered=until_it_is_missed).running() as api,
+        started(launch, tmp_path, {}, api=address(api)) as extension,
+    ):
+        await until(lambda: NEXT in api.asked or extension.has_ended)
+        api.shut_down()
+        assert await extension.end() == 0
+    assert extension.lines[0]["cause"] == "registration failed: timed out"
+    assert NEXT in api.asked
+
+
 async def test_registering_is_refused_for_good(tmp_path: Path, own_marks: str) -> None:
     """GETs are answered meanwhile; then it ends, for nothing would change."""
     launch = sabotaged(

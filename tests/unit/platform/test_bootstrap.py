@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from extension.platform import plain_http
-from extension.platform.bootstrap import Start, bind_and_register, is_on
+from extension.platform.bootstrap import Start, bind_and_register, is_on, register
 from extension.platform.early_calls import event_types
 from extension.platform.plain_http import Address
 from extension.platform.survive import answer_events
@@ -43,6 +43,7 @@ class Api:
     answers: list[bytes | None]
     requests: list[bytes] = field(default_factory=list)
     address: str = ""
+    before_answer: Callable[[], object] = lambda: None
 
     def serve(self, listening: socket.socket) -> None:
         """Send responses until the script ends."""
@@ -50,6 +51,7 @@ class Api:
             connection, _ = listening.accept()
             with closing(connection):
                 self.requests.append(connection.recv(65_536))
+                self.before_answer()
                 if answer is None:
                     connection.recv(1)
                 else:
@@ -85,7 +87,8 @@ def started(environ: dict[str, str]) -> Iterator[Start]:
         yield done
     finally:
         listening = (*done.cache_sockets, *done.otlp_sockets, done.telemetry_socket)
-        for each in filter(None, [*listening, done.pending_next]):
+        late, _ = done.pending_registration or (None, False)
+        for each in filter(None, [*listening, done.pending_next, late]):
             each.close()
 
 
@@ -272,6 +275,29 @@ def test_a_refusal_is_reported(answer: bytes, problem: str) -> None:
     with api(answer) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
         assert done.identifier == ""
         assert done.problems == [("registration", problem)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "requests"), [(REGISTERED, 1), (b"", 2), (b"HTTP/1.1 500 Oops\r\n\r\n", 2)]
+)
+def test_a_response_that_is_late_comes_before_another_request(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, requests: int
+) -> None:
+    """A second registration would be refused; what is lost, or has failed, is requested again."""
+    monkeypatch.setattr("extension.platform.bootstrap.REGISTER_TIMEOUT_S", 0.1)
+    is_missed = threading.Event()
+    with api(answer, *[REGISTERED] * (requests - 1)) as served:
+        served.before_answer = is_missed.wait
+        start = Start(served.address)
+        with pytest.raises(TimeoutError):
+            register(start, {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"})
+        is_missed.set()
+        monkeypatch.setattr("extension.platform.bootstrap.REGISTER_TIMEOUT_S", PATIENCE_S)
+        start.pending_registration[0].settimeout(PATIENCE_S)  # type: ignore[index]  # it is there
+        register(start, {})
+    assert (start.identifier, len(served.requests)) == (IDENTIFIER, requests)
+    assert start.receives_invoke is (requests > 1)
+    assert start.pending_registration is None
 
 
 @pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:1"])
