@@ -136,8 +136,8 @@ class App:
                 await asyncio.to_thread(
                     bootstrap.register_and_follow_up, self._start, self._environ
                 )
-            except (OSError, ValueError) as error:
-                self._log.error("registration failed", cause=str(error))
+            except Exception as error:  # noqa: BLE001  # whatever it is, the remedy is to repeat it
+                self._log.error("registration failed", cause=bootstrap.describe(error))
                 refused_s = refused_s + REGISTER_PAUSE_S if lifecycle.is_permanent(error) else 0.0
                 if refused_s >= lifecycle.GONE_S:
                     self._log.error("switched off", cause="registration is refused permanently")

@@ -159,9 +159,14 @@ def bind_and_register(environ: Mapping[str, str]) -> Start:
     if start.api:
         try:
             register_and_follow_up(start, environ)
-        except (OSError, ValueError) as error:
-            start.problems.append(("registration", f"registration failed: {error}"))
+        except Exception as error:  # noqa: BLE001  # an end before SHUTDOWN ends the function, too
+            start.problems.append(("registration", f"registration failed: {describe(error)}"))
     return start
+
+
+def describe(error: Exception) -> str:
+    """Describe why registering failed; the text of an error that is not expected stays unsaid."""
+    return str(error) if isinstance(error, (OSError, ValueError)) else type(error).__name__
 
 
 def register_and_follow_up(start: Start, environ: Mapping[str, str]) -> None:

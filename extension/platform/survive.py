@@ -31,11 +31,14 @@ def stop_listening(start: Start) -> None:
     descriptor that is closed twice may belong to another file by then.
     """
     while start.listening:
-        listener = _socket.socket(fileno=start.listening.pop())
+        try:
+            listener = _socket.socket(fileno=start.listening.pop())
+        except OSError:
+            continue  # closed already
         try:
             listener.shutdown(_socket.SHUT_RDWR)
         except OSError:
-            continue  # closed already
+            continue  # shut down already
         finally:
             listener.detach()
     for raw in (*start.cache_sockets, *start.otlp_sockets, start.telemetry_socket):

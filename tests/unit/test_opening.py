@@ -61,3 +61,13 @@ async def test_a_descriptor_that_was_given_up_is_not_touched_again() -> None:
         stop_listening(start)
         socket.create_connection(stranger.getsockname(), timeout=PATIENCE_S).close()
         os.close(descriptor)
+
+
+def test_a_descriptor_that_is_closed_already_is_no_fault() -> None:
+    """The last resort must come to answering events, whatever has happened to the sockets."""
+    start = Start("")
+    descriptor = socket.create_server(("127.0.0.1", 0)).detach()
+    os.close(descriptor)
+    start.listening.add(descriptor)
+    stop_listening(start)
+    assert start.listening == set()

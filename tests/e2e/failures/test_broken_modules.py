@@ -130,6 +130,20 @@ async def test_the_ground_gives_way(run_broken: Run, intake: Intake, call: str) 
     assert stage.complaints[:1] == ["switched off"]
 
 
+async def test_what_follows_the_registration_raises(
+    run_broken: Run, intake: Intake, aws: FakeAws
+) -> None:
+    """There is no telemetry then; the cache serves, and a line names the fault."""
+    environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
+    launch = sabotaged("be_patient()", "break_module('extension.platform.early_calls:make')")
+    async with run_broken(environment=environment, launch=launch) as stage:
+        answers = await stage.invoke(GET, GET)
+    assert_unharmed(stage, answers)
+    assert all(FOUND in answer.payload for answer in answers)
+    assert stage.causes[0] == "registration failed: RuntimeError"
+    assert_no_line_says(stage, SECRET)
+
+
 @pytest.mark.parametrize(
     ("library", "telemetry", "cache"),
     [
