@@ -72,12 +72,15 @@ class ExtensionsApi:
             await asyncio.gather(*self._connections, return_exceptions=True)
 
     def invoke(self, *, timeout_s: float) -> None:
-        """Let the next /next, or the one that waits, be answered with an invocation."""
-        self._say(eventType="INVOKE", requestId="r", deadlineMs=_in_ms(timeout_s))
+        """Let the next /next, or the one that waits, be answered with an invocation.
+
+        Its time begins with the answer, as in Lambda, however long the extension takes to ask.
+        """
+        self._say(eventType="INVOKE", requestId="r", within_s=timeout_s)
 
     def shut_down(self, reason: str = "spindown", *, within_s: float = 2.0) -> None:
         """Let it be answered with the end."""
-        self._say(eventType="SHUTDOWN", shutdownReason=reason, deadlineMs=_in_ms(within_s))
+        self._say(eventType="SHUTDOWN", shutdownReason=reason, within_s=within_s)
 
     async def deliver(self, *events: dict[str, Any]) -> int:
         """Post telemetry; returns the status of the answer."""
@@ -124,7 +127,9 @@ class ExtensionsApi:
             return await self._register(headers["Lambda-Extension-Name"])
         if call == SUBSCRIBE:
             return await self._subscribe(), [], b'{"errorType": "Telemetry.Scripted"}'
-        return 200, [], json.dumps(await self._events.get()).encode()
+        event = await self._events.get()
+        deadline_ms = _in_ms(event.pop("within_s"))
+        return 200, [], json.dumps({**event, "deadlineMs": deadline_ms}).encode()
 
     async def _register(self, name: str) -> tuple[int, list[str], bytes]:
         self.names.append(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from simulator.intake import Intake
 from tests.e2e.failures.expectations import SECRET_PATH
 from tests.extensions_api import NEXT, REGISTER, SUBSCRIBE, ExtensionsApi, started
 from tests.fake_aws import FakeAws
-from tests.launchers import ROOT, Launch, from_source, sabotaged
+from tests.launchers import ROOT, sabotaged
 from tests.sandbox import FAREWELL
 from tests.waiting import until
 
@@ -164,7 +165,7 @@ async def test_a_get_before_the_invocation_is_announced(tmp_path: Path, own_mark
     """In a repeated start the function's own init asks: the first start knows the timeout."""
     async with ExtensionsApi().running() as api:
         async with started(sabotaged(own_marks), tmp_path, {}, api=address(api)) as first:
-            api.invoke(timeout_s=2.0)
+            api.invoke(timeout_s=5.0)
             await until(lambda: api.asked.count(NEXT) == 2)
             api.shut_down("timeout")
             assert await first.end() == 0
@@ -193,10 +194,14 @@ async def test_bytecode_is_missing(tmp_path: Path) -> None:
 
     def launch(folder: Path) -> Path:
         folder.mkdir()
-        program = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from extension.__main__ import main"
+        # Libraries have theirs: to compile them all takes a minute on a busy machine.
+        shutil.copytree(
+            ROOT / "extension", folder / "extension", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        program = f"import sys; sys.path[:0] = [{str(folder)!r}]"
+        main = "from extension.__main__ import main; main()"
         launcher = folder / "lambda-dispatch"
-        none = f"pycache_prefix={tmp_path}/none"
-        command = shlex.join([sys.executable, "-I", "-B", "-X", none, "-c", f"{program}; main()"])
+        command = shlex.join([sys.executable, "-I", "-B", "-c", f"{program}; {main}"])
         launcher.write_text(f"#!/bin/sh\nexec {command}\n")
         launcher.chmod(0o755)
         return launcher
@@ -212,12 +217,12 @@ async def test_bytecode_is_missing(tmp_path: Path) -> None:
     assert NEXT in api.asked
 
 
-@pytest.mark.parametrize("launch", [from_source])
 async def test_sigterm_is_the_end_of_the_sandbox(
-    tmp_path: Path, intake: Intake, launch: Launch
+    tmp_path: Path, intake: Intake, own_marks: str
 ) -> None:
     """Local tools send it: what waits is exported, and the last line written."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
+    launch = sabotaged(own_marks, "be_patient()")
     async with (
         ExtensionsApi().running() as api,
         started(launch, tmp_path, environment, api=address(api)) as extension,
@@ -233,7 +238,7 @@ async def test_sigterm_is_the_end_of_the_sandbox(
 async def test_the_api_is_gone(tmp_path: Path, intake: Intake, own_marks: str) -> None:
     """The emulator was stopped: last export, last line, and the port is free for the next one."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
-    launch = sabotaged(own_marks, "replace('extension.lifecycle:GONE_S', 0.2)")
+    launch = sabotaged(own_marks, "be_patient()", "replace('extension.lifecycle:GONE_S', 0.2)")
     api = ExtensionsApi()
     async with api.running():
         process = started(launch, tmp_path, environment, api=address(api))
