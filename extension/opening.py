@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 INIT_S = 8.0
 """How long GETs may wait during init, of the ten seconds that Lambda gives it."""
 
+LONGEST_INIT_S = 10.0
+"""Later than that a GET belongs to an invocation, even if that is still to be announced to us."""
+
 
 class Opening:
     """The parts of the process; `jobs` are those that take part in the life cycle so far."""
@@ -154,11 +157,17 @@ class Opening:
         self.jobs.append(parameters)
 
     def _start_left_s(self) -> float:
-        """Return how much longer a GET may wait before the first invocation is announced."""
-        mark = self._start.mark
+        """Return how much longer a GET may wait before the first invocation is announced.
+
+        0 if that is not known: outside Lambda, where no invocation is announced, and after init.
+        """
+        start, mark = self._start, self._start.mark
+        elapsed_s = start.elapsed_s
         is_within_invocation = mark is not None and mark.is_repeated and mark.timeout_ms
         limit_s = mark.timeout_ms / 1000 if mark and is_within_invocation else INIT_S
-        return max(limit_s - self._start.elapsed_s, 0.1)
+        if not start.api or not start.receives_invoke or elapsed_s > max(limit_s, LONGEST_INIT_S):
+            return 0.0
+        return max(limit_s - elapsed_s, 0.1)
 
     async def _open_clients(self) -> None:
         """Build the AWS clients and prefetch, last: telemetry shows these calls, too."""

@@ -69,7 +69,7 @@ class Parameters(Job):
         self._invoked = False
         self._deadline_ms = 0
         self.start_left_s: Callable[[], float] = lambda: OPEN_WAIT_S
-        """Returns how long the start may still take, as far as is known; called before INVOKE."""
+        """Returns how long the start may still take, 0 if unknown; called before INVOKE."""
         self._prefetching: asyncio.Task[None] | None = None
         self._uncached: dict[Key, None] = {}
         """Keys that were read before a snapshot. They are read again, once, after the restore: then
