@@ -171,6 +171,18 @@ def test_gets_are_counted_on_their_invocation() -> None:
     assert figures == {"hits": 2, "misses": 2, "stale": 1, "wait_ms": 1120.0}
 
 
+def test_a_get_before_any_invocation_counts_for_none() -> None:
+    """An initialization asks, too; the first invocation has figures of its own alone."""
+    into = Assembler(ids=SequentialIds())
+    into.count_answer(answer("MISS"), now_ns=ns(0.5))
+    assemble(into, [[given.start("r", 1)]])
+    into.count_answer(answer("HIT"), now_ns=ns(1.5))
+    [invocation] = assemble(into, [[given.done("r", 2)]])
+    assert isinstance(invocation, Invocation)
+    assert invocation.cache is not None
+    assert (invocation.cache.hits, invocation.cache.misses) == (1, 0)
+
+
 def test_a_get_sooner_than_its_invocation_is_known_counts_for_it() -> None:
     """The function may ask before we have seen INVOKE; the one before is over and out."""
     into = Assembler(ids=SequentialIds())

@@ -45,6 +45,14 @@ def test_a_cold_start_is_an_earlier_sibling_of_its_invocation() -> None:
     assert invocation.cold_start is True
 
 
+def test_a_beginning_that_is_told_twice_changes_nothing() -> None:
+    """What is known of the initialization by then stays known."""
+    events = given.init(0, 1)
+    once, _ = first_two(feed(*events, given.start("r", 1), given.done("r", 2)))
+    twice, _ = first_two(feed(*events, events[0], given.start("r", 1), given.done("r", 2)))
+    assert twice == once
+
+
 def test_more_lines_before_the_first_invocation_than_are_held() -> None:
     """Those beyond travel alone, for it is not known yet whose trace they belong to."""
     held = 2 * FULL_SIZE.lines
