@@ -195,6 +195,7 @@ async def test_end() -> None:
     await stage.store()
     stage.letters.on_ended([item(b"b")])
     stage.letters.close()
+    stage.letters.close()
     assert stage.health.dropped == {"rejected": 2, "unsent": 1}
     assert not stage.letters.may_try
 

@@ -145,6 +145,12 @@ def test_parts_have_so_many_items(max_items: int, sizes: list[int]) -> None:
     assert [number for _, number in parts] == sizes
 
 
+def test_an_item_that_is_too_large_is_alone() -> None:
+    """And nothing is before it or behind it."""
+    body = of_items(b"x" * 100, b"y" * 100)
+    assert [number for _, number in split("logs", body, max_bytes=1)] == [1, 1]
+
+
 def test_a_request_that_fits_is_its_only_part() -> None:
     """As it is."""
     body = of_items(b"x", b"y")
@@ -165,6 +171,8 @@ def test_something_else_may_be_done_beside_much_of_nothing() -> None:
     assert count("logs", inside) == 0
     around = b"\x0a" + varint(len(others)) + others
     assert list(split("logs", around, max_bytes=1)) == [NOTHING] * 5
+    around_fewer = b"\x0a" + varint(len(fewer)) + fewer
+    assert list(split("logs", around_fewer, max_bytes=1)) == [NOTHING]
     assert count("logs", around) == 0
     assert is_request(others)
 
