@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import select
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -671,3 +672,14 @@ async def test_sockets_need_only_be_bound() -> None:
         assert await answered(pair)
         pair[1].close()
         await server.close(patience_s=1)
+
+
+async def test_a_request_that_was_not_read_yet_is_more_to_come(serving: Serving) -> None:
+    """Its connection is not closed for a caller that waits: it may be in the kernel's buffer."""
+    with socket.create_connection(serving.address) as caller:
+        await until(lambda: len(serving.server.connections) == 1)
+        connection = only(serving)
+        assert not connection._has_more()
+        caller.sendall(GET)
+        select.select([connection._socket], [], [], PATIENCE_S)  # the event loop reads nothing yet
+        assert connection._has_more()
