@@ -683,3 +683,17 @@ async def test_a_request_that_was_not_read_yet_is_more_to_come(serving: Serving)
         caller.sendall(GET)
         select.select([connection._socket], [], [], PATIENCE_S)  # the event loop reads nothing yet
         assert connection._has_more()
+
+
+async def test_behind_a_request_as_much_is_read_as_the_bound(serving: Serving) -> None:
+    """With one byte more nothing else is read until it is answered."""
+    serving.may_answer.clear()
+    _, writer = await serving.open()
+    writer.write(GET)
+    await until(lambda: bool(serving.asked))
+    connection = only(serving)
+    writer.write(b"x" * MAX_AHEAD_BYTES)
+    await until(lambda: len(connection._reader.received) == MAX_AHEAD_BYTES)
+    assert connection._opened.is_reading()
+    writer.write(b"x")
+    await until(lambda: not connection._opened.is_reading())
