@@ -183,9 +183,16 @@ def run_fresh(root: Path, chosen: Chosen, tests: Sequence[Ran]) -> Task:
         @staticmethod
         def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             wanted = {name: at for at, name in enumerate(names)}
+            found = {each.nodeid for each in items}
+            # The change may be in a test's name, where that has a value of the module.
+            renamed = {_without_values(name) for name in names if name not in found}
             items[:] = sorted(
-                (each for each in items if each.nodeid in wanted),
-                key=lambda each: wanted[each.nodeid],
+                (
+                    each
+                    for each in items
+                    if each.nodeid in wanted or _without_values(each.nodeid) in renamed
+                ),
+                key=lambda each: wanted.get(each.nodeid, len(wanted)),
             )
 
     def run() -> int:
@@ -196,6 +203,11 @@ def run_fresh(root: Path, chosen: Chosen, tests: Sequence[Ran]) -> Task:
         return int(pytest.main(["-x", *OPTIONS, *files], plugins=[Only()])) or SURVIVED
 
     return bounded(run, tests)
+
+
+def _without_values(name: str) -> str:
+    """Return a test's name without what it is parametrized with."""
+    return name.partition("[")[0]
 
 
 def _cpu_s() -> float:

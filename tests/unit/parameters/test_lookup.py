@@ -366,6 +366,22 @@ async def test_a_renewal_is_no_refresh() -> None:
     assert await bench.get(REFRESH) == (Result.HIT, b"3")
 
 
+async def test_there_is_time_unless_something_says_otherwise() -> None:
+    """Where nothing freezes there is always time to renew a value ahead."""
+    bench = Bench(ahead=0.2)
+    lookup = Lookup(
+        policy=bench.lookup._policy,
+        fetch=bench.upstream.fetch,
+        clock=bench.clock,
+        draw=lambda: 0.0,
+        log=Log(clock=bench.clock, sink=bench.lines),
+    )
+    await lookup.get(GET)
+    bench.clock.advance(80)
+    assert lookup.find(GET)
+    await until(lambda: bench.upstream.begun == 2)
+
+
 async def test_without_time_or_beside_a_refresh_nothing_is_renewed_ahead() -> None:
     """The call would be cut by a freeze, or be made twice."""
     bench = Bench(ahead=0.2)
