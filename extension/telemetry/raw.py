@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from json.encoder import encode_basestring
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from extension.process.waits import Budget
 from extension.redaction.redactor import Redacted
@@ -19,6 +21,7 @@ from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
 from extension.telemetry.reading.cut_lines import CutLines
+from extension.telemetry.reading.decode import RECORD_TYPES
 from extension.telemetry.reading.line_reader import ENCODED, Redaction
 from extension.telemetry.reading.records import is_own
 from extension.telemetry.reading.redact import redact_json
@@ -27,14 +30,45 @@ from extension.telemetry.reading.times import IN_MILLISECONDS
 CONTENT_TYPE = "application/json"
 
 GROUP = 100
-"""Events that are written together: about as many as fit into a request."""
+"""Events that are put together at once: about as many as fit into a request."""
 
 LINES = ("function", "extension")
 LINE_KEYS = {"time", "type", "record"}
 
-TYPE, RECORD = map(itemgetter, ("type", "record"))
+TYPE, TIME, RECORD = map(itemgetter, ("type", "time", "record"))
 
 WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+class FunctionLines(NamedTuple):
+    """What lines of the function say that have a time, a type and a record, and nothing else."""
+
+    times: list[str]
+    records: list[Any]
+
+    def written(self) -> list[str]:
+        """Write them as `WRITER` does; it takes twice as long for an object of three fields.
+
+        Raises:
+            ValueError: a number is not finite.
+        """
+        records = [
+            encode_basestring(each) if type(each) is str else WRITER.encode(each)
+            for each in self.records
+        ]
+        times = map(encode_basestring, self.times)
+        return [
+            f'{{"time":{time},"type":"function","record":{record}}}'
+            for time, record in zip(times, records, strict=True)
+        ]
+
+    def texts(self) -> list[str]:
+        """Return what secrets are looked for in; what is more than a text is looked at closely."""
+        are_plain = map(IN_MILLISECONDS.fullmatch, self.times)
+        return [
+            record if is_plain and type(record) is str else ENCODED
+            for record, is_plain in zip(self.records, are_plain, strict=True)
+        ]
 
 
 class RawEncoder(Encoder):
@@ -49,14 +83,32 @@ class RawEncoder(Encoder):
 
     def encode_events(self, events: Sequence[Any]) -> list[PendingItem]:
         """Return each event, less our own lines."""
-        clean, lines = _lines_of(events)
-        if self._cut_lines.concerns(lines):
+        written = [text for run in _runs(events) for text in self._written(run)]
+        groups = (written[at : at + GROUP] for at in range(0, len(written), GROUP))
+        return [item for group in groups for item in _requests(group)]
+
+    def _written(self, events: list[Any]) -> list[str]:
+        """Write events that are alike."""
+        lines = _function_lines(events)
+        if lines is None or self._cut_lines.concerns(lines.records):
+            return self._written_one_by_one(events)
+        try:
+            written = lines.written()
+        except ValueError:
+            return self._written_one_by_one(events)
+        if not self._redaction.is_idle:
+            for at in self._redaction.suspects(lines.texts()):
+                written[at] = _write(self._without_secrets(events[at]))
+        return written
+
+    def _written_one_by_one(self, events: list[Any]) -> list[str]:
+        clean = [item for item in events if not _is_own(item)]
+        if self._cut_lines.concerns([_line_of(item) for item in clean]):
             clean = [self._without_cuts(item) for item in clean]
         if not self._redaction.is_idle:
             for at in self._redaction.suspects([_text_of(item) for item in clean]):
                 clean[at] = self._without_secrets(clean[at])
-        groups = (clean[at : at + GROUP] for at in range(0, len(clean), GROUP))
-        return [item for group in groups for item in self._requests(group)]
+        return [_write(item) for item in clean]
 
     def _without_cuts(self, item: Any) -> Any:
         """Return an event without what is around a cut, if it is a line that was cut."""
@@ -78,37 +130,47 @@ class RawEncoder(Encoder):
         self._health.leaks += bool(names)
         return clean
 
-    def _requests(self, events: Sequence[Any]) -> Iterator[PendingItem]:
-        """Yield requests of `REQUEST_BYTES`, at most; a larger event is alone."""
-        body = _dump(events)
-        if len(body) <= REQUEST_BYTES or len(events) == 1:
-            yield PendingItem(signal="events", body=body, count=len(events))
-            return
-        middle = len(events) // 2
-        yield from self._requests(events[:middle])
-        yield from self._requests(events[middle:])
 
-
-def _dump(events: Sequence[Any]) -> bytes:
-    """Return events with commas between them."""
+def _runs(events: Sequence[Any]) -> list[list[Any]]:
+    """Return events of one type that follow one another together."""
     try:
-        text = WRITER.encode(events)
-    except ValueError:  # a number that is not finite
-        text = WRITER.encode([redact_json(item, Redacted) for item in events])
-    return text[1:-1].encode()
-
-
-def _lines_of(events: Sequence[Any]) -> tuple[list[Any], Sequence[Any]]:
-    """Return events without our own lines, and what may be cut in them: nearly all are texts."""
-    try:
-        kinds = {*map(TYPE, events)}
-        records = [*map(RECORD, events)]
+        return [[*run] for _, run in groupby(events, key=TYPE)]
     except (TypeError, KeyError):  # something is no event
-        kinds, records = {""}, []
-    if kinds == {"function"} and {*map(type, records)} <= {str, dict}:
-        return [*events], records
-    clean = [item for item in events if not _is_own(item)]
-    return clean, [_line_of(item) for item in clean]
+        return [[item] for item in events]
+
+
+def _function_lines(events: list[Any]) -> FunctionLines | None:
+    """Return lines of one type, None if they are not the function's, or one is unusual."""
+    try:
+        lines = FunctionLines([*map(TIME, events)], [*map(RECORD, events)])
+        is_function = TYPE(events[0]) == "function"
+    except (TypeError, KeyError):
+        return None
+    is_usual = (
+        is_function
+        and {*map(len, events)} == {len(LINE_KEYS)}
+        and {*map(type, lines.times)} == {str}
+        and {*map(type, lines.records)} <= RECORD_TYPES
+    )
+    return lines if is_usual else None
+
+
+def _requests(written: list[str]) -> Iterator[PendingItem]:
+    """Yield requests of `REQUEST_BYTES`, at most; a larger event is alone."""
+    body = ",".join(written).encode()
+    if len(body) <= REQUEST_BYTES or len(written) == 1:
+        yield PendingItem(signal="events", body=body, count=len(written))
+        return
+    middle = len(written) // 2
+    yield from _requests(written[:middle])
+    yield from _requests(written[middle:])
+
+
+def _write(event: Any) -> str:
+    try:
+        return WRITER.encode(event)
+    except ValueError:  # a number that is not finite
+        return WRITER.encode(redact_json(event, Redacted))
 
 
 def _line_of(item: Any) -> Any:

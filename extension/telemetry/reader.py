@@ -70,7 +70,7 @@ class DeliveryReader:
         self._buffer = buffer
         self._health = health
         self._clock = clock
-        self._deliveries = Deliveries()
+        self._deliveries = Deliveries(reads_lines=pipeline.reads_lines)
         self._lines = LineJoiner(concurrent=concurrent)
         self._bodies: deque[bytes | Posted] = deque()
         self._waiting_bytes = 0
@@ -271,7 +271,8 @@ class DeliveryReader:
             self._pipeline.lost = now
         elif waited:
             self._pipeline.lost = None  # it was only in two parts
-        self._items.extend(batch.items)
-        reads_lines = self._pipeline.reads_lines
-        events = batch.events if reads_lines else batch.events.without_lines()
+        events = batch.events
+        if not self._pipeline.reads_lines:
+            self._items.extend(batch.items)
+            events = events.without_lines()
         self._events.extend(self._lines.feed(events))

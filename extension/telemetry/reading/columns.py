@@ -29,23 +29,22 @@ class Columns(Table[Record]):
     __slots__ = ("attributes", "bodies", "levels", "observed_ns", "request_ids", "times_ns")
 
     def __init__(
-        self, columns: Iterable[Sequence[Any]] = ((),) * 6, *, others: Mapping[int, Record] = NONE
+        self, columns: Iterable[list[Any]] = (), *, others: Mapping[int, Record] = NONE
     ) -> None:
-        super().__init__(columns, others=others)
-        copied = self.columns
-        self.times_ns: list[int] = copied[0]
-        self.observed_ns: list[int] = copied[1]
-        self.bodies: list[str] = copied[2]
-        self.levels: list[LineLevel] = copied[3]
-        self.request_ids: list[str] = copied[4]
-        self.attributes: list[Mapping[str, Any]] = copied[5]
+        super().__init__(columns or ([], [], [], [], [], []), others=others)
+        self.times_ns: list[int] = self.columns[0]
+        self.observed_ns: list[int] = self.columns[1]
+        self.bodies: list[str] = self.columns[2]
+        self.levels: list[LineLevel] = self.columns[3]
+        self.request_ids: list[str] = self.columns[4]
+        self.attributes: list[Mapping[str, Any]] = self.columns[5]
 
     @classmethod
     def blank(cls, observed_ns: Sequence[int]) -> Columns:
         """Return records of these times of which nothing is known yet."""
         number = len(observed_ns)
-        texts, levels, attributes = [""] * number, [NO_LEVEL] * number, [NOTHING] * number
-        return cls((observed_ns, observed_ns, texts, levels, texts, attributes))
+        nothing = ([each] * number for each in ("", NO_LEVEL, "", NOTHING))
+        return cls(([*observed_ns], [*observed_ns], *nothing))
 
     def _row(self, record: Record) -> tuple[Any, ...]:
         time_ns, observed_ns, _, body, number, text, request_id, fields, *_ = record

@@ -62,11 +62,11 @@ class Batch(Frozen):
     """An element at its end that the next delivery may continue; not in `bad`."""
 
 
-def parse(body: bytes, *, received_ns: int = 0) -> Batch:
+def parse(body: bytes, *, received_ns: int = 0, reads_lines: bool = True) -> Batch:
     """Read one delivery: a JSON array of events.
 
     An event whose time cannot be read happened when it was received, if that is known: an end
-    without a time is still an end.
+    without a time is still an end. Without `reads_lines`, lines of the function are only counted.
     """
     first_part = b""
     try:
@@ -76,7 +76,7 @@ def parse(body: bytes, *, received_ns: int = 0) -> Batch:
         items = items[:MOST_EVENTS]
     except ValueError:
         items, unreadable, first_part = _each(body)
-    good = _events(items, received_ns)
+    good = _events(items, received_ns, reads_lines=reads_lines)
     return Batch(
         events=good,
         bad=len(items) - len(good) + unreadable,
@@ -105,7 +105,7 @@ def _each(body: bytes) -> tuple[list[Any], int, bytes]:
     return items, max(len(unreadable), 1), b""
 
 
-def _events(items: list[Any], received_ns: int) -> Events:
+def _events(items: list[Any], received_ns: int, *, reads_lines: bool) -> Events:
     """Return the readable ones; nearly all are lines of the function, which are read together."""
     try:
         runs = [(kind, [*run]) for kind, run in groupby(items, key=TYPE)]
@@ -113,7 +113,9 @@ def _events(items: list[Any], received_ns: int) -> Events:
         runs = [("", items)]
     events = Events()
     for kind, run in runs:
-        lines = _lines(run) if kind == "function" else None
+        lines = None
+        if kind == "function":
+            lines = _lines(run) if reads_lines else Events.blank(len(run))
         if lines is not None:
             events.extend(lines)
             continue
@@ -130,7 +132,7 @@ def _lines(items: list[Any]) -> Events | None:
         records = [*map(RECORD, items)]
     except (TypeError, KeyError):
         return None
-    if None in times_ns or not {*map(type, records)} <= RECORD_TYPES:
+    if not (all(times_ns) and {*map(type, records)} <= RECORD_TYPES):
         return None
     return Events((times_ns, ["function"] * len(items), records))
 

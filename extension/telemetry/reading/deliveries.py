@@ -15,9 +15,10 @@ LONGEST_PART_BYTES = 4 * 1_048_576
 
 
 class Deliveries:
-    """Reads the bodies of one subscription."""
+    """Reads the bodies of one subscription; without `reads_lines`, lines are only counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reads_lines: bool = True) -> None:
+        self._reads_lines = reads_lines
         self._seen: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
         self._first_part = b""
 
@@ -42,12 +43,12 @@ class Deliveries:
 
     def _read(self, body: bytes, received_ns: int) -> Batch:
         first, self._first_part = self._first_part, b""
-        alone = parse(body, received_ns=received_ns)
+        alone = self._parse(body, received_ns)
         if not first:
             return alone
         joined = join(first, body)
         if joined:
-            batch = parse(joined, received_ns=received_ns)
+            batch = self._parse(joined, received_ns)
             # A third part may follow, but not where the second is whole by itself.
             is_second_part = not batch.first_part or alone.bad or alone.first_part
             if is_second_part and _reads_as_much(batch, as_=alone):
@@ -58,6 +59,9 @@ class Deliveries:
             items=alone.items,
             first_part=alone.first_part,
         )
+
+    def _parse(self, body: bytes, received_ns: int) -> Batch:
+        return parse(body, received_ns=received_ns, reads_lines=self._reads_lines)
 
     def end(self) -> int:
         """Return how many records have begun and will not end."""

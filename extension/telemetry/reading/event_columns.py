@@ -5,7 +5,7 @@ Nearly all events are lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from extension.telemetry.reading.events import Event, LogLine, PlatformEvent, Stream
@@ -21,12 +21,17 @@ class Events(Table[Event]):
     __slots__ = ("records", "streams", "times_ns")
 
     def __init__(
-        self, columns: Iterable[Sequence[Any]] = ((),) * 3, *, others: Mapping[int, Event] = NONE
+        self, columns: Iterable[list[Any]] = (), *, others: Mapping[int, Event] = NONE
     ) -> None:
-        super().__init__(columns, others=others)
+        super().__init__(columns or ([], [], []), others=others)
         self.times_ns: list[int] = self.columns[0]
         self.streams: list[Stream] = self.columns[1]
         self.records: list[Any] = self.columns[2]
+
+    @classmethod
+    def blank(cls, number: int) -> Events:
+        """Return lines of which nothing is known but their number."""
+        return cls(([0] * number, ["function"] * number, [NO_LINE] * number))
 
     def without_lines(self) -> Events:
         """Return the events that are no lines."""
@@ -34,6 +39,9 @@ class Events(Table[Event]):
 
     def runs(self) -> Iterator[Events | PlatformEvent]:
         """Yield, in their order, lines that follow one another together, any other event alone."""
+        if not self.others:
+            yield self
+            return
         begin = 0
         for at in sorted(self.others):
             if begin < at:

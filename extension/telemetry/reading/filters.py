@@ -31,7 +31,7 @@ class RecordFilter:
             reasons = ((at, self.refuses(record)) for at, record in enumerate(records))
             return {at: reason for at, reason in reasons if reason}
         bodies = records.bodies
-        if "" not in bodies and not any(map(str.isspace, bodies)):
+        if all(bodies) and not any(map(str.isspace, bodies)):
             return {}
         return {at: "empty" for at, body in enumerate(bodies) if not body or body.isspace()}
 

@@ -46,4 +46,4 @@ def far_off(times_ns: Sequence[Any], platform_ns: Sequence[int]) -> list[int]:
 
 def without_value(column: Sequence[object]) -> Sequence[int]:
     """Return where a column has nothing; nearly always nowhere."""
-    return [at for at, each in enumerate(column) if each is None] if None in column else ()
+    return () if all(column) else [at for at, each in enumerate(column) if each is None]

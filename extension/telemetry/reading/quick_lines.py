@@ -8,14 +8,14 @@ test holds them against each other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
 from extension.telemetry.reading.columns import NO_LEVEL, Columns, LineLevel
-from extension.telemetry.reading.form import FIRST, Form, Reader, far_off, without_value
+from extension.telemetry.reading.form import Form, Reader, far_off, without_value
 from extension.telemetry.reading.levels import LEVELS
 from extension.telemetry.reading.logger_lines import BEGINNINGS
 from extension.telemetry.reading.quick_json import read_json_lines
@@ -36,6 +36,9 @@ NODE_LEVELS_OF_NO_ERROR: dict[str, LineLevel] = {
 PARTS = 4
 NO_PARTS = [""] * PARTS
 """In place of a line that has another number of parts; no level is empty."""
+
+FIRST: Callable[[Any], str] = itemgetter(0)
+"""Gives the first character of a text; raises LookupError for an empty one, and for an object."""
 
 WORD = itemgetter(slice(0, 3))
 WORDS = frozenset(map(WORD, BEGINNINGS))
@@ -138,10 +141,13 @@ def read_quickly(
 
 def _by_reader(lines: Sequence[Any]) -> Iterable[tuple[Reader, Sequence[int]]]:
     """Return which reader is for which places."""
-    if {*map(type, lines)} == {str}:
-        readers = {QUICK_READERS.get(first, read_plain_text) for first in {*map(FIRST, lines)}}
-        if len(readers) == 1:
-            return [(readers.pop(), range(len(lines)))]
+    try:
+        firsts = {*map(FIRST, lines)}
+    except LookupError:  # one is empty, or an object
+        firsts = set()
+    readers = {QUICK_READERS.get(first, read_plain_text) for first in firsts}
+    if len(readers) == 1:
+        return [(readers.pop(), range(len(lines)))]
     places: dict[Reader, list[int]] = {}
     for at, line in enumerate(lines):
         is_text = type(line) is str

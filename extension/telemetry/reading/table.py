@@ -21,15 +21,14 @@ NONE: Mapping[int, Any] = MappingProxyType({})
 class Table(Sequence[T]):
     """Values in their order; the columns are for reading only, `put` changes a value.
 
-    `others` has, by their places, those that are more than their columns say.
+    It keeps the lists that it is made of. `others` has, by their places, those that are more than
+    their columns say.
     """
 
     __slots__ = ("columns", "others")
 
-    def __init__(
-        self, columns: Iterable[Sequence[Any]], *, others: Mapping[int, T] = NONE
-    ) -> None:
-        self.columns: tuple[list[Any], ...] = tuple([*column] for column in columns)
+    def __init__(self, columns: Iterable[list[Any]], *, others: Mapping[int, T] = NONE) -> None:
+        self.columns = tuple(columns)
         self.others = {**others}
 
     @abstractmethod
@@ -78,11 +77,11 @@ class Table(Sequence[T]):
         """Return the values in some places."""
         return self._some(lambda column: [*map(column.__getitem__, places)])
 
-    def _some(self, some: Callable[[Sequence[Any]], Sequence[Any]]) -> Self:
+    def _some(self, some: Callable[[list[Any]], list[Any]]) -> Self:
         """Return some of the values; the same of each column."""
         others = self.others
         if others:
-            places = some(range(len(self)))
+            places = some([*range(len(self))])
             others = {now: others[at] for now, at in enumerate(places) if at in others}
         return type(self)(map(some, self.columns), others=others)
 
