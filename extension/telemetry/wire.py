@@ -33,9 +33,14 @@ def varint(number: int) -> bytes:
     return bytes(coded)
 
 
+def head(number: int, length: int) -> bytes:
+    """Return what stands before the bytes of a field: its tag, and how many they are."""
+    return varint(number << 3 | LENGTH) + varint(length)
+
+
 def field(number: int, value: bytes) -> bytes:
     """Return a field that is a message, a text or bytes."""
-    return varint(number << 3 | LENGTH) + varint(len(value)) + value
+    return head(number, len(value)) + value
 
 
 class Heads(dict[int, bytes]):

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanContext
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
-from extension.telemetry.wire import Heads, field
+from extension.telemetry.wire import Heads, head
 
 
 class _NoResource(Resource):
@@ -100,6 +100,9 @@ class Requests:
             first, size = after, ends[after - 1]
 
     def _request(self, signal: Signal, items: Sequence[bytes]) -> PendingItem:
-        scope = field(2, b"".join((self._around_items, *items)))
-        body = field(1, self._around_scope + scope)
+        inner, outer = self._around_items, self._around_scope
+        size = len(inner) + sum(map(len, items))
+        scope = head(2, size)
+        resource = head(1, len(outer) + len(scope) + size)
+        body = b"".join((resource, outer, scope, inner, *items))
         return PendingItem(signal=signal, body=body, count=len(items))

@@ -13,6 +13,9 @@ from extension.telemetry.reading.times import NEAR_NS
 FIRST: Callable[[str], str] = itemgetter(slice(0, 1))
 """Gives the first character of a text, nothing of an empty one."""
 
+INITIAL: Callable[[Any], str] = itemgetter(0)
+"""The same in half the time; raises LookupError for an empty text, and for an object."""
+
 
 class Form(NamedTuple):
     """The parts of lines that stand in some `places` among those that were read."""

@@ -12,21 +12,17 @@ put before it, for the report ends the request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from extension.telemetry.reading.event_columns import Events, in_events
 from extension.telemetry.reading.events import Event, LogLine, Report
+from extension.telemetry.reading.form import INITIAL
 
 JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")
 RUBY_BEGINS = '  "errorMessage": '
 PARTS = ("\t", "Caused by: ", "{\n", "{\r")
 """How a line begins that may be a part of something; most deliveries hold none."""
 FIRST_OF_PARTS = frozenset(part[0] for part in PARTS)
-
-FIRST: Callable[[Any], str] = itemgetter(0)
-"""Gives the first character of a text; raises LookupError for an empty one, and for an object."""
 
 WRAPPER = frozenset(("timestamp", "level", "message", "requestId"))
 WRAPPED_LEVEL = "INFO"
@@ -93,7 +89,7 @@ class LineJoiner:
             return True
         texts = events.records
         try:
-            firsts = {*map(FIRST, texts)}
+            firsts = {*map(INITIAL, texts)}
         except LookupError:  # one is empty, or an object
             texts = [text for each in texts if (text := _text_of(each)) is not None]
             firsts = {text[:1] for text in texts}

@@ -8,14 +8,14 @@ test holds them against each other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
 from extension.telemetry.reading.columns import NO_LEVEL, Columns, LineLevel
-from extension.telemetry.reading.form import Form, Reader, far_off, without_value
+from extension.telemetry.reading.form import FIRST, INITIAL, Form, Reader, far_off, without_value
 from extension.telemetry.reading.levels import LEVELS
 from extension.telemetry.reading.logger_lines import BEGINNINGS
 from extension.telemetry.reading.quick_json import read_json_lines
@@ -36,9 +36,6 @@ NODE_LEVELS_OF_NO_ERROR: dict[str, LineLevel] = {
 PARTS = 4
 NO_PARTS = [""] * PARTS
 """In place of a line that has another number of parts; no level is empty."""
-
-FIRST: Callable[[Any], str] = itemgetter(0)
-"""Gives the first character of a text; raises LookupError for an empty one, and for an object."""
 
 WORD = itemgetter(slice(0, 3))
 WORDS = frozenset(map(WORD, BEGINNINGS))
@@ -102,7 +99,7 @@ def _form(
 ) -> Form:
     times_ns = [*map(MILLISECONDS.__getitem__, times)]
     unusual = [*without_value(levels), *far_off(times_ns, platform_ns)]
-    if any(map(str.startswith, bodies, repeat("{"))):
+    if "{" in {*map(FIRST, bodies)}:
         unusual += [at for at, body in enumerate(bodies) if body.startswith("{")]
     if others := {each for each in {*request_ids} if not is_request_id(each)}:
         unusual += [at for at, each in enumerate(request_ids) if each in others]
@@ -142,7 +139,7 @@ def read_quickly(
 def _by_reader(lines: Sequence[Any]) -> Iterable[tuple[Reader, Sequence[int]]]:
     """Return which reader is for which places."""
     try:
-        firsts = {*map(FIRST, lines)}
+        firsts = {*map(INITIAL, lines)}
     except LookupError:  # one is empty, or an object
         firsts = set()
     readers = {QUICK_READERS.get(first, read_plain_text) for first in firsts}
