@@ -12,13 +12,18 @@ import pytest
 
 from simulator.aws import LocalAws
 from simulator.intake import Intake
+from simulator.intake.otlp import Span
 from tests.fidelity.emulator import PYTHON, SITE_PACKAGES, Emulator, why_not
 from tests.sandbox import FUNCTIONS, free_port
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "emulator")
 
 ROOT = Path(__file__).parents[2]
 SECRET = "/secretsmanager/get?secretId=shop%2Fkey"
+TIMEOUT_S = 60
+"""Of the function; the emulator counts init, too."""
+
 MANAGED = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
 
 
@@ -29,6 +34,7 @@ async def emulated(
     """Run the test function with the extension in the emulator."""
     program = (
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {SITE_PACKAGES!r}]; "
+        "from tests.sabotage import be_patient; be_patient(); "
         "from extension.__main__ import main; main()"
     )
     extensions = folder / "extensions"
@@ -41,6 +47,7 @@ async def emulated(
         function=FUNCTIONS,
         extensions=extensions,
         is_managed=is_managed,
+        timeout_s=TIMEOUT_S,
         environment={**port, **environment},
     ) as emulator:
         yield emulator
@@ -73,9 +80,11 @@ async def test_managed_instances(tmp_path: Path) -> None:
         environment = {**MANAGED, "DISPATCH_POST_URI": intake.url}
         async with emulated(tmp_path, environment=environment, is_managed=True) as emulator:
             replies = [await emulator.invoke(b'{"print": ["hello"]}') for _ in range(2)]
+            # Before the end, for which the emulator gives two seconds.
+            await intake.wait_for(lambda _: len(_invocations(intake)) == 2, deadline_s=PATIENCE_S)
             await emulator.stop()
     assert [reply.status for reply in replies] == [200, 200]
-    spans = [span for span in intake.spans if span.kind == "SERVER"]
+    spans = _invocations(intake)
     assert len(spans) == 2, emulator.output
     assert all(span.start_ns < span.end_ns for span in spans)
     assert {span.attributes["lambda_dispatch.status"] for span in spans} == {"success"}
@@ -84,3 +93,7 @@ async def test_managed_instances(tmp_path: Path) -> None:
     [report] = own_lines(emulator)
     assert report["message"] == "telemetry"
     assert not [name for name in report if name.startswith(("dropped", "faults"))]
+
+
+def _invocations(intake: Intake) -> list[Span]:
+    return [span for span in intake.spans if span.kind == "SERVER"]
