@@ -27,6 +27,7 @@ def logs(*events: given.JsonEvent) -> list[dict[str, Any]]:
     """Return what the log records of one delivery say."""
     into = Assembler(ids=SequentialIds(), stream_records=True)
     built = [record for each in assemble(into, [events]) for record in leaving(each)]
+    assert {(len(each.trace_id), len(each.span_id)) for each in built} <= {(16, 8), (0, 0)}
     return [
         {
             "at": record.time_unix_nano,
@@ -42,7 +43,8 @@ def logs(*events: given.JsonEvent) -> list[dict[str, Any]]:
 
 def test_a_line_has_the_ids_of_its_invocation() -> None:
     """Body, severity, time and structured fields, with trace and span to jump to."""
-    fields = {"level": "WARN", "message": "low", "timestamp": given.iso(1.25), "stock": {"a": 1}}
+    fields = {"level": "WARN", "message": "low", "stock": {"a": 1}, "weight": 1.5}
+    fields["timestamp"] = given.iso(1.25)
     assert logs(given.start("r", 1), given.line(fields, 1.5)) == [
         {
             "at": given.ns(1.25),
@@ -52,6 +54,7 @@ def test_a_line_has_the_ids_of_its_invocation() -> None:
             "span": int(given.RESERVED, 16),
             "attributes": {
                 "stock": {"a": 1},
+                "weight": 1.5,
                 "faas.invocation_id": "r",
             },
         }
@@ -116,6 +119,13 @@ def test_a_field_without_a_name_does_not_leave() -> None:
     [line] = logs(given.start("r", 1), given.line(fields, 1.5))
     nested = {"b": [None, {"c": str(2**70)}]}
     assert line["attributes"] == {"faas.invocation_id": "r", "a": nested}
+
+
+@pytest.mark.parametrize("fields", [{"": 1}, {"d": None}, {"": None}])
+def test_a_field_without_a_name_or_a_value_is_none(fields: dict[str, Any]) -> None:
+    """Beside others, which leave as they are."""
+    [line] = logs(given.start("r", 1), given.line({"message": "x", **fields, "a": 1}, 1.5))
+    assert line["attributes"] == {"faas.invocation_id": "r", "a": 1}
 
 
 def test_a_line_of_an_extension_says_so() -> None:
