@@ -47,6 +47,7 @@ def test_absent_fields_are_those_of_go() -> None:
         (secret_body({"ARN": "arn:"}), ""),
         (secret_body({"ARN": "arn:aws:secretsmanager"}), ""),
         (secret_body({"ARN": "other"}), ""),
+        (secret_body({"ARN": "other:aws:ssm:us-east-1:1:p"}), ""),
         (secret_body({"ARN": "arn:aws:secretsmanager:no region:1:secret:s"}), ""),
         (secret_body({"ARN": "arn:aws:secretsmanager:eu\r\nX-Other: 1:1:secret:s"}), ""),
     ],
