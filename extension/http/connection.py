@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         """Close the connection; if LINGERING, after the rest of the request, or a moment."""
         transport = self._opened
-        if self._state is State.LINGERING and not transport.is_closing():
+        if self._state is State.LINGERING:
             with suppress(OSError):  # the caller may have reset the connection
                 transport.write_eof()
             asyncio.get_running_loop().call_later(LINGER_S, transport.close)

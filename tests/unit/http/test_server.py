@@ -457,16 +457,17 @@ async def test_a_caller_that_was_answered_may_make_room_at_once() -> None:
 
 
 async def test_a_caller_that_left_while_it_was_answered_no_longer_counts(serving: Serving) -> None:
-    """As soon as the handler has ended."""
+    """As soon as the handler has ended; what it had sent behind its request is not kept."""
     serving.may_answer.clear()
     _, writer = await serving.open()
-    writer.write(GET)
+    writer.write(GET * 2)
     await until(lambda: bool(serving.asked))
     connection = only(serving)
     reset = struct.pack("ii", 1, 0)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
     writer.transport.abort()
     await until(lambda: connection._state is State.LOST)
+    assert connection._reader.received == b""
     assert serving.server.connections.busy == (connection,)
     serving.may_answer.set()
     await until(lambda: len(serving.server.connections) == 0)
@@ -683,6 +684,8 @@ async def test_a_request_that_was_not_read_yet_is_more_to_come(serving: Serving)
         caller.sendall(GET)
         select.select([connection._socket], [], [], PATIENCE_S)  # the event loop reads nothing yet
         assert connection._has_more()
+        await until(lambda: bool(serving.asked))
+    assert serving.asked == [("GET /", b"")]
 
 
 async def test_behind_a_request_as_much_is_read_as_the_bound(serving: Serving) -> None:
