@@ -107,26 +107,23 @@ class EarlyTelemetry(Job):
 
     async def opened(self, telemetry: Open, intake: Intake) -> None:
         """Hand over all that was kept, in order, and everything that comes."""
-        for invoke, at_ns in self._invokes:
-            telemetry.invoked_before(invoke, at_ns=at_ns)
-        for invoke, at_ns in self._let_go:
-            telemetry.let_go_before(invoke, at_ns=at_ns)
+        self._hand_over_invocations(telemetry)
         while self._bodies:  # grows meanwhile, if the platform is quick
             try:
                 if (waiting := intake.take(self._bodies.popleft())) is not None:
                     await waiting
             except Exception as error:  # noqa: BLE001  # a bug costs the delivery alone
                 intake.count_fault(error)
+        self._hand_over_invocations(telemetry)  # those that were let go meanwhile
         self._intake, self._open = intake, telemetry
-        self._forget_invocations()
         self._settled.set()
         if self._lost:
             self._log.warning("deliveries lost before telemetry was open", count=self._lost)
 
     def given_up(self) -> None:
         """Forget what was kept: telemetry is switched off."""
-        self._bodies.clear()
-        self._forget_invocations()
+        for kept in (self._bodies, self._invokes, self._let_go):
+            kept.clear()
         self._settled.set()
 
     async def invoked(self, invoke: Invoke) -> None:
@@ -155,9 +152,13 @@ class EarlyTelemetry(Job):
             lost = self._lost + len(self._bodies)
             self._log.error("the sandbox ended before telemetry was open", deliveries_lost=lost)
 
-    def _forget_invocations(self) -> None:
-        self._invokes.clear()
-        self._let_go.clear()
+    def _hand_over_invocations(self, telemetry: Open) -> None:
+        while self._invokes:
+            invoke, at_ns = self._invokes.popleft()
+            telemetry.invoked_before(invoke, at_ns=at_ns)
+        while self._let_go:
+            invoke, at_ns = self._let_go.popleft()
+            telemetry.let_go_before(invoke, at_ns=at_ns)
 
     async def _wait(self, seconds: float) -> None:
         try:

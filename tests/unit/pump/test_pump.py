@@ -337,6 +337,8 @@ def test_copies_that_nobody_takes_are_lost_and_counted(alone: PumpInThread) -> N
     for _ in range(20):
         client.sendall(body)
         assert read(upstream, len(body)) == body
+    client.sendall(NEXT)  # when it has arrived, the copies of what came before are dealt with
+    assert read(upstream, len(NEXT)) == NEXT
     kept = drain(alone)
     assert 0 < kept < 20
     assert lost_so_far(alone, client, upstream) - before == 20 - kept

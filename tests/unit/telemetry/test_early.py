@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,6 +140,28 @@ async def test_what_is_kept_is_bounded(
     assert opened.entries == ["1234", "7"]
     [line] = lines.parsed
     assert (line["message"], line["count"]) == ("deliveries lost before telemetry was open", 1)
+
+
+async def test_an_invocation_that_is_let_go_while_deliveries_are_handed_over_is_known(
+    early: EarlyTelemetry,
+) -> None:
+    """That may take a while, where so much was kept that there is no room for all of it."""
+    let_go = invoke("a", left_ms=0)
+
+    class Full(Opened):
+        def take(self, body: bytes) -> Awaitable[None] | None:  # type: ignore[override]
+            super().take(body)
+            return self._wait_for_room() if body == b"1" else None
+
+        async def _wait_for_room(self) -> None:
+            await early.invoked(let_go)
+            early.next_called(let_go)
+
+    opened = Full()
+    early.take(b"1")
+    early.take(b"2")
+    await early.opened(opened, opened)
+    assert opened.entries == ["1", "2", "before a", "let go a"]
 
 
 async def test_a_bug_costs_one_delivery(early: EarlyTelemetry) -> None:

@@ -341,7 +341,7 @@ def test_a_secret_in_an_event_of_the_platform_does_not_leave() -> None:
     stage = Stage("traces")
     stage.secrets.learn("key", SECRET)
     added: list[PendingItem] = []
-    stage.buffer.add = added.append  # type: ignore[method-assign]
+    stage.buffer.add = added.append  # type: ignore[method-assign, assignment]
     failed = given.done("r", 2, status="error", errorType=SECRET)
     stage.feed(given.start("r", 1), failed, given.report("r", 2, status="error"))
     stage.pipeline.end(reason="spindown", now_ns=given.ns(3))
@@ -354,7 +354,7 @@ def test_an_invocation_is_known_from_its_announcement_on() -> None:
     """Whose it is and when it began, though none of its events ever comes."""
     stage = Stage("traces")
     added: list[PendingItem] = []
-    stage.buffer.add = added.append  # type: ignore[method-assign]
+    stage.buffer.add = added.append  # type: ignore[method-assign, assignment]
     invoke = Invoke(
         request_id="r", deadline_ms=1, function_arn="arn:aws:lambda:::function:shop:live",
         tracing=given.HEADER,

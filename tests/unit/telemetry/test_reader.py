@@ -365,7 +365,7 @@ def fill(sandbox: SimulatedSandbox, *, fullness: float = 0.5) -> None:
 def test_reading_waits_two_seconds_for_an_export_to_make_room(sandbox: SimulatedSandbox) -> None:
     """Then the oldest makes room; with less than half of the buffer full it does not wait."""
     reader, clock = sandbox.telemetry.reader, sandbox.clock
-    half_full: list[float] = []
+    began, half_full = 0, list[int]()
     reader.on_half_full, reader.is_exporting = lambda: half_full.append(began), lambda: True
     lines = (given.line(f"line {number}", 2) for number in range(513))
     body = given.delivery(*lines, given.start("a", 3))

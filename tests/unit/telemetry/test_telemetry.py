@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 
 from extension.platform.events import Invoke
+from extension.process.frozen import replace
+from extension.process.log import Log
+from extension.process.waits import Budget
 from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
 from extension.telemetry.export.flush import PERIOD_S, REMEMBERED_GAPS
-from extension.telemetry.telemetry import TIMER_S
+from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.telemetry import LETTERS_S, TIMER_S
+from tests.doubles import LogLines
 from tests.received import received
-from tests.scripted.deliveries import Identity, delivery, done_event, start_event
+from tests.scripted.deliveries import Identity, delivery, done_event, report_event, start_event
 from tests.simulated_sandbox import MS, SimulatedSandbox
 
 FAR_MS = 900_000
@@ -210,3 +215,241 @@ def test_frequent_invocations_are_not_held() -> None:
     assert held[0]
     assert not sandbox.telemetry._policy.holds
     sandbox.close()
+
+
+class Posts:
+    """Notes when an endpoint is posted to, and how long that may take."""
+
+    def __init__(self, sandbox: SimulatedSandbox) -> None:
+        self.times_s: list[float] = []
+        self.budgets_s: list[float] = []
+        self._sandbox = sandbox
+        self._began = sandbox.clock.now()
+        self._export = sandbox.endpoint.export
+        sandbox.endpoint.export = self.export  # type: ignore[method-assign]
+
+    async def export(self, signal: str, bodies: list[bytes], *, budget: Budget) -> Outcome:
+        """Note it, and post."""
+        self.times_s.append(self._sandbox.clock.now().since(self._began))
+        self.budgets_s.append(budget.left_s)
+        return await self._export(signal, bodies, budget=budget)
+
+
+def events_of(sandbox: SimulatedSandbox, *, least: int = 0, most: int = 3) -> bytes:
+    """Return a delivery of an invocation's start, end and report, or of some of them."""
+    now_ns = sandbox.clock.wall_ns
+    events = [
+        start_event(WHO, now_ns),
+        done_event(WHO, now_ns, duration_ms=0),
+        report_event(WHO, now_ns, duration_ms=0),
+    ]
+    return delivery(events[least:most])
+
+
+@pytest.fixture
+def periodic() -> Iterator[SimulatedSandbox]:
+    """A sandbox in which no invocation is held."""
+    made = SimulatedSandbox("periodic")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("most", "waits_s"), [(0, 0.1), (1, 0.1), (2, 0.04), (3, 0.0)])
+def test_the_end_waits_a_little_for_what_is_still_to_be_reported(
+    periodic: SimulatedSandbox, most: int, waits_s: float
+) -> None:
+    """An end for longer than a report; where nothing was heard, an end may be on its way."""
+    if most:
+        periodic.run(periodic.deliver(events_of(periodic, most=most)))
+    posts = Posts(periodic)
+    periodic.shut_down()
+    assert periodic.clock.now().since(posts._began) == pytest.approx(waits_s + 0.01 * bool(most))
+    assert posts.times_s == [pytest.approx(waits_s)] * bool(most)
+
+
+def test_an_end_that_comes_while_it_is_waited_for_is_exported(periodic: SimulatedSandbox) -> None:
+    """Its invocation is complete."""
+    periodic.run(periodic.deliver(events_of(periodic, most=1)))
+    end = events_of(periodic, least=1)
+    periodic.loop.call_later(0.09, lambda: periodic.telemetry.reader.take(end))
+    posts = Posts(periodic)
+    periodic.shut_down()
+    assert posts.times_s == [pytest.approx(0.09)]
+    [(_, body)] = periodic.endpoint.taken
+    assert b"incomplete" not in body
+
+
+def test_an_endpoint_that_hangs_is_given_up_before_the_sandbox_is_killed(
+    periodic: SimulatedSandbox,
+) -> None:
+    """A third of a second before; what is not out is counted."""
+    periodic.endpoint.weather = "hangs"
+    periodic.run(periodic.deliver(events_of(periodic)))
+    posts = Posts(periodic)
+    periodic.shut_down()
+    assert posts.budgets_s == [pytest.approx(1.65)]
+    assert periodic.clock.now().since(posts._began) == pytest.approx(1.65)
+
+
+def test_a_part_of_the_end_is_kept_for_storing_what_is_not_taken(
+    periodic: SimulatedSandbox,
+) -> None:
+    """Where there is a bucket."""
+    periodic.telemetry._reserve_s = LETTERS_S
+    periodic.endpoint.weather = "hangs"
+    periodic.run(periodic.deliver(events_of(periodic)))
+    posts = Posts(periodic)
+    periodic.shut_down()
+    assert posts.budgets_s == [pytest.approx(1.65 - 0.6)]
+
+
+def test_an_endpoint_in_this_sandbox_is_posted_to_at_once(periodic: SimulatedSandbox) -> None:
+    """It may end when we do; what comes late follows."""
+    periodic.telemetry._sends_at_once = True
+    periodic.run(periodic.deliver(events_of(periodic, most=2)))
+    report = events_of(periodic, least=2)
+    periodic.loop.call_later(0.03, lambda: periodic.telemetry.reader.take(report))
+    posts = Posts(periodic)
+    periodic.shut_down()
+    assert posts.times_s == [pytest.approx(0.0), pytest.approx(0.03)]
+    assert posts.budgets_s[0] == pytest.approx(1.65 - 0.25)
+
+
+def test_such_an_endpoint_that_does_not_answer_is_not_asked_again(
+    periodic: SimulatedSandbox,
+) -> None:
+    """The rest of the time belongs to what comes late."""
+    periodic.telemetry._sends_at_once = True
+    periodic.endpoint.weather = "hangs"
+    periodic.run(periodic.deliver(events_of(periodic)))
+    posts = Posts(periodic)
+    periodic.shut_down()
+    assert len(posts.times_s) == 1
+    assert periodic.clock.now().since(posts._began) == pytest.approx(1.4)
+
+
+def test_at_the_end_an_endpoint_that_was_down_is_tried_once_more(
+    periodic: SimulatedSandbox,
+) -> None:
+    """There is no later."""
+    periodic.endpoint.weather = "refuses"
+    periodic.run(periodic.deliver(events_of(periodic)))
+    for weather in ("refuses", "takes"):
+        periodic.endpoint.weather = weather
+
+        async def export() -> None:
+            periodic.telemetry._exports.begin_beside()
+            await asyncio.sleep(0.1)
+
+        periodic.run(export())
+    assert not periodic.telemetry._delivery.may_try
+    periodic.shut_down()
+    assert len(periodic.endpoint.taken) == 1
+
+
+def test_what_was_measured_is_collected_last(periodic: SimulatedSandbox) -> None:
+    """When all is read and ended: it measures what the others count."""
+    calls: list[str] = []
+    telemetry = periodic.telemetry
+    for part, name in (
+        (telemetry.reader, "read_all"),
+        (telemetry.pipeline, "end"),
+        (telemetry.pipeline, "collect"),
+    ):
+        setattr(part, name, lambda *, called=name, **_: calls.append(called))
+    periodic.shut_down()
+    assert calls == ["read_all", "end", "collect"]
+
+
+def test_the_end_is_written_about_once(periodic: SimulatedSandbox) -> None:
+    """With what is still here."""
+    lines = LogLines()
+    periodic.telemetry._log = Log(clock=periodic.clock, sink=lines)
+    periodic.endpoint.weather = "refuses"
+    periodic.run(periodic.deliver(events_of(periodic)))
+    periodic.shut_down()
+    [line] = lines.parsed
+    assert (line["message"], line["invocations"], line["unsent"]) == ("telemetry", 1, 2)
+
+
+def test_an_invocation_is_not_held_where_the_platform_may_deliver_nothing(
+    sandbox: SimulatedSandbox,
+) -> None:
+    """As long as the subscription is not confirmed."""
+    sandbox.telemetry.is_expected = lambda: False
+    began = sandbox.clock.now()
+    sandbox.run(sandbox.telemetry.invoked(invoke(sandbox)))
+    assert sandbox.clock.now() == began
+    assert sandbox.health.invocations == 1
+
+
+@pytest.mark.parametrize("other_at_s", [None, 1.5])
+def test_an_invocation_of_which_nothing_is_heard_is_held_for_two_seconds(
+    sandbox: SimulatedSandbox, other_at_s: float | None
+) -> None:
+    """Whatever is heard of others meanwhile; what it was held for counts from its beginning."""
+    if other_at_s is not None:
+        other = delivery([start_event(Identity.numbered(2, seed=7), sandbox.clock.wall_ns)])
+        sandbox.loop.call_later(other_at_s, lambda: sandbox.telemetry.reader.take(other))
+    announced, began = invoke(sandbox), sandbox.clock.now()
+    sandbox.run(sandbox.telemetry.invoked(announced))
+    assert sandbox.clock.now().since(began) == pytest.approx(2.0)
+    sandbox.telemetry.next_called(announced)
+    sandbox.shut_down()
+    assert sandbox.health.added_total_s == pytest.approx(2.0 - (other_at_s or 0.0))
+
+
+def test_after_an_end_that_did_not_come_none_is_held_until_one_is_heard(
+    sandbox: SimulatedSandbox,
+) -> None:
+    """Each further hold would wait in vain; and how long invocations take is learned."""
+    hold_without_an_end(sandbox)
+    held = [sandbox.telemetry._policy.holds]
+    now_ns = sandbox.clock.wall_ns
+    sandbox.run(sandbox.deliver(delivery([done_event(WHO, now_ns, duration_ms=1_500)])))
+    assert [*held, sandbox.telemetry._policy.holds] == [False, True]
+    assert [*sandbox.telemetry._policy.durations_s] == [1.5]
+
+
+def test_only_what_was_given_up_counts_from_what_was_heard_last(
+    sandbox: SimulatedSandbox,
+) -> None:
+    """One that was not held adds nothing, though its end is never told."""
+    hold_without_an_end(sandbox)
+    other = replace(invoke(sandbox), request_id="other")
+    sandbox.clock.advance(5)
+    sandbox.run(sandbox.telemetry.invoked(other))
+    sandbox.clock.advance(5)
+    sandbox.telemetry.next_called(other)
+    sandbox.telemetry.let_go_before(
+        replace(other, request_id="before"), at_ns=sandbox.clock.wall_ns
+    )
+    sandbox.shut_down()
+    assert sandbox.health.added_total_s == pytest.approx(10, abs=0.1)
+
+
+def test_a_long_invocation_is_exported_each_period(periodic: SimulatedSandbox) -> None:
+    """One that is not held, as soon as it begins and then every twenty seconds."""
+    posts = Posts(periodic)
+
+    async def long() -> None:
+        await periodic.deliver(events_of(periodic))
+        await periodic.telemetry.invoked(invoke(periodic))
+        for number in range(3):
+            await asyncio.sleep(1)
+            await received(periodic.telemetry.reader, delivery([
+                {"time": "2026-01-01T12:00:00.000Z", "type": "function", "record": f"{number}"}
+            ]))  # fmt: skip
+            await asyncio.sleep(19)
+
+    periodic.run(long())
+    assert [round(each) for each in posts.times_s] == [0, 20, 40, 60]
+
+
+def test_a_hold_ends_when_the_end_is_read(sandbox: SimulatedSandbox) -> None:
+    """Nothing is given up then, and its export may take two seconds."""
+    posts = Posts(sandbox)
+    whole_invocation(sandbox)
+    assert posts.budgets_s == [2.0]
+    assert sandbox.telemetry._policy.holds
+    assert sandbox.telemetry._given_up is None
