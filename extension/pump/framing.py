@@ -81,8 +81,7 @@ class Framing:
             self._copy = copy = self._copy or Copy(now_ns=now_ns)
             while place < len(data) and not copy.is_complete:
                 place += self._take(self, data[place:])
-            may_end = not (self._take is Framing._take_body and self._left >= MOST_COPIED)
-            copy.add(data[begin:place], now_ns=now_ns, may_end=may_end)
+            copy.add(data[begin:place], now_ns=now_ns, may_end=self._left < MOST_COPIED)
             if copy.is_complete:
                 ended.append(copy)
                 self._copy = None

@@ -229,8 +229,6 @@ class Pipeline:
 
     def _feed_lines(self, lines: Events, finished: list[Finished]) -> None:
         """Read lines together; one that cannot be read costs none of the others."""
-        if not lines:
-            return
         records: list[Columns] = []
 
         def read() -> None:

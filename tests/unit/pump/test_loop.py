@@ -7,6 +7,7 @@ import errno
 import os
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,13 @@ import pytest
 
 from extension.pump import marker
 from extension.pump import pump as module
-from extension.pump.connection import Connection
+from extension.pump.connection import Connection, Side
 from extension.pump.marker import Marker
 from extension.pump.pump import Pump, accepts, connect
 from tests.running_pump import listening, pump_in_thread
 
 POSTED = b"POST /r HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
+RESET = struct.pack("ii", 1, 0)
 NOWHERE = ("255.255.255.255", 9)
 """No connection can be begun to it."""
 
@@ -44,6 +46,7 @@ def polls(monkeypatch: pytest.MonkeyPatch) -> list[Poll]:
         def poll(self, timeout_s: float, most: int) -> list[tuple[int, int]]:
             polls.append((timeout_s, most, -1))
             events = self._epoll.poll(timeout_s, most)
+            assert len(events) <= most
             polls[-1] = timeout_s, most, len(events)
             return events
 
@@ -166,11 +169,11 @@ def test_a_connection_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch)
     broken: list[Connection] = []
     handle = Connection.handle
 
-    def fails_for_the_first(self: Connection, *given: Any) -> None:
+    def fails_for_the_first(self: Connection, side: Side, events: int) -> None:
         broken[:] = broken or [self]
-        if self in broken:
+        if self in broken and side is self.client:
             raise MemoryError
-        handle(self, *given)
+        handle(self, side, events)
 
     monkeypatch.setattr(Connection, "handle", fails_for_the_first)
     with pump_in_thread() as pump:
@@ -186,7 +189,11 @@ def test_where_no_connection_can_be_begun_the_runtime_s_is_reset() -> None:
     """Each of them, and the pump goes on."""
     with pump_in_thread(api=NOWHERE) as pump:
         for _ in range(2):
-            with socket.create_connection(("127.0.0.1", pump.port)) as client:
+            try:
+                client = socket.create_connection(("127.0.0.1", pump.port))
+            except ConnectionResetError:
+                continue  # so soon
+            with client:
                 assert is_reset(client)
 
 
@@ -261,3 +268,66 @@ def test_a_runtime_api_has_half_a_second_to_accept(monkeypatch: pytest.MonkeyPat
         with accepted:
             assert accepted.recv(1) == b""
     assert limits == [0.5]
+
+
+def test_while_descriptors_are_missing_traffic_hastens_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each attempt costs the function CPU; one that fails is repeated after the pause."""
+    refused: list[OSError] = []
+    is_limited = False
+
+    def limited(*arguments: int, **named: int) -> _socket.socket:
+        if is_limited:
+            refused.append(OSError(errno.EMFILE, "Too many open files"))
+            raise refused[-1]
+        return _socket.socket(*arguments, **named)
+
+    monkeypatch.setattr(module, "_socket", SimpleNamespace(**{**vars(_socket), "socket": limited}))
+    monkeypatch.setattr(module, "PAUSE_S", 600.0)
+    with pump_in_thread() as pump:
+        client, upstream = pump.connect()
+        exchange(client, upstream)
+        is_limited = True
+        waiting = socket.create_connection(("127.0.0.1", pump.port))
+        for _ in range(5):
+            exchange(client, upstream)
+        assert len(refused) <= 1
+        is_limited = False
+        monkeypatch.setattr(module, "PAUSE_S", 0.01)
+        exchange(client, upstream)
+        accepted, _ = pump.server.accept()
+        exchange(waiting, accepted)
+        for each in (client, upstream, waiting, accepted):
+            each.close()
+
+
+def test_an_end_that_cannot_be_passed_on_yet_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pump waits for the side that takes nothing, and does not run in circles meanwhile."""
+    ends: list[int] = []
+    handle = Connection.handle
+
+    def recorded(self: Connection, side: Side, events: int) -> None:
+        if events & select.EPOLLHUP:
+            ends.append(side.descriptor)
+        handle(self, side, events)
+
+    monkeypatch.setattr(Connection, "handle", recorded)
+    with pump_in_thread() as pump:
+        client, upstream = pump.connect()
+        upstream.settimeout(0)
+        sent = 0
+        while sent < 20_000_000:
+            try:
+                sent += upstream.send(bytes(65_536))
+            except BlockingIOError:
+                if select.select([], [upstream], [], 0.2) == ([], [], []):
+                    break
+        upstream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        upstream.close()
+        other, other_upstream = pump.connect()
+        for _ in range(5):
+            exchange(other, other_upstream)
+        assert len(ends) <= 1
+        for each in (client, other, other_upstream):
+            each.close()

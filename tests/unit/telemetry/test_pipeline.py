@@ -443,3 +443,15 @@ def test_what_the_sdk_sent_is_lost_where_it_cannot_be_divided(
     stage.pipeline.take_sdk("traces", spans("a", "b").SerializeToString(), 2)
     assert stage.health.faults == {"LookupError": 1}
     assert stage.health.dropped == {"fault": 2}
+
+
+def test_a_call_of_the_cache_is_in_the_trace_of_its_invocation() -> None:
+    """As a span of its own."""
+    stage = Stage("traces")
+    stage.feed(WHOLE[0])
+    call = CacheCall(
+        service="SSM", operation="o", name="n", start_ns=given.ns(1), end_ns=given.ns(2)
+    )
+    stage.pipeline.cache_called(call)
+    stage.feed(*WHOLE[1:])
+    assert stage.buffer.count == 3  # with the invocation, and what came after its response

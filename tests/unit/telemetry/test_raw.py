@@ -65,15 +65,19 @@ def test_a_secret_in_any_part_of_an_event_does_not_leave() -> None:
     events = [given.line(text, number) for number, text in enumerate(lines)]
     odd = {**given.line("x", 9), "type": "tr0ub4dor&3\n"}
     more = {**given.line("x", 9), "more": "tr0ub4dor&3\n"}
-    [request] = RawEncoder(secrets, health=health).encode_events([*events, odd, more])
+    when = {**given.line("x", 9), "time": "tr0ub4dor&3\n"}
+    [request] = RawEncoder(secrets, health=health).encode_events([*events, odd, more, when])
     assert b"tr0ub4dor" not in request.body
-    assert request.body.count(b"[REDACTED:key]") == health.leaks == 5
+    assert request.body.count(b"[REDACTED:key]") == health.leaks == 6
 
 
 def test_what_is_no_event_is_passed_on_too() -> None:
     """A platform may deliver anything, and nothing else would show what came."""
     odd = [7, "text", None, [1], {"type": 7}, {"record": "x"}, given.line("x", 1)]
     secrets = Redactor()
+    alone = [given.line(7, 1)]
+    [request] = RawEncoder(secrets, health=Health()).encode_events(alone)
+    assert strict(request.body) == alone
     for _ in range(2):  # they are searched for secrets if there are any
         [request] = RawEncoder(secrets, health=Health()).encode_events(odd)
         assert strict(request.body) == odd
@@ -118,3 +122,13 @@ async def test_a_batch_is_one_array() -> None:
     budget = Budget(1.0, clock=ManualClock())
     await RawExporter(post).export("events", [b'{"a":1}', b'{"b":2},3'], budget=budget)
     assert posted == [("events", b'[{"a":1},{"b":2},3]', "application/json")]
+
+
+@pytest.mark.parametrize(("more", "requests"), [(0, 1), (1, 2)])
+def test_a_request_is_as_large_as_an_endpoint_may_take(more: int, requests: int) -> None:
+    """And one byte more makes it two."""
+    events = [given.line("", number) for number in (1, 2)]
+    size = len(json.dumps(events, separators=(",", ":"))) - 2
+    events[0]["record"] = "x" * (32_768 - size + more)
+    made = RawEncoder(Redactor(), health=Health()).encode_events(events)
+    assert len(made) == requests

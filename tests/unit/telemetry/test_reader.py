@@ -18,6 +18,7 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.pipeline import Pipeline
 from extension.telemetry.reader import MAX_WAITING_BYTES, STEP_EVENTS, DeliveryReader
+from extension.telemetry.reading.decode import Batch
 from extension.telemetry.reading.events import Event, LogLine
 from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.receiver.content import Posted
@@ -383,9 +384,9 @@ def test_reading_waits_two_seconds_for_an_export_to_make_room(sandbox: Simulated
     assert half_full == [began] * 3
 
 
-@pytest.mark.parametrize("is_exporting", [True, False])
+@pytest.mark.parametrize(("is_exporting", "read_after_s"), [(True, 1.5), (False, 0.1)])
 def test_reading_goes_on_when_there_is_room_or_nothing_that_makes_any(
-    sandbox: SimulatedSandbox, *, is_exporting: bool
+    sandbox: SimulatedSandbox, *, is_exporting: bool, read_after_s: float
 ) -> None:
     """It looks again whenever an export has ended."""
     reader, clock = sandbox.telemetry.reader, sandbox.clock
@@ -393,19 +394,21 @@ def test_reading_goes_on_when_there_is_room_or_nothing_that_makes_any(
     fill(sandbox)
 
     async def read() -> None:
-        await received(reader, line(1))
-        await asyncio.sleep(1)
-        batch = sandbox.telemetry._buffer.batch("logs", max_bytes=1)
+        await received(reader, given.delivery(given.start("a", 1)))
+        await asyncio.sleep(0.1)
+        reading = asyncio.ensure_future(reader.wait_until_read(60))
+        await received(reader, given.delivery(given.start("b", 1)))
+        reading.add_done_callback(lambda _: ended.append(clock.now().since(began)))
+        await asyncio.sleep(0.9)
         reader.settled()
         await asyncio.sleep(0.5)
-        sandbox.telemetry._buffer.forget(batch)
+        sandbox.telemetry._buffer.forget(sandbox.telemetry._buffer.batch("logs", max_bytes=1))
         reader.settled()
-        await received(reader, line(2))
-        await reader.wait_until_read(60)
+        await reading
 
-    began = clock.monotonic_ns
+    began, ended = clock.now(), list[float]()
     sandbox.run(read())
-    assert (clock.monotonic_ns - began) / 1e9 == pytest.approx(1.5)
+    assert ended == [pytest.approx(read_after_s)]
 
 
 def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> None:
@@ -468,3 +471,23 @@ def test_a_step_takes_256_events(sandbox: SimulatedSandbox) -> None:
     sandbox.run(received(sandbox.telemetry.reader, given.delivery(*lines)))
     sandbox.telemetry.reader.read_all()
     assert [each for each in steps if each] == [256, 256, 1]
+
+
+async def test_a_delivery_that_cannot_be_taken_apart_is_lost_alone() -> None:
+    """A fault of ours: it is counted, and so is what is lost by it."""
+    health = Health()
+    telemetry = build(Accepting(), health, as_json=False)
+    read, faults = telemetry.reader._deliveries.read, iter([LookupError()])
+
+    def fails_once(body: bytes, *, received_ns: int) -> Batch:
+        for fault in faults:
+            raise fault
+        return read(body, received_ns=received_ns)
+
+    telemetry.reader._deliveries.read = fails_once  # type: ignore[method-assign]
+    telemetry.reader.take(given.delivery(given.start("z", 1)))
+    telemetry.reader.take(given.delivery(given.start("a", 1), given.done("a", 2)))
+    telemetry.reader.take(given.delivery(given.report("a", 2)))
+    telemetry.reader.read_all()
+    assert (health.faults, health.dropped) == ({"LookupError": 1}, {"delivery": 1})
+    assert health.finished == 1

@@ -13,13 +13,16 @@ from extension.process.frozen import replace
 from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
+from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.flush import PERIOD_S, REMEMBERED_GAPS
 from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.telemetry import LETTERS_S, TIMER_S
 from tests.doubles import LogLines
 from tests.received import received
 from tests.scripted.deliveries import Identity, delivery, done_event, report_event, start_event
 from tests.simulated_sandbox import MS, SimulatedSandbox
+from tests.simulated_time import StuckError
 
 FAR_MS = 900_000
 WHO = Identity.numbered(1, seed=7)
@@ -304,15 +307,16 @@ def test_a_part_of_the_end_is_kept_for_storing_what_is_not_taken(
 
 
 def test_an_endpoint_in_this_sandbox_is_posted_to_at_once(periodic: SimulatedSandbox) -> None:
-    """It may end when we do; what comes late follows."""
+    """It may end when we do; what comes late follows, and what is not taken is stored."""
     periodic.telemetry._sends_at_once = True
+    periodic.telemetry._reserve_s = LETTERS_S
     periodic.run(periodic.deliver(events_of(periodic, most=2)))
     report = events_of(periodic, least=2)
     periodic.loop.call_later(0.03, lambda: periodic.telemetry.reader.take(report))
     posts = Posts(periodic)
     periodic.shut_down()
     assert posts.times_s == [pytest.approx(0.0), pytest.approx(0.03)]
-    assert posts.budgets_s[0] == pytest.approx(1.65 - 0.25)
+    assert posts.budgets_s[0] == pytest.approx(1.65 - 0.25 - 0.6)
 
 
 def test_such_an_endpoint_that_does_not_answer_is_not_asked_again(
@@ -450,6 +454,61 @@ def test_a_hold_ends_when_the_end_is_read(sandbox: SimulatedSandbox) -> None:
     """Nothing is given up then, and its export may take two seconds."""
     posts = Posts(sandbox)
     whole_invocation(sandbox)
-    assert posts.budgets_s == [2.0]
+    assert (posts.times_s, posts.budgets_s) == ([0.0], [2.0])
     assert sandbox.telemetry._policy.holds
     assert sandbox.telemetry._given_up is None
+
+
+def test_the_end_leaves_half_of_its_time_for_reading_and_the_rest_for_exporting(
+    periodic: SimulatedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly a burst of lines is read, what is read is exported, and what is not stored."""
+    seconds: list[float] = []
+
+    async def wait(self: DeliveryReader, left_s: float) -> None:
+        seconds.append(left_s)
+
+    async def flush(self: Delivery, budget: Budget, *, whatever_the_circuit: bool) -> bool:
+        seconds.append(budget.left_s)
+        return whatever_the_circuit
+
+    async def store(self: Delivery, budget: Budget) -> None:
+        seconds.append(budget.left_s)
+
+    monkeypatch.setattr(DeliveryReader, "wait_until_read", wait)
+    monkeypatch.setattr(Delivery, "flush", flush)
+    monkeypatch.setattr(Delivery, "store_the_rest", store)
+    periodic.telemetry._sends_at_once = True  # but there is nothing to send
+    periodic.shut_down()
+    left_s = 2.0 - 0.35 - 0.1
+    assert seconds == [pytest.approx(each) for each in (left_s / 2, left_s, left_s)]
+
+
+def test_an_announced_invocation_is_reported_though_nothing_is_heard_of_it(
+    periodic: SimulatedSandbox,
+) -> None:
+    """The sandbox may have ended before its events came."""
+    now_ns = periodic.clock.wall_ns
+    periodic.telemetry.invoked_before(invoke(periodic), at_ns=now_ns)
+    periodic.shut_down()
+    assert (periodic.health.invocations, periodic.health.finished) == (1, 1)
+
+
+def test_only_the_end_of_what_was_given_up_begins_an_export(sandbox: SimulatedSandbox) -> None:
+    """Others are exported with the next invocation."""
+    hold_without_an_end(sandbox)
+    other, now_ns = Identity.numbered(2, seed=7), sandbox.clock.wall_ns
+    events = [start_event(other, now_ns), done_event(other, now_ns, duration_ms=0)]
+    sandbox.run(sandbox.deliver(delivery(events)))
+    sandbox.run(asyncio.sleep(1))
+    assert sandbox.endpoint.taken == []
+
+
+def test_no_timer_is_left_at_the_end(periodic: SimulatedSandbox) -> None:
+    """Nothing is exported after it."""
+    periodic.run(periodic.telemetry.invoked(invoke(periodic)))
+    periodic.shut_down()
+    began = periodic.clock.now()
+    with pytest.raises(StuckError):
+        periodic.run(asyncio.Event().wait())
+    assert periodic.clock.now() == began
