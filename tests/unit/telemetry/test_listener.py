@@ -8,7 +8,9 @@ from collections.abc import Awaitable
 
 import pytest
 
+from extension.http.server import HttpServer
 from extension.telemetry.listener import Listener
+from tests.waiting import until
 
 
 async def post(port: int, body: bytes) -> bytes:
@@ -55,3 +57,57 @@ async def test_closed_it_refuses_connections() -> None:
     await listener.close()
     with pytest.raises(ConnectionRefusedError):
         await post(port, b"[]")
+
+
+async def test_strangers_do_not_keep_the_platform_out() -> None:
+    """Eight connections are open at most; the one that has been idle longest makes way at once."""
+    taken: list[bytes] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+    listener = Listener(listening, take=taken.append, on_fault=lambda _: None)
+    await listener.start()
+    strangers = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(8)]
+    for _, writer in strangers:
+        writer.write(b"POST / HTTP/1.1\r\n")
+    await until(lambda: len(listener._server.connections) == 8)
+    assert await post(listener.port, b"[]") == b"HTTP/1.1 200 OK"
+    assert (taken, listener._server.connections._checks) == ([b"[]"], 0)
+    assert await strangers[0][0].read() == b""
+    assert not strangers[-1][0].at_eof()
+    await listener.close()
+    for _, writer in strangers:
+        writer.close()
+
+
+@pytest.mark.parametrize(("more", "is_taken"), [(0, True), (1, False)])
+async def test_a_delivery_has_four_mebibytes_at_most(more: int, *, is_taken: bool) -> None:
+    """The platform's has two; a larger one is acknowledged, and is none."""
+    taken: list[int] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+    listener = Listener(
+        listening, take=lambda body: taken.append(len(body)), on_fault=lambda _: None
+    )
+    await listener.start()
+    size = 4_194_304 + more
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
+    if is_taken:
+        writer.write(bytes(size))
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    assert taken == ([size] if is_taken else [])
+    writer.close()
+    await listener.close()
+
+
+async def test_at_the_end_a_delivery_has_a_tenth_of_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To be taken; SHUTDOWN leaves two."""
+    patience: list[float] = []
+
+    async def close(_: HttpServer, *, patience_s: float) -> None:
+        patience.append(patience_s)
+
+    monkeypatch.setattr(HttpServer, "close", close)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        await Listener(listening, take=lambda _: None, on_fault=lambda _: None).close()
+    assert patience == [0.1]

@@ -455,3 +455,15 @@ def test_a_call_of_the_cache_is_in_the_trace_of_its_invocation() -> None:
     stage.pipeline.cache_called(call)
     stage.feed(*WHOLE[1:])
     assert stage.buffer.count == 3  # with the invocation, and what came after its response
+
+
+def test_what_the_cache_answered_is_counted_in_the_span_of_its_invocation() -> None:
+    """Where one runs."""
+    stage = Stage("traces")
+    added: list[PendingItem] = []
+    stage.buffer.add = added.append  # type: ignore[method-assign, assignment]
+    stage.feed(WHOLE[0])
+    stage.clock.advance(1.5)
+    stage.pipeline.cache_answered(CacheAnswer(result="MISS", age_s=0, waited_s=0))
+    stage.feed(*WHOLE[1:])
+    assert any(b"lambda_dispatch.cache.misses" in each.body for each in added)

@@ -512,3 +512,22 @@ def test_no_timer_is_left_at_the_end(periodic: SimulatedSandbox) -> None:
     with pytest.raises(StuckError):
         periodic.run(asyncio.Event().wait())
     assert periodic.clock.now() == began
+
+
+def test_an_export_that_hangs_at_the_end_makes_way_for_the_last_one(
+    periodic: SimulatedSandbox,
+) -> None:
+    """Its connection may have died in a freeze; a new one may not."""
+    periodic.run(periodic.deliver(events_of(periodic)))
+    periodic.endpoint.weather = "hangs"
+
+    async def begin() -> None:
+        periodic.telemetry._exports.begin_beside()
+        await asyncio.sleep(0.01)
+
+    periodic.run(begin())
+    periodic.endpoint.weather = "takes"
+    posts = Posts(periodic)
+    periodic.shut_down()
+    assert posts.times_s == [pytest.approx(0.5)]
+    assert len(periodic.endpoint.taken) == 1
