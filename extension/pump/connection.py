@@ -69,7 +69,7 @@ class Flow:
         return not (self.has_ended or self.waiting)
 
     def drop(self) -> None:
-        """Give up, because the sink takes nothing any more."""
+        """Give up what waits: the sink takes nothing any more, or the source has sent all."""
         self.waiting, self.has_ended = NOTHING, True
 
 
@@ -185,10 +185,7 @@ class Connection:
         """Note that a side was reset, and that all it sent has been read."""
         side.is_broken = True
         for flow in self._flows:
-            if flow.source is side:
-                flow.has_ended = True
-            else:
-                flow.drop()
+            flow.drop()
 
     def _settle(self) -> None:
         """Pass on what has ended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import json
 import socket
 import threading
@@ -16,8 +17,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from extension.platform import plain_http
-from extension.platform.bootstrap import Start, bind_and_register, is_on, register
+from extension.platform import bootstrap, early_calls, plain_http
+from extension.platform.bootstrap import (
+    Start,
+    bind_and_register,
+    is_on,
+    is_tapped,
+    register,
+)
 from extension.platform.early_calls import event_types
 from extension.platform.plain_http import Address
 from extension.platform.survive import answer_events
@@ -105,7 +112,7 @@ def test_registers_by_its_file_name_for_both_events() -> None:
     """The name is that of the file in /opt/extensions, and the account id is requested."""
     with api(REGISTERED) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
         assert done.identifier == IDENTIFIER
-        assert json.loads(done.registration)["functionName"] == "f"
+        assert done.registration == FUNCTION.strip()
         assert done.problems == []
     head, _, body = served.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /2020-01-01/extension/register HTTP/1.1\r\n")
@@ -196,6 +203,7 @@ def test_a_bad_port_falls_back(value: str) -> None:
         ("99999", None),
         ("+28731", None),
         ("-28731", None),
+        ("028731", None),
         ("000028731", None),
         ("28731.0", None),
         ("2_8731", None),
@@ -454,13 +462,22 @@ def test_older_schemas_are_tried_until_the_platform_accepts_one() -> None:
 
 @pytest.mark.parametrize(
     ("elapsed_s", "cpu_s", "budget_s"),
-    [(0.0, 0.0, 2.0), (0.4, 0.0, 1.6), (1.0, 0.1, 0.0), (1.0, 0.5, 1.0), (3.0, 3.0, 0.0)],
+    [
+        (0.0, 0.0, 2.0),
+        (0.4, 0.0, 1.6),
+        (0.5, 0.0, 1.5),
+        (0.6, 0.12, 1.4),
+        (1.0, 0.1, 0.0),
+        (1.0, 0.15, 1.0),
+        (1.0, 0.5, 1.0),
+        (3.0, 3.0, 0.0),
+    ],
 )
 def test_opening_delays_next_for_a_budget_unless_there_is_little_cpu(
     monkeypatch: pytest.MonkeyPatch, elapsed_s: float, cpu_s: float, budget_s: float
 ) -> None:
     """Counted from registering; in the first half second, waiting for the disk looks the same."""
-    now = {"monotonic": 100.0, "process_time": 50.0}
+    now = {"monotonic": 0.0, "process_time": 0.0}
     clock = SimpleNamespace(**{name: partial(now.__getitem__, name) for name in now})
     monkeypatch.setattr("extension.platform.bootstrap.time", clock)
     begun = Start("")
@@ -719,15 +736,179 @@ def test_the_receiver_is_not_our_own_endpoint(uri: str, variable: str) -> None:
 
 
 def test_another_port_of_this_sandbox_is_an_endpoint() -> None:
-    """Such as a collector's."""
+    """Such as a collector's; and so is the same port of another host."""
     port = free_port()
-    given = with_receiver(port, DISPATCH_POST_URI=f"http://localhost:{port}1/{port}")
-    with started(given) as done:
-        assert done.otlp_sockets
+    for uri in (f"http://localhost:{port}1/{port}", f"http://collector.example:{port}"):
+        with started(with_receiver(port, DISPATCH_POST_URI=uri)) as done:
+            assert done.otlp_sockets
 
 
 def test_outside_lambda_nothing_listens_for_telemetry() -> None:
     """No platform would deliver any, and the port would be open to other machines."""
-    with started({"DISPATCH_POST_URI": "http://localhost:4318"}) as done:
-        assert done.telemetry_socket is None
+    outside = {"DISPATCH_POST_URI": "http://localhost:4318", "DISPATCH_OTLP_PORT": f"{free_port()}"}
+    with started(outside) as done:
+        assert (done.telemetry_socket, done.otlp_sockets) == (None, [])
         assert done.problems == []
+
+
+WRAPPED = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/lambda-dispatch-tap"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_there"),
+    [
+        ({}, False),
+        ({"DISPATCH_TAP": " ON "}, True),
+        ({"DISPATCH_TAP": "perhaps"}, False),
+        (WRAPPED, True),
+        ({"DISPATCH_ENV_NEXT": " /opt/lambda-dispatch-tap "}, True),
+        ({"AWS_LAMBDA_EXEC_WRAPPER": "/opt/lambda-dispatch-tap/other"}, False),
+        ({**WRAPPED, "DISPATCH_TAP": "perhaps"}, True),
+        ({**WRAPPED, "DISPATCH_TAP": "off"}, False),
+    ],
+)
+def test_there_is_a_pump_where_the_wrapper_is_named(
+    environ: dict[str, str], *, is_there: bool
+) -> None:
+    """Or where the switch says so, which has the last word."""
+    assert is_tapped(environ) is is_there
+
+
+TAPPED = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_TAP": "on", "DISPATCH_TAP_PORT": "7"}
+
+
+def test_the_pump_is_started_for_the_runtime_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the port that is set; where it cannot start, everything else goes on."""
+    ours, theirs = _socket.socketpair()
+    started_with: list[object] = []
+
+    def start_pump(api: str, *, addresses: list[object], port: int) -> _socket.socket:
+        started_with.append((api, [each[-1] for each in addresses], port))  # type: ignore[index]
+        return ours
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    with closing(ours), closing(theirs):
+        monkeypatch.setattr("extension.pump.start.start_pump", start_pump)
+        with started(TAPPED) as done:
+            assert done.tap_channel is ours
+        assert started_with == [("127.0.0.1:9", [("127.0.0.1", 9)], 7)]
+        monkeypatch.setattr("extension.pump.start.start_pump", fails)
+        with started(TAPPED) as done:
+            assert done.tap_channel is None
+            assert ("tap", "no tap: no room") in done.problems
+        with started({"DISPATCH_TAP": "on"}) as done:  # outside Lambda
+            assert done.problems == []
+
+
+def test_registering_takes_five_seconds_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of what Lambda gives init."""
+    limits: list[float] = []
+
+    def exchange(*_: object, timeout_s: float, **__: object) -> None:
+        limits.append(timeout_s)
+        raise TimeoutError
+
+    monkeypatch.setattr(plain_http, "exchange", exchange)
+    with started({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}):
+        assert limits == [5.0]
+
+
+def test_a_failure_of_the_platform_is_no_refusal_of_invoke() -> None:
+    """Registering is repeated later, for the same events."""
+    with api(b"HTTP/1.1 500 -\r\n\r\n{}") as served:
+        with started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
+            assert done.receives_invoke
+            assert done.problems == [("registration", "registration failed: status 500: {}")]
+        assert len(served.requests) == 1
+
+
+def test_an_identifier_alone_is_no_registration() -> None:
+    """The status says whether it is one."""
+    answer = REGISTERED.replace(b"200 OK", b"202 Accepted")
+    with api(answer) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
+        assert done.identifier == ""
+
+
+def test_each_start_binds_a_port_of_its_own_for_deliveries() -> None:
+    """Any that is free."""
+    environ = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_CACHE": "off", **TELEMETRY}
+    with started(environ) as first, started(environ) as second:
+        assert first.telemetry_socket is not None
+        assert second.telemetry_socket is not None
+
+
+def test_what_cannot_be_bound_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the cause; a sandbox without IPv6 is none, for no client would use it."""
+    listen = bootstrap._listen
+
+    def without_ipv6(start: Start, family: int, host: str, port: int) -> _socket.socket:
+        if host == "0.0.0.0":
+            raise OSError(errno.EMFILE, "Too many open files")
+        if family == _socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        return listen(start, family, host, port)
+
+    monkeypatch.setattr(bootstrap, "_listen", without_ipv6)
+    with started({"AWS_LAMBDA_RUNTIME_API": "nowhere", **TELEMETRY}) as done:
+        assert [each.family for each in done.cache_sockets] == [_socket.AF_INET]
+        assert done.telemetry_socket is None
+        assert done.problems[0] == (
+            "telemetry", "no telemetry: no port to listen on: Too many open files",
+        )  # fmt: skip
+        assert [part for part, _ in done.problems] == ["telemetry", "registration"]
+
+
+def test_on_managed_instances_the_subscription_is_left_to_the_event_loop() -> None:
+    """Deliveries that are not accepted at once are dropped there."""
+    kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances", **TELEMETRY}
+    with (
+        api(REGISTERED) as served,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address, **kind}) as done,
+    ):
+        assert (done.is_subscribed, done.subscribes_late) == (False, True)
+    assert calls(served) == [REGISTER]
+
+
+def test_a_platform_that_knows_no_version_of_the_schema_is_reported() -> None:
+    """Each is tried once."""
+    refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    with (
+        api(REGISTERED, *[refused] * 3) as served,
+        started({"AWS_LAMBDA_RUNTIME_API": served.address, **TELEMETRY}) as done,
+    ):
+        assert [part for part, _ in done.problems] == ["telemetry"]
+        assert "status 400" in done.problems[0][1]
+    assert calls(served) == [REGISTER, *[SUBSCRIBE] * 3]
+
+
+def test_all_attempts_to_subscribe_take_a_second_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one gets a moment in any case."""
+    limits: list[float] = []
+    start = Start("api:1")
+
+    def exchange(_: Start, __: bytes, *, timeout_s: float) -> plain_http.Response:
+        limits.append(timeout_s)
+        start._began_s -= 0.6  # so long did it take
+        return plain_http.Response(status=400, headers={}, body=b"")
+
+    monkeypatch.setattr(early_calls, "_exchange", exchange)
+    monkeypatch.setattr(early_calls, "_request", lambda *_, **__: b"")
+    monkeypatch.setattr("extension.platform.bootstrap.time.monotonic", lambda: 100.0)
+    start.begin_budget()
+    with pytest.raises(ValueError, match="status 400"):
+        early_calls.subscribe(start, ("platform",), versions=("3", "2", "1"))
+    assert limits == [pytest.approx(each) for each in (1.0, 0.4, 0.05)]
+
+
+def test_a_request_for_next_that_is_cut_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The life cycle sends it again, on another connection."""
+    ours, theirs = _socket.socketpair()
+    theirs.close()
+    with closing(ours):
+        monkeypatch.setattr(plain_http, "connect", lambda *_, **__: ours)
+        start = Start("api:1")
+        with pytest.raises(OSError, match="pipe"):
+            early_calls.request_next(start)
+        assert (start.pending_next, ours.fileno()) == (None, -1)

@@ -8,6 +8,7 @@ import pytest
 
 from extension.platform.events import (
     Invoke,
+    Job,
     NotAnEventError,
     Shutdown,
     parse_event,
@@ -54,7 +55,8 @@ def test_an_event_without_a_deadline_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_s", "plausible_s"), [(1.5, 1.5), (2.0, 2.0), (2.1, 2.0), (0.0, 2.0), (-1.0, 2.0)]
+    ("left_s", "plausible_s"),
+    [(0.001, 0.001), (1.5, 1.5), (2.0, 2.0), (2.1, 2.0), (0.0, 2.0), (-1.0, 2.0)],
 )
 def test_a_shutdown_that_takes_longer_than_lambda_lets_it_is_not_believed(
     left_s: float, plausible_s: float
@@ -92,3 +94,11 @@ def test_registration() -> None:
 def test_a_registration_that_cannot_be_parsed(body: bytes) -> None:
     """A field that was not sent is empty."""
     assert parse_registration(body) == Registration()
+
+
+async def test_a_job_without_calls_waits_for_none() -> None:
+    """Nor does it do anything else that it does not override."""
+    job = Job()
+    assert await job.settle_calls(5.0) == 0.0
+    await job.invoked(Invoke(request_id="r", deadline_ms=1))
+    await job.shut_down(Shutdown(reason="spindown", deadline_ms=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,9 +13,11 @@ from extension.http.messages import BadMessageError
 from extension.platform.bootstrap import Start
 from extension.platform.early_calls import request_next
 from extension.platform.events import Shutdown
-from extension.platform.extensions_api import ExtensionsApi
-from extension.platform.plain_http import RefusedError
-from tests.waiting import until
+from extension.platform.extensions_api import ExtensionsApi, _read_head, receive
+from extension.platform.plain_http import Address, RefusedError
+from tests.blackholes import full_backlog
+from tests.sandbox import free_port
+from tests.waiting import PATIENCE_S, until
 
 GOODBYE = Shutdown(reason="spindown", deadline_ms=1)
 EVENT = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":1}'
@@ -162,3 +165,59 @@ async def test_a_refusal_says_whether_it_is_final(status: int, is_final: bool) -
         with pytest.raises(RefusedError) as refused:
             await api.next_event()
     assert refused.value.is_final is is_final
+
+
+@pytest.mark.parametrize("cut", [10, 30, len(INTERIM) - len(WHOLE), len(INTERIM) - 5])
+async def test_a_response_may_come_in_pieces(cut: int) -> None:
+    """What is interim ends nothing."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0)
+    with ours, theirs:
+        reading = asyncio.ensure_future(receive(ours))
+        theirs.sendall(INTERIM[:cut])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        theirs.sendall(INTERIM[cut:])
+        response, stays_open = await asyncio.wait_for(reading, PATIENCE_S)
+    assert (response.status, response.body, stays_open) == (200, EVENT, True)
+
+
+def test_an_interim_response_alone_is_no_response() -> None:
+    """The head that counts is still to come."""
+    received = bytearray(INTERIM[: -len(WHOLE)])
+    assert _read_head(received) is None
+    received += WHOLE
+    head = _read_head(received)
+    assert head is not None
+    assert (head.target, bytes(received)) == ("200", EVENT)
+
+
+async def test_an_address_that_refuses_is_followed_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name may have several; where none accepts, the last failure is raised."""
+    platform = Platform([[WHOLE]])
+    async with platform.running() as api:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 0)
+        addresses = [(*kind, ("127.0.0.1", free_port())), *platform.start.api_address.resolve()]
+        monkeypatch.setattr(Address, "resolve", lambda _: addresses)
+        assert await api.next_event() == GOODBYE
+    addresses[1:] = []
+    with pytest.raises(ConnectionRefusedError):
+        await ExtensionsApi(platform.start).next_event()
+    addresses.clear()
+    with pytest.raises(OSError, match="has no address"):
+        await ExtensionsApi(platform.start).next_event()
+
+
+async def test_a_connection_that_is_not_waited_for_any_more_is_closed() -> None:
+    """As when the process is asked to end."""
+    with full_backlog() as port:
+        start = Start(f"127.0.0.1:{port}")
+        waiting = asyncio.create_task(ExtensionsApi(start).next_event())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert start.pending_next is None

@@ -16,10 +16,11 @@ from extension.platform.bootstrap import Start
 from extension.platform.early_calls import SCHEMA_VERSIONS
 from extension.platform.events import Shutdown
 from extension.platform.late_subscription import LateSubscription
-from extension.process.clock import SystemClock
+from extension.process.clock import Clock, SystemClock
 from extension.process.log import Log
+from extension.process.waits import TimeLimit
 from tests.doubles import LogLines
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 REFUSED = b'HTTP/1.1 403 -\r\nContent-Length: 25\r\n\r\n{"errorType":"No.Reason"}'
@@ -207,3 +208,55 @@ async def test_an_answer_that_never_comes_is_not_waited_for_without_end(
             await settled(late)
     assert (stage.refusals, start.problems) == (0, [])
     assert [line["cause"] for line in stage.lines.parsed] == ["no answer"]
+
+
+@pytest.mark.parametrize("reason", ["is asked already", "is a repeated start"])
+async def test_nothing_is_held_for_it_where_that_was_done_or_would_cost_an_invocation(
+    monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    """The start goes on at once."""
+    monkeypatch.setattr(early_calls, "SUBSCRIBE_S", 0.01)
+    async with running(None, TAKEN) as (stage, start, late):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            if reason == "is asked already":
+                await asyncio.to_thread(asked, start)
+            else:
+                start.pending_next = ours
+            monkeypatch.setattr(early_calls, "SUBSCRIBE_S", 600.0)
+            await asyncio.wait_for(late.begin(), PATIENCE_S)
+            assert not late._is_settled
+            stage.silence.set()
+            await until(lambda: late._is_settled)
+    assert start.is_subscribed
+
+
+async def test_the_answer_is_waited_for_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as Lambda gives init."""
+    limits: list[float] = []
+
+    class Recorded(TimeLimit):
+        def __init__(self, seconds: float, *, clock: Clock) -> None:
+            limits.append(seconds)
+            super().__init__(seconds, clock=clock)
+
+    monkeypatch.setattr(late_subscription, "TimeLimit", Recorded)
+    async with running(TAKEN) as (_, _, late):
+        await settled(late)
+    assert limits == [10.0]
+
+
+async def test_an_answer_that_is_late_is_waited_for_on_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not asked for twice, unless that connection ends without one."""
+    monkeypatch.setattr(early_calls, "SUBSCRIBE_S", 0.01)
+    async with running(None, TAKEN) as (stage, start, late):
+        await late.begin()
+        await until(lambda: start.pending_subscription is not None)
+        assert len(stage.versions) == 1
+        monkeypatch.setattr(early_calls, "SUBSCRIBE_S", PATIENCE_S)
+        stage.silence.set()
+        await until(lambda: late._is_settled)
+    assert (start.is_subscribed, start.problems) == (True, [])
+    assert stage.versions == [SCHEMA_VERSIONS[0]] * 2

@@ -85,7 +85,7 @@ def test_the_timeout_of_the_function_is_kept_once(folder: Path) -> None:
     assert mark().timeout_ms == 3000
 
 
-@pytest.mark.parametrize("milliseconds", [0, -1, DAY_MS])
+@pytest.mark.parametrize("milliseconds", [0, -1, 900_001, DAY_MS])
 def test_an_implausible_timeout_is_not_kept(folder: Path, milliseconds: int) -> None:
     """The platform may have another clock."""
     marked(folder)
@@ -135,4 +135,36 @@ def test_a_name_that_cannot_be_a_file_name(folder: Path) -> None:
     odd = {"AWS_LAMBDA_FUNCTION_NAME": "../../" + "ä" * 500}
     mark(**odd).leave()
     assert mark(**odd).is_repeated
-    assert len(list(folder.iterdir())) == 1
+    [file] = folder.iterdir()
+    assert file.name.isascii()
+    assert max(map(len, file.name.removeprefix(".").split("-"))) == 48
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_what_takes_its_place_meanwhile_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Between the look at it and its use: a link is not followed, and a pipe does not block."""
+    file, target = marked(folder), folder / "target"
+    file.unlink()
+    target.write_text("5000")
+    if kind == "link":
+        file.symlink_to(target)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        os.mkfifo(file)
+    monkeypatch.setattr(StartMark, "_is_ours", lambda _: True)
+    found = mark()
+    found.note_timeout(3000)
+    assert target.read_text() == "5000"
+    assert mark().timeout_ms == 0
+
+
+def test_no_file_stays_open(folder: Path) -> None:
+    """It would be one descriptor less for the sandbox's life."""
+    before = len([*Path("/proc/self/fd").iterdir()])
+    marked(folder)
+    mark().note_timeout(3000)
+    assert mark().timeout_ms == 3000
+    assert len([*Path("/proc/self/fd").iterdir()]) == before

@@ -531,3 +531,15 @@ def test_an_export_that_hangs_at_the_end_makes_way_for_the_last_one(
     periodic.shut_down()
     assert posts.times_s == [pytest.approx(0.5)]
     assert len(periodic.endpoint.taken) == 1
+
+
+def test_an_invocation_is_let_go_half_a_second_before_its_deadline(
+    sandbox: SimulatedSandbox,
+) -> None:
+    """That is the function's."""
+    began = sandbox.clock.now()
+    announced = replace(invoke(sandbox), deadline_ms=began.wall_ns // MS + 5_000)
+    start = delivery([start_event(WHO, began.wall_ns)])
+    sandbox.loop.call_later(0.1, lambda: sandbox.telemetry.reader.take(start))
+    sandbox.run(sandbox.telemetry.invoked(announced))
+    assert sandbox.clock.now().since(began) == pytest.approx(4.5)
