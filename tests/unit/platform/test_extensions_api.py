@@ -210,10 +210,15 @@ async def test_an_address_that_refuses_is_followed_by_the_next(
         await ExtensionsApi(platform.start).next_event()
 
 
-async def test_a_connection_that_is_not_waited_for_any_more_is_closed() -> None:
-    """As when the process is asked to end."""
-    with full_backlog() as port:
-        start = Start(f"127.0.0.1:{port}")
+async def test_a_connection_that_is_not_waited_for_any_more_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when the process is asked to end; no other address is tried."""
+    with full_backlog() as port, socket.create_server(("127.0.0.1", 0)) as other:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 0)
+        addresses = [(*kind, ("127.0.0.1", port)), (*kind, other.getsockname())]
+        monkeypatch.setattr(Address, "resolve", lambda _: addresses)
+        start = Start("name")
         waiting = asyncio.create_task(ExtensionsApi(start).next_event())
         await asyncio.sleep(0)
         await asyncio.sleep(0)

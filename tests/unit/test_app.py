@@ -1,0 +1,374 @@
+"""The process from its registration to its end, run in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from extension import app as module
+from extension import lifecycle, opening
+from extension.app import App, TimeoutRecorder
+from extension.opening import Opening
+from extension.platform.bootstrap import Start, bind_and_register
+from extension.platform.events import Invoke, Job, Shutdown
+from extension.process.clock import NS_PER_MS, SystemClock
+from extension.process.log import Log
+from extension.settings.config import read_config
+from extension.telemetry.telemetry import Telemetry
+from tests import platform_events as given
+from tests.doubles import LogLines, ManualClock
+from tests.extensions_api import NEXT, REGISTER, SUBSCRIBE, ExtensionsApi, Turn
+from tests.sandbox import free_port
+from tests.waiting import PATIENCE_S, until
+
+# A process ends with its sockets open, and the kernel closes them.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The /tmp of the sandbox; what concerns a whole process is left out."""
+    monkeypatch.setattr("extension.platform.start_mark.FOLDER", str(tmp_path))
+    monkeypatch.setattr(module, "silence_libraries", lambda: None)
+    monkeypatch.setattr(opening, "resume_garbage_collection", lambda: None)
+    monkeypatch.setattr(opening, "is_compiled", lambda _: True)
+    return tmp_path
+
+
+class Endpoint:
+    """Takes what is posted to it."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer 200 to each request."""
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                await reader.readexactly(int(head.partition("content-length:")[2].split()[0]))
+                self.paths.append(head.split()[1])
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+@dataclass
+class Running:
+    """A process, what it wrote, and its exit status once it has ended."""
+
+    api: ExtensionsApi
+    app: App
+    start: Start
+    ended: asyncio.Task[int]
+    lines: LogLines
+    endpoint: Endpoint = field(default_factory=Endpoint)
+
+    async def status(self) -> int:
+        """Wait for the end."""
+        return await asyncio.wait_for(self.ended, PATIENCE_S)
+
+
+@asynccontextmanager
+async def running(
+    api: ExtensionsApi, *, register: bool = True, **variables: str
+) -> AsyncIterator[Running]:
+    """Run a process that exports to an endpoint; the cache is off unless a variable says else."""
+    endpoint, lines, clock = Endpoint(), LogLines(), SystemClock()
+    server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
+    loop = asyncio.get_running_loop()
+    async with server, api.running():
+        before = _open_things()
+        environ = {
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.port if register else free_port()}",
+            "DISPATCH_POST_URI": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            "DISPATCH_SIGNALS": "traces",
+            "DISPATCH_CACHE": "off",
+            **variables,
+        }
+        start = await asyncio.to_thread(bind_and_register, environ)
+        log = Log(clock=clock, sink=lines)
+        app = App(start=start, environ=environ, config=config_of(environ), clock=clock, log=log)
+        ended = asyncio.create_task(app.run())
+        try:
+            yield Running(api, app, start, ended, lines, endpoint)
+        finally:
+            app._opening.telemetry.give_up()
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+            loop.set_exception_handler(None)
+            await asyncio.gather(*_cancelled(), return_exceptions=True)
+            await _close_all(app, but=before)
+            gc.collect()
+
+
+def _cancelled() -> set[asyncio.Task[Any]]:
+    """Cancel all that still runs, and return it."""
+    others = {each for each in asyncio.all_tasks() if each is not asyncio.current_task()}
+    for each in others:
+        each.cancel()
+    return others
+
+
+def _open_things() -> list[asyncio.Transport | socket.socket]:
+    """Return all sockets and transports."""
+    return [
+        each for each in gc.get_objects() if isinstance(each, asyncio.Transport | socket.socket)
+    ]
+
+
+async def _close_all(app: App, *, but: list[asyncio.Transport | socket.socket]) -> None:
+    """Close what the kernel closes when a process ends."""
+    others = {*map(id, but)}
+    for job in app._opening.jobs:
+        if isinstance(job, Telemetry):
+            await job.close()
+    for each in _open_things():
+        if id(each) not in others:
+            each.close()
+    await asyncio.sleep(0)
+
+
+def config_of(environ: Mapping[str, str]) -> Any:
+    """Return the configuration, which has no problem."""
+    config, problems = read_config(environ)
+    assert not problems
+    return config
+
+
+def marks_in(folder: Path) -> list[Path]:
+    """Return the marks of starts."""
+    return list(folder.iterdir())
+
+
+WHOLE = (given.start("r", 1), given.done("r", 2), given.report("r", 2))
+
+
+@pytest.mark.parametrize(
+    ("reason", "stays"), [("spindown", False), ("timeout", True), ("failure", True)]
+)
+async def test_a_whole_life(folder: Path, reason: str, *, stays: bool) -> None:
+    """From init to the end; after a breakdown the same sandbox starts again, and knows it."""
+    api = ExtensionsApi()
+    async with running(api) as process:
+        await until(lambda: NEXT in api.asked)
+        assert api.asked == [REGISTER, SUBSCRIBE, NEXT]
+        [mark] = marks_in(folder)
+        api.invoke(timeout_s=30)
+        assert await api.deliver(*WHOLE) == 200
+        await until(lambda: process.endpoint.paths)
+        await until(lambda: api.asked.count(NEXT) == 2)
+        assert mark.read_text().isdigit()
+        api.shut_down(reason)
+        assert await process.status() == 0
+    assert set(process.endpoint.paths) == {"/v1/traces"}
+    assert [line["message"] for line in process.lines.parsed if line["level"] == "ERROR"] == []
+    assert bool(marks_in(folder)) is stays
+
+
+@pytest.mark.parametrize(("budget_s", "waits"), [(600.0, True), (0.0, False)])
+async def test_on_a_first_start_next_waits_for_the_opening(
+    monkeypatch: pytest.MonkeyPatch, budget_s: float, *, waits: bool
+) -> None:
+    """What is opened then costs no invocation anything; beyond its budget it goes on behind it."""
+    opened = asyncio.Event()
+    open_all = Opening.open_all
+
+    async def slow(self: Opening) -> None:
+        await opened.wait()
+        await open_all(self)
+
+    monkeypatch.setattr(Opening, "open_all", slow)
+    monkeypatch.setattr("extension.platform.bootstrap.BUDGET_S", budget_s)
+    monkeypatch.setattr("extension.platform.bootstrap.SLOW_SHARE", 0.0)
+    api = ExtensionsApi()
+    async with running(api) as process:
+        await until(process.app._opening.registered.is_set)
+        await until(lambda: waits or NEXT in api.asked)
+        assert (process.app._opening.importer._thread is None) is waits
+        opened.set()
+        await until(lambda: NEXT in api.asked)
+        api.shut_down()
+        assert await process.status() == 0
+
+
+async def test_sigterm_is_an_end() -> None:
+    """Local tools send it: the jobs do what they do at SHUTDOWN."""
+    reasons: list[str] = []
+
+    class Recorder(Job):
+        async def shut_down(self, shutdown: Shutdown) -> None:
+            reasons.append(shutdown.reason)
+
+    api = ExtensionsApi()
+    async with running(api) as process:
+        process.app._opening.jobs.append(Recorder())
+        await until(lambda: NEXT in api.asked)
+        signal.raise_signal(signal.SIGTERM)
+        assert await process.status() == 0
+    assert reasons == ["spindown"]
+
+
+async def test_registering_is_repeated_until_it_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda waits for every extension; what failed before is reported once."""
+    monkeypatch.setattr(module, "REGISTER_PAUSE_S", 0.01)
+    api = ExtensionsApi(refused=frozenset([REGISTER]))
+    async with running(api) as process:
+        await until(lambda: "registration failed" in process.lines.messages)
+        api.refused = frozenset()
+        await until(lambda: NEXT in api.asked)
+        api.shut_down()
+        assert await process.status() == 0
+    assert process.lines.parsed[0]["message"] == "switched off"
+    assert process.lines.parsed[0]["cause"].startswith("registration failed: status 403")
+
+
+async def test_a_registration_that_is_refused_for_long_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After ten pauses of a second, counted as they were meant to be."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
+    api = ExtensionsApi(refused=frozenset([REGISTER]))
+    async with running(api) as process:
+        assert await process.status() == 1
+    assert pauses == [1.0] * 10
+    assert process.lines.parsed[-1]["cause"] == "registration is refused permanently"
+
+
+async def test_without_a_telemetry_api_the_function_works() -> None:
+    """One line says so, which is no error of the user's."""
+    api = ExtensionsApi(turns=[Turn(status=404)])
+    async with running(api) as process:
+        await until(lambda: NEXT in api.asked)
+        api.shut_down()
+        assert await process.status() == 0
+    [line] = process.lines.parsed
+    assert (line["message"], line["level"]) == ("no telemetry", "WARN")
+    assert not process.app._opening.telemetry.is_listening
+
+
+@pytest.mark.parametrize(
+    ("problem", "more", "message", "level"),
+    [
+        (("cache", "x"), {}, "no cache", "INFO"),
+        (("cache", "x"), {"SSM_PARAMETER_STORE_TTL": "60"}, "switched off", "ERROR"),
+        (("receiver", "x"), {}, "switched off", "ERROR"),
+        (("telemetry", "x"), {}, "switched off", "ERROR"),
+        (("telemetry", "this platform has no Telemetry API"), {}, "no telemetry", "WARN"),
+    ],
+)
+async def test_what_the_bootstrap_could_not_do_is_reported(
+    problem: tuple[str, str], more: dict[str, str], message: str, level: str
+) -> None:
+    """It has no log; what the function does not use is no error."""
+    environ = {"DISPATCH_POST_URI": "http://collector.example:4318", **more}
+    start, lines, clock = Start("api:1"), LogLines(), SystemClock()
+    start.problems.append(problem)
+    log = Log(clock=clock, sink=lines)
+    app = App(start=start, environ=environ, config=config_of(environ), clock=clock, log=log)
+    app._report_problems()
+    app._report_problems()
+    [line] = lines.parsed
+    assert (line["message"], line["level"], line["cause"]) == (message, level, problem[1])
+
+
+async def test_an_opening_that_breaks_leaves_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its exception is the entry point's, which then only answers events."""
+
+    async def broken(_: Opening) -> None:
+        raise LookupError("broken")
+
+    monkeypatch.setattr(Opening, "open_all", broken)
+    async with running(ExtensionsApi()) as process:
+        with pytest.raises(LookupError, match="broken"):
+            await process.status()
+
+
+async def test_an_api_that_is_gone_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox cannot be asked any more whether it ends."""
+    monkeypatch.setattr(lifecycle, "GONE_S", 0.05)
+    api = ExtensionsApi(refused=frozenset([NEXT]))
+    async with running(api) as process:
+        assert await process.status() == 1
+    assert "the sandbox is gone" in process.lines.messages
+
+
+async def test_outside_lambda_there_must_be_a_cache() -> None:
+    """Without one there is nothing to serve."""
+    api = ExtensionsApi()
+    async with running(api, AWS_LAMBDA_RUNTIME_API="") as process:
+        assert await process.status() == 1
+    assert process.lines.messages == ["nothing to serve"]
+    assert api.asked == []
+
+
+async def test_a_part_that_cannot_open_is_switched_off_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing listens for it any more, and events are answered."""
+    from extension.telemetry.opening import TelemetryBuilder  # noqa: PLC0415  # as late as the app does
+
+    async def broken(_: TelemetryBuilder) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(TelemetryBuilder, "build", broken)
+    api = ExtensionsApi()
+    async with running(api) as process:
+        await until(lambda: "switched off" in process.lines.messages)
+        port = int(api.listener.rpartition(":")[2])
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        await until(lambda: NEXT in api.asked)
+        api.shut_down()
+        assert await process.status() == 0
+    [line] = process.lines.parsed
+    assert (line["part"], line["cause"]) == ("telemetry", "LookupError")
+
+
+def test_switched_off_the_process_ends_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with the configuration is reported all the same."""
+    environ = {"DISPATCH_ENABLED": "false", "DISPATCH_FLUSH": "nonsense"}
+    assert module.run(Start(""), environ) == 0
+    said = capsys.readouterr().out
+    assert '"message": "configuration"' in said
+    assert '"message": "switched off"' in said
+
+
+@pytest.mark.parametrize("has_mark", [True, False])
+def test_the_function_s_timeout_is_noted_for_a_repeated_start(*, has_mark: bool) -> None:
+    """As the first invocation shows it, in milliseconds."""
+    noted: list[int] = []
+    mark: Any = SimpleNamespace(note_timeout=noted.append)
+    clock, start = ManualClock(), Start("")
+    start.mark = mark if has_mark else None
+    deadline_ms = clock.wall_ns // NS_PER_MS + 3_000
+    recorder = TimeoutRecorder(start=start, clock=clock)
+    recorder.announced(Invoke(request_id="r", deadline_ms=deadline_ms))
+    assert noted == ([3_000] if has_mark else [])
+
+
+async def test_a_task_that_fails_unseen_is_reported_without_values() -> None:
+    """Its exception may hold a secret."""
+    lines = LogLines()
+    log = Log(clock=ManualClock(), sink=lines)
+    task = asyncio.create_task(asyncio.sleep(0), name="a task")
+    module._log_unhandled({"exception": ValueError("secret"), "future": task}, log)
+    module._log_unhandled({}, log)
+    await task
+    said = [(line["task"], line["cause"]) for line in lines.parsed]
+    assert said == [("a task", "ValueError"), ("", "no exception")]
