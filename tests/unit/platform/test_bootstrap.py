@@ -146,6 +146,7 @@ def test_the_cache_listens_on_both_loopback_addresses_before_registering() -> No
         assert can_connect(("127.0.0.1", port))
         if _socket.AF_INET6 in families:
             assert can_connect(("::1", port))
+        assert done.listening == {each.fileno() for each in done.cache_sockets}
 
 
 def test_telemetry_binds_only_when_it_is_wanted() -> None:
@@ -477,12 +478,13 @@ def test_opening_delays_next_for_a_budget_unless_there_is_little_cpu(
     monkeypatch: pytest.MonkeyPatch, elapsed_s: float, cpu_s: float, budget_s: float
 ) -> None:
     """Counted from registering; in the first half second, waiting for the disk looks the same."""
-    now = {"monotonic": 0.0, "process_time": 0.0}
+    now = {"monotonic": 128.0, "process_time": 64.0}
     clock = SimpleNamespace(**{name: partial(now.__getitem__, name) for name in now})
     monkeypatch.setattr("extension.platform.bootstrap.time", clock)
     begun = Start("")
     now["monotonic"] += elapsed_s
     now["process_time"] += cpu_s
+    assert begun.receives_invoke
     assert begun.elapsed_s == pytest.approx(elapsed_s)
     assert begun.budget_s() == pytest.approx(budget_s)
     begun.begin_budget()
@@ -912,3 +914,13 @@ def test_a_request_for_next_that_is_cut_leaves_nothing(monkeypatch: pytest.Monke
         with pytest.raises(OSError, match="pipe"):
             early_calls.request_next(start)
         assert (start.pending_next, ours.fileno()) == (None, -1)
+
+
+def test_the_budget_of_the_opening_begins_when_the_process_is_registered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long that took: the function waits from then on."""
+    begun: list[str] = []
+    monkeypatch.setattr(Start, "begin_budget", lambda start: begun.append(start.identifier))
+    with api(REGISTERED) as served, started({"AWS_LAMBDA_RUNTIME_API": served.address}):
+        assert begun == ["", IDENTIFIER]
