@@ -159,6 +159,7 @@ def emulated(folder: Path, *, tapped: bool, is_managed: bool) -> Emulator:
     """Return the emulator with function and extension."""
     program = (
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {SITE_PACKAGES!r}]; "
+        "from tests.sabotage import be_patient; be_patient(); "
         "from extension.__main__ import main; main()"
     )
     extensions = folder / "extensions"
@@ -171,6 +172,7 @@ def emulated(folder: Path, *, tapped: bool, is_managed: bool) -> Emulator:
         function=FUNCTIONS,
         extensions=extensions,
         is_managed=is_managed,
+        timeout_s=60,  # the emulator counts init, too
         command=(str(TAP_WRAPPER), *command) if tapped else command,
         environment={
             "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port()),
