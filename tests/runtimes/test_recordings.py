@@ -57,7 +57,7 @@ def finish(name: str, size: int) -> list[Finished]:
         assert batch.bad == 0
         events += joiner.feed(batch.events)
     finished: list[Finished] = []
-    for event in events + joiner.flush():
+    for event in [*events, *joiner.flush()]:
         if isinstance(event, LogLine):
             finished += into.feed_record(read_record(event))
         else:
