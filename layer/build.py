@@ -11,7 +11,7 @@ from pathlib import Path
 from extension import __version__
 from layer.archive import tree_bytes, write_zip
 from layer.authorities import hash_authorities
-from layer.bytecode import Kind, compile_with, record_patterns
+from layer.bytecode import Kind, compile_with, record_start
 from layer.compiled import load_compiled
 from layer.deferred import DEFERRED
 from layer.errors import LayerError
@@ -33,6 +33,9 @@ puts that folder on the function's import path."""
 
 _INTERPRETER_LICENCES = ROOT / "layer/interpreter-licences.txt"
 """Of what python-build-standalone links into its interpreters, and CPython holds of others."""
+
+_OF_THE_LIBRARY = ("code_file.py", "kept_code.py", "kept_patterns.py", "standard_files.py")
+"""Modules of this package by which the library imports itself."""
 
 Say = Callable[[str], None]
 
@@ -128,7 +131,7 @@ class _Build:
         own = [path.relative_to(ROOT) for path in (ROOT / "extension").rglob("*.py")]
         for path in own:
             _copy_text(ROOT / path, self._library / path)
-        for name in ("code_file.py", "kept_patterns.py"):
+        for name in _OF_THE_LIBRARY:
             _copy_text(ROOT / "layer" / name, self._library / name)
         for name in ("start.py", "environment.py"):
             _copy_text(ROOT / "layer" / name, self._home / name)
@@ -171,7 +174,7 @@ class _Build:
         name, standard = self._library.name, self._home / "python/lib"
         kind: Kind = "library" if self._order.defers else "library-as-it-is"
         compile_with(interpreter, folder=self._library, home=f"{_OPT}/{name}", kind=kind)
-        record_patterns(interpreter, library=self._library)
+        record_start(interpreter, library=self._library)
         if standard.exists():
             compile_with(interpreter, folder=standard, home=f"{_OPT}/python/lib", kind="standard")
 

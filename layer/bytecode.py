@@ -12,7 +12,7 @@ Kind = Literal["library", "library-as-it-is", "standard"]
 """One file of code objects, with and without imports put off, or a .pyc for each source."""
 
 _COMPILE = Path(__file__).with_name("compile_tree.py")
-_RECORD = Path(__file__).with_name("record_patterns.py")
+_RECORD = Path(__file__).with_name("record_start.py")
 
 
 def compile_with(interpreter: Path, *, folder: Path, home: str, kind: Kind) -> None:
@@ -26,13 +26,13 @@ def compile_with(interpreter: Path, *, folder: Path, home: str, kind: Kind) -> N
     _run(interpreter, "-S", "-B", "-X", "no_debug_ranges", _COMPILE, kind, folder, home)
 
 
-def record_patterns(interpreter: Path, *, library: Path) -> None:
-    """Keep the regular expressions that the extension in a compiled `library` compiles.
+def record_start(interpreter: Path, *, library: Path) -> None:
+    """Keep the patterns and the texts that the extension in a compiled `library` compiles.
 
     Raises:
         LayerError: a module cannot be imported.
     """
-    _run(interpreter, "-P", "-s", "-S", "-B", _RECORD, library)
+    _run(interpreter, "-P", "-s", "-S", "-B", "-X", "no_debug_ranges", _RECORD, library)
 
 
 def _run(interpreter: Path, *arguments: str | Path) -> None:

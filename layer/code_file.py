@@ -28,11 +28,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import CodeType, ModuleType
+    from typing import Any
 
 HEAD_SIZE = 8
 
 FIRST_HEAVY = "extension.app"
-"""Imported after registering: from here on patterns are compiled."""
+"""Imported after registering: from here on patterns and generated code are compiled."""
 
 Entry = tuple[bool, int, int]
 
@@ -44,6 +45,7 @@ class CodeFile:
         self._path = path
         self._library = library
         self._entries = entries
+        self.given: Mapping[str, Mapping[str, Any]] = {}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -54,9 +56,7 @@ class CodeFile:
         if entry is None:
             return None
         if name == FIRST_HEAVY:
-            import kept_patterns  # type: ignore[import-not-found]  # noqa: PLC0415  # imports re
-
-            kept_patterns.install(self._library)
+            self._find_what_is_kept()
         is_package, _, size = entry
         place = f"{self._library}/{name.replace('.', '/')}"
         if not size:
@@ -69,6 +69,16 @@ class CodeFile:
         if is_package:
             spec.submodule_search_locations = [place]
         return spec
+
+    def _find_what_is_kept(self) -> None:
+        """Have what the build has compiled found; these modules import others."""
+        import kept_code  # type: ignore[import-not-found]  # noqa: PLC0415
+        import kept_patterns  # type: ignore[import-not-found]  # noqa: PLC0415
+        import standard_files  # type: ignore[import-not-found]  # noqa: PLC0415
+
+        standard_files.install()
+        kept_patterns.install(self._library)
+        self.given = kept_code.install(self._library)
 
     def read(self, name: str) -> bytes:
         """Return the marshalled code object of a module."""
@@ -86,6 +96,7 @@ class CodeLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Run a module's code."""
         module.__file__ = self.path
+        module.__dict__.update(self._file.given.get(module.__name__, ()))
         super().exec_module(module)
 
     def get_code(self, name: str) -> CodeType:
@@ -95,19 +106,20 @@ class CodeLoader(SourceFileLoader):
         return code
 
 
-def install(library: str) -> bool:
-    """Import from the library's file for this interpreter; return False where there is none."""
+def install(library: str) -> CodeFile | None:
+    """Import from the library's file for this interpreter; return None where there is none."""
     path = f"{library}/code.{sys.implementation.cache_tag}.bin"
     try:
         head = read(path, 0, HEAD_SIZE)
         if head[:4] != MAGIC_NUMBER:
-            return False
+            return None
         entries = loads(read(path, HEAD_SIZE, int.from_bytes(head[4:], "little")))
     except (OSError, EOFError, ValueError):
-        return False
+        return None
     # Behind the finders of built-in and frozen modules, before that of folders.
-    sys.meta_path.insert(-1, CodeFile(path, library, entries))
-    return True
+    file = CodeFile(path, library, entries)
+    sys.meta_path.insert(-1, file)
+    return file
 
 
 def read(path: str, offset: int, size: int) -> bytes:

@@ -19,7 +19,9 @@ DEFERRED = {
     "aiohttp.payload": ("mimetypes",),
     "urllib3.fields": ("mimetypes",),
     # Credentials and proxies from files and variables, which we do not let it read; content types.
-    "aiohttp.helpers": ("netrc", "email.parser", "email.policy", "urllib.request"),
+    "aiohttp.helpers": ("netrc", "email.parser", "email.policy", "pathlib", "urllib.request"),
+    # Where its headers in C lie.
+    "multidict": ("pathlib",),
     # A class for each of them is generated at import.
     "attr": (".validators",),
     # Signals of the SDK about itself, made where there is a TracerProvider; we make spans alone.
@@ -44,7 +46,7 @@ DEFERRED = {
         "botocore.docs.waiter",
     ),
     # Proxies from variables, dates that are no numbers, tokens in files.
-    "botocore.utils": ("urllib.request", "dateutil.parser", "tempfile"),
+    "botocore.utils": ("urllib.request", "dateutil.parser", "tempfile", "pathlib"),
     "botocore.credentials": ("dateutil.parser",),
     "botocore.tokens": ("dateutil.parser",),
     # Settings in files, and paths into requests, which our operations have none of.

@@ -13,7 +13,7 @@ from tests.layer.built import INTERPRETER, LayerTree
 
 FROM_FILE = (
     "import sys; sys.path.append(sys.argv[1]); import code_file\n"
-    "installed = code_file.install(sys.argv[1])\n"
+    "installed = code_file.install(sys.argv[1]) is not None\n"
 )
 FROM_SOURCE = "import sys; sys.path.append(sys.argv[1])\n"
 
