@@ -96,6 +96,14 @@ def test_encodings_in_encodings_are_followed() -> None:
     assert len(set(texts)) == len(texts)
 
 
+def test_a_reading_that_is_reached_in_two_ways_counts_once() -> None:
+    """What is escaped beside what is encoded may be undone first or last."""
+    line = f"100%25 {base64.b64encode(b'hunter2-hunter2').decode()}"
+    texts = [layer.text for layer in readings(line)[1]]
+    assert sorted(texts) == sorted({*texts})
+    assert "100% hunter2-hunter2" in texts
+
+
 def test_readings_are_bounded() -> None:
     """A line that can be read in ever more ways is read in sixteen of them."""
     line = "hunter2 '' \\u005c"
