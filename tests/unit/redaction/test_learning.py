@@ -151,6 +151,8 @@ def test_all_can_be_forgotten() -> None:
     redactor.hold("entry", [])
     assert knows(redactor, PREVIOUS)
     assert not redactor.is_idle
+    redactor.hold("entry", [("db", CURRENT)])
+    assert knows(redactor, CURRENT)
 
 
 def test_only_what_is_known_or_named_is_looked_for() -> None:
