@@ -175,7 +175,7 @@ class DeliveryReader:
 
     def _take_kept_back(self) -> bool:
         """Read what the next delivery might have continued; return whether there was anything."""
-        self._events.extend(self._lines.flush())
+        self._events.append_all(self._lines.flush())
         return bool(self._events)
 
     async def _read_received(self) -> None:
@@ -234,10 +234,16 @@ class DeliveryReader:
         if not self._events and not self._items:
             self._begin_next(self._bodies.popleft())
         items, self._items = self._items[:STEP_EVENTS], self._items[STEP_EVENTS:]
-        events, self._events = self._events[:STEP_EVENTS], self._events[STEP_EVENTS:]
         self._pipeline.feed_items(items)
-        self._pipeline.feed(events)
+        self._pipeline.feed(self._take_events())
         return True
+
+    def _take_events(self) -> Events:
+        """Remove a step's share of what waits, and return it."""
+        events, self._events = self._events, Events()
+        if len(events) > STEP_EVENTS:
+            events, self._events = events[:STEP_EVENTS], events[STEP_EVENTS:]
+        return events
 
     def _begin_next(self, body: bytes | Posted) -> None:
         if not isinstance(body, bytes):

@@ -28,16 +28,21 @@ class Columns(Table[Record]):
 
     __slots__ = ("attributes", "bodies", "levels", "observed_ns", "request_ids", "times_ns")
 
+    times_ns: list[int]
+    observed_ns: list[int]
+    bodies: list[str]
+    levels: list[LineLevel]
+    request_ids: list[str]
+    attributes: list[Mapping[str, Any]]
+
     def __init__(
         self, columns: Iterable[list[Any]] = (), *, others: Mapping[int, Record] = NONE
     ) -> None:
         super().__init__(columns or ([], [], [], [], [], []), others=others)
-        self.times_ns: list[int] = self.columns[0]
-        self.observed_ns: list[int] = self.columns[1]
-        self.bodies: list[str] = self.columns[2]
-        self.levels: list[LineLevel] = self.columns[3]
-        self.request_ids: list[str] = self.columns[4]
-        self.attributes: list[Mapping[str, Any]] = self.columns[5]
+        (
+            self.times_ns, self.observed_ns, self.bodies,
+            self.levels, self.request_ids, self.attributes,
+        ) = self.columns  # fmt: skip
 
     @classmethod
     def blank(cls, observed_ns: Sequence[int]) -> Columns:

@@ -20,13 +20,15 @@ class Events(Table[Event]):
 
     __slots__ = ("records", "streams", "times_ns")
 
+    times_ns: list[int]
+    streams: list[Stream]
+    records: list[Any]
+
     def __init__(
         self, columns: Iterable[list[Any]] = (), *, others: Mapping[int, Event] = NONE
     ) -> None:
         super().__init__(columns or ([], [], []), others=others)
-        self.times_ns: list[int] = self.columns[0]
-        self.streams: list[Stream] = self.columns[1]
-        self.records: list[Any] = self.columns[2]
+        self.times_ns, self.streams, self.records = self.columns
 
     @classmethod
     def blank(cls, number: int) -> Events:
@@ -43,13 +45,28 @@ class Events(Table[Event]):
             yield self
             return
         begin = 0
-        for at in sorted(self.others):
+        for at in [*sorted(self.others), len(self.records)]:
             if begin < at:
-                yield self[begin:at]
-            yield self.others[at]  # type: ignore[misc]  # no line is among them
+                yield Events([column[begin:at] for column in self.columns])
+            if at in self.others:
+                yield self.others[at]  # type: ignore[misc]  # no line is among them
             begin = at + 1
-        if begin < len(self):
-            yield self[begin:]
+
+    def append(self, event: Event) -> None:
+        """Put an event at the end."""
+        if type(event) is LogLine:
+            time_ns, stream, record = event
+        else:
+            time_ns, stream, record = event.time_ns, "function", NO_LINE
+            self.others[len(self.records)] = event
+        self.times_ns.append(time_ns)
+        self.streams.append(stream)
+        self.records.append(record)
+
+    def append_all(self, events: Iterable[Event]) -> None:
+        """Put events at the end, each by itself."""
+        for event in events:
+            self.append(event)
 
     def _row(self, event: Event) -> tuple[Any, ...]:
         return event if isinstance(event, LogLine) else (event.time_ns, "function", NO_LINE)
@@ -66,6 +83,5 @@ def in_events(events: Iterable[Event]) -> Events:
     if isinstance(events, Events):
         return events
     columns = Events()
-    for event in events:
-        columns.append(event)
+    columns.append_all(events)
     return columns

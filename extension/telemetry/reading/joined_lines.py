@@ -67,21 +67,22 @@ class LineJoiner:
         """Return what is decided with this delivery, in its order."""
         events = in_events(events)
         decided = Events()
+        last = range(len(events))
         if len(events) > 2 and not (self._ruby or self._out or self._may_be_parts(events)):
-            decided = self.flush()
+            decided.append_all(self.flush())
             decided.extend(events[:-2])
-            events = events[-2:]
-        for event in events:
-            self._take(event)
-        decided.extend(self._decided())
+            last = last[-2:]
+        for at in last:
+            self._take(events[at])
+        decided.append_all(self._decided())
         return decided
 
-    def flush(self) -> Events:
+    def flush(self) -> list[Event]:
         """Return what was kept back, for nothing continues it."""
         self._give_up_ruby()
         self._close()
         decided, self._out = self._out, []
-        return in_events(decided)
+        return decided
 
     def _may_be_parts(self, events: Events) -> bool:
         """Tell whether one of many events may have to be joined or moved."""
@@ -184,7 +185,7 @@ class LineJoiner:
                 at -= 1
         self._out.insert(at, event)
 
-    def _decided(self) -> Events:
+    def _decided(self) -> list[Event]:
         """Give away all but the reports at the end, before which a line may go."""
         self._decide_before()
         at = len(self._out)
@@ -193,7 +194,7 @@ class LineJoiner:
                 break
             at -= 1
         decided, self._out = self._out[:at], self._out[at:]
-        return in_events(decided)
+        return decided
 
 
 def _text(line: LogLine) -> str | None:

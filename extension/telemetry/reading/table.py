@@ -29,7 +29,7 @@ class Table(Sequence[T]):
 
     def __init__(self, columns: Iterable[list[Any]], *, others: Mapping[int, T] = NONE) -> None:
         self.columns = tuple(columns)
-        self.others = {**others}
+        self.others = {**others} if others else {}
 
     @abstractmethod
     def _row(self, value: T) -> tuple[Any, ...]:
@@ -54,14 +54,15 @@ class Table(Sequence[T]):
     def append(self, value: T) -> None:
         """Put a value at the end."""
         if self._is_more(value):
-            self.others[len(self)] = value
+            self.others[len(self.columns[0])] = value
         for column, each in zip(self.columns, self._row(value), strict=True):
             column.append(each)
 
     def extend(self, values: Self) -> None:
         """Put values at the end."""
-        before = len(self)
-        self.others.update({before + at: value for at, value in values.others.items()})
+        if values.others:
+            before = len(self.columns[0])
+            self.others.update({before + at: value for at, value in values.others.items()})
         for column, more in zip(self.columns, values.columns, strict=True):
             column.extend(more)
 
@@ -79,11 +80,12 @@ class Table(Sequence[T]):
 
     def _some(self, some: Callable[[list[Any]], list[Any]]) -> Self:
         """Return some of the values; the same of each column."""
-        others = self.others
-        if others:
-            places = some([*range(len(self))])
-            others = {now: others[at] for now, at in enumerate(places) if at in others}
-        return type(self)(map(some, self.columns), others=others)
+        columns = map(some, self.columns)
+        if not self.others:
+            return type(self)(columns)
+        places = some([*range(len(self))])
+        others = {now: self.others[at] for now, at in enumerate(places) if at in self.others}
+        return type(self)(columns, others=others)
 
     def __len__(self) -> int:
         return len(self.columns[0])
