@@ -50,8 +50,9 @@ def test_shutdown(reason: str) -> None:
 def test_an_event_without_a_deadline_has_none() -> None:
     """Nor has a shutdown without a reason one; the emulators of some tools leave them out."""
     assert parse_event(b'{"eventType":"SHUTDOWN"}') == Shutdown(reason="", deadline_ms=0)
-    body = b'{"eventType":"INVOKE","requestId":"r","tracing":7}'
-    assert parse_event(body) == Invoke(request_id="r", deadline_ms=0)
+    for tracing in (b"7", b"{}"):
+        body = b'{"eventType":"INVOKE","requestId":"r","tracing":%b}' % tracing
+        assert parse_event(body) == Invoke(request_id="r", deadline_ms=0)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def pair() -> Iterator[tuple[_socket.socket, _socket.socket]]:
     [
         [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"hel", b"lo"],
         [b"HTTP/1.1 200 OK\r\nContent-", b"Length: 0\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", b"\r\n"],
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n"],
         [b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"],
     ],

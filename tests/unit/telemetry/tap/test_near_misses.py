@@ -7,17 +7,26 @@ from typing import Any
 
 import pytest
 
+from extension.telemetry.tap import names
 from extension.telemetry.tap.answer import read_answer
 from extension.telemetry.tap.carriers import from_pairs, parse_body
 from extension.telemetry.tap.cause import Cause, cause_of
 from extension.telemetry.tap.copied_message import Copied, read_message
 from extension.telemetry.tap.http_requests import read_headers, request_attributes
-from extension.telemetry.tap.json_paths import time_ns
-from extension.telemetry.tap.partial_json import Excerpt
+from extension.telemetry.tap.json_paths import epoch_ns, time_ns
+from extension.telemetry.tap.partial_json import Excerpt, read_head
+from extension.telemetry.tap.tapped import Tapped
 from extension.telemetry.tap.tapped_requests import TappedRequests
 from extension.telemetry.tap.trace_context import read_context
 from extension.telemetry.tap.workflow_events import started_by
-from tests.unit.telemetry.tap.samples import DURABLE, SQS, STEP, TRACE_ID, sqs_record
+from tests.unit.telemetry.tap.samples import (
+    DURABLE,
+    HTTP_AUTHORIZER,
+    SQS,
+    STEP,
+    TRACE_ID,
+    sqs_record,
+)
 
 ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
@@ -45,6 +54,9 @@ def without(event: Any, *path: str | int) -> Any:
         {"typeName": "Query", "arguments": {}},
         {"fieldName": "orders", "arguments": {}},
         {"typeName": "Query", "fieldName": "orders"},
+        {"arguments": {}},
+        {"rmqMessagesByQueue": {}},
+        {"requestContext": {"connectionId": "1", "eventType": "MESSAGE", "http": {}}},
         {"tasks": []},
         {"invocationSchemaVersion": "1.0"},
         {"eventSource": ["aws:kafka"], "records": {"orders-0": []}},
@@ -195,3 +207,145 @@ def test_after_an_event_two_may_be_missing_again() -> None:
     assert requests.awaits("next")
     requests.settle("missed")
     assert not requests.awaits("next")
+
+
+def response_of(request_id: str, *, path: str = "response") -> Copied:
+    """Return the copy of a response to an invocation, or of an error."""
+    place = f"invocation/{request_id}/{path}" if request_id else path
+    head = f"POST /2018-06-01/runtime/{place} HTTP/1.1\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    return Copied(head, b"", len(head))
+
+
+def event_of(request_id: str, **event: Any) -> Copied:
+    """Return the copy of an event."""
+    body = json.dumps(event)
+    head = f"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {request_id}\r\n"
+    data = f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    return Copied(data, b"", len(data))
+
+
+def test_an_event_may_come_after_its_response() -> None:
+    """On another connection; until then it is awaited."""
+    requests = TappedRequests()
+    requests.take(response_of(ID), first_ns=1, last_ns=2, is_complete=True)
+    assert requests.awaits(ID)
+    requests.take(event_of(ID), first_ns=3, last_ns=4, is_complete=True)
+    assert not requests.awaits(ID)
+    requests.settle("missed")
+    assert requests.awaits("next")
+
+
+def test_a_state_without_a_secret_goes_with_its_span() -> None:
+    """What another vendor has written into it."""
+    requests = TappedRequests()
+    parent = {"traceparent": f"00-{TRACE_ID}-{'1' * 16}-01", "tracestate": "a=b"}
+    requests.take(event_of(ID, **parent), first_ns=1, last_ns=2, is_complete=True)
+    cause = requests.of(ID).cause
+    assert cause is not None
+    assert cause.parent is not None
+    assert cause.parent.trace_state == "a=b"
+
+
+def test_sixty_four_requests_are_known() -> None:
+    """The oldest is forgotten for another one."""
+    requests = TappedRequests()
+    for number in range(65):
+        copied = event_of(f"{number:08x}{ID[8:]}")
+        requests.take(copied, first_ns=1, last_ns=2, is_complete=True)
+    known = [requests.of(f"{number:08x}{ID[8:]}").cause is not None for number in range(65)]
+    assert known == [False] + [True] * 64
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "is_found"), [(999, False), (1_000, True), (2_100, True), (2_101, False)]
+)
+def test_an_error_belongs_to_the_init_in_which_it_was_reported(
+    at_ms: int, *, is_found: bool
+) -> None:
+    """Up to a tenth of a second later, as the platform's times are whole milliseconds."""
+    requests, ms = TappedRequests(), 1_000_000
+    copied = response_of("", path="init/error")
+    requests.take(copied, first_ns=1, last_ns=at_ms * ms, is_complete=True)
+    found = requests.init_error(start_ns=1_000 * ms, end_ns=2_000 * ms)
+    assert (found is not None) is is_found
+
+
+def test_the_first_byte_counts_from_the_event_and_never_before_it() -> None:
+    """Where that was not copied, from the start of the invocation."""
+    for received_ns, ms in ((5_000_000, 4.0), (0, 8.0), (20_000_000, 0.0)):
+        tapped = Tapped(first_byte_ns=9_000_000, received_ns=received_ns)
+        assert tapped.attributes(start_ns=1_000_000)[names.FIRST_BYTE_MS] == ms
+
+
+def test_a_window_without_records_is_its_stream_s() -> None:
+    """The last call of a tumbling window."""
+    arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/orders"
+    event = {"window": {}, "eventSourceARN": arn, "Records": []}
+    assert "orders" in cause_of(event).name
+
+
+def test_records_that_failed_are_those_that_say_so() -> None:
+    """The others were transformed, or dropped on purpose."""
+    cause = Cause(source="firehose", trigger="pubsub", expects="transform")
+    results = ("Ok", "ProcessingFailed", "Dropped")
+    data = json.dumps({"records": [{"result": each} for each in results]}).encode()
+    assert read_answer(Excerpt(data), cause=cause, headers={}).failed_messages == 1
+
+
+@pytest.mark.parametrize(("flags", "sampled"), [("01", True), ("10", False), ("11", True)])
+def test_the_lowest_bit_says_whether_a_span_was_sampled(flags: str, *, sampled: bool) -> None:
+    """Of two hexadecimal digits."""
+    found = read_context({"traceparent": f"00-{TRACE_ID}-{'1' * 16}-{flags}"})
+    assert found is not None
+    assert found.sampled is sampled
+
+
+def test_b3_that_says_only_whether_it_is_sampled_names_no_span() -> None:
+    """As a caller may send it."""
+    assert read_context({"x-b3-sampled": "1"}) is None
+
+
+def test_a_type_that_is_no_text_is_no_fault() -> None:
+    """A field's name alone is known then."""
+    event = {"info": {"fieldName": "orders", "parentTypeName": 7}, "arguments": {}}
+    assert cause_of(event).source == "appsync"
+
+
+def test_the_first_moment_is_a_time() -> None:
+    """Only 0 is none."""
+    assert (epoch_ns(1, unit_ns=1), epoch_ns(0, unit_ns=1)) == (1, 0)
+
+
+def test_json_is_read_sixty_four_levels_deep() -> None:
+    """What is deeper is left out."""
+    depth, value = 0, read_head(b"[" * 70)
+    while isinstance(value, list):
+        depth, value = depth + 1, value[0] if value else None
+    assert depth == 64
+
+
+def test_times_of_a_table_may_be_in_milliseconds() -> None:
+    """Where the number is too large for seconds."""
+    change = {"ApproximateCreationDateTime": 1_767_268_800_000}
+    event = {"Records": [{"eventSource": "aws:dynamodb", "dynamodb": change}]}
+    assert cause_of(event).sent_ns == 1_767_268_800_000 * 1_000_000
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(1024, True), (1025, False)])
+def test_a_long_agent_is_left_out(length: int, *, is_kept: bool) -> None:
+    """A secret is not recognised by a part of it."""
+    agent = "x" * length
+    assert request_attributes({}, agent=agent)["user_agent.original"] == (agent if is_kept else "")
+
+
+def test_a_header_without_a_value_is_none() -> None:
+    """Lists of values may be empty."""
+    assert read_headers({"multiValueHeaders": {"Host": [], "X-Forwarded-For": ["192.0.2.1"]}}) == {
+        "x-forwarded-for": "192.0.2.1"
+    }
+
+
+def test_a_request_to_authorize_has_a_method_in_every_format() -> None:
+    """Where the route does not say it."""
+    event = {**HTTP_AUTHORIZER, "routeKey": "$default"}
+    assert cause_of(event).attributes["http.request.method"] == "POST"
