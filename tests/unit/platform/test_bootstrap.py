@@ -808,11 +808,11 @@ def test_registering_takes_five_seconds_at_most(monkeypatch: pytest.MonkeyPatch)
     """Half of what Lambda gives init."""
     limits: list[float] = []
 
-    def exchange(*_: object, timeout_s: float, **__: object) -> None:
+    def connect(_: Address, *, timeout_s: float) -> None:
         limits.append(timeout_s)
         raise TimeoutError
 
-    monkeypatch.setattr(plain_http, "exchange", exchange)
+    monkeypatch.setattr(plain_http, "connect", connect)
     with started({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9"}):
         assert limits == [5.0]
 
