@@ -24,21 +24,26 @@ from typing import Any
 from extension.process.clock import NS_PER_S, Instant, SystemClock
 
 PATIENCE_S, LAST_PATIENCE_S, POLL_S = 30.0, 5.0, 0.005
-LIMITS = (
+LIMITS_OF_START = (
     "extension.platform.bootstrap:BUDGET_S",
+    "extension.platform.bootstrap:REGISTER_TIMEOUT_S",
     "extension.platform.early_calls:SUBSCRIBE_S",
+)
+LIMITS = (
+    *LIMITS_OF_START,
     "extension.platform.events:SHUTDOWN_S",
     "extension.telemetry.early:MOST_LENT_S",
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
 )
-"""One or two seconds each: a busy test machine may stall for as long, Lambda does not."""
+"""A few seconds each: a busy test machine may stall for as long, Lambda does not."""
 
 SECRET = "text-that-no-line-may-repeat"
 
 __all__ = [
     "be_patient",
     "be_patient_at_shutdown",
+    "be_patient_at_start",
     "break_module",
     "follow_clock",
     "forbid_import",
@@ -68,7 +73,14 @@ def break_module(place: str, *, times: int | None = None, error: str = "RuntimeE
 
 def be_patient() -> None:
     """Give what is under way the time that a busy test machine may need for it."""
+    be_patient_at_start()
     for place in LIMITS:
+        replace(place, PATIENCE_S)
+
+
+def be_patient_at_start() -> None:
+    """Open everything before the first /next, however long that takes."""
+    for place in LIMITS_OF_START:
         replace(place, PATIENCE_S)
     replace("extension.platform.bootstrap:SLOW_SHARE", 0.0)
 

@@ -52,7 +52,7 @@ async def test_a_module_of_telemetry_raises(
 ) -> None:
     """The function and the cache do not notice; the lines name the fault, not what it said."""
     environment = {**aws.environment, "DISPATCH_POST_URI": intake.url}
-    launch = sabotaged(f"break_module({place!r})", LITTLE_PATIENCE)
+    launch = sabotaged("be_patient_at_start()", f"break_module({place!r})", LITTLE_PATIENCE)
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, GET, GET)
     assert_unharmed(stage, answers)
@@ -66,7 +66,7 @@ async def test_a_module_of_telemetry_raises_once(
     run_broken: Run, intake: Intake, place: str
 ) -> None:
     """A fault costs what it hit, which is counted; the next invocations arrive as ever."""
-    launch = sabotaged(f"break_module({place!r}, times=1)")
+    launch = sabotaged("be_patient_at_start()", f"break_module({place!r}, times=1)")
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke({}, {}, {})

@@ -20,7 +20,7 @@ from tests.e2e.failures.expectations import (
     invocation_id,
     invocations,
 )
-from tests.launchers import from_source, sabotaged
+from tests.launchers import sabotaged
 from tests.sandbox import free_port
 from tests.wall_clock import WallClock
 
@@ -74,7 +74,8 @@ async def test_hangs(run_broken: Run) -> None:
     hang = Hang()
     async with Intake(respond=lambda _: hang) as intake:
         environment = {"DISPATCH_POST_URI": intake.url, "OTEL_EXPORTER_OTLP_TIMEOUT": "300"}
-        async with run_broken(environment=environment, launch=sabotaged(NO_SECOND_TRY)) as stage:
+        launch = sabotaged("be_patient_at_start()", NO_SECOND_TRY)
+        async with run_broken(environment=environment, launch=launch) as stage:
             answers = await stage.invoke({}, {}, {})
             assert len(intake.requests) == 1
             assert stage.causes == ["timeout"]
@@ -90,7 +91,9 @@ async def test_hangs_past_the_deadline(run_broken: Run) -> None:
     hang = Hang()
     async with Intake(respond=lambda _: hang) as intake:
         environment = {"DISPATCH_POST_URI": intake.url, "OTEL_EXPORTER_OTLP_TIMEOUT": "60000"}
-        async with run_broken(environment=environment, launch=from_source) as stage:
+        async with run_broken(
+            environment=environment, launch=sabotaged("be_patient_at_start()")
+        ) as stage:
             answers = await stage.invoke({}, {})
         hang.released.set()
     assert_unharmed(stage, answers)

@@ -57,7 +57,7 @@ async def test_the_endpoints_url_is_none(run: Run, aws: FakeAws, url: str) -> No
 @pytest.mark.parametrize("url", ["http://", "https://:99999/"])
 async def test_the_endpoints_url_is_none_so_nobody_listens(run_broken: Run, url: str) -> None:
     """Without telemetry there is no port that a neighbour could connect to and wait at."""
-    launch = sabotaged("tell_the_telemetry_port()")
+    launch = sabotaged("be_patient_at_start()", "tell_the_telemetry_port()")
     async with run_broken(environment={"DISPATCH_POST_URI": url}, launch=launch) as stage:
         answers = await stage.invoke({})
         [port] = [line["port"] for line in stage.own_lines if line["message"] == "bound"]
@@ -77,7 +77,7 @@ async def test_the_platform_has_no_telemetry_so_nobody_listens(
     run_broken: Run, intake: Intake
 ) -> None:
     """Likewise where the platform would never deliver anything."""
-    launch = sabotaged("tell_the_telemetry_port()", *NO_TELEMETRY_API)
+    launch = sabotaged("be_patient_at_start()", "tell_the_telemetry_port()", *NO_TELEMETRY_API)
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke({})
@@ -164,8 +164,9 @@ NO_SUCH_SCHEMA = "replace('extension.platform.early_calls:SCHEMA_VERSIONS', ('19
 
 async def test_the_subscription_is_refused(run_broken: Run, aws: FakeAws) -> None:
     """No telemetry, one line with the platform's answer, no invocation held, the cache as ever."""
+    launch = sabotaged("be_patient_at_start()", NO_SUCH_SCHEMA)
     environment = {**aws.environment, "DISPATCH_POST_URI": "http://127.0.0.1:1"}
-    async with run_broken(environment=environment, launch=sabotaged(NO_SUCH_SCHEMA)) as stage:
+    async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke(GET, {})
     assert_unharmed(stage, answers)
     assert FOUND in answers[0].payload

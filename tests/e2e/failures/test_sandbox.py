@@ -123,7 +123,7 @@ async def test_platforms_clock_is_ahead_and_the_endpoint_hangs_at_the_end(
     hang = Hang()
     async with Intake(respond=lambda _: hang) as intake:
         environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
-        launch = sabotaged(clock.sabotage)
+        launch = sabotaged("be_patient_at_start()", clock.sabotage)
         async with run_broken(environment=environment, launch=launch) as stage:
             clock.platform_jumps(stage.function, AN_HOUR_S)
             answers = await stage.invoke({})

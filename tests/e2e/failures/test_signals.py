@@ -10,7 +10,7 @@ import pytest
 from simulator.intake import Intake
 from tests import platform_events as given
 from tests.extensions_api import NEXT, ExtensionsApi, started
-from tests.launchers import from_source
+from tests.launchers import patient
 from tests.waiting import until
 
 
@@ -20,7 +20,7 @@ async def test_what_was_gathered_leaves(tmp_path: Path, number: signal.Signals) 
     async with Intake() as intake, ExtensionsApi().running() as api:
         environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
         address = f"{api.host}:{api.port}"
-        async with started(from_source, tmp_path, environment, api=address) as extension:
+        async with started(patient, tmp_path, environment, api=address) as extension:
             await until(lambda: NEXT in api.asked)
             api.invoke(timeout_s=60)
             await until(lambda: api.asked.count(NEXT) == 2)

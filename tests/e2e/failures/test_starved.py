@@ -42,7 +42,7 @@ async def test_the_disk_is_full(run: Run, launch: Launch, intake: Intake, aws: F
 
 async def test_no_descriptor_is_left(run_broken: Run, intake: Intake) -> None:
     """All used up by the first event: nothing can be opened nor exported, and a line says so."""
-    launch = sabotaged("take_all_descriptors()")
+    launch = sabotaged("be_patient_at_start()", "take_all_descriptors()")
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_broken(
         environment=environment, launch=behind(launch, shell="ulimit -n 64")
@@ -56,7 +56,7 @@ async def test_no_descriptor_is_left(run_broken: Run, intake: Intake) -> None:
 @pytest.mark.parametrize("limit", [4, 8, 12])
 async def test_few_descriptors_are_left(run_broken: Run, intake: Intake, limit: int) -> None:
     """However many parts there is room for, the function lives, and a line says what is off."""
-    launch = sabotaged(f"limit_descriptors({limit})")
+    launch = sabotaged("be_patient_at_start()", f"limit_descriptors({limit})")
     environment = {"DISPATCH_POST_URI": intake.url}
     async with run_broken(environment=environment, launch=launch) as stage:
         answers = await stage.invoke({}, {})
