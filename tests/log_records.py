@@ -54,23 +54,27 @@ def official(finished: Finished, *, limits: Limits | None = None) -> list[LogRec
     return [record for each in resources for record in each.scope_logs[0].log_records]
 
 
-def leaving_event(record: Record, *, limits: Limits) -> Span:
-    """Return a span whose event is a line, as an endpoint reads it."""
-    span: Span = Span.FromString(LineEvents(limits, health=Health()).encode([record]))
+def leaving_event(*records: Record, limits: Limits) -> Span:
+    """Return a span whose events are lines, as an endpoint reads it."""
+    span: Span = Span.FromString(LineEvents(limits, health=Health()).encode(records))
     return span
 
 
-def official_event(record: Record, *, limits: Limits) -> Span:
-    """Return it as the official encoder writes an event that the SDK holds."""
+def official_event(*records: Record, limits: Limits) -> Span:
+    """Return it as the official encoder writes events that the SDK holds."""
+    events = [_sdk_event(record, limits) for record in records]
+    [of_resource] = encode_spans(
+        [ReadableSpan("", context=PLACEHOLDER, events=events)]
+    ).resource_spans
+    [span] = of_resource.scope_spans[0].spans
+    return Span(events=span.events)
+
+
+def _sdk_event(record: Record, limits: Limits) -> SpanEvent:
     attributes: dict[str, Any] = {names.LOG_MESSAGE: record.body}
     if record.severity_text:
         attributes[names.LOG_SEVERITY] = record.severity_text
     if record.error and not record.evidence:
         attributes |= exception_attributes(record.error)
     add_line_attributes(attributes, record, convert=flat)
-    event = SpanEvent("log", limits.apply(attributes), record.time_ns)
-    [of_resource] = encode_spans(
-        [ReadableSpan("", context=PLACEHOLDER, events=[event])]
-    ).resource_spans
-    [span] = of_resource.scope_spans[0].spans
-    return Span(events=span.events)
+    return SpanEvent("log", limits.apply(attributes), record.time_ns)

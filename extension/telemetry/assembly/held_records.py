@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 from extension.telemetry.reading.columns import Columns, in_columns
-from extension.telemetry.reading.records import RECORD_BYTES, Record, size
+from extension.telemetry.reading.records import RECORD_BYTES, Record
 from extension.telemetry.reading.times import LATEST_NS
 
 MAX_BYTES_TOGETHER = 16 * 1_048_576
@@ -79,9 +80,12 @@ class Part:
 
 def sizes_of(records: Columns) -> list[int]:
     """Estimate the bytes that each of many records holds, as `records.size` does of one."""
-    if any(records.attributes):
-        return [*map(size, records)]
-    return [RECORD_BYTES + length for length in map(len, records.bodies)]
+    sizes = [RECORD_BYTES + length for length in map(len, records.bodies)]
+    if any(records.keys):
+        both = zip(records.keys, records.values, strict=True)
+        fields = [len("".join((*keys, *map(str, values)))) for keys, values in both]
+        return [*map(add, sizes, fields)]
+    return sizes
 
 
 def in_parts(records: Iterable[Record], of: PartSize) -> list[Columns]:

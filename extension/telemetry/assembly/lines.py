@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from extension.telemetry.assembly.finished import Finished, LooseRecords
@@ -13,6 +13,7 @@ from extension.telemetry.assembly.span_ids import SpanIds
 from extension.telemetry.assembly.transitions import State
 from extension.telemetry.reading.columns import Columns, in_columns
 from extension.telemetry.reading.records import Record
+from extension.telemetry.reading.table import places_of
 
 if TYPE_CHECKING:  # not imported without a detail level
     from extension.telemetry.assembly.details import Details
@@ -150,7 +151,7 @@ class Lines:
             context=self._span_ids.of(in_flight), request_id=in_flight.request_id, records=records
         )
 
-    def _by_owner(self, records: Columns) -> dict[InFlightInvocation | None, Sequence[int]]:
+    def _by_owner(self, records: Columns) -> Mapping[InFlightInvocation | None, Sequence[int]]:
         """Return the places of each request's lines; None stands for lines of no request."""
         by_id = {
             request_id: self._requests.find(request_id) for request_id in {*records.request_ids}
@@ -159,11 +160,11 @@ class Lines:
             times = records.observed_ns
             first, last = self._requests.current(min(times)), self._requests.current(max(times))
             if first is not last:
-                return _places(map(self._owner, records))
+                return places_of(map(self._owner, records))
             by_id = {request_id: owner or first for request_id, owner in by_id.items()}
         if len({*by_id.values()}) == 1:
             return {owner: range(len(records)) for owner in by_id.values()}
-        return _places(map(by_id.__getitem__, records.request_ids))
+        return places_of(map(by_id.__getitem__, records.request_ids))
 
     def _owner(self, record: Record) -> InFlightInvocation | None:
         """Find whose it is: by a request id that is one of ours, else by time.
@@ -171,12 +172,3 @@ class Lines:
         A `requestId` in a JSON line may belong to another service, an API for instance.
         """
         return self._requests.find(record.request_id) or self._requests.current(record.observed_ns)
-
-
-def _places(
-    owners: Iterable[InFlightInvocation | None],
-) -> dict[InFlightInvocation | None, Sequence[int]]:
-    places: dict[InFlightInvocation | None, list[int]] = {}
-    for at, owner in enumerate(owners):
-        places.setdefault(owner, []).append(at)
-    return {**places}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -19,7 +19,6 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.reading.columns import Columns
-from extension.telemetry.wire import MOST_REMEMBERED as MOST_LENGTHS
 from extension.telemetry.wire import Heads, TextHeads, varint
 
 LOG_ATTRIBUTES, EVENT_ATTRIBUTES = 6, 3
@@ -70,21 +69,6 @@ class Keys(dict[str, bytes]):
         if len(self) < MOST_REMEMBERED:
             self[key] = encoded
         return encoded
-
-
-class AttributeHeads(dict[int, bytes]):
-    """What stands before the text of an attribute of one name, by the text's length in bytes."""
-
-    def __init__(self, number: int, key: str) -> None:
-        self._heads = Heads(number)
-        self._name: bytes = KeyValue(key=key).SerializeToString()
-
-    def __missing__(self, length: int) -> bytes:
-        before = self._name + TEXT_VALUES[length]
-        head = self._heads[len(before) + length] + before
-        if length < MOST_LENGTHS:
-            self[length] = head
-        return head
 
 
 class AttributeBytes:
@@ -145,8 +129,12 @@ class AttributeBytes:
         """Return an attribute that is a text."""
         return self._pairs(self._heads, {key: value})
 
+    def values(self, values: Iterable[Any]) -> Sequence[bytes]:
+        """Return values as `AnyValue`s, nothing for None."""
+        return [self._writers[type(value)](value) for value in values]
+
     def _text(self, text: str) -> bytes:
-        raw = self._limits.text(text).encode()
+        raw = (text if len(text) <= self._longest else self._limits.text(text)).encode()
         return TEXTS[len(raw)] + raw
 
     def _integer(self, value: int) -> bytes:
@@ -168,8 +156,7 @@ class AttributeBytes:
     def _list(self, value: list[Any]) -> bytes:
         if not self._with_nested:
             return self._text(json.dumps(value))
-        items = [self._writers[type(each)](each) for each in value]
-        raw = b"".join([ITEMS[len(each)] + each for each in items])
+        raw = b"".join([ITEMS[len(each)] + each for each in self.values(value)])
         return ARRAYS[len(raw)] + raw
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple, cast
@@ -18,6 +18,7 @@ from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.attribute_columns import AttributeColumns
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import (
     add_line_attributes,
@@ -62,6 +63,7 @@ class LogEncoder:
         self._health = health
         self._levels = Levels()
         self._attributes = AttributeBytes(LOG_ATTRIBUTES, self._limits, with_nested=True)
+        self._own = AttributeColumns(LOG_ATTRIBUTES, self._limits, with_nested=True)
 
     def encode(self, finished: Finished) -> list[bytes]:
         """Return the records that something finished carries, in their order."""
@@ -74,13 +76,19 @@ class LogEncoder:
         return write_together(records, write, health=self._health)
 
     def _encode(self, records: Columns, whose: _Whose, shared: bytes) -> list[bytes]:
-        encoded = self._plain(records, whose, shared)
-        for at, record in records.others.items():
-            if record.error or record.trace or record.stream != "function":
-                encoded[at] = self._with_everything(record, whose)
+        with_more = {
+            at: record
+            for at, record in records.others.items()
+            if record.error or record.trace or record.stream != "function"
+        }
+        encoded = self._plain(records, whose, shared, but=with_more)
+        for at, record in with_more.items():
+            encoded[at] = self._with_everything(record, whose)
         return encoded
 
-    def _plain(self, records: Columns, whose: _Whose, shared: bytes) -> list[bytes]:
+    def _plain(
+        self, records: Columns, whose: _Whose, shared: bytes, *, but: Collection[int]
+    ) -> list[bytes]:
         """Write lines that have a level and a text, or only a text, and perhaps fields."""
         bodies = [*map(str.encode, records.bodies)]
         heads = map(BODIES.__getitem__, map(len, bodies))
@@ -88,14 +96,11 @@ class LogEncoder:
         times = map(
             TIMES, repeat(TIME), records.times_ns, repeat(OBSERVED_TIME), records.observed_ns
         )
-        fields: Iterable[bytes] = repeat(shared)  # without an end
-        if any(records.attributes):
-            has_id = bool(whose.request_id)
-            fields = [
-                shared + self._own(each, has_id=has_id) if each else shared
-                for each in records.attributes
-            ]
-        written = map(b"".join, zip(times, heads, bodies, levels, fields, strict=False))
+        has_id = bool(whose.request_id)
+        without = names.FAAS_INVOCATION_ID if has_id else ""
+        fields = self._own.encode(records, besides=has_id, without=without, but=but)
+        parts = zip(times, heads, bodies, levels, repeat(shared), fields, strict=False)
+        written = map(b"".join, parts)
         return [RECORDS[len(each)] + each for each in written]
 
     def _shared(self, whose: _Whose) -> bytes:
@@ -104,11 +109,6 @@ class LogEncoder:
         of_invocation = {names.FAAS_INVOCATION_ID: request_id} if request_id else {}
         attributes = self._attributes.encode(of_invocation, besides=0)
         return attributes + _ids(context) if context else attributes
-
-    def _own(self, fields: Mapping[str, Any], *, has_id: bool) -> bytes:
-        """Write the fields of a structured line, which come after those of all lines."""
-        without = names.FAAS_INVOCATION_ID if has_id else ""
-        return self._attributes.encode(fields, besides=has_id, without=without)
 
     def _with_everything(self, record: Record, whose: _Whose) -> bytes:
         """Let the official encoder write a line, whatever is in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import repeat
 from typing import Any
 
@@ -13,16 +13,16 @@ from opentelemetry.sdk.trace import Event as SpanEvent
 from extension.telemetry.assembly.finished import TimedError
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
+from extension.telemetry.otlp.attribute_columns import AttributeColumns, AttributeHeads
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes
 from extension.telemetry.otlp.line_bytes import (
     EVENT_ATTRIBUTES,
     MOST_REMEMBERED,
     AttributeBytes,
-    AttributeHeads,
     write_together,
 )
-from extension.telemetry.reading.columns import Columns, LineLevel, in_columns
+from extension.telemetry.reading.columns import Columns, Keys, LineLevel, in_columns
 from extension.telemetry.reading.records import Record
 from extension.telemetry.wire import Heads
 
@@ -33,6 +33,7 @@ TIME, TIME_BYTES = struct.Struct("<BQ").pack, 9
 TIME_TAG = 1 << 3 | 1
 NAME = Span.Event(name="log").SerializeToString()
 BEFORE_FIELDS = TIME_BYTES + len(NAME)
+OURS = frozenset((names.LOG_MESSAGE, names.LOG_SEVERITY))
 MESSAGES = AttributeHeads(EVENT_ATTRIBUTES, names.LOG_MESSAGE)
 
 
@@ -56,9 +57,10 @@ class LineEvents:
     def __init__(self, limits: Limits, *, health: Health) -> None:
         self._health = health
         self._attributes = AttributeBytes(EVENT_ATTRIBUTES, limits, with_nested=False)
-        self._longest = limits.length
+        self._own = AttributeColumns(EVENT_ATTRIBUTES, limits, with_nested=False)
+        self._longest, self._most = limits.length, limits.count
         self._levels = _Levels(self._attributes)
-        self._is_roomy = limits.count > 1
+        self._is_roomy = limits.count >= len(OURS)
         """Whether text and level are within the number of attributes."""
 
     def encode(self, records: Iterable[Record]) -> bytes:
@@ -69,33 +71,40 @@ class LineEvents:
         return b"".join(write_together(columns, self._encode, health=self._health))
 
     def _encode(self, records: Columns) -> list[bytes]:
-        encoded = self._plain(records)
-        for at in self._with_more(records):
+        with_more = self._with_more(records)
+        encoded = self._plain(records, but=with_more)
+        for at in with_more:
             encoded[at] = self._event(records[at])
         return encoded
 
-    def _with_more(self, records: Columns) -> Iterable[int]:
-        """Return the places of lines that are more than a text, and perhaps a level."""
+    def _with_more(self, records: Columns) -> Collection[int]:
+        """Return the places of lines that are more than a text, a level, and fields of their own.
+
+        Or more than the limits let through, of which ours go first.
+        """
         if not self._is_roomy:
             return range(len(records))
+        places = {*records.others}
         longest, lengths = self._longest, [*map(len, records.bodies)]
-        if max(lengths) > longest or any(records.attributes):
-            both = enumerate(zip(lengths, records.attributes, strict=True))
-            return [
-                at
-                for at, (length, fields) in both
-                if fields or length > longest or at in records.others
-            ]
-        return records.others
+        if max(lengths) > longest:
+            places.update([at for at, length in enumerate(lengths) if length > longest])
+        if unusual := {*filter(self._are_unusual, {*records.keys})}:
+            places.update([at for at, keys in enumerate(records.keys) if keys in unusual])
+        return places
 
-    def _plain(self, records: Columns) -> list[bytes]:
-        """Write lines that have a text, and perhaps a level."""
+    def _are_unusual(self, keys: Keys) -> bool:
+        """Tell whether fields may be too many beside ours, or have the name of one."""
+        return len(keys) > self._most - len(OURS) or not OURS.isdisjoint(keys)
+
+    def _plain(self, records: Columns, *, but: Collection[int]) -> list[bytes]:
+        """Write lines that have a text, and perhaps a level and fields."""
         bodies = [*map(str.encode, records.bodies)]
         heads = map(MESSAGES.__getitem__, map(len, bodies))
         levels = map(self._levels.__getitem__, records.levels)
         times = map(TIME, repeat(TIME_TAG), records.times_ns)
-        written = map(b"".join, zip(times, repeat(NAME), heads, bodies, levels, strict=False))
-        return [EVENTS[len(each)] + each for each in written]
+        fields = self._own.encode(records, besides=len(OURS), but=but)
+        parts = zip(times, repeat(NAME), heads, bodies, levels, fields, strict=False)
+        return [EVENTS[len(each)] + each for each in map(b"".join, parts)]
 
     def _event(self, record: Record) -> bytes:
         """Return a line as an event; an exception that left the handler is one of its own."""

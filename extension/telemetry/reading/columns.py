@@ -18,6 +18,9 @@ LineLevel = tuple[int, str]
 
 NO_LEVEL: LineLevel = (0, "")
 
+Keys = tuple[str, ...]
+"""The names of a line's fields; those of one logger mostly have the same."""
+
 
 class Columns(Table[Record]):
     """Records in their order.
@@ -26,43 +29,48 @@ class Columns(Table[Record]):
     another stream than the function's.
     """
 
-    __slots__ = ("attributes", "bodies", "levels", "observed_ns", "request_ids", "times_ns")
+    __slots__ = ("bodies", "keys", "levels", "observed_ns", "request_ids", "times_ns", "values")
 
     times_ns: list[int]
     observed_ns: list[int]
     bodies: list[str]
     levels: list[LineLevel]
     request_ids: list[str]
-    attributes: list[Mapping[str, Any]]
+    keys: list[Keys]
+    values: list[tuple[Any, ...]]
+    """What a line has under its keys, in their order."""
 
     def __init__(
         self, columns: Iterable[list[Any]] = (), *, others: Mapping[int, Record] = NONE
     ) -> None:
-        super().__init__(columns or ([], [], [], [], [], []), others=others)
+        super().__init__(columns or ([], [], [], [], [], [], []), others=others)
         (
-            self.times_ns, self.observed_ns, self.bodies,
-            self.levels, self.request_ids, self.attributes,
+            self.times_ns, self.observed_ns, self.bodies, self.levels,
+            self.request_ids, self.keys, self.values,
         ) = self.columns  # fmt: skip
 
     @classmethod
     def blank(cls, observed_ns: Sequence[int]) -> Columns:
         """Return records of these times of which nothing is known yet."""
         number = len(observed_ns)
-        nothing = ([each] * number for each in ("", NO_LEVEL, "", NOTHING))
+        nothing = ([each] * number for each in ("", NO_LEVEL, "", (), ()))
         return cls(([*observed_ns], [*observed_ns], *nothing))
 
     def _row(self, record: Record) -> tuple[Any, ...]:
         time_ns, observed_ns, _, body, number, text, request_id, fields, *_ = record
-        return time_ns, observed_ns, body, (number, text), request_id, fields
+        keys, values = tuple(fields), tuple(fields.values())
+        return time_ns, observed_ns, body, (number, text), request_id, keys, values
 
     def _is_more(self, record: Record) -> bool:
         return record.stream != "function" or any(record[8:])
 
     def _plain(self, at: int) -> Record:
         number, text = self.levels[at]
+        keys, values = self.keys[at], self.values[at]
+        attributes = dict(zip(keys, values, strict=True)) if keys else NOTHING
         fields = (
             self.times_ns[at], self.observed_ns[at], "function", self.bodies[at], number, text,
-            self.request_ids[at], self.attributes[at], None, "", None, (),
+            self.request_ids[at], attributes, None, "", None, (),
         )  # fmt: skip
         return NEW(Record, fields)
 

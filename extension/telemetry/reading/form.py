@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from extension.telemetry.reading.columns import LineLevel
+from extension.telemetry.reading.columns import Keys, LineLevel
 from extension.telemetry.reading.records import Knows
 from extension.telemetry.reading.times import NEAR_NS
 
@@ -25,7 +25,9 @@ class Form(NamedTuple):
     bodies: Sequence[str]
     levels: Sequence[LineLevel | None]
     request_ids: Sequence[str]
-    attributes: Sequence[Mapping[str, Any]] | None = None
+    keys: Keys = ()
+    """The names of the fields that all of them have."""
+    values: Sequence[tuple[Any, ...]] = ()
     unusual: Iterable[int] = ()
     """Which of them, counted from 0, are not of this form after all."""
 

@@ -163,7 +163,7 @@ class LineJoiner:
 
     def _decide_before(self) -> None:
         """Give the line before the group if it is no head of it."""
-        if self._before and not (self._group and _is_head(self._before, self._group[0])):
+        if self._before and not _is_head(self._before, self._group[0]):
             self._give(self._before)
             self._before = None
 

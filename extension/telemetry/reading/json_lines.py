@@ -144,12 +144,10 @@ def read_inner(body: Any, *, platform_ns: int) -> LineParts | None:
 
 
 def read_json_text(text: str, platform_ns: int, *, is_inner: bool = False) -> LineParts | None:
-    """Read a text that may be a JSON object; None if it is none."""
+    """Read a text that begins as a JSON object does; None if it is none."""
     try:
         payload = read_json(text)
     except ValueError:
-        return None
-    if not isinstance(payload, dict):
         return None
     return read_object(payload, platform_ns=platform_ns, text=text, is_inner=is_inner)
 

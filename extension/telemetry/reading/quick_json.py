@@ -6,8 +6,7 @@ known, JSON in the text, is left to `json_lines`, which would read all others ju
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import repeat
 from operator import ne
 from typing import Any
@@ -20,6 +19,7 @@ from extension.telemetry.reading.json_lines import NO_PLAIN_TEXT as NO_TEXT
 from extension.telemetry.reading.levels import LEVELS, UNREAD, read_level
 from extension.telemetry.reading.read_json import SCAN, may_have_halves
 from extension.telemetry.reading.records import LINE_ENDS, Knows
+from extension.telemetry.reading.table import places_of
 from extension.telemetry.reading.times import MILLISECONDS, own_time
 
 
@@ -29,10 +29,14 @@ def read_json_lines(
     """Read lines that are JSON objects."""
     stripped = [*map(str.rstrip, texts, repeat(LINE_ENDS))]
     objects, ends = zip(*_scanned(stripped), strict=True)
-    unusual = {at for at, more in enumerate(map(ne, ends, map(len, stripped))) if more}
+    unusual: set[int] = set()
+    if ends != (lengths := tuple(map(len, stripped))):
+        unusual = {at for at, more in enumerate(map(ne, ends, lengths)) if more}
     if may_have_halves("".join(texts)):
         unusual |= {at for at, text in enumerate(texts) if may_have_halves(text)}
-    for keys, places in _by_keys(objects, unusual):
+    if unusual:
+        objects = tuple({} if at in unusual else each for at, each in enumerate(objects))
+    for keys, places in places_of(map(tuple, objects)).items():
         alike, times_ns = objects, platform_ns
         if len(places) < len(objects):
             alike = tuple(objects[at] for at in places)
@@ -57,21 +61,6 @@ def _scan(text: str) -> tuple[Any, int]:
         return SCAN(text, 0)
     except (StopIteration, ValueError, RecursionError):
         return None, -1
-
-
-def _by_keys(
-    objects: Sequence[Any], unusual: Collection[int]
-) -> Iterable[tuple[tuple[str, ...], Sequence[int]]]:
-    """Return the keys that objects have, and which have the same."""
-    places: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    if unusual or {*map(type, objects)} != {dict}:
-        for at, each in enumerate(objects):
-            if at not in unusual and type(each) is dict:
-                places[tuple(each)].append(at)
-        return places.items()
-    for at, keys in enumerate(map(tuple, objects)):
-        places[keys].append(at)
-    return places.items()
 
 
 def _read(
@@ -103,8 +92,8 @@ def _read(
         if ours:
             values.pop(plain.request)
         unusual.update(_foreign(request_ids, ours))
-    attributes = [*map(dict, map(zip, repeat([*values]), zip(*values.values(), strict=True)))]
-    return Form(places, times, bodies, levels, request_ids, attributes or None, unusual)
+    rows = [*zip(*values.values(), strict=True)]
+    return Form(places, times, bodies, levels, request_ids, tuple(values), rows, unusual)
 
 
 def _no_texts(bodies: Sequence[Any]) -> Collection[int]:

@@ -20,6 +20,7 @@ from extension.telemetry.reading.levels import LEVELS
 from extension.telemetry.reading.logger_lines import BEGINNINGS
 from extension.telemetry.reading.quick_json import read_json_lines
 from extension.telemetry.reading.records import LINE_ENDS, Knows
+from extension.telemetry.reading.table import put_all
 from extension.telemetry.reading.text_lines import NODE_LEVELS, READERS, UUID
 from extension.telemetry.reading.times import MILLISECONDS
 
@@ -158,12 +159,13 @@ def _fill(columns: Columns, places: Sequence[int], form: Form) -> None:
     _put(form.bodies, places, into=columns.bodies)
     _put(form.levels, places, into=columns.levels)
     _put(form.request_ids, places, into=columns.request_ids)
-    if form.attributes is not None:
-        _put(form.attributes, places, into=columns.attributes)
+    if form.keys:
+        _put(repeat(form.keys, len(places)), places, into=columns.keys)
+        _put(form.values, places, into=columns.values)
 
 
-def _put(values: Sequence[Any], places: Sequence[int], *, into: list[Any]) -> None:
+def _put(values: Iterable[Any], places: Sequence[int], *, into: list[Any]) -> None:
     if len(places) == len(into):
         into[:] = values
     else:
-        any(map(into.__setitem__, places, values))  # it returns nothing, so this goes to the end
+        put_all(values, places, into=into)

@@ -7,13 +7,23 @@ everything that is done with it; a column is handled by one call.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from itertools import compress
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Self, TypeVar, overload
 
 T = TypeVar("T")
+Same = TypeVar("Same", bound=Hashable)
 
 NONE: Mapping[int, Any] = MappingProxyType({})
 
@@ -114,3 +124,17 @@ class Table(Sequence[T]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({[*self]!r})"
+
+
+def places_of(column: Iterable[Same]) -> Mapping[Same, Sequence[int]]:
+    """Return where each value of a column stands."""
+    places: defaultdict[Same, list[int]] = defaultdict(list)
+    for at, value in enumerate(column):
+        places[value].append(at)
+    return places
+
+
+def put_all(values: Iterable[T], places: Iterable[int], *, into: list[T]) -> None:
+    """Put each value in its place of a column."""
+    for at, value in zip(places, values, strict=True):
+        into[at] = value
