@@ -14,6 +14,7 @@ from extension.telemetry.receiver.from_json import (
     JsonConverter,
     NotOtlpError,
 )
+from extension.telemetry.receiver.large_json import MAX_DEPTH
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
 WINDOWS = (20, 50, 300)
@@ -251,3 +252,30 @@ def test_a_large_request_is_converted_in_steps() -> None:
     for number in (1, 4):
         long = b'{"schemaUrl":"%b"}' % (b"u" * STEP_CHARACTERS)
         assert steps_of(b'{"resourceSpans":[%b]}' % b",".join([long] * number)) == number
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":', "}")])
+def test_what_is_read_in_steps_is_so_deep_at_most(opening: str, closing: str) -> None:
+    """Lists and objects alike, whatever is in them; one more is refused."""
+    inner = "[" + "1," * 50 + "1]"
+
+    def nested(levels: int) -> bytes:
+        return f'{{"x":{opening * levels}{inner}{closing * levels}}}'.encode()
+
+    assert in_steps("traces", nested(MAX_DEPTH - 1), window=20) == b""
+    with pytest.raises(NotOtlpError):
+        in_steps("traces", nested(MAX_DEPTH), window=20)
+
+
+def test_a_long_list_of_numbers_is_one_field() -> None:
+    """Also where it is read in steps; a list of texts is a field each."""
+    buckets = [str(number) for number in range(100)]
+    point = {"bucketCounts": buckets, "explicitBounds": [0.5] * 99}
+    metric = {"name": "m", "histogram": {"dataPoints": [point]}}
+    resource = {"entityRefs": [{"type": "t", "idKeys": ["a" * 30, "b" * 30]}]}
+    request = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [metric]}]}]}
+    [read] = convert("metrics", request).resource_metrics
+    [found] = read.scope_metrics[0].metrics[0].histogram.data_points
+    assert list(found.bucket_counts) == list(range(100))
+    assert list(found.explicit_bounds) == [0.5] * 99
+    assert list(read.resource.entity_refs[0].id_keys) == ["a" * 30, "b" * 30]
