@@ -167,7 +167,7 @@ class PostedReader:
         try:
             clean = self._cleaned(signal, part)
         except Exception:  # noqa: BLE001  # one item's, whatever is wrong with it
-            for item, number in split(signal, part, max_bytes=0, max_items=1):
+            for item, number in split(signal, part, max_bytes=0):
                 yield self._cleaned_or_dropped(signal, item, number), number
         else:
             yield clean, count

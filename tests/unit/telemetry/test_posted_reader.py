@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from extension.redaction.redactor import Redacted, Redactor
 from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
@@ -14,6 +15,7 @@ from extension.telemetry.health import Health
 from extension.telemetry.receiver.cleaning import MAX_VALUES, SMALL_BYTES, Cleaner, TooLargeError
 from extension.telemetry.receiver.content import Encoding, Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
+from extension.telemetry.receiver.messages import TextField
 from extension.telemetry.receiver.posted_reader import (
     MAX_WHOLE_BYTES,
     MAX_WHOLE_ITEMS,
@@ -255,6 +257,27 @@ def test_an_item_that_endpoints_refuse_is_left_out_alone() -> None:
     assert names == ["good", "fine"]
     assert scene.taken[0][2] == 2
     assert scene.health.dropped == {"bad_item": 2}
+
+
+def test_small_items_leave_without_the_one_that_is_refused() -> None:
+    """Each is looked at alone, although they are smaller together than what is around them."""
+    request = spans("", "", "")
+    inner = request.resource_spans[0].scope_spans[0].spans
+    for each in inner:
+        each.Clear()
+    inner[1].span_id = b"1"
+    scene = Scene()
+    scene.read("traces", request)
+    assert [taken[2] for taken in scene.taken] == [2]
+    assert scene.health.dropped == {"bad_item": 1}
+
+
+def test_bytes_that_a_later_protocol_adds_are_searched() -> None:
+    """Ids are none of them, and values of attributes are read by their kind."""
+    cleaner = Cleaner(with_secret())
+    value = AnyValue(bytes_value=SECRET.encode())
+    cleaner._step(TextField("bytes_value", "bytes", ""), {})(value)
+    assert value.bytes_value == HIDDEN.encode()
 
 
 def test_a_bad_id_in_a_link_or_record() -> None:
