@@ -552,3 +552,25 @@ def test_an_item_in_which_a_secret_is_left_does_not_leave() -> None:
     scene = Scene(blind)
     assert scene.read("traces", spans("a", "b")) is None
     assert scene.health.dropped == {"secret": 2}
+
+
+def test_a_large_text_is_one_value() -> None:
+    """An item with it is taken, however many bytes it has up to the bound of an item."""
+    body = records("x" * (2 * SMALL_BYTES)).SerializeToString()
+    assert Cleaner(Redactor()).clean("logs", body) == body
+
+
+@pytest.mark.parametrize(("more", "is_too_large"), [(0, False), (1, True)])
+def test_each_text_of_a_list_is_a_value(more: int, *, is_too_large: bool) -> None:
+    """As the names of keys by which a resource refers to what it is of."""
+    request = records("x")
+    others = 4  # the resource, the scope, the record, and what refers
+    [of] = request.resource_logs
+    of.resource.entity_refs.add(id_keys=["k"] * (MAX_VALUES - others + more))
+    body = request.SerializeToString()
+    assert len(body) > SMALL_BYTES
+    if not is_too_large:
+        assert Cleaner(Redactor()).clean("logs", body) == body
+        return
+    with pytest.raises(TooLargeError):
+        Cleaner(Redactor()).clean("logs", body)
