@@ -700,3 +700,28 @@ async def test_behind_a_request_as_much_is_read_as_the_bound(serving: Serving) -
     assert connection._opened.is_reading()
     writer.write(b"x")
     await until(lambda: not connection._opened.is_reading())
+
+
+async def test_after_the_callers_end_there_is_nothing_to_discard(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is refused then ends the connection at once: nothing more can come."""
+    monkeypatch.setattr("extension.http.connection.LINGER_S", 3600)
+    serving.may_answer.clear()
+    reader, writer = await serving.open()
+    writer.write(GET + b"rubbish\r\n\r\n")
+    writer.write_eof()
+    await until(lambda: bool(serving.asked))
+    connection = only(serving)
+    await until(lambda: connection._state is State.HALF_CLOSED)
+    serving.may_answer.set()
+    assert b" 400 " in await whole(reader)
+    await until(lambda: len(serving.server.connections) == 0)
+
+
+async def test_a_server_that_is_closed_leaves_nothing_in_the_event_loop() -> None:
+    """The number of its socket may be another's soon."""
+    async with Serving() as serving:
+        descriptor = serving._socket.fileno()
+        await serving.server.close(patience_s=0)
+        assert not asyncio.get_running_loop().remove_reader(descriptor)
