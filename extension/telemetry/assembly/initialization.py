@@ -188,8 +188,8 @@ class ColdStart:
         ]
 
     def _keep_failed(self, *, until_ns: int) -> None:
-        """Finish an init that failed, for another begins."""
-        if not isinstance(self.begin, InitStart) or self._is_old_snapshot(self.begin):
+        """Finish an init or restore that failed, for another begins."""
+        if self.begin is None or self._is_old_snapshot(self.begin):
             return
         if self._status not in ("success", "") and len(self._failed) < MAX_FAILED:
             self._failed.append(self._finished(NO_CONTEXT, no_later_than_ns=until_ns))

@@ -166,6 +166,18 @@ def test_an_init_that_failed_by_its_report_is_kept() -> None:
     assert (first.status, first.records, second.records) == ("timeout", (line,), ())
 
 
+def test_a_restore_that_failed_is_kept_beside_what_follows_it() -> None:
+    """It took time and may be billed, as an init that failed; one that did not is replaced."""
+    restored = RestoreRuntimeDone(time_ns=11 * NS_PER_S, status="success")
+    failed_one = replace(restored, status="error", error_type="Runtime.RestoreError")
+    again = replace(RESTORING, time_ns=12 * NS_PER_S)
+    first, second = before(begun(RESTORING, failed_one, again))[1]
+    assert (first.kind, first.start_ns, first.end_ns) == ("restore", 10 * NS_PER_S, 11 * NS_PER_S)
+    assert (first.status, first.error_type) == ("error", "Runtime.RestoreError")
+    assert (second.kind, second.start_ns, second.status) == ("restore", again.time_ns, "")
+    assert only(begun(RESTORING, restored, again)).start_ns == again.time_ns
+
+
 def call(at_ns: int) -> CacheCall:
     """Return a call of the cache."""
     return CacheCall(service="SSM", operation="GetParameter", name="a", start_ns=at_ns, end_ns=9)
