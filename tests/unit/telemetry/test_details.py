@@ -93,6 +93,16 @@ def test_of_an_invocation_that_was_fine_details_stay_here(*, together: bool) -> 
     assert stage.assembler.requests.budget.held_bytes == 0
 
 
+def test_no_invocation_is_slow_unless_it_is_said_from_when() -> None:
+    """The details of a long one stay here."""
+    filtered: Counter[str] = Counter()
+    details = Details(below=SEVERITIES["INFO"], filtered=filtered)
+    assembler = Assembler(ids=SequentialIds(), details=details)
+    finished = assemble(assembler, [[given.start("r", 1), *LINES, given.done("r", 901)]])
+    assert told(finished) == [("Invocation", ["b"])]
+    assert filtered == {"details": 2}
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_one_that_failed_has_all_its_lines_in_their_order(*, together: bool) -> None:
     """As if there were no detail level."""

@@ -222,10 +222,10 @@ def test_only_some_lines_may_say_anything() -> None:
 
 
 def test_what_left_the_handler_has_the_time_of_its_line() -> None:
-    """And says whether that is exported."""
-    for is_kept in (True, False):
+    """And says whether that is exported, as lines are unless filters drop them."""
+    for filters, is_kept in (({}, True), ({"is_kept": True}, True), ({"is_kept": False}, False)):
         failure = Failure()
-        failure.learn(read_record(LogLine(ns(3), "function", MARK)), is_kept=is_kept)
+        failure.learn(read_record(LogLine(ns(3), "function", MARK)), **filters)
         found = failure.left_handler(status="success", platform_decides=False)
         assert found is not None
         assert (found.time_ns, found.has_record) == (ns(3), is_kept)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from extension.process.clock import NS_PER_S
 from extension.process.frozen import replace
 from extension.settings.sharing import Share
 from extension.telemetry.assembly.cache_use import CacheCall
@@ -162,6 +163,12 @@ def test_without_a_share_everything_is_passed_on_as_it_is() -> None:
     assert stage.filtered == {}
 
 
+def test_no_invocation_is_slow_unless_it_is_said_from_when() -> None:
+    """A long one is left out like any other."""
+    sampler = Sampler(share=TENTH, filtered=Counter(), dropped=Counter())
+    assert list(sampler.feed(invocation(end_ns=900 * NS_PER_S))) == []
+
+
 def test_an_initialization_is_kept() -> None:
     """Whatever its trace id."""
     init = Initialization(
@@ -228,6 +235,18 @@ def test_spans_of_no_invocation_are_kept_beside_one_that_is_remarkable() -> None
     earlier.feed(invocation("before", trace=3, status="error"))
     earlier.sdk(spans(7))
     assert earlier.feed(invocation("a"), invocation("b")) == []
+
+
+def test_a_span_of_no_request_decides_nothing_else_of_its_trace() -> None:
+    """What came after it waits as long, and is kept beside an invocation that failed."""
+    stage = Stage()
+    span = SdkSpan(request_id="unknown", trace_id=7, span_id=5, body=b"1")
+    assert stage.feed(JoinedSpan(span=span), invocation("a")) == []
+    assert stage.sdk(spans(7)) == []
+    assert stage.feed(invocation("b")) == []
+    assert stage.filtered["unsampled_sdk"] == 1
+    out = stage.feed(invocation("c", trace=9, status="error"))
+    assert [type(each).__name__ for each in out] == ["Invocation", "SdkPart"]
 
 
 def test_what_belongs_to_a_request_waits_for_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extension.process.clock import NS_PER_S
 from extension.process.frozen import replace
 from extension.telemetry.assembly.finished import Invocation, TimedError
 from extension.telemetry.assembly.initialization import Initialization
@@ -118,6 +119,13 @@ def test_what_failed_was_slow_or_cold_is_worth_more(
     """In this order; a cold start alone needs no details."""
     assert reason_to_keep(invocation, slow_ms=slow_ms) == reason
     assert deserves_details(invocation, slow_ms=slow_ms) == (reason in ("failed", "slow"))
+
+
+def test_no_invocation_is_slow_unless_it_is_said_from_when() -> None:
+    """However long it takes."""
+    longest = replace(FINE, end_ns=900 * NS_PER_S)
+    assert reason_to_keep(longest) == ""
+    assert not deserves_details(longest)
 
 
 def test_an_error_that_was_posted_is_not_inferred() -> None:
