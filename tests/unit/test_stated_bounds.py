@@ -8,8 +8,20 @@ import pytest
 
 from extension.http import connections, messages, server
 from extension.parameters import lazy_clients, parameters, rotations
+from extension.pump import framing
+from extension.redaction import forms, readings, redactor, secrets, undo
+from extension.telemetry.assembly import (
+    details,
+    held_records,
+    hold,
+    request_table,
+    sampling,
+    undecided,
+)
 from extension.telemetry.export import bucket, credentials, dead_letters, delivery, flush, outcome
 from extension.telemetry.export import post as posting
+from extension.telemetry.otlp import limits, spans
+from extension.telemetry.reading import decode, sdk_spans
 from extension.telemetry.receiver import cleaning, content, door, posted_reader, receiver
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +32,13 @@ OPERATION, SDK, SECRETS, TELEMETRY = (
 PAUSES = "retries pause for 1 s to 5 min, after a timeout for 5 s at first, by chance up to a"
 STALLED = "those that stall in a request or do not read an answer, after one to three seconds"
 GAPS = "once the mean of 20 gaps is under a minute"
+ELEMENTS = "of a delivery 10,000 elements are read and 100 that cannot be"
+QUIET = "1.5 times the longest of the last 20 durations, at least 2 s and at most 60 s"
+LAYERS = "in any order, up to six layers and sixteen readings"
+TRIVIAL = (
+    "values under\neight characters or with fewer than five different characters, "
+    "words of up to eleven letters"
+)
 SPANS = "A request of more than 1 MiB or 4096"
 
 STATED = [
@@ -55,6 +74,33 @@ STATED = [
     (SDK, "more than 131,072 items", posted_reader.MOST_ITEMS, 131_072),
     (SDK, SPANS, posted_reader.MAX_WHOLE_BYTES, 1 << 20),
     (SDK, SPANS, posted_reader.MAX_WHOLE_ITEMS, 4096),
+    (SDK, "(32 links and 32", sdk_spans.MAX_LINKS, 32),
+    (SDK, "(32 links and 32", sdk_spans.MAX_ATTRIBUTES, 32),
+    ("SECURITY.md", ELEMENTS, decode.MOST_EVENTS, 10_000),
+    ("SECURITY.md", ELEMENTS, decode.MOST_UNREADABLE, 100),
+    ("SECURITY.md", "requests together take 16 MiB", held_records.MAX_BYTES_TOGETHER, 16 << 20),
+    ("SECURITY.md", "keep up to 1024 requests open", request_table.MAX_OPEN, 1024),
+    ("SECURITY.md", "and 128 links taken at most", spans.MOST_LINKS, 128),
+    ("SECURITY.md", "64 KiB at both ends of a message are copied", framing.MOST_COPIED, 65_536),
+    ("SECURITY.md", LAYERS, undo.ROUNDS, 6),
+    ("SECURITY.md", LAYERS, readings.MOST_READINGS, 16),
+    (LIMITS, "lines of one invocation | 64 MiB", held_records.MAX_BYTES_OF_ALL, 64 << 20),
+    (LIMITS, "one text | 4095 characters", limits.LONGEST, 4095),
+    (LIMITS, "and the 4096 read last", redactor.MOST_LOOSE, 4096),
+    (SECRETS, TRIVIAL, forms.MIN_LENGTH, 8),
+    (SECRETS, TRIVIAL, secrets.MIN_DISTINCT, 5),
+    (SECRETS, TRIVIAL, secrets.WORD_LENGTH, 12),
+    (SECRETS, "hides these, too, from four characters on", secrets.STRICT_LENGTH, 4),
+    (TELEMETRY, "is known: 1 MiB of each invocation", details.MAX_DETAIL_BYTES, 1 << 20),
+    (TELEMETRY, "its data waits for that: 4 MiB", undecided.MAX_WAITING_BYTES, 4 << 20),
+    (TELEMETRY, "the end of two invocations (128 on", sampling.PATIENCE, 2),
+    (TELEMETRY, "the end of two invocations (128 on", sampling.PATIENCE_OF_MANY, 128),
+    (TELEMETRY, "2 s after INVOKE if the platform", hold.START_PATIENCE_S, 2),
+    (TELEMETRY, "1.5 s after a sign of loss", hold.LOSS_PATIENCE_S, 1.5),
+    (TELEMETRY, QUIET, hold.QUIET_TIMES, 1.5),
+    (TELEMETRY, QUIET, hold.LEAST_QUIET_S, 2),
+    (TELEMETRY, QUIET, hold.LONGEST_QUIET_S, 60),
+    (TELEMETRY, "(10 s while no\n  duration is known)", hold.UNKNOWN_QUIET_S, 10),
 ]
 
 

@@ -195,6 +195,19 @@ def test_a_get_sooner_than_its_invocation_is_known_counts_for_it() -> None:
     assert invocation.cache.hits == 1
 
 
+def test_so_many_gets_sooner_than_their_invocation_are_counted() -> None:
+    """The last 1024; more than that is no race but work in the background."""
+    into = Assembler(ids=SequentialIds())
+    assemble(into, [[given.start("a", 1), given.done("a", 2)]])
+    for result in ["MISS", "MISS", *["HIT"] * 1023]:
+        into.count_answer(answer(result), now_ns=ns(3))
+    into.invoke("b", tracing="", invoked_arn="", now_ns=ns(3.01))
+    [invocation] = assemble(into, [[given.start("b", 3), given.done("b", 4)]])
+    assert isinstance(invocation, Invocation)
+    assert invocation.cache is not None
+    assert (invocation.cache.hits, invocation.cache.misses) == (1023, 1)
+
+
 @pytest.mark.parametrize(
     "text",
     [

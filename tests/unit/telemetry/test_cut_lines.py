@@ -6,7 +6,6 @@ import pytest
 
 from extension.telemetry.reading.cut_lines import (
     FEWEST_CHARACTERS,
-    HIDDEN,
     LONGEST_PIECE,
     MARK,
     CutLines,
@@ -27,7 +26,7 @@ def test_no_half_of_a_secret_is_left(before: int) -> None:
     cut_lines = CutLines()
     line = "x" * before + SECRET + "y" * LONG + "\n"
     first, second, third = (cut_lines.clean(each, stream="function") for each in pieces(line))
-    assert first == "x" * (LONG - HIDDEN) + MARK
+    assert first == "x" * (LONG - 4096) + MARK
     assert "hunter" not in first + second
     assert second.startswith(f"{MARK}y")
     assert second.endswith(f"y{MARK}")
@@ -39,7 +38,7 @@ def test_the_pieces_may_be_wrapped_in_json() -> None:
     """Where the log format is JSON, each is the message of an object."""
     cut_lines = CutLines()
     first = cut_lines.clean({"level": "INFO", "message": "é" * (LONG // 2)}, stream="function")
-    second = cut_lines.clean({"message": "z" * HIDDEN + "end"}, stream="function")
+    second = cut_lines.clean({"message": "z" * 4096 + "end"}, stream="function")
     assert first["message"].endswith(MARK)
     assert first["level"] == "INFO"
     assert second["message"] == f"{MARK}end"
@@ -67,7 +66,7 @@ def test_streams_are_apart() -> None:
     cut_lines = CutLines()
     cut_lines.clean("x" * LONG, stream="function")
     assert cut_lines.clean("a line", stream="extension") == "a line"
-    assert cut_lines.clean("y" * HIDDEN + "end", stream="function") == f"{MARK}end"
+    assert cut_lines.clean("y" * 4096 + "end", stream="function") == f"{MARK}end"
 
 
 def test_a_line_without_a_text_goes_on_with_none() -> None:
@@ -88,5 +87,5 @@ def test_a_piece_may_have_few_characters() -> None:
     assert cut_lines.concerns(["x", piece]) is True
     assert cut_lines.concerns([{"message": piece}]) is True
     assert cut_lines.clean(piece[1:], stream="function") == piece[1:]
-    assert cut_lines.clean(piece, stream="function") == piece[:-HIDDEN] + MARK
+    assert cut_lines.clean(piece, stream="function") == piece[:-4096] + MARK
     assert cut_lines.concerns(["what follows"]) is True

@@ -6,9 +6,9 @@ import pytest
 
 from extension.process.frozen import replace
 from extension.telemetry.assembly.held_records import MAX_BYTES_TOGETHER
-from extension.telemetry.assembly.in_flight import START_SLACK_NS, InFlightInvocation
-from extension.telemetry.assembly.request_table import MAX_CLOSED, MAX_OPEN, RequestTable
-from extension.telemetry.assembly.sdk_spans import MAX_EARLY_SPANS, MAX_WAITING_BYTES, SdkSpans
+from extension.telemetry.assembly.in_flight import InFlightInvocation
+from extension.telemetry.assembly.request_table import MAX_OPEN, RequestTable
+from extension.telemetry.assembly.sdk_spans import SdkSpans
 from extension.telemetry.assembly.span_ids import SpanIds
 from extension.telemetry.assembly.transitions import State
 from extension.telemetry.reading.events import Start
@@ -119,7 +119,7 @@ def test_requests_that_are_over_are_remembered_for_a_while() -> None:
     closed, ended = add(table, "closed", state=State.CLOSED), add(table, "ended", state=State.ENDED)
     for each in (closed, ended):
         each.records.hold(Record(time_ns=1, observed_ns=1, stream="function", body="x"))
-    for number in range(MAX_CLOSED - 2):
+    for number in range(126):
         add(table, str(number), state=State.CLOSED)
     assert table.forget_oldest() == []
     held_bytes = table.budget.held_bytes
@@ -129,7 +129,7 @@ def test_requests_that_are_over_are_remembered_for_a_while() -> None:
     assert table.budget.held_bytes == held_bytes // 2
     add(table, "another", state=State.CLOSED)
     assert table.forget_oldest() == [ended]
-    assert len(list(table)) == MAX_CLOSED
+    assert len(list(table)) == 128
 
 
 def test_requests_that_never_end_are_let_go() -> None:
@@ -166,12 +166,12 @@ class Spans:
 def test_a_span_of_an_unknown_request_waits_for_it() -> None:
     """Unless it is large, or nothing waits any more; the oldest makes room."""
     stage = Spans()
-    assert stage.feed(sdk_span("r", 1, size=MAX_WAITING_BYTES)) == []
-    assert stage.feed(sdk_span("r", 2, size=MAX_WAITING_BYTES + 1)) == [(2, False)]
-    for number in range(MAX_EARLY_SPANS - 1):
+    assert stage.feed(sdk_span("r", 1, size=65_536)) == []
+    assert stage.feed(sdk_span("r", 2, size=65_537)) == [(2, False)]
+    for number in range(63):
         assert stage.feed(sdk_span("r", 100 + number)) == []
     assert stage.feed(sdk_span("r", 3)) == [(1, False)]
-    assert len(stage.spans.end()) == MAX_EARLY_SPANS
+    assert len(stage.spans.end()) == 64
     assert stage.spans.end() == []
     assert stage.feed(sdk_span("r", 4)) == [(4, False)]
 
@@ -193,7 +193,7 @@ def test_a_span_of_a_known_request_waits_for_ours() -> None:
     each = add(stage.table, "r")
     assert stage.feed(sdk_span("r", 1)) == []
     assert not each.context
-    assert stage.feed(sdk_span("r", 2, size=MAX_WAITING_BYTES + 1)) == [(1, True), (2, True)]
+    assert stage.feed(sdk_span("r", 2, size=65_537)) == [(1, True), (2, True)]
     assert stage.feed(sdk_span("r", 3)) == [(3, True)]
     full = Spans()
     add(full.table, "r")
@@ -210,7 +210,7 @@ def test_an_orphan_is_one_if_no_request_has_its_parent(missing: int, *, is_learn
     before, each = add(stage.table, "before", 1), add(stage.table, "r", 50_000_000)
     before.learn_sdk(sdk_span("before", 5))
     each.reason_of_failure = "timeout"
-    started = each.begun_ns - START_SLACK_NS
+    started = each.begun_ns - 10_000_000
     orphan = Orphan(trace_id=9, missing_parent_id=missing, start_ns=started)
     stage.spans.feed_orphan(replace(orphan, start_ns=started - 1))
     assert not each.orphan

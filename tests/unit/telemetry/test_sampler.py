@@ -21,7 +21,6 @@ from extension.telemetry.assembly.finished import (
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.assembly.probability import EVERY, threshold_of
 from extension.telemetry.assembly.sampling import (
-    MAX_REMEMBERED,
     PATIENCE,
     PATIENCE_OF_MANY,
     Sampler,
@@ -282,11 +281,11 @@ def test_a_trace_that_only_the_share_keeps_keeps_no_other() -> None:
 def test_verdicts_are_remembered_up_to_a_bound() -> None:
     """Those of the requests and traces that were last."""
     stage = Stage()
-    for at in range(MAX_REMEMBERED + 1):
+    for at in range(2049):
         stage.feed(invocation(f"r{at}", trace=at + 10, status="error"))
     assert stage.feed(late("r0", trace=10)) == []
     assert len(stage.feed(late("r1", trace=11))) == 1
-    assert len(stage.sampler._requests) == len(stage.sampler._traces) == MAX_REMEMBERED
+    assert len(stage.sampler._requests) == len(stage.sampler._traces) == 2048
 
 
 HALF = MAX_WAITING_BYTES // 2 - ITEM_BYTES
@@ -415,7 +414,7 @@ def test_the_sdks_span_tells_the_request_of_its_trace() -> None:
 )
 def test_what_waits_takes_its_bytes_and_a_little_more(item: Item, takes: int, number: int) -> None:
     """And is lost as so many spans or records."""
-    assert Waiting(item, since=0).bytes == ITEM_BYTES + takes
+    assert Waiting(item, since=0).bytes == 256 + takes
     assert number_of(item) == number
 
 
