@@ -231,6 +231,18 @@ async def test_nothing_is_held_for_it_where_that_was_done_or_would_cost_an_invoc
     assert start.is_subscribed
 
 
+async def test_the_start_waits_for_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it may take; `/next` is not asked for before it."""
+    monkeypatch.setattr(early_calls, "SUBSCRIBE_S", PATIENCE_S)
+    async with running(None, TAKEN) as (stage, start, late):
+        begun = asyncio.create_task(late.begin())
+        await until(lambda: len(stage.versions) == 1)
+        assert not begun.done()
+        stage.silence.set()
+        await asyncio.wait_for(begun, PATIENCE_S)
+        assert (late._is_settled, start.is_subscribed) == (True, True)
+
+
 async def test_the_answer_is_waited_for_for_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as Lambda gives init."""
     limits: list[float] = []

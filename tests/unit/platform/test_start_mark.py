@@ -51,6 +51,20 @@ def test_it_is_removed_when_the_sandbox_ends(folder: Path) -> None:
     assert not mark().is_repeated
 
 
+def test_a_file_of_another_user_is_no_mark(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it removed, or written to."""
+    file = marked(folder)
+    found = mark()
+    status = [*os.lstat(file)]
+    status[4] += 1  # its user
+    with monkeypatch.context() as patched:
+        patched.setattr("extension.platform.start_mark.os.lstat", lambda _: os.stat_result(status))
+        assert not mark().is_repeated
+        found.note_timeout(3000)
+        found.remove()
+    assert (found.timeout_ms, file.read_bytes()) == (0, b"")
+
+
 @pytest.mark.parametrize(
     "other",
     [

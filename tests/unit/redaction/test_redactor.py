@@ -47,6 +47,14 @@ def test_every_form_is_found_anywhere(form: str, before: str, after: str) -> Non
     assert redacted.names == ("shop/db",)
 
 
+def test_a_label_has_256_characters_of_a_name() -> None:
+    """A secret may have any; names that are so long begin alike and are told apart elsewhere."""
+    labels = {
+        number: redactor(name="n" * number).redact(PASSWORD).text for number in (256, 257, 2000)
+    }
+    assert set(labels.values()) == {f"[REDACTED:{'n' * 256}]"}
+
+
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 @pytest.mark.parametrize("user", ["", "u", "us", "use", "user:"])
 def test_base64_is_found_at_any_alignment(encode: Callable[[bytes], bytes], user: str) -> None:

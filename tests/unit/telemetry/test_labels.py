@@ -10,6 +10,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.labels import cut_labels
 from extension.telemetry.otlp.shrink import leave_out
+from extension.telemetry.otlp.stored_event import text_bound
 
 
 def labels(count: int, value: str = "v", *, name: str = "l") -> list[KeyValue]:
@@ -101,6 +102,22 @@ def test_a_point_with_half_of_the_bytes_keeps_them() -> None:
     own, shared = sizes(point, resource)
     assert own == 20_000
     assert own + shared + SCOPE_BYTES <= 40_000
+
+
+def test_a_resource_that_fits_beside_a_point_that_was_cut_stays_as_it_is() -> None:
+    """To the byte: forty thousand of both and the scope together."""
+
+    def cut_beside(shared: int) -> tuple[NumberDataPoint, int]:
+        point = NumberDataPoint(attributes=padded(30_000))
+        resource = Resource(attributes=padded(shared))
+        assert cut_labels(point, resource, scope()) == 1
+        return point, sizes(point, resource)[1]
+
+    point, _ = cut_beside(15_000)
+    mark = text_bound(point.attributes[-1].value.SerializeToString())
+    fits = 40_000 - SCOPE_BYTES - sizes(point, Resource())[0] - mark
+    assert cut_beside(fits) == (point, fits)
+    assert cut_beside(fits + 1)[1] < fits
 
 
 def test_labels_of_the_scope_count() -> None:

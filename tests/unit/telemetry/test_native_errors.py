@@ -35,6 +35,16 @@ def test_a_message_of_several_lines_ends_with_an_empty_one() -> None:
     assert panic.ended_process == expected
 
 
+def test_message_and_stack_have_64_lines_each() -> None:
+    """The first ones."""
+    message = ["panic: 0", *map(str, range(1, 70))]
+    stack = [GOROUTINE[0], *(f"main.f{number}(...)" for number in range(69))]
+    error = after(*message, "", *stack).error
+    assert error is not None
+    assert error.message == "\n".join(map(str, range(64)))
+    assert error.stack.split("\n") == stack[:64]
+
+
 def test_only_the_first_goroutine_is_the_stack() -> None:
     """An empty line stands before the next one."""
     panic = after("panic: x", "", *GOROUTINE, "", "goroutine 2 [sleep]:", "main.wait(...)")

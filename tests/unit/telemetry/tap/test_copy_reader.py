@@ -69,6 +69,18 @@ async def test_messages_come_in_order_those_from_before_first(taken: Taken) -> N
     taken.pump.close()
 
 
+async def test_a_packet_with_64_kib_of_head_and_tail_is_read_whole(taken: Taken) -> None:
+    """The largest that the pump makes, behind its longest numbers."""
+    numbers = b"1 4294967295 9223372036854775807 9223372036854775807 4294967295 1 4294967295 65536"
+    taken.reader.start()
+    taken.pump.send(numbers + b"\n" + b"h" * 65_536 + b"t" * 65_536)
+    await until(lambda: bool(taken.messages))
+    copied = taken.messages[0].copied
+    assert (copied.head, copied.tail) == (b"h" * 65_536, b"t" * 65_536)
+    taken.reader.close()
+    taken.pump.close()
+
+
 async def test_a_faulty_message_does_not_end_the_others(taken: Taken) -> None:
     """A packet that cannot be read is reported, and the next one is taken."""
     taken.reader.start()
@@ -99,6 +111,31 @@ async def test_the_end_of_the_pump_is_reported_once(taken: Taken) -> None:
     taken.reader.read_waiting()
     await asyncio.sleep(0)
     assert taken.ends == 1
+
+
+async def test_a_reader_that_is_closed_takes_nothing_and_leaves_nothing(taken: Taken) -> None:
+    """Neither its socket nor a place in the event loop; the pump's end is not reported."""
+    taken.reader.start()
+    channel = taken.reader._channel
+    descriptor = channel.fileno()
+    taken.pump.send(PACKET)
+    taken.reader.close()
+    taken.reader.read_waiting()
+    taken.reader.close()
+    assert not asyncio.get_running_loop().remove_reader(descriptor)
+    assert channel.fileno() == -1
+    assert (taken.messages, taken.errors, taken.ends) == ([], [], 0)
+    with pytest.raises(ConnectionError):
+        taken.pump.send(PACKET)
+    taken.pump.close()
+
+
+def test_a_reader_that_was_not_started_can_be_closed(taken: Taken) -> None:
+    """The pump sees that there is no reader."""
+    taken.reader.close()
+    with pytest.raises(BrokenPipeError):
+        taken.pump.send(PACKET)
+    taken.pump.close()
 
 
 async def test_a_message_may_close_the_reader(taken: Taken) -> None:

@@ -10,7 +10,6 @@ import pytest
 from extension.telemetry.tap import names, partial_json
 from extension.telemetry.tap.cause import Cause, CauseOptions, cause_of, read_cause
 from extension.telemetry.tap.partial_json import (
-    MOST_ANCHORS,
     Excerpt,
     members_at_end,
     read_excerpt,
@@ -96,6 +95,29 @@ def test_a_head_is_read_so_far_and_no_further() -> None:
     assert read_head(b'{"a":1,"b":' + b"[" * 100)["a"] == 1
 
 
+def test_a_head_is_read_to_its_64th_level() -> None:
+    """What is deeper in is left out, and all that follows it."""
+
+    def depth_of(levels: int) -> int:
+        found, depth = read_head(b"[" * levels + b"7"), 0
+        while found:
+            [found], depth = found, depth + 1
+        return depth + 1
+
+    assert [depth_of(levels) for levels in (1, 63, 64, 65, 90)] == [1, 63, 64, 64, 64]
+    whole = b"[" * 64 + b"]" * 64
+    assert read_head(b'{"a":' + b"[" * 63 + b"]" * 63 + b',"b":1}')["b"] == 1
+    assert read_head(b"[" + whole + b",1]") != json.loads(b"[" + whole + b",1]")
+    assert read_head(whole) == json.loads(whole)
+
+
+@pytest.mark.parametrize(("lists", "found"), [(9_999, 9_999), (10_000, 10_000), (12_000, 10_000)])
+def test_twenty_thousand_brackets_of_a_head_are_read(lists: int, found: int) -> None:
+    """That of all lists, both of 9,999, and the first of one more, or a second around them all."""
+    assert len(read_head(b"[" + b"[]," * lists)) == found
+    assert len(read_head(b"[[" + b"[]," * lists)[0]) == 9_999
+
+
 def test_a_message_that_was_kept_as_a_whole_is_read_as_a_whole() -> None:
     """Head and tail are put together where nothing is missing between them."""
     data = json.dumps(REST).encode()
@@ -150,7 +172,7 @@ def test_a_record_of_whose_end_nothing_is_known_is_no_record() -> None:
     assert "eventSource" not in found["Records"][1]
 
 
-@pytest.mark.parametrize(("before", "found"), [(MOST_ANCHORS - 1, {"a": 1}), (MOST_ANCHORS, {})])
+@pytest.mark.parametrize(("before", "found"), [(31, {"a": 1}), (32, {})])
 def test_members_are_looked_for_in_so_many_places(before: int, found: dict[str, int]) -> None:
     """A tail that is full of names costs no more than that."""
     assert members_at_end(b'"a": ,' * before + b'"a": 1}', ("a",), closed_by="") == found
