@@ -10,7 +10,6 @@ import pytest
 from extension.telemetry.reading import times
 from extension.telemetry.reading.times import (
     MILLISECONDS,
-    MOST_REMEMBERED,
     own_time,
     parse_time,
 )
@@ -80,12 +79,12 @@ def test_whole_seconds_may_be_two_seconds_from_the_platforms(value: Any) -> None
 
 def test_only_so_many_times_are_remembered() -> None:
     """A process lives for hours, and each line has another time."""
-    for number in range(MOST_REMEMBERED + 5):
+    for number in range(2005):
         text = iso(number / 1000)
         assert parse_time(text) == MILLISECONDS[text] == ns(0) + number * 1_000_000
         assert parse_time(iso(number)) == ns(number)
     for remembered in (MILLISECONDS, times._seconds, times._fractions):
-        assert len(remembered) <= MOST_REMEMBERED
+        assert len(remembered) <= 2000
 
 
 def test_each_digit_of_a_time_counts() -> None:

@@ -9,11 +9,6 @@ import pytest
 
 from extension.telemetry.tap import names
 from extension.telemetry.tap.cause import (
-    LONGEST_TEXT,
-    LONGEST_TOOL,
-    MOST_CONTEXT,
-    MOST_LINKS,
-    MOST_MESSAGES,
     CauseOptions,
     cause_of,
     read_cause,
@@ -113,8 +108,8 @@ def test_a_client_context_that_names_no_span_is_nothing(text: str) -> None:
 def test_a_client_context_of_a_bounded_length_is_read() -> None:
     """A longer one than Lambda takes is not parsed."""
     text = context(traceparent=TRACEPARENT)
-    assert cause_of({}, client_context=text.ljust(MOST_CONTEXT)).parent is not None
-    assert cause_of({}, client_context=text.ljust(MOST_CONTEXT + 1)).parent is None
+    assert cause_of({}, client_context=text.ljust(16_384)).parent is not None
+    assert cause_of({}, client_context=text.ljust(16_385)).parent is None
 
 
 def test_java_writes_the_client_context_with_a_capital() -> None:
@@ -141,7 +136,7 @@ def test_a_tool_of_a_gateway_is_named() -> None:
     assert (cause.sent_ns, cause.message_count, cause.name) == (0, 0, "")
 
 
-@pytest.mark.parametrize(("length", "is_tool"), [(LONGEST_TOOL, True), (LONGEST_TOOL + 1, False)])
+@pytest.mark.parametrize(("length", "is_tool"), [(128, True), (129, False)])
 def test_the_name_of_a_tool_is_bounded(length: int, *, is_tool: bool) -> None:
     """With a longer one the event is a caller's."""
     cause = cause_of(ORDER, client_context=context(bedrockAgentCoreToolName="x" * length))
@@ -170,19 +165,19 @@ def test_links_are_bounded() -> None:
     """A batch of ten thousand has as many links as a span may have."""
     sent = [sqs_record(attributes=traceparent(number)) for number in range(1, 2000)]
     cause = cause_of(batch(*sent))
-    assert [link.span_id for link in cause.links] == list(range(1, MOST_LINKS + 1))
+    assert [link.span_id for link in cause.links] == list(range(1, 129))
     assert cause.message_count == 1999
 
 
 def test_senders_are_looked_for_in_the_first_messages_of_a_batch() -> None:
     """A batch of thousands costs no more than one of that many."""
-    sent = [sqs_record(attributes={}) for _ in range(MOST_MESSAGES + 1)]
-    sent[MOST_MESSAGES - 1] = sqs_record(attributes=traceparent(1))
-    sent[MOST_MESSAGES] = sqs_record(attributes=traceparent(2))
+    sent = [sqs_record(attributes={}) for _ in range(257)]
+    sent[255] = sqs_record(attributes=traceparent(1))
+    sent[256] = sqs_record(attributes=traceparent(2))
     assert [link.span_id for link in cause_of(batch(*sent)).links] == [1]
 
 
-@pytest.mark.parametrize(("length", "is_kept"), [(LONGEST_TEXT, True), (LONGEST_TEXT + 1, False)])
+@pytest.mark.parametrize(("length", "is_kept"), [(1024, True), (1025, False)])
 def test_a_text_is_kept_whole_or_not_at_all(length: int, *, is_kept: bool) -> None:
     """No part of a secret is in what is too long."""
     identity = {**REST["requestContext"]["identity"], "userAgent": "x" * length}

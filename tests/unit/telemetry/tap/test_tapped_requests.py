@@ -13,9 +13,6 @@ from extension.process.frozen import replace
 from extension.telemetry.tap import names
 from extension.telemetry.tap.tapped import Tapped
 from extension.telemetry.tap.tapped_requests import (
-    MAX_REQUESTS,
-    MAX_UNREAD_BYTES,
-    MISSES,
     TappedRequests,
 )
 from tests.fuzz.budget import fuzz
@@ -231,22 +228,22 @@ def test_what_is_known_of_a_request_is_given_away_once() -> None:
 def test_requests_are_bounded_in_number() -> None:
     """The oldest are forgotten: their spans have left, or their ends were lost."""
     requests = TappedRequests()
-    for number in range(MAX_REQUESTS + 1):
+    for number in range(65):
         give(requests, event(f"{number}", REST))
     assert requests.of("0") == Tapped()
     assert requests.of("1").trigger == "http"
-    assert requests.of(f"{MAX_REQUESTS}").trigger == "http"
+    assert requests.of("64").trigger == "http"
 
 
 def test_what_waits_unread_is_bounded() -> None:
     """The oldest are read, which leaves little of them."""
     requests = TappedRequests()
     large = {**REST, "body": "x" * 60_000}
-    needed = MAX_UNREAD_BYTES // 60_000 + 2
-    assert needed < MAX_REQUESTS
+    needed = 2_097_152 // 60_000 + 2
+    assert needed < 64
     for number in range(needed):
         give(requests, event(f"{number}", large))
-    assert requests.unread_bytes <= MAX_UNREAD_BYTES
+    assert requests.unread_bytes <= 2_097_152
     assert all(requests.of(f"{number}").trigger == "http" for number in range(needed))
     assert requests.unread_bytes == 0
 
@@ -254,12 +251,12 @@ def test_what_waits_unread_is_bounded() -> None:
 def test_as_much_waits_unread_as_is_allowed() -> None:
     """One byte more, and the oldest is read."""
     requests = TappedRequests()
-    size = MAX_UNREAD_BYTES // 32
+    size = 2_097_152 // 32
     for number in range(32):
         give(requests, event(f"{number}", b'"' + b"x" * (size - 2) + b'"'))
-    assert requests.unread_bytes == MAX_UNREAD_BYTES
+    assert requests.unread_bytes == 2_097_152
     give(requests, event("more", b"7"))
-    assert requests.unread_bytes == MAX_UNREAD_BYTES - size + 1
+    assert requests.unread_bytes == 2_097_152 - size + 1
 
 
 def test_an_event_is_awaited_while_copies_come() -> None:
@@ -271,7 +268,7 @@ def test_an_event_is_awaited_while_copies_come() -> None:
     requests.of("a")  # which reads it
     assert not requests.awaits("a")
     assert requests.awaits("b")
-    for _ in range(MISSES):
+    for _ in range(2):
         requests.settle("missed")
     assert not requests.awaits("b")
     give(requests, event("c", REST))
