@@ -130,7 +130,7 @@ class ColdStart:
         match event:
             case InitStart() | RestoreStart():
                 if self.begin is None or event.time_ns > self.begin.time_ns:
-                    self._keep_failed(until_ns=event.time_ns)
+                    self._keep_failed()
                     self.begin, self.ready, self.report = event, None, None
             case InitRuntimeDone() | RestoreRuntimeDone():
                 self.ready = self.ready or (event if self._belongs(event) else None)
@@ -187,12 +187,12 @@ class ColdStart:
             for each in attempts
         ]
 
-    def _keep_failed(self, *, until_ns: int) -> None:
+    def _keep_failed(self) -> None:
         """Finish an init or restore that failed, for another begins."""
         if self.begin is None or self._is_old_snapshot(self.begin):
             return
         if self._status not in ("success", "") and len(self._failed) < MAX_FAILED:
-            self._failed.append(self._finished(NO_CONTEXT, no_later_than_ns=until_ns))
+            self._failed.append(self._finished(NO_CONTEXT, no_later_than_ns=None))
 
     @property
     def _status(self) -> str:

@@ -260,6 +260,14 @@ def test_what_belongs_to_a_request_waits_for_it() -> None:
     assert [type(each).__name__ for each in out] == ["LooseRecords", "Invocation"]
 
 
+def test_what_is_known_of_parts_without_a_request_is_bounded() -> None:
+    """Twice as much as may wait at once: of what has left meanwhile something is still known."""
+    stage = Stage()
+    for at in range(32_769):
+        stage.sdk(spans(8 + at % 2, body=b""))
+    assert len(stage.sampler._unclaimed) == 32_768
+
+
 def test_a_trace_that_was_kept_stays_kept() -> None:
     """For later invocations of it, and for what the SDK sends; one that was not may be, later."""
     stage = Stage()

@@ -103,6 +103,17 @@ async def test_what_has_arrived_can_be_read_at_once(taken: Taken) -> None:
     taken.pump.close()
 
 
+async def test_the_event_loop_does_something_else_after_sixteen_messages(taken: Taken) -> None:
+    """A runtime that posts without a pause does not stop everything else."""
+    taken.reader.start()
+    for _ in range(17):
+        taken.pump.send(PACKET)
+    assert taken.reader._read_some() is True
+    assert len(taken.messages) == 16
+    taken.reader.close()
+    taken.pump.close()
+
+
 async def test_the_end_of_the_pump_is_reported_once(taken: Taken) -> None:
     """When the pump is gone, the reader closes."""
     taken.reader.start()
