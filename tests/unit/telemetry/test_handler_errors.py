@@ -138,6 +138,16 @@ def test_death_for_want_of_memory(body: str, *, memory: bool) -> None:
     assert names_memory(body) is memory
 
 
+@pytest.mark.parametrize(("same", "is_report"), [(1024, True), (1023, False)])
+def test_java_repeats_the_beginning_of_a_message(same: int, *, is_report: bool) -> None:
+    """A long one is compared so far: what it holds costs no more."""
+    message, repeated = "m" * 2000, "m" * same + "n" * 976
+    text = f"{message}: shop.OutOfStock\nshop.OutOfStock: {repeated}\n\tat shop.F.f(F.java:1)\n"
+    error = error_in(text)
+    assert (error is not None) is is_report
+    assert error is None or error.message == message
+
+
 @pytest.mark.parametrize("message", ["null", "shop.OutOfStock"])
 def test_java_without_a_message(message: str) -> None:
     """Written line by line, the trace begins with the type alone."""
