@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from extension.telemetry.reading.cut_lines import (
-    FEWEST_CHARACTERS,
-    LONGEST_PIECE,
     MARK,
     CutLines,
 )
 
-LONG = LONGEST_PIECE
+SHORT, LONG = 261_120, 262_150
+"""Bytes of a piece, by the quotas of CloudWatch Logs."""
 SECRET = "hunter2-hunter2"
 
 
@@ -50,6 +49,7 @@ def test_the_pieces_may_be_wrapped_in_json() -> None:
         "short\n",
         "x" * (LONG - 1) + "\n",
         "x" * (LONG + 1),
+        "x" * (SHORT - 1),
         {"a": 1},
         {"message": 1},
         {"message": "short"},
@@ -57,7 +57,7 @@ def test_the_pieces_may_be_wrapped_in_json() -> None:
     ],
 )
 def test_whole_lines_are_as_they_came(record: object) -> None:
-    """Those that end in a line break, too, and those that are longer than any piece."""
+    """Those that end in a line break, too, and those that are longer or shorter than any piece."""
     assert CutLines().clean(record, stream="function") is record
 
 
@@ -80,7 +80,7 @@ def test_a_line_without_a_text_goes_on_with_none() -> None:
 
 def test_a_piece_may_have_few_characters() -> None:
     """Of four bytes each; one less is no piece."""
-    piece = "😀" * FEWEST_CHARACTERS
+    piece = "😀" * (SHORT // 4)
     cut_lines = CutLines()
     for whole in ([], [piece[1:]], [{"message": piece[1:]}, {"message": 5}, "x"]):
         assert cut_lines.concerns(whole) is False
