@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -26,6 +27,8 @@ from tests.doubles import LogLines
 from tests.extensions_api import ExtensionsApi
 from tests.sandbox import free_port
 from tests.waiting import PATIENCE_S
+
+GZIP = b"\x1f\x8b"
 
 
 def leave_the_process_alone(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -50,7 +53,9 @@ class Endpoint:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
                 length = int(head.partition("content-length:")[2].split()[0])
-                self.bodies.append(await reader.readexactly(length))
+                body = await reader.readexactly(length)
+                is_packed = body.startswith(GZIP)
+                self.bodies.append(gzip.decompress(body) if is_packed else body)
                 self.paths.append(head.split()[1])
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -68,6 +73,10 @@ class Running:
     lines: LogLines
     endpoint: Endpoint = field(default_factory=Endpoint)
 
+    def has_exported(self, text: str) -> bool:
+        """Whether the endpoint has got a text."""
+        return any(text.encode() in body for body in self.endpoint.bodies)
+
     async def status(self) -> int:
         """Wait for the end."""
         return await asyncio.wait_for(self.ended, PATIENCE_S)
@@ -75,9 +84,16 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    api: ExtensionsApi, *, register: bool = True, **variables: str
+    api: ExtensionsApi,
+    *,
+    register: bool = True,
+    tap: socket.socket | None = None,
+    **variables: str,
 ) -> AsyncIterator[Running]:
-    """Run a process that exports to an endpoint; the cache is off unless a variable says else."""
+    """Run a process that exports to an endpoint; the cache is off unless a variable says else.
+
+    `tap` is what the pump's copies come through.
+    """
     endpoint, lines, clock = Endpoint(), LogLines(), SystemClock()
     server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
     loop = asyncio.get_running_loop()
@@ -91,6 +107,7 @@ async def running(
             **variables,
         }
         start = await asyncio.to_thread(bind_and_register, environ)
+        start.tap_channel = tap
         log = Log(clock=clock, sink=lines)
         app = App(start=start, environ=environ, config=config_of(environ), clock=clock, log=log)
         ended = asyncio.create_task(app.run())
@@ -138,5 +155,3 @@ def config_of(environ: Mapping[str, str]) -> Any:
     config, problems = read_config(environ)
     assert not problems
     return config
-
-

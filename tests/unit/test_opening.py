@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from extension import opening as module
 from extension.opening import Opening
 from extension.platform.bootstrap import Start, bind_and_register
 from extension.platform.survive import stop_listening
@@ -18,6 +22,7 @@ from tests.doubles import LogLines
 from tests.sandbox import free_port
 from tests.waiting import PATIENCE_S
 
+SECRET = "correct-horse-battery-staple"
 TELEMETRY = {"DISPATCH_POST_URI": "http://h"}
 
 
@@ -71,3 +76,74 @@ def test_a_descriptor_that_is_closed_already_is_no_fault() -> None:
     start.listening.add(descriptor)
     stop_listening(start)
     assert start.listening == set()
+
+
+@dataclass
+class Mark:
+    """What a repeated start finds."""
+
+    is_repeated: bool = True
+    timeout_ms: int = 0
+
+
+class Since(Start):
+    """A start that registered a while ago."""
+
+    elapsed_s = 0.0
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "mark", "left_s"),
+    [
+        (0.0, None, 8.0),
+        (3.0, None, 5.0),
+        (9.0, None, 0.1),
+        (10.0, None, 0.1),
+        (10.5, None, 0.0),
+        (3.0, Mark(timeout_ms=30_000), 27.0),
+        (30.0, Mark(timeout_ms=30_000), 0.1),
+        (30.5, Mark(timeout_ms=30_000), 0.0),
+        (5.0, Mark(timeout_ms=3_000), 0.1),
+        (3.0, Mark(timeout_ms=0), 5.0),
+        (3.0, Mark(timeout_ms=30_000, is_repeated=False), 5.0),
+    ],
+)
+async def test_a_get_before_the_first_invocation_waits_for_the_rest_of_the_start(
+    elapsed_s: float, mark: Any, left_s: float
+) -> None:
+    """Of init or, on a repeated start, of the function's timeout; later nothing is known."""
+    start = Since("api:1")
+    start.elapsed_s, start.mark = elapsed_s, mark  # type: ignore[misc]  # a number here
+    assert opening({}, start=start)._start_left_s() == pytest.approx(left_s)
+
+
+@pytest.mark.parametrize(("api", "receives_invoke"), [("", True), ("api:1", False)])
+async def test_where_no_invocation_is_announced_no_start_is_waited_for(
+    api: str, *, receives_invoke: bool
+) -> None:
+    """Outside Lambda, and on Managed Instances."""
+    start = Since(api)
+    start.receives_invoke = receives_invoke
+    assert opening({}, start=start)._start_left_s() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("environ", "hidden"),
+    [
+        (TELEMETRY, True),
+        (TELEMETRY | {"DISPATCH_REDACT": "false"}, False),
+        (TELEMETRY | {"DISPATCH_TELEMETRY": "off"}, False),
+    ],
+)
+async def test_a_credential_that_was_fetched_is_hidden_where_lines_are_exported(
+    environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, *, hidden: bool
+) -> None:
+    """It is fetched in a thread, and held in the event loop, which alone reads the redactor."""
+    monkeypatch.setattr(module, "resume_garbage_collection", lambda: None)
+    parts = opening(environ)
+    parts._hide_own("AWS_SESSION_TOKEN", "too-early-to-be-held")
+    parts.registered.set()
+    await parts.open_all()
+    await asyncio.to_thread(parts._hide_own, "AWS_SESSION_TOKEN", SECRET)
+    await asyncio.sleep(0)
+    assert parts._redactor.redact(SECRET).names == (("AWS_SESSION_TOKEN",) if hidden else ())

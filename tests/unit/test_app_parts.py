@@ -1,0 +1,281 @@
+"""The parts of a process work together: telemetry, cache, receiver, tap and redaction."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from extension import opening
+from tests import platform_events as given
+from tests.credentials_endpoint import CredentialsEndpoint
+from tests.extensions_api import NEXT, TOKEN, ExtensionsApi
+from tests.fake_aws import FakeAws
+from tests.posted_requests import spans
+from tests.running_app import Running, leave_the_process_alone, running
+from tests.sandbox import free_port
+from tests.tapped_messages import event
+from tests.waiting import until
+
+SECRET = "correct-horse-battery-staple"
+OURS = "static-key-of-ours-1"
+WHOLE = (given.start("r", 1), given.done("r", 2), given.report("r", 2))
+
+# A process ends with its sockets open, and the kernel closes them.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _is_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_the_process_alone(monkeypatch, tmp_path)
+
+
+async def get(port: int, target: str, *, token: str = "token") -> tuple[int, str]:
+    """Ask the cache; return status and body."""
+    headers = {next(iter(TOKEN)): token}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}{target}", headers=headers) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+async def post_spans(port: int, name: str) -> int:
+    """Post a span as the function's own SDK does; return the status."""
+    headers = {"Content-Type": "application/x-protobuf"}
+    body = spans(name).SerializeToString()
+    url = f"http://127.0.0.1:{port}/v1/traces"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=body, headers=headers) as answer,
+    ):
+        return answer.status
+
+
+async def whole_invocation(process: Running, *lines: str) -> None:
+    """Let an invocation happen, with what it wrote, up to its export."""
+    await until(lambda: NEXT in process.api.asked)
+    process.api.invoke(timeout_s=30)
+    written = [given.line(each, 1.5) for each in lines]
+    start, *rest = WHOLE
+    assert await process.api.deliver(start, *written, *rest) == 200
+    await until(lambda: process.api.asked.count(NEXT) == 2)
+
+
+async def ended(process: Running) -> None:
+    """Let the sandbox end, and nothing have failed."""
+    process.api.shut_down()
+    assert await process.status() == 0
+    assert [each for each in process.lines.parsed if each["level"] == "ERROR"] == []
+
+
+def cached(aws: FakeAws, port: int) -> dict[str, str]:
+    """Return the variables of a cache in front of AWS."""
+    return {
+        **aws.environment,
+        "AWS_SESSION_TOKEN": "token",
+        "DISPATCH_CACHE": "on",
+        "DISPATCH_CACHE_PORT": str(port),
+        "SSM_PARAMETER_STORE_TIMEOUT_MILLIS": "60000",
+        "SECRETS_MANAGER_TIMEOUT_MILLIS": "60000",
+    }
+
+
+async def test_what_the_function_s_sdk_posts_is_exported() -> None:
+    """It is taken from the first moment on, and sent with the spans of the invocation."""
+    port = free_port()
+    async with running(ExtensionsApi(), DISPATCH_OTLP_PORT=str(port)) as process:
+        await until(lambda: NEXT in process.api.asked)
+        assert await post_spans(port, "brew tea") == 200
+        await whole_invocation(process)
+        await until(lambda: process.has_exported("brew tea"))
+        await ended(process)
+
+
+async def test_without_telemetry_the_sdk_posts_into_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A function's SDK waits for no answer, and repeats no request, if telemetry cannot open."""
+    from extension.telemetry.opening import TelemetryBuilder  # noqa: PLC0415  # as late as the app does
+
+    async def broken(_: TelemetryBuilder) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(TelemetryBuilder, "build", broken)
+    port = free_port()
+    async with running(ExtensionsApi(), DISPATCH_OTLP_PORT=str(port)) as process:
+        await until(lambda: "switched off" in process.lines.messages)
+        assert await post_spans(port, "brew tea") == 200
+        process.api.shut_down()
+        assert await process.status() == 0
+    assert process.lines.messages == ["switched off", "what the SDK sent is not exported"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "hidden"), [({}, True), ({"DISPATCH_REDACT": "false"}, False)]
+)
+async def test_secrets_of_the_process_are_hidden_in_what_is_exported(
+    variables: Mapping[str, str], *, hidden: bool
+) -> None:
+    """A function that prints its environment shows none of them, unless the user wants it."""
+    more = {"DISPATCH_SIGNALS": "logs", "AWS_SECRET_ACCESS_KEY": OURS, **variables}
+    async with running(ExtensionsApi(), **more) as process:
+        await whole_invocation(process, f"the key is {OURS}")
+        await until(lambda: process.has_exported("the key is "))
+        assert process.has_exported(OURS) is not hidden
+        process.app._log.error("failed", cause=f"because of {OURS}")
+        assert (OURS in process.lines.lines[-1]) is not hidden
+
+
+async def test_what_the_cache_served_is_hidden_and_shown() -> None:
+    """A secret that the function prints is hidden; its span says what the cache did for it."""
+    port = free_port()
+    async with FakeAws() as aws:
+        aws.put_secret("shop/key", SECRET)
+        variables = {**cached(aws, port), "DISPATCH_SIGNALS": "logs,traces"}
+        async with running(ExtensionsApi(), **variables) as process:
+            await until(lambda: NEXT in process.api.asked)
+            process.api.invoke(timeout_s=30)
+            status, body = await get(port, "/secretsmanager/get?secretId=shop/key")
+            assert (status, json.loads(body)["SecretString"]) == (200, SECRET)
+            await process.api.deliver(WHOLE[0], given.line(f"the key is {SECRET}", 1.5), *WHOLE[1:])
+            await until(lambda: process.has_exported("the key is [REDACTED:shop/key]"))
+            await until(lambda: process.has_exported("lambda_dispatch.cache.misses"))
+            assert not process.has_exported(SECRET)
+            await ended(process)
+
+
+async def test_gets_of_init_are_shown_though_telemetry_opens_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are kept until it is open, and belong to the sandbox's first invocation."""
+    from extension.telemetry.opening import TelemetryBuilder  # noqa: PLC0415  # as late as the app does
+
+    build, may_build = TelemetryBuilder.build, asyncio.Event()
+
+    async def late(self: TelemetryBuilder) -> object:
+        await may_build.wait()
+        return await build(self)
+
+    monkeypatch.setattr(TelemetryBuilder, "build", late)
+    port = free_port()
+    async with FakeAws() as aws:
+        aws.put_secret("shop/key", SECRET)
+        more = {**cached(aws, port), "DISPATCH_CACHE_READY": "init"}
+        async with running(ExtensionsApi(), **more) as process:
+            await until(process.app._opening.registered.is_set)
+            assert (await get(port, "/secretsmanager/get?secretId=shop/key"))[0] == 200
+            may_build.set()
+            await whole_invocation(process)
+            await until(lambda: process.has_exported("lambda_dispatch.cache."))
+            await ended(process)
+
+
+async def test_clients_that_are_wanted_are_built_during_init() -> None:
+    """Then the first GET waits for AWS alone; a value may be prefetched, too."""
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        more = cached(aws, free_port()) | {"DISPATCH_CACHE_PREFETCH": "ssm:/a/b"}
+        async with running(ExtensionsApi(), **more) as process:
+            await until(lambda: aws.operations == ["GetParameter"])
+            await until(lambda: NEXT in process.api.asked)
+            await ended(process)
+
+
+async def test_a_snapshot_holds_no_secret_and_prepares_no_export() -> None:
+    """What was read during init is forgotten at its end; the environment's secrets stay hidden."""
+    port = free_port()
+    async with FakeAws() as aws:
+        aws.put_secret("shop/key", SECRET)
+        aws.put_secret("export/key", "key-of-the-endpoint")
+        more = cached(aws, port) | {
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+            "AWS_SECRET_ACCESS_KEY": OURS,
+            "DISPATCH_CACHE_READY": "init",
+            "DISPATCH_POST_HEADERS": "x-key=${secretsmanager:export/key}",
+        }
+        async with running(ExtensionsApi(), **more) as process:
+            await until(lambda: NEXT in process.api.asked)
+            redact = process.app._opening._redactor.redact
+            assert (await get(port, "/secretsmanager/get?secretId=shop/key"))[0] == 200
+            assert redact(SECRET).names == ("shop/key",)
+            assert await process.api.deliver(*given.init(0, 1, kind="snap-start")) == 200
+            await until(lambda: redact(SECRET).names == ())
+            assert redact(OURS).names == ("AWS_SECRET_ACCESS_KEY",)
+            assert [each.arguments["SecretId"] for each in aws.requests] == ["shop/key"]
+            await ended(process)
+
+
+async def test_elsewhere_an_export_is_prepared_during_init() -> None:
+    """The key of the endpoint is fetched before the first invocation needs it."""
+    async with FakeAws() as aws:
+        aws.put_secret("export/key", "key-of-the-endpoint")
+        more = cached(aws, free_port()) | {
+            "DISPATCH_POST_HEADERS": "x-key=${secretsmanager:export/key}"
+        }
+        async with running(ExtensionsApi(), **more) as process:
+            await until(lambda: aws.operations == ["GetSecretValue"])
+            await until(lambda: NEXT in process.api.asked)
+            await ended(process)
+
+
+async def test_credentials_that_the_process_fetches_are_hidden() -> None:
+    """They come from an endpoint, so that the environment does not have them."""
+    async with FakeAws() as aws, CredentialsEndpoint(SECRET, "authorization") as endpoint:
+        aws.put_parameter("/a/b", "v")
+        static = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
+        more = cached(aws, free_port()) | static | endpoint.environment
+        async with running(ExtensionsApi(), **more, DISPATCH_CACHE_PREFETCH="ssm:/a/b") as process:
+            redact = process.app._opening._redactor.redact
+            await until(lambda: redact(SECRET).names == ("AWS_SESSION_TOKEN",))
+            await until(lambda: NEXT in process.api.asked)
+            await ended(process)
+
+
+async def test_the_tap_says_what_caused_an_invocation() -> None:
+    """What the pump has copied since before the runtime started is in the span."""
+    pump, channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    copy = event("r", {"Records": [{"eventSource": "aws:sqs", "messageId": "m"}]})
+    at_ns, size = given.ns(copy.first), len(copy.data)
+    numbers = (1, 1, at_ns, at_ns, size, 1, 0, size)
+    with pump:
+        pump.send(" ".join(map(str, numbers)).encode() + b"\n" + copy.data)
+        async with running(ExtensionsApi(), tap=channel) as process:
+            await whole_invocation(process)
+            await until(lambda: process.has_exported("pubsub"))
+            await ended(process)
+
+
+async def test_outside_lambda_the_cache_serves_until_sigterm() -> None:
+    """There is no API to register with, and no SHUTDOWN."""
+    port = free_port()
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        more = cached(aws, port) | {"AWS_LAMBDA_RUNTIME_API": "", "DISPATCH_CACHE_READY": "init"}
+        async with running(ExtensionsApi(), **more) as process:
+            await until(lambda: process.lines.messages)
+            status, body = await get(port, "/systemsmanager/parameters/get?name=/a/b")
+            assert (status, json.loads(body)["Parameter"]["Value"]) == (200, "v")
+            signal.raise_signal(signal.SIGTERM)
+            assert await process.status() == 0
+    assert process.lines.messages == ["outside Lambda: serving the cache only"]
+    assert process.api.asked == []
+
+
+async def test_without_bytecode_there_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports take ten times as long then, so a thread does them from the beginning."""
+    resumed: list[bool] = []
+    monkeypatch.setattr(opening, "is_compiled", lambda _: False)
+    monkeypatch.setattr(opening, "resume_garbage_collection", lambda: resumed.append(True))
+    async with running(ExtensionsApi()) as process:
+        await until(lambda: resumed)
+        assert process.app._opening.importer._thread is not None
+        await until(lambda: NEXT in process.api.asked)
+        await ended(process)
+    assert process.lines.messages[0] == "no bytecode: starts take ten times as long"
