@@ -25,7 +25,6 @@ from extension.settings.config import read_config
 from extension.telemetry.telemetry import Telemetry
 from tests.doubles import LogLines
 from tests.extensions_api import ExtensionsApi
-from tests.sandbox import free_port
 from tests.waiting import PATIENCE_S
 
 GZIP = b"\x1f\x8b"
@@ -85,10 +84,10 @@ class Running:
 @asynccontextmanager
 async def running(
     api: ExtensionsApi,
+    variables: Mapping[str, str] | None = None,
     *,
-    register: bool = True,
     tap: socket.socket | None = None,
-    **variables: str,
+    **more: str,
 ) -> AsyncIterator[Running]:
     """Run a process that exports to an endpoint; the cache is off unless a variable says else.
 
@@ -100,11 +99,12 @@ async def running(
     async with server, api.running():
         before = _open_things()
         environ = {
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.port if register else free_port()}",
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.port}",
             "DISPATCH_POST_URI": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
             "DISPATCH_SIGNALS": "traces",
             "DISPATCH_CACHE": "off",
-            **variables,
+            **(variables or {}),
+            **more,
         }
         start = await asyncio.to_thread(bind_and_register, environ)
         start.tap_channel = tap

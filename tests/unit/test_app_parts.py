@@ -125,7 +125,7 @@ async def test_secrets_of_the_process_are_hidden_in_what_is_exported(
 ) -> None:
     """A function that prints its environment shows none of them, unless the user wants it."""
     more = {"DISPATCH_SIGNALS": "logs", "AWS_SECRET_ACCESS_KEY": OURS, **variables}
-    async with running(ExtensionsApi(), **more) as process:
+    async with running(ExtensionsApi(), more) as process:
         await whole_invocation(process, f"the key is {OURS}")
         await until(lambda: process.has_exported("the key is "))
         assert process.has_exported(OURS) is not hidden
@@ -139,7 +139,7 @@ async def test_what_the_cache_served_is_hidden_and_shown() -> None:
     async with FakeAws() as aws:
         aws.put_secret("shop/key", SECRET)
         variables = {**cached(aws, port), "DISPATCH_SIGNALS": "logs,traces"}
-        async with running(ExtensionsApi(), **variables) as process:
+        async with running(ExtensionsApi(), variables) as process:
             await until(lambda: NEXT in process.api.asked)
             process.api.invoke(timeout_s=30)
             status, body = await get(port, "/secretsmanager/get?secretId=shop/key")
@@ -168,7 +168,7 @@ async def test_gets_of_init_are_shown_though_telemetry_opens_later(
     async with FakeAws() as aws:
         aws.put_secret("shop/key", SECRET)
         more = {**cached(aws, port), "DISPATCH_CACHE_READY": "init"}
-        async with running(ExtensionsApi(), **more) as process:
+        async with running(ExtensionsApi(), more) as process:
             await until(process.app._opening.registered.is_set)
             assert (await get(port, "/secretsmanager/get?secretId=shop/key"))[0] == 200
             may_build.set()
@@ -182,7 +182,7 @@ async def test_clients_that_are_wanted_are_built_during_init() -> None:
     async with FakeAws() as aws:
         aws.put_parameter("/a/b", "v")
         more = cached(aws, free_port()) | {"DISPATCH_CACHE_PREFETCH": "ssm:/a/b"}
-        async with running(ExtensionsApi(), **more) as process:
+        async with running(ExtensionsApi(), more) as process:
             await until(lambda: aws.operations == ["GetParameter"])
             await until(lambda: NEXT in process.api.asked)
             await ended(process)
@@ -200,7 +200,7 @@ async def test_a_snapshot_holds_no_secret_and_prepares_no_export() -> None:
             "DISPATCH_CACHE_READY": "init",
             "DISPATCH_POST_HEADERS": "x-key=${secretsmanager:export/key}",
         }
-        async with running(ExtensionsApi(), **more) as process:
+        async with running(ExtensionsApi(), more) as process:
             await until(lambda: NEXT in process.api.asked)
             redact = process.app._opening._redactor.redact
             assert (await get(port, "/secretsmanager/get?secretId=shop/key"))[0] == 200
@@ -219,7 +219,7 @@ async def test_elsewhere_an_export_is_prepared_during_init() -> None:
         more = cached(aws, free_port()) | {
             "DISPATCH_POST_HEADERS": "x-key=${secretsmanager:export/key}"
         }
-        async with running(ExtensionsApi(), **more) as process:
+        async with running(ExtensionsApi(), more) as process:
             await until(lambda: aws.operations == ["GetSecretValue"])
             await until(lambda: NEXT in process.api.asked)
             await ended(process)
@@ -231,7 +231,7 @@ async def test_credentials_that_the_process_fetches_are_hidden() -> None:
         aws.put_parameter("/a/b", "v")
         static = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
         more = cached(aws, free_port()) | static | endpoint.environment
-        async with running(ExtensionsApi(), **more, DISPATCH_CACHE_PREFETCH="ssm:/a/b") as process:
+        async with running(ExtensionsApi(), more, DISPATCH_CACHE_PREFETCH="ssm:/a/b") as process:
             redact = process.app._opening._redactor.redact
             await until(lambda: redact(SECRET).names == ("AWS_SESSION_TOKEN",))
             await until(lambda: NEXT in process.api.asked)
@@ -258,7 +258,7 @@ async def test_outside_lambda_the_cache_serves_until_sigterm() -> None:
     async with FakeAws() as aws:
         aws.put_parameter("/a/b", "v")
         more = cached(aws, port) | {"AWS_LAMBDA_RUNTIME_API": "", "DISPATCH_CACHE_READY": "init"}
-        async with running(ExtensionsApi(), **more) as process:
+        async with running(ExtensionsApi(), more) as process:
             await until(lambda: process.lines.messages)
             status, body = await get(port, "/systemsmanager/parameters/get?name=/a/b")
             assert (status, json.loads(body)["Parameter"]["Value"]) == (200, "v")

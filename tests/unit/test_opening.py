@@ -113,7 +113,7 @@ async def test_a_get_before_the_first_invocation_waits_for_the_rest_of_the_start
 ) -> None:
     """Of init or, on a repeated start, of the function's timeout; later nothing is known."""
     start = Since("api:1")
-    start.elapsed_s, start.mark = elapsed_s, mark  # type: ignore[misc]  # a number here
+    start.elapsed_s, start.mark = elapsed_s, mark
     assert opening({}, start=start)._start_left_s() == pytest.approx(left_s)
 
 
