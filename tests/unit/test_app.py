@@ -160,6 +160,7 @@ async def test_without_a_telemetry_api_the_function_works() -> None:
         (("receiver", "x"), {}, "switched off", "ERROR"),
         (("telemetry", "x"), {}, "switched off", "ERROR"),
         (("telemetry", "this platform has no Telemetry API"), {}, "no telemetry", "WARN"),
+        (("cache", "this platform has no Telemetry API"), {}, "no cache", "INFO"),
     ],
 )
 async def test_what_the_bootstrap_could_not_do_is_reported(
@@ -237,6 +238,63 @@ def test_switched_off_the_process_ends_at_once(capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().out
     assert '"message": "configuration"' in said
     assert '"message": "switched off"' in said
+
+
+def test_outside_lambda_a_cache_that_cannot_be_is_an_error() -> None:
+    """It is all that there is to serve."""
+    environ = {"DISPATCH_POST_URI": "http://collector.example:4318"}
+    start, lines, clock = Start(""), LogLines(), SystemClock()
+    start.problems.append(("cache", "x"))
+    log = Log(clock=clock, sink=lines)
+    App(
+        start=start, environ=environ, config=config_of(environ), clock=clock, log=log
+    )._report_problems()
+    assert [each["level"] for each in lines.parsed] == ["ERROR"]
+
+
+def test_what_is_set_without_effect_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key of another vendor is not sent to our endpoint, and a variable may miss its partner."""
+    environ = {
+        "DISPATCH_ENABLED": "false",
+        "DISPATCH_POST_URI": "http://collector.example:4318",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://vendor.example:4318",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-key=k",
+        "DISPATCH_BIND": "0.0.0.0",
+        "AWS_LAMBDA_RUNTIME_API": "api:1",
+    }
+    assert module.run(Start("api:1"), environ) == 0
+    said = LogLines(capsys.readouterr().out.splitlines()).parsed
+    causes = [each["cause"] for each in said if each["message"] == "configuration"]
+    assert "OTEL_EXPORTER_OTLP_HEADERS is not used: an OTEL endpoint is elsewhere" in causes
+    assert any(each.startswith("DISPATCH_BIND ") for each in causes)
+
+
+def test_what_asyncio_would_print_becomes_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own text has the values of an exception; the exit status is the app's."""
+
+    class Failing:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        async def run(self) -> int:
+            asyncio.get_running_loop().call_exception_handler({"exception": ValueError("secret")})
+            return 3
+
+    monkeypatch.setattr(module, "App", Failing)
+    assert module.run(Start(""), {}) == 3
+    [line] = LogLines(capsys.readouterr().out.splitlines()).parsed
+    assert (line["message"], line["cause"]) == ("a task failed", "ValueError")
+
+
+async def test_libraries_log_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their lines may hold values, and would be exported."""
+    silenced: list[bool] = []
+    monkeypatch.setattr(module, "silence_libraries", lambda: silenced.append(True))
+    async with running(ExtensionsApi(), AWS_LAMBDA_RUNTIME_API="") as process:
+        assert await process.status() == 1
+    assert silenced == [True]
 
 
 @pytest.mark.parametrize("has_mark", [True, False])

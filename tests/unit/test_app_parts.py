@@ -13,15 +13,18 @@ import aiohttp
 import pytest
 
 from extension import opening
+from extension.process import imports
+from extension.telemetry.telemetry import Telemetry
+from extension.telemetry_part import telemetry_modules
 from tests import platform_events as given
 from tests.credentials_endpoint import CredentialsEndpoint
-from tests.extensions_api import NEXT, TOKEN, ExtensionsApi
+from tests.extensions_api import NEXT, TOKEN, ExtensionsApi, Turn
 from tests.fake_aws import FakeAws
 from tests.posted_requests import spans
 from tests.running_app import Running, leave_the_process_alone, running
 from tests.sandbox import free_port
 from tests.tapped_messages import event
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 SECRET = "correct-horse-battery-staple"
 OURS = "static-key-of-ours-1"
@@ -279,3 +282,129 @@ async def test_without_bytecode_there_is_a_warning(monkeypatch: pytest.MonkeyPat
         await until(lambda: NEXT in process.api.asked)
         await ended(process)
     assert process.lines.messages[0] == "no bytecode: starts take ten times as long"
+
+
+MANAGED = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
+
+
+async def test_managed_instances_export_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No invocation is announced there; the subscription is asked for in the event loop."""
+    monkeypatch.setattr("extension.telemetry.telemetry.TIMER_S", 0.01)
+    async with running(ExtensionsApi(), MANAGED) as process:
+        await until(lambda: process.app._start.is_subscribed)
+        await process.api.deliver(*given.init(0, 1, kind="lambda-managed-instances"), *WHOLE)
+        await until(lambda: "/v1/traces" in process.endpoint.paths)
+        await ended(process)
+
+
+async def test_a_late_subscription_that_is_refused_switches_telemetry_off() -> None:
+    """The function goes on, and nothing listens for what will not come."""
+    api = ExtensionsApi(turns=[Turn(status=404)])
+    async with running(api, MANAGED) as process:
+        await until(lambda: process.lines.messages)
+        assert process.lines.messages == ["no telemetry"]
+        port = int(api.listener.rpartition(":")[2])
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        await ended(process)
+
+
+async def test_what_was_opened_of_telemetry_is_closed_if_the_rest_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sessions of an endpoint that nothing will be sent to."""
+    from extension.telemetry.early import EarlyTelemetry  # noqa: PLC0415  # as late as the app does
+    from extension.telemetry.opening import TelemetryBuilder  # noqa: PLC0415  # likewise
+
+    closed: list[bool] = []
+    build = TelemetryBuilder.build
+
+    async def noted(self: TelemetryBuilder) -> Telemetry:
+        telemetry = await build(self)
+        close = telemetry.close
+
+        async def close_and_note() -> None:
+            await close()
+            closed.append(True)
+
+        telemetry.close = close_and_note
+        return telemetry
+
+    async def broken(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(TelemetryBuilder, "build", noted)
+    monkeypatch.setattr(EarlyTelemetry, "opened", broken)
+    async with running(ExtensionsApi()) as process:
+        await until(lambda: "switched off" in process.lines.messages)
+        process.api.shut_down()
+        assert await process.status() == 0
+    assert closed == [True]
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The modules that the importer has loaded."""
+    names: list[str] = []
+    load = imports._import
+
+    def noted(name: str) -> None:
+        load(name)
+        names.append(name)
+
+    monkeypatch.setattr(imports, "_import", noted)
+    return names
+
+
+CACHE_MODULES = ["extension.parameters.parameters", "extension.bridge"]
+
+
+async def test_heavy_modules_are_imported_one_by_one(loaded: list[str]) -> None:
+    """What GETs wait for is first, and the AWS clients are last: the loop runs in between."""
+    pump, channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        more = cached(aws, free_port()) | {"DISPATCH_CACHE_PREFETCH": "ssm:/a/b"}
+        with pump:
+            async with running(ExtensionsApi(), more, tap=channel) as process:
+                await until(lambda: NEXT in process.api.asked)
+                await until(lambda: "extension.aws.clients" in loaded)
+                modules = telemetry_modules(process.app._opening._config.telemetry)
+                await ended(process)
+    assert loaded == [
+        *CACHE_MODULES,
+        *modules,
+        "extension.telemetry.tap.opening",
+        "extension.aws.clients",
+    ]
+
+
+async def test_a_get_in_progress_is_answered_before_telemetry_is_opened(
+    loaded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its caller waits for has the CPU alone."""
+    monkeypatch.setattr("extension.platform.bootstrap.BUDGET_S", 0.0)
+    monkeypatch.setattr("extension.telemetry_part.GETS_FIRST_S", PATIENCE_S)
+    accept, asked = opening.Opening.accept_deliveries, asyncio.Event()
+
+    async def once_asked(self: opening.Opening) -> None:
+        await asked.wait()
+        await accept(self)
+
+    monkeypatch.setattr(opening.Opening, "accept_deliveries", once_asked)
+    port = free_port()
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        aws.hold()
+        more = cached(aws, port) | {"DISPATCH_CACHE_READY": "init"}
+        async with running(ExtensionsApi(), more) as process:
+            getting = asyncio.create_task(get(port, "/systemsmanager/parameters/get?name=/a/b"))
+            await until(lambda: aws.waiting)
+            asked.set()
+            await until(lambda: NEXT in process.api.asked)
+            assert loaded == CACHE_MODULES
+            aws.release()
+            assert (await getting)[0] == 200
+            await until(lambda: "extension.telemetry.opening" in loaded)
+            await whole_invocation(process)
+            await ended(process)

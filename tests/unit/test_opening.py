@@ -78,6 +78,15 @@ def test_a_descriptor_that_is_closed_already_is_no_fault() -> None:
     assert start.listening == set()
 
 
+async def test_what_does_not_listen_does_not_subscribe() -> None:
+    """Deliveries would be refused."""
+    start = Start("api:1")
+    start.subscribes_late = True
+    parts = opening(TELEMETRY, start=start)
+    await parts.telemetry.subscribe_late(lambda: None)
+    assert parts.jobs == []
+
+
 @dataclass
 class Mark:
     """What a repeated start finds."""
@@ -147,3 +156,21 @@ async def test_a_credential_that_was_fetched_is_hidden_where_lines_are_exported(
     await asyncio.to_thread(parts._hide_own, "AWS_SESSION_TOKEN", SECRET)
     await asyncio.sleep(0)
     assert parts._redactor.redact(SECRET).names == (("AWS_SESSION_TOKEN",) if hidden else ())
+
+
+@pytest.mark.parametrize("is_requested", [True, False])
+async def test_where_next_is_requested_already_a_thread_imports(
+    monkeypatch: pytest.MonkeyPatch, *, is_requested: bool
+) -> None:
+    """An invocation runs beside a repeated start: the loop has to go on."""
+    monkeypatch.setattr(module, "resume_garbage_collection", lambda: None)
+    monkeypatch.setattr(module, "is_compiled", lambda _: True)
+    monkeypatch.setattr("extension.platform.bootstrap.BUDGET_S", PATIENCE_S)
+    monkeypatch.setattr("extension.platform.bootstrap.SLOW_SHARE", 0.0)
+    with socket.socket() as connection:
+        start = Start("api:1")
+        start.pending_next = connection if is_requested else None
+        parts = opening({}, start=start)
+        parts.registered.set()
+        await parts.open_all()
+    assert (parts.importer._thread is not None) is is_requested
