@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,8 +93,8 @@ async def test_on_a_first_start_next_waits_for_the_opening(
         assert await process.status() == 0
 
 
-async def test_sigterm_is_an_end() -> None:
-    """Local tools send it: the jobs do what they do at SHUTDOWN."""
+async def test_sigterm_is_an_end(folder: Path) -> None:
+    """Local tools send it: the jobs do what they do at SHUTDOWN, and no mark stays."""
     reasons: list[str] = []
 
     class Recorder(Job):
@@ -107,6 +108,7 @@ async def test_sigterm_is_an_end() -> None:
         signal.raise_signal(signal.SIGTERM)
         assert await process.status() == 0
     assert reasons == ["spindown"]
+    assert marks_in(folder) == []
 
 
 async def test_registering_is_repeated_until_it_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +140,26 @@ async def test_a_registration_that_is_refused_for_long_ends_the_process(
         assert await process.status() == 1
     assert pauses == [1.0] * 10
     assert process.lines.parsed[-1]["cause"] == "registration is refused permanently"
+
+
+async def test_only_refusals_in_a_row_are_permanent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After another failure, ten seconds of them are waited for once more."""
+    pauses: list[float] = []
+    failures = chain(
+        [ConnectionRefusedError()] * 6, [TimeoutError()], repeat(ConnectionRefusedError())
+    )
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    def register(*_: object) -> None:
+        raise next(failures)
+
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
+    monkeypatch.setattr("extension.platform.bootstrap.register_and_follow_up", register)
+    async with running(ExtensionsApi()) as process:
+        assert await process.status() == 1
+    assert len(pauses) == 5 + 1 + 10  # the first attempt is that of the bootstrap
 
 
 async def test_without_a_telemetry_api_the_function_works() -> None:

@@ -180,6 +180,21 @@ async def test_gets_of_init_are_shown_though_telemetry_opens_later(
             await ended(process)
 
 
+async def test_the_cache_learns_of_invocations() -> None:
+    """Where GETs are to be served from the first one on, those before it are refused."""
+    port = free_port()
+    target = "/systemsmanager/parameters/get?name=/a/b"
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        more = cached(aws, port) | {"DISPATCH_CACHE_READY": "invoke"}
+        async with running(ExtensionsApi(), more) as process:
+            await until(lambda: NEXT in process.api.asked)
+            assert (await get(port, target))[0] == 400
+            await whole_invocation(process)
+            assert (await get(port, target))[0] == 200
+            await ended(process)
+
+
 async def test_clients_that_are_wanted_are_built_during_init() -> None:
     """Then the first GET waits for AWS alone; a value may be prefetched, too."""
     async with FakeAws() as aws:
@@ -255,15 +270,22 @@ async def test_the_tap_says_what_caused_an_invocation() -> None:
             await ended(process)
 
 
-async def test_outside_lambda_the_cache_serves_until_sigterm() -> None:
-    """There is no API to register with, and no SHUTDOWN."""
-    port = free_port()
+async def test_outside_lambda_the_cache_serves_until_sigterm(tmp_path: Path) -> None:
+    """There is no API to register with, and no SHUTDOWN; the token may be in a file."""
+    port, file = free_port(), tmp_path / "token"
+    file.touch(mode=0o600)
+    file.write_text("token-in-a-file")
     async with FakeAws() as aws:
         aws.put_parameter("/a/b", "v")
-        more = cached(aws, port) | {"AWS_LAMBDA_RUNTIME_API": "", "DISPATCH_CACHE_READY": "init"}
+        more = cached(aws, port) | {
+            "AWS_LAMBDA_RUNTIME_API": "",
+            "DISPATCH_CACHE_READY": "init",
+            "DISPATCH_TOKEN_FILE": str(file),
+        }
         async with running(ExtensionsApi(), more) as process:
             await until(lambda: process.lines.messages)
-            status, body = await get(port, "/systemsmanager/parameters/get?name=/a/b")
+            target = "/systemsmanager/parameters/get?name=/a/b"
+            status, body = await get(port, target, token="token-in-a-file")
             assert (status, json.loads(body)["Parameter"]["Value"]) == (200, "v")
             signal.raise_signal(signal.SIGTERM)
             assert await process.status() == 0
