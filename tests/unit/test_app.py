@@ -296,16 +296,20 @@ def test_what_asyncio_would_print_becomes_a_line(
 ) -> None:
     """Its own text has the values of an exception; the exit status is the app's."""
 
+    loops: list[asyncio.AbstractEventLoop] = []
+
     class Failing:
         def __init__(self, **_: object) -> None:
             pass
 
         async def run(self) -> int:
-            asyncio.get_running_loop().call_exception_handler({"exception": ValueError("secret")})
+            loops.append(asyncio.get_running_loop())
+            loops[0].call_exception_handler({"exception": ValueError("secret")})
             return 3
 
     monkeypatch.setattr(module, "App", Failing)
     assert module.run(Start(""), {}) == 3
+    loops[0].close()  # which the end of a process need not do
     [line] = LogLines(capsys.readouterr().out.splitlines()).parsed
     assert (line["message"], line["cause"]) == ("a task failed", "ValueError")
 
