@@ -156,9 +156,8 @@ def _places(text: str, secret: str) -> Iterator[tuple[int, int]]:
     begin = secret if len(secret) < SHORTEST_CUT else secret[:RECOGNISED]
     at = text.find(begin)
     while at >= 0:
-        end = _end_of(secret, text, at)
-        yield at, end
-        at = text.find(begin, end)
+        yield at, _end_of(secret, text, at)
+        at = text.find(begin, at + 1)  # it may begin within what only looked like it
 
 
 def _end_of(secret: str, text: str, at: int) -> int:

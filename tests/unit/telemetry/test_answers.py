@@ -169,6 +169,22 @@ def test_hiding_takes_time_by_the_length_of_an_answer() -> None:
     assert quoted("12345678_" * 7000, hiding=hiding).startswith("[hidden]_[hidden]_")
 
 
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ("key 0000000000000000000s3cr3t end", "000000000000000s3cr3t"),
+        ("abcdefghabcdefghabcdefghXYZ123 end", "abcdefghabcdefghXYZ123"),
+    ],
+)
+def test_a_key_that_begins_within_what_looks_like_its_beginning_is_hidden(
+    said: str, secret: str
+) -> None:
+    """Its first characters repeat themselves, and the text has them once more before it."""
+    shown = quoted(said, hiding={secret})
+    assert shown.endswith("[hidden] end")
+    assert not any(shown.count(secret[at:]) for at in range(len(secret) - 3))
+
+
 def test_a_message_of_the_longest_length_is_whole() -> None:
     """One character more, and it is cut."""
     assert quoted("x" * LONGEST_SAID, hiding=()) == "x" * LONGEST_SAID
