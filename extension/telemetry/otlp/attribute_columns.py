@@ -37,6 +37,9 @@ MOST_KEYS, MOST_LENGTHS = 128, 256
 MOST_LEVELS = 2
 """Of nesting that are written by column; each takes several calls within each other."""
 
+FEW = 4
+"""Fewer that are alike are written sooner one by one."""
+
 
 class IntegerHeads(dict[int, bytes]):
     """What stands before an integer that is an `AnyValue` in a field, by its length in bytes."""
@@ -52,18 +55,19 @@ class IntegerHeads(dict[int, bytes]):
 class AttributeHeads(dict[int, bytes]):
     """What stands before the value of an attribute of one name, by the value's length in bytes.
 
-    `values` is what stands before it in its pair; at most so many lengths are remembered.
+    `heads` are those of its field, which all names share, and `values` what stands before it in its
+    pair; at most so many lengths are remembered.
     """
 
     def __init__(
         self,
-        number: int,
+        heads: Heads,
         key: str,
         values: Mapping[int, bytes] = TEXT_VALUES,
         *,
         most: int = MOST_REMEMBERED,
     ) -> None:
-        self._heads = Heads(number)
+        self._heads = heads
         self._name: bytes = KeyValue(key=key).SerializeToString()
         self._values = values
         self._most = most
@@ -92,11 +96,11 @@ class _Keys(dict[str, _Before]):
     """What stands before an attribute's value, by its name."""
 
     def __init__(self, number: int, *, with_none: bool) -> None:
-        self._number = number
+        self._heads = Heads(number)
         self._with_none = with_none
 
     def __missing__(self, key: str) -> _Before:
-        heads = [AttributeHeads(self._number, key, each, most=MOST_LENGTHS) for each in IN_PAIRS]
+        heads = [AttributeHeads(self._heads, key, each, most=MOST_LENGTHS) for each in IN_PAIRS]
         before = _Before(*heads)
         if not self._with_none:
             heads[-1][0] = b""  # only nothing is so short, and is no attribute
@@ -140,7 +144,8 @@ class AttributeColumns:
         self, keys: Keys, rows: Sequence[Sequence[Any]], besides: int, without: str
     ) -> Iterable[bytes]:
         """Return the fields of lines that have the same keys."""
-        if len(keys) > self._limits.count - besides:  # which are left out depends on the values
+        is_full = len(keys) > self._limits.count - besides
+        if is_full or len(rows) < FEW:  # what is left out depends on the values
             lines = (dict(zip(keys, row, strict=True)) for row in rows)
             return [self._alone.encode(each, besides=besides, without=without) for each in lines]
         sent = ["" if key == without else key for key in keys]
@@ -181,8 +186,11 @@ class AttributeColumns:
         return [*map(str.encode, column)]
 
     def _objects(self, column: Sequence[dict[str, Any]], levels: int) -> Sequence[bytes]:
+        alike = places_of(map(tuple, column))
+        if len(alike) * FEW > len(column):
+            return self._alone.values(column)
         raw = [b""] * len(column)
-        for keys, places in places_of(map(tuple, column)).items():
+        for keys, places in alike.items():
             rows = [column[at].values() for at in places]
             put_all(self._rows(self._pairs, keys, rows, levels=levels), places, into=raw)
         return [PAIRS[len(each)] + each for each in raw]

@@ -34,7 +34,7 @@ TIME_TAG = 1 << 3 | 1
 NAME = Span.Event(name="log").SerializeToString()
 BEFORE_FIELDS = TIME_BYTES + len(NAME)
 OURS = frozenset((names.LOG_MESSAGE, names.LOG_SEVERITY))
-MESSAGES = AttributeHeads(EVENT_ATTRIBUTES, names.LOG_MESSAGE)
+MESSAGES = AttributeHeads(Heads(EVENT_ATTRIBUTES), names.LOG_MESSAGE)
 
 
 class _Levels(dict[LineLevel, bytes]):

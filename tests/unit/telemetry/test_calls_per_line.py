@@ -7,6 +7,7 @@ of them looks like; there is no telling that from times on a busy machine.
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -22,6 +23,21 @@ LINES = 2000
 WRITE = log_lines.Writer()
 PREFIX = f"[INFO]\t{log_lines.iso(0)}\t{log_lines.REQUEST}\t"
 PATHS = f"{PREFIX}GET https://shop.example.com/orders/17?q=a from /var/task/app/orders.py\n"
+
+
+def with_own_names(at_ms: float) -> str:
+    """Return a line of JSON whose fields, and those in one of them, no other line has."""
+    number = round(at_ms * 1000)
+    counts = {f"{number}-{each}": each for each in range(3)}
+    return json.dumps({"message": "x", f"field {number}": 1, f"counts {number}": counts}) + "\n"
+
+
+def with_own_names_within(at_ms: float) -> str:
+    """Return a line of JSON whose field has names of its own, as of users or orders."""
+    number = round(at_ms * 1000)
+    return (
+        json.dumps({"message": "x", "counts": {f"{number}-{each}": 1 for each in range(3)}}) + "\n"
+    )
 
 
 REQUESTS = [request_id(number) for number in range(1, 9)]
@@ -92,3 +108,18 @@ def test_a_line_costs_hardly_a_call(
 def test_a_line_among_those_of_other_requests_costs_little_more(signal: str) -> None:
     """They are told apart together; each request's part of a step is a few lines."""
     assert calls_per_line(of_several_requests, signal, requests=REQUESTS) <= 6
+
+
+@pytest.mark.parametrize(
+    ("write", "signal", "most"),
+    [
+        (with_own_names, "logs", 60),
+        (with_own_names, "traces", 55),
+        (with_own_names_within, "logs", 20),
+    ],
+)
+def test_names_that_no_other_line_has_are_written_line_by_line(
+    write: Callable[[float], str], signal: str, most: int
+) -> None:
+    """A column with one value would cost three times what the value costs alone."""
+    assert calls_per_line(write, signal) <= most
