@@ -131,7 +131,8 @@ class App:
         """Register again if the bootstrap failed to; return False if that has become pointless."""
         refused_s = 0.0
         while not self._start.identifier:
-            await asyncio.sleep(REGISTER_PAUSE_S)
+            if self._start.pending_registration is None:  # else its response is waited for
+                await asyncio.sleep(REGISTER_PAUSE_S)
             try:
                 await asyncio.to_thread(
                     bootstrap.register_and_follow_up, self._start, self._environ

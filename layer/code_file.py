@@ -71,13 +71,21 @@ class CodeFile:
         return spec
 
     def _find_what_is_kept(self) -> None:
-        """Have what the build has compiled found; these modules import others."""
-        import kept_code  # type: ignore[import-not-found]  # noqa: PLC0415
-        import kept_patterns  # type: ignore[import-not-found]  # noqa: PLC0415
-        import standard_files  # type: ignore[import-not-found]  # noqa: PLC0415
+        """Have what the build has compiled found; a start is slower where that fails, and works."""
+        for find in (_find_standard_files, self._find_patterns, self._find_generated):
+            try:  # noqa: SIM105  # contextlib imports more
+                find()
+            except Exception:  # noqa: BLE001  # there is no log yet
+                pass
 
-        standard_files.install()
+    def _find_patterns(self) -> None:
+        import kept_patterns  # type: ignore[import-not-found]  # noqa: PLC0415  # imports re
+
         kept_patterns.install(self._library)
+
+    def _find_generated(self) -> None:
+        import kept_code  # type: ignore[import-not-found]  # noqa: PLC0415  # imports typing
+
         self.given = kept_code.install(self._library)
 
     def read(self, name: str) -> bytes:
@@ -104,6 +112,12 @@ class CodeLoader(SourceFileLoader):
         code: CodeType = loads(self._file.read(name))
         _fix_co_filename(code, self.path)
         return code
+
+
+def _find_standard_files() -> None:
+    import standard_files  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    standard_files.install()
 
 
 def install(library: str) -> CodeFile | None:

@@ -68,7 +68,7 @@ def answer_events(start: Start, environ: Mapping[str, str]) -> bool:
             is_final = error.is_final
         except ConnectionRefusedError:
             is_final = True
-        except (OSError, ValueError, MemoryError):
+        except Exception:  # noqa: BLE001, S110  # an end before SHUTDOWN ends the function, too
             pass
         time.sleep(pause_s)  # noqa: TID251  # there is no event loop left to wait in
         paused_s = paused_s + pause_s if is_final else 0.0

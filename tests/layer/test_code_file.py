@@ -99,6 +99,13 @@ def test_without_a_usable_file_modules_come_from_their_sources(damage: str, libr
     assert python(program, library, "-B").stdout == f"False {library}/extension/__main__.py\n"
 
 
+@pytest.mark.parametrize("name", ["standard_files", "kept_patterns", "kept_code"])
+def test_a_start_works_without_what_makes_it_faster(name: str, library: Path) -> None:
+    """Whatever is wrong with it: an extension that does not start serves nothing."""
+    program = f"{FROM_FILE}sys.modules[{name!r}] = None\nimport extension.app\nprint(installed)"
+    assert python(program, library).stdout == "True\n"
+
+
 def test_no_descriptor_is_held(library: Path) -> None:
     """Where few are left, an import needs one for a moment, as one from a .pyc does."""
     program = (

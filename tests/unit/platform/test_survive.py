@@ -69,6 +69,7 @@ def test_where_all_is_refused_for_ten_seconds_the_sandbox_is_gone(
         OSError(),
         ValueError(),
         MemoryError(),
+        OverflowError(),
         500,
         429,
         RefusedError(Response(status=500, headers={}, body=b"")),
