@@ -64,10 +64,10 @@ def refused(body: bytes, coding: str) -> int:
     [
         (b"x", "br", 415),
         (b"no gzip", "gzip", 400),
-        (gzip.compress(b"abc"), "deflate", 400),
+        (gzip.compress(b"abc", mtime=0), "deflate", 400),
         (zlib.compress(b"abc"), "gzip", 400),
-        (gzip.compress(b"abc")[:-1], "gzip", 400),
-        (gzip.compress(b"abc") + b"rest", "gzip", 400),
+        (gzip.compress(b"abc", mtime=0)[:-1], "gzip", 400),
+        (gzip.compress(b"abc", mtime=0) + b"rest", "gzip", 400),
     ],
 )
 def test_what_cannot_be_decompressed_is_refused(body: bytes, coding: str, status: int) -> None:
