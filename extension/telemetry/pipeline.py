@@ -86,6 +86,8 @@ class Pipeline:
         self.on_instance: Callable[[str], None] = do_nothing
         self.lost: Instant | None = None
         """When something that the platform sent was lost last."""
+        self.spoke: Instant | None = None
+        """When the function wrote a line, or the platform reported of its work, last."""
 
     @property
     def reads_lines(self) -> bool:
@@ -174,13 +176,17 @@ class Pipeline:
         finished: list[Finished] = []
         for run in in_events(events).runs():
             if isinstance(run, Events):
+                if "function" in run.streams:
+                    self.spoke = self._clock.now()
                 self._feed_lines(run, finished)
             else:
                 self.guarded(self._feed, run, finished)
         self.guarded(lambda: self._encode(gather(finished)))
 
     def feed_items(self, items: Sequence[Any]) -> None:
-        """Take the same events as the JSON objects that they came as."""
+        """Take the same events as the JSON objects that they came as; of lines only these come."""
+        if any(isinstance(each, dict) and each.get("type") == "function" for each in items):
+            self.spoke = self._clock.now()
         if not self.guarded(lambda: self._buffer.extend(self._encoder.encode_events(items))):
             self._health.dropped["fault"] += len(items)
 
@@ -213,6 +219,8 @@ class Pipeline:
     def _feed(self, event: PlatformEvent, finished: list[Finished]) -> None:
         if not self._redaction.is_idle:
             event = redact_event(event, self._redaction.redact)
+        if not isinstance(event, LogsDropped):  # any extension's lines may be what was dropped
+            self.spoke = self._clock.now()
         match event:
             case LogsDropped():
                 self._health.platform_dropped += event.dropped_records

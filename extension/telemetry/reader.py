@@ -89,15 +89,15 @@ class DeliveryReader:
         self.is_exporting: Callable[[], bool] = lambda: False
         self.posted: PostedReader | None = None
         """Reads what the function's SDK posts, where there is a receiver."""
-        self.heard: Instant | None = None
-        """When the platform was heard last, or read: what it sends may wait here for long."""
+        self.has_heard = False
+        """Whether the platform has delivered anything."""
 
     def take(self, body: bytes) -> Awaitable[None] | None:
         """Take one delivery; it is read when the answer to the platform is on its way.
 
         Where so much waits that there is no room, return what waits for it.
         """
-        self.heard = self._clock.now()
+        self.has_heard = True
         if self._deliveries.is_repeated(body):
             self._health.repeated_deliveries += 1
         elif self._has_room(body):
@@ -180,8 +180,6 @@ class DeliveryReader:
 
     async def _read_received(self) -> None:
         while self._read_some():
-            if self.heard:
-                self.heard = self._clock.now()  # a slow reader is not a silent platform
             self._steps += 1
             self._progress.set()
             if self._has_unread:
@@ -216,6 +214,16 @@ class DeliveryReader:
                 await event.wait()
         finally:
             timer.cancel()
+
+    @property
+    def spoke(self) -> Instant | None:
+        """Return when the function or the platform was heard last; now, while anything is unread.
+
+        A slow reader is not a silent platform. What other extensions write and what an SDK posts
+        does not count: it may go on for ever after an end that was lost.
+        """
+        is_unread = self._waiting_bytes or self._events or self._items
+        return self._clock.now() if is_unread else self._pipeline.spoke
 
     @property
     def _has_unread(self) -> bool:

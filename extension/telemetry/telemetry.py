@@ -212,7 +212,7 @@ class Telemetry(Job):
             left_s = hold.left_s(
                 self._clock.now(),
                 awaited=awaited,
-                heard=self.reader.heard,
+                heard=self.reader.spoke,
                 lost=self.pipeline.lost,
             )
             if left_s <= 0:
@@ -220,7 +220,7 @@ class Telemetry(Job):
             await self.reader.wait_for_progress(left_s)
         if awaited in ("start", "end"):
             self._policy.missed()
-            self._given_up = GivenUp(invoke.request_id, max(began, self.reader.heard or began))
+            self._given_up = GivenUp(invoke.request_id, max(began, self.reader.spoke or began))
         else:
             self._exports.stop_timer()
 
@@ -240,7 +240,7 @@ class Telemetry(Job):
         while True:
             # Before the first delivery nothing is known, not even that anything is missing: a
             # function that cannot be imported is gone sooner than its events are here.
-            awaited = self._assembler.requests.awaited if self.reader.heard else "end"
+            awaited = self._assembler.requests.awaited if self.reader.has_heard else "end"
             left_s = LAST_WAIT_S[awaited] - self._clock.now().since(began)
             if left_s <= 0:
                 return

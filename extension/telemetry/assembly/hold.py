@@ -6,9 +6,11 @@ after the response is billed. The end may be lost, so every wait has a bound of 
 - no word of the request at all: its telemetry is not coming (`START_PATIENCE_S`);
 - a sign that events were lost, an unreadable delivery or `platform.logsDropped`, and no end after
   it: the end may have been among them (`LOSS_PATIENCE_S`);
-- silence after the last event: the function works and says nothing, or the end was lost without a
-  sign. The silence that is borne grows with the durations seen, and stays far below the deadline of
-  a long function (`quiet_patience_s`);
+- silence after the last line of the function or event of the platform: the function works and says
+  nothing, or the end was lost without a sign. Whatever else runs in the sandbox may go on writing
+  and posting after that end, since a sandbox is not frozen while we hold it: that does not count.
+  The silence that is borne grows with the durations seen, and stays far below the deadline of a
+  long function (`quiet_patience_s`);
 - the function's deadline, less a reserve that is the user's.
 
 An invocation that is let go too early loses nothing: what comes later is exported then.
@@ -61,8 +63,8 @@ class Hold:
     ) -> float:
         """Return the seconds to go on waiting; not positive: let go.
 
-        `heard` is when the platform was heard last, `lost` when something of it was lost, None if
-        an end was reported since.
+        `heard` is when the function or the platform was heard last, `lost` when something of the
+        platform's was lost, None if an end was reported since.
         """
         if awaited not in ("start", "end"):
             return 0.0

@@ -44,7 +44,7 @@ async def test_each_step_of_reading_is_news() -> None:
     for _ in range(2):
         clock.advance(60)
         await asyncio.sleep(0)
-        assert reader.heard == clock.now()
+        assert reader.spoke == clock.now()
 
 
 async def test_a_last_line_that_nothing_continues_goes_out() -> None:
@@ -165,7 +165,30 @@ async def test_an_sdk_is_not_the_platform() -> None:
     reader = reading(Health(), [])
     reader.receive_posted(posted("a"))
     await reader.wait_until_read(PATIENCE_S)
-    assert reader.heard is None
+    assert (reader.has_heard, reader.spoke) == (False, None)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    ("event", "counts"),
+    [
+        (given.line("text", 1), True),
+        (given.start("a", 1), True),
+        (given.line("text", 1, stream="extension"), False),
+        (given.platform("logsDropped", 1, droppedRecords=3), False),
+    ],
+)
+async def test_lines_of_the_function_and_the_platforms_events_count(
+    event: given.JsonEvent, *, as_json: bool, counts: bool
+) -> None:
+    """In either format; what other extensions write does not, nor what is dropped of that."""
+    clock = ManualClock()
+    reader = build(Accepting(), Health(), as_json=as_json, clock=clock).reader
+    reader.take(given.delivery(event))
+    reader.read_all()
+    read = clock.now()
+    clock.advance(1)
+    assert reader.spoke == (read if counts else None)
 
 
 async def test_a_fault_of_ours_costs_one_request() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +12,19 @@ from extension.platform.events import Invoke
 from extension.process.frozen import replace
 from extension.process.log import Log
 from extension.process.waits import Budget
+from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.flush import PERIOD_S, REMEMBERED_GAPS
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.reader import DeliveryReader
+from extension.telemetry.receiver.content import Posted
+from extension.telemetry.receiver.counts import ReceiverCounts
+from extension.telemetry.receiver.posted_reader import PostedReader
 from extension.telemetry.telemetry import LETTERS_S, TIMER_S
+from tests import platform_events as given
 from tests.doubles import LogLines
+from tests.posted_requests import spans
 from tests.received import received
 from tests.scripted.deliveries import Identity, delivery, done_event, report_event, start_event
 from tests.simulated_sandbox import MS, SimulatedSandbox
@@ -74,6 +80,43 @@ def whole_invocation(sandbox: SimulatedSandbox) -> None:
 def test_an_end_that_does_not_come_is_given_up(sandbox: SimulatedSandbox) -> None:
     """After the silence that is borne, and no sooner."""
     assert UNKNOWN_QUIET_S <= hold_without_an_end(sandbox) < UNKNOWN_QUIET_S + 1
+
+
+def line_of(stream: str, sandbox: SimulatedSandbox) -> bytes:
+    """Return a delivery of one line that is written now."""
+    seconds = (sandbox.clock.wall_ns - given.ns(0)) / 1e9
+    return given.delivery(given.line("still here", seconds, stream=stream))
+
+
+def post(sandbox: SimulatedSandbox) -> None:
+    """Post a span of the function's SDK that ends now."""
+    body = spans(f"span {sandbox.clock.wall_ns}").SerializeToString()
+    reader = sandbox.telemetry.reader
+    assert reader.receive_posted(Posted(signal="traces", encoding="protobuf", body=body))
+
+
+SPEAK: dict[str, Callable[[SimulatedSandbox], Any]] = {
+    "extension": lambda sandbox: sandbox.telemetry.reader.take(line_of("extension", sandbox)),
+    "SDK": post,
+    "function": lambda sandbox: sandbox.telemetry.reader.take(line_of("function", sandbox)),
+}
+
+
+@pytest.mark.parametrize(
+    ("who", "held_s"), [("extension", UNKNOWN_QUIET_S), ("SDK", UNKNOWN_QUIET_S), ("function", 40)]
+)
+def test_only_the_function_and_the_platform_prolong_a_hold(
+    sandbox: SimulatedSandbox, who: str, held_s: float
+) -> None:
+    """What else runs in the sandbox speaks on after the end, for it is not frozen meanwhile."""
+    sandbox.telemetry.reader.posted = PostedReader(
+        take=sandbox.telemetry.pipeline.take_sdk, signals=("traces",), redaction=Redactor(),
+        counts=ReceiverCounts(), health=sandbox.health,
+    )  # fmt: skip
+    for seconds in range(1, 31):
+        sandbox.loop.call_later(seconds, SPEAK[who], sandbox)
+    assert held_s <= hold_without_an_end(sandbox) < held_s + 1
+    assert not sandbox.health.faults
 
 
 @pytest.mark.parametrize("reason", ["spindown", "failure"])
