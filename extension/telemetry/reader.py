@@ -21,6 +21,7 @@ from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
+from extension.telemetry.reading.decode import Batch
 from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.event_columns import Events
 from extension.telemetry.reading.joined_lines import LineJoiner
@@ -85,6 +86,10 @@ class DeliveryReader:
         self._arrived = asyncio.Event()
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
+        self._parted: Instant | None = None
+        """When a part of a record came whose rest was still to come."""
+        self._lost_before: Instant | None = None
+        """The sign of loss in whose place that came."""
         self.on_half_full: Callable[[], None] = do_nothing
         self.is_exporting: Callable[[], bool] = lambda: False
         self.posted: PostedReader | None = None
@@ -281,12 +286,20 @@ class DeliveryReader:
         batch = self._deliveries.read(body, received_ns=now.wall_ns)
         if batch.bad:
             self._health.dropped["bad_event"] += batch.bad
-        if batch.bad or batch.first_part:
-            self._pipeline.lost = now
-        elif waited:
-            self._pipeline.lost = None  # it was only in two parts
+        self._note_loss(batch, now, has_joined=waited and not batch.bad)
         events = batch.events
         if not self._pipeline.reads_lines:
             self._items.extend(batch.items)
             events = events.without_lines()
         self._events.extend(self._lines.feed(events))
+
+    def _note_loss(self, batch: Batch, now: Instant, *, has_joined: bool) -> None:
+        """Note a sign of loss; half a record is none any more once the other half is here."""
+        pipeline = self._pipeline
+        lost = self._lost_before if pipeline.lost is self._parted else pipeline.lost
+        if batch.bad:
+            lost = now
+        if batch.bad or has_joined:
+            pipeline.lost = lost
+        if batch.first_part:
+            self._lost_before, self._parted, pipeline.lost = lost, now, now
