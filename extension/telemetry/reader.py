@@ -116,6 +116,7 @@ class DeliveryReader:
         if self._has_room(body):
             self._keep(body)
         else:
+            self._deliveries.forget(body)
             self._health.dropped["delivery"] += 1
             self._pipeline.lost = self._clock.now()
 

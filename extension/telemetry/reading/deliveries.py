@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 
 from extension.telemetry.reading.decode import Batch, parse
 from extension.telemetry.reading.split_record import join
@@ -24,11 +25,16 @@ class Deliveries:
 
     def is_repeated(self, body: bytes) -> bool:
         """Tell whether this very delivery came before; each holds times, so none is twice."""
-        seen = (len(body), hash(body))  # 64 bits, keyed: no two are alike by chance or by intent
+        seen = _seen(body)
         if seen in self._seen:
             return True
         self._seen.append(seen)
         return False
+
+    def forget(self, body: bytes) -> None:
+        """Forget a delivery that was not taken after all: where it comes again, it is wanted."""
+        with suppress(ValueError):  # many others have come meanwhile
+            self._seen.remove(_seen(body))
 
     @property
     def waits_for_more(self) -> bool:
@@ -67,6 +73,10 @@ class Deliveries:
         """Return how many records have begun and will not end."""
         waiting, self._first_part = bool(self._first_part), b""
         return int(waiting)
+
+
+def _seen(body: bytes) -> tuple[int, int]:
+    return len(body), hash(body)  # 64 bits, keyed: no two are alike by chance or by intent
 
 
 def _reads_as_much(batch: Batch, *, as_: Batch) -> bool:

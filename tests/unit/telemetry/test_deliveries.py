@@ -24,6 +24,16 @@ def test_the_same_bytes_are_taken_once() -> None:
     assert [deliveries.is_repeated(each) for each in (body, body, other)] == [False, True, False]
 
 
+def test_what_is_forgotten_may_come_again() -> None:
+    """Others stay known, and what is not known can be forgotten."""
+    deliveries = Deliveries()
+    for body in (b"a", b"b"):
+        deliveries.is_repeated(body)
+    for _ in range(2):
+        deliveries.forget(b"a")
+    assert [deliveries.is_repeated(body) for body in (b"a", b"b", b"a")] == [False, True, True]
+
+
 def test_only_the_last_deliveries_are_remembered() -> None:
     """Thirty-two: digests of all of them would grow for ever."""
     deliveries = Deliveries()

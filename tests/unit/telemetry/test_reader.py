@@ -491,6 +491,20 @@ def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> 
     assert sandbox.telemetry.pipeline.lost == clock.now()
 
 
+def test_a_delivery_that_was_lost_is_taken_when_it_comes_again(sandbox: SimulatedSandbox) -> None:
+    """The platform repeats it where the answer was late; there may be room now."""
+    reader, health = sandbox.telemetry.reader, sandbox.health
+    reader._waiting_bytes = 8 * 1_048_576
+    body = given.delivery(given.start("a", 1), given.done("a", 2), given.report("a", 2))
+    sandbox.run(received(reader, body))
+    reader._waiting_bytes = 0
+    for _ in range(2):
+        sandbox.run(received(reader, body))
+    reader.read_all()
+    assert (health.finished, health.repeated_deliveries) == (1, 1)
+    assert health.dropped == {"delivery": 1}
+
+
 def test_a_last_line_waits_a_tenth_of_a_second(sandbox: SimulatedSandbox) -> None:
     """For one that continues it."""
     reader, clock = sandbox.telemetry.reader, sandbox.clock
