@@ -49,6 +49,9 @@ class Intake(Protocol):
     def count_fault(self, error: Exception) -> None:
         """Count an exception that taking one has raised."""
 
+    def count_lost(self, count: int) -> None:
+        """Count those that were lost before they could be taken."""
+
 
 class Open(Protocol):
     """What the life cycle sees of telemetry once it is open."""
@@ -118,6 +121,7 @@ class EarlyTelemetry(Job):
         self._intake, self._open = intake, telemetry
         self._settled.set()
         if self._lost:
+            intake.count_lost(self._lost)
             self._log.warning("deliveries lost before telemetry was open", count=self._lost)
 
     def given_up(self) -> None:

@@ -117,8 +117,7 @@ class DeliveryReader:
             self._keep(body)
         else:
             self._deliveries.forget(body)
-            self._health.dropped["delivery"] += 1
-            self._pipeline.lost = self._clock.now()
+            self.count_lost(1)
 
     def _keep(self, body: bytes) -> None:
         self._waiting_bytes += len(body)
@@ -143,6 +142,11 @@ class DeliveryReader:
     def count_fault(self, error: Exception) -> None:
         """Count an exception that taking a delivery has raised; each is a bug."""
         self._pipeline.count_fault(error)
+
+    def count_lost(self, count: int) -> None:
+        """Count deliveries that are lost: an end may have been among them."""
+        self._health.dropped["delivery"] += count
+        self._pipeline.lost = self._clock.now()
 
     def settled(self) -> None:
         """Learn that an export has emptied the buffer, or has given up."""

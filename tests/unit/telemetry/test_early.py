@@ -28,6 +28,8 @@ class Opened:
     times_ns: list[int] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
     breaks_on: bytes = b""
+    lost: list[tuple[int, int]] = field(default_factory=list)
+    """How many deliveries, and after how many calls."""
 
     def take(self, body: bytes) -> None:
         """Take a delivery."""
@@ -38,6 +40,10 @@ class Opened:
     def count_fault(self, error: Exception) -> None:
         """Count a bug."""
         self.faults.append(error)
+
+    def count_lost(self, count: int) -> None:
+        """Count deliveries that were not taken."""
+        self.lost.append((count, len(self.entries)))
 
     async def invoked(self, invoke: Invoke) -> None:
         """Take part in an invocation."""
@@ -131,13 +137,14 @@ async def test_a_long_invocation_is_let_go_sooner(
 async def test_what_is_kept_is_bounded(
     early: EarlyTelemetry, lines: LogLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What does not fit is lost, and reported."""
+    """What does not fit is lost, reported, and counted with all that is lost later."""
     monkeypatch.setattr(module, "MAX_KEPT_BYTES", 5)
     for body in (b"1234", b"56", b"7"):
         early.take(body)
     opened = Opened()
     await early.opened(opened, opened)
     assert opened.entries == ["1234", "7"]
+    assert opened.lost == [(1, 2)]
     [line] = lines.parsed
     assert (line["message"], line["count"]) == ("deliveries lost before telemetry was open", 1)
 
@@ -171,7 +178,7 @@ async def test_a_bug_costs_one_delivery(early: EarlyTelemetry) -> None:
         early.take(body)
     await early.opened(opened, opened)
     early.count_fault(KeyError())
-    assert opened.entries == ["2"]
+    assert (opened.entries, opened.lost) == (["2"], [])
     assert [type(each) for each in opened.faults] == [ValueError, KeyError]
 
 

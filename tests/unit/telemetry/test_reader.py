@@ -491,6 +491,13 @@ def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> 
     assert sandbox.telemetry.pipeline.lost == clock.now()
 
 
+def test_what_others_have_lost_of_the_deliveries_counts(sandbox: SimulatedSandbox) -> None:
+    """The end of an invocation may have been among them."""
+    sandbox.telemetry.reader.count_lost(2)
+    assert sandbox.health.dropped == {"delivery": 2}
+    assert sandbox.telemetry.pipeline.lost == sandbox.clock.now()
+
+
 def test_a_delivery_that_was_lost_is_taken_when_it_comes_again(sandbox: SimulatedSandbox) -> None:
     """The platform repeats it where the answer was late; there may be room now."""
     reader, health = sandbox.telemetry.reader, sandbox.health
