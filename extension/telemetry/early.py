@@ -36,7 +36,10 @@ LAST_SHARE = 0.5
 async def listen(listening: socket.socket, *, clock: Clock, log: Log) -> EarlyTelemetry:
     """Accept deliveries from now on, and keep them."""
     early = EarlyTelemetry(clock=clock, log=log)
-    await Listener(listening, take=early.take, on_fault=early.count_fault).start()
+    listener = Listener(
+        listening, take=early.take, on_fault=early.count_fault, on_lost=early.count_lost
+    )
+    await listener.start()
     return early
 
 
@@ -95,7 +98,7 @@ class EarlyTelemetry(Job):
         if self._settled.is_set():
             return None  # telemetry is switched off
         if self._bytes + len(body) > MAX_KEPT_BYTES:
-            self._lost += 1
+            self.count_lost()
         else:
             self._bodies.append(body)
             self._bytes += len(body)
@@ -105,6 +108,13 @@ class EarlyTelemetry(Job):
         """Count an exception of our own; each is a bug."""
         if self._intake is not None:
             self._intake.count_fault(error)
+        else:
+            self.count_lost()
+
+    def count_lost(self) -> None:
+        """Count a delivery that is lost."""
+        if self._intake is not None:
+            self._intake.count_lost(1)
         else:
             self._lost += 1
 

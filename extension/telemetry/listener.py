@@ -27,7 +27,8 @@ TAKEN = Reply(200, {}, b"")
 class Listener:
     """Hands each delivery's bytes to `take`; what that raises goes to `on_fault` instead.
 
-    `take` returns None, or what has to be awaited before the platform may send more.
+    `take` returns None, or what has to be awaited before the platform may send more. `on_lost` is
+    called for each delivery that is too large.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Listener:
         *,
         take: Callable[[bytes], Awaitable[None] | None],
         on_fault: Callable[[Exception], None],
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._socket = listening
         self._take = take
         self._on_fault = on_fault
+        self._on_lost = on_lost
         self._server = HttpServer(
             self._handle,
             max_connections=MAX_CONNECTIONS,
@@ -62,7 +65,8 @@ class Listener:
         await self._server.close(patience_s=CLOSE_S)
 
     def _handle(self, head: Head, body: bytes) -> Reply | Awaitable[Reply]:
-        del head
+        if not body and (head.length or 0) > MAX_DELIVERY_BYTES:
+            self._on_lost()
         try:
             waiting = self._take(body) if body else None
         except Exception as error:  # noqa: BLE001  # any other answer would bring the batch again

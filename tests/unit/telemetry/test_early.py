@@ -149,6 +149,16 @@ async def test_what_is_kept_is_bounded(
     assert (line["message"], line["count"]) == ("deliveries lost before telemetry was open", 1)
 
 
+async def test_deliveries_that_were_never_kept_are_counted(early: EarlyTelemetry) -> None:
+    """Those before telemetry is open together, and each that comes later."""
+    opened = Opened()
+    for _ in range(2):
+        early.count_lost()
+    await early.opened(opened, opened)
+    early.count_lost()
+    assert [count for count, _ in opened.lost] == [2, 1]
+
+
 async def test_an_invocation_that_is_let_go_while_deliveries_are_handed_over_is_known(
     early: EarlyTelemetry,
 ) -> None:

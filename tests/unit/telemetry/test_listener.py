@@ -80,12 +80,14 @@ async def test_strangers_do_not_keep_the_platform_out() -> None:
 
 @pytest.mark.parametrize(("more", "is_taken"), [(0, True), (1, False)])
 async def test_a_delivery_has_four_mebibytes_at_most(more: int, *, is_taken: bool) -> None:
-    """The platform's has two; a larger one is acknowledged, and is none."""
+    """The platform's has two; a larger one is acknowledged, and lost."""
     taken: list[int] = []
+    lost: list[str] = []
     listening = socket.create_server(("127.0.0.1", 0))
     listener = Listener(
-        listening, take=lambda body: taken.append(len(body)), on_fault=lambda _: None
-    )
+        listening, take=lambda body: taken.append(len(body)), on_fault=lambda _: None,
+        on_lost=lambda: lost.append("one"),
+    )  # fmt: skip
     await listener.start()
     size = 4_194_304 + more
     reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
@@ -93,7 +95,26 @@ async def test_a_delivery_has_four_mebibytes_at_most(more: int, *, is_taken: boo
     if is_taken:
         writer.write(bytes(size))
     assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-    assert taken == ([size] if is_taken else [])
+    assert (taken, lost) == (([size], []) if is_taken else ([], ["one"]))
+    writer.close()
+    await listener.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "is_lost"), [(b"0\r\n\r\n", False), (b"400001\r\n" + bytes(0x400001), True)]
+)
+async def test_a_delivery_in_chunks_has_four_mebibytes_too(body: bytes, *, is_lost: bool) -> None:
+    """One that is empty is no loss."""
+    lost: list[str] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+    listener = Listener(
+        listening, take=lambda _: None, on_fault=lambda _: None, on_lost=lambda: lost.append("one")
+    )
+    await listener.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    assert lost == (["one"] if is_lost else [])
     writer.close()
     await listener.close()
 
