@@ -48,7 +48,8 @@ CONGESTED = 0.5
 """Fullness of the buffer from which reading waits for an export that is under way."""
 
 CONGESTION_PATIENCE_S = 2.0
-"""How long it waits for one batch; then the buffer drops the oldest."""
+"""How long it waits for an export that makes no room; then the buffer drops the oldest, and reading
+does not wait for that export again: an invocation may be held for what is unread."""
 
 
 class DeliveryReader:
@@ -86,6 +87,8 @@ class DeliveryReader:
         self._arrived = asyncio.Event()
         self._progress = asyncio.Event()
         self._room = asyncio.Event()
+        self._waited_in_vain = False
+        """Whether an export that is under way has made no room in all its time."""
         self._parted: Instant | None = None
         """When a part of a record came whose rest was still to come."""
         self._lost_before: Instant | None = None
@@ -150,6 +153,7 @@ class DeliveryReader:
 
     def settled(self) -> None:
         """Learn that an export has emptied the buffer, or has given up."""
+        self._waited_in_vain = False
         self._room.set()
 
     async def wait_for_progress(self, seconds: float) -> None:
@@ -194,17 +198,23 @@ class DeliveryReader:
             self._progress.set()
             if self._has_unread:
                 await asyncio.sleep(0)
-            if self._buffer.fullness >= CONGESTED:
+            is_congested = self._buffer.fullness >= CONGESTED
+            if not (is_congested and self.is_exporting()):
+                self._waited_in_vain = False
+            if is_congested:
                 self.on_half_full()
-                await self._wait_for_room()
+                if not self._waited_in_vain:
+                    await self._wait_for_room()
 
     async def _wait_for_room(self) -> None:
         """Let an export that is under way empty the buffer before more is put into it."""
+        fullness = self._buffer.fullness
         await self._wait(
             self._room,
             CONGESTION_PATIENCE_S,
             until=lambda: self._buffer.fullness < CONGESTED or not self.is_exporting(),
         )
+        self._waited_in_vain = self.is_exporting() and self._buffer.fullness >= fullness
 
     async def _wait(
         self, event: asyncio.Event, seconds: float, *, until: Callable[[], bool]
