@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from extension.redaction.connection_strings import basic_password, passwords
+from extension.redaction.url_keys import keys_in_url
 
 CREDENTIALS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 
@@ -36,7 +37,9 @@ def own_secrets(environ: Mapping[str, str], *, strict: bool = False) -> Iterator
         if HEADERS.fullmatch(name):
             yield from _in_headers(name, value, strict=strict)
         elif URIS.fullmatch(name):
-            yield from ((name, password) for password in passwords(value))
+            keys = (each for key in keys_in_url(value) for each in (key, unquote(key)))
+            secrets = dict.fromkeys((*passwords(value), *keys))
+            yield from ((name, secret) for secret in secrets if "${" not in secret)
 
 
 def _in_headers(variable: str, text: str, *, strict: bool) -> Iterator[tuple[str, str]]:

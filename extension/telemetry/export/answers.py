@@ -11,9 +11,10 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import quote, unquote, unquote_plus
 
 from extension.process.frozen import Frozen
+from extension.redaction.url_keys import keys_in_url, query_values
 
 LONGEST_SAID = 300
 """Characters of a message that are repeated: enough for a reason and a field."""
@@ -173,8 +174,13 @@ def _end_of(secret: str, text: str, at: int) -> int:
 
 
 def credentials_in(url: str, headers: Mapping[str, str]) -> frozenset[str]:
-    """Return what an endpoint could repeat of what we have sent to be known by."""
-    values = [*headers.values(), *(value for _, value in parse_qsl(urlsplit(url).query))]
+    """Return what an endpoint could repeat of what we have sent to be known by.
+
+    Of the path that is what looks like a key, of the query each value.
+    """
+    values = [*headers.values(), *keys_in_url(url)]
+    for value in query_values(url):
+        values += value, unquote_plus(value)
     parts = {part for value in values for part in _parts(value)}
     forms = {form for part in parts for form in (part, quote(part, safe=""), unquote(part))}
     return frozenset(each for each in forms if len(each) >= SHORTEST_HIDDEN)

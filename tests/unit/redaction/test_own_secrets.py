@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from urllib.parse import unquote
 
 import pytest
 
@@ -57,6 +58,32 @@ def test_the_whole_environment_can_be_printed() -> None:
         left = redactor.redact(printed).text
         for name, value in own_secrets(ENVIRON):
             assert value not in left, name
+
+
+@pytest.mark.parametrize("name", ["DISPATCH_POST_URI", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+@pytest.mark.parametrize(
+    "key", ["ZaVnC4dhaV0mQx7Rk2pLw9Ts5Yb8Nc3Uf1==", "ZaVnC4dhaV0mQx7Rk2pL%3D%3D"]
+)
+@pytest.mark.parametrize("place", ["receiver/v1/otlp/{}", "{}/otlp", "otlp?{}", "otlp?code={}&v=1"])
+def test_a_key_in_the_url_of_an_endpoint_is_hidden(name: str, key: str, place: str) -> None:
+    """Whoever prints the environment prints it; the words beside it stay."""
+    redactor = Redactor()
+    uri = "https://collectors.example/" + place.format(key)
+    hide_own_secrets(redactor, {name: uri})
+    printed = redactor.redact(f"{name}={uri}, {unquote(key)}")
+    assert printed.names == (name,)
+    assert key not in printed.text
+    assert unquote(key) not in printed.text
+    assert "https://collectors.example/" in printed.text
+    assert "otlp" in printed.text
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://[h/x", "://", "?", "https://h/${ssm:/a}", "/", "h", "?=&"]
+)
+def test_a_url_that_is_none_raises_nothing(uri: str) -> None:
+    """What it may be is decided where it is used."""
+    assert list(own_secrets({"DISPATCH_POST_URI": uri})) == []
 
 
 def test_references_are_no_secrets() -> None:

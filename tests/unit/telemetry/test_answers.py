@@ -27,6 +27,10 @@ STATUS = b"\x08\x03\x12\x14missing service.name\x1a\x02\x0a\x00"
 """A google.rpc.Status: a code, a message and a detail."""
 
 
+PATH_KEY = "ZaVnC4dhaV0mQx7Rk2pLw9Ts5Yb8Nc3Uf1Gh6Je4Ko=="
+"""As Sumo Logic has it in the path of an endpoint."""
+
+
 def partial(rejected: int, message: str) -> bytes:
     """Return a partial success in protobuf."""
     response = ExportLogsServiceResponse()
@@ -126,6 +130,33 @@ def test_what_we_are_known_by_is_not_repeated(echo: str) -> None:
     body = json.dumps({"message": f"bad key: {echo}, token t0k3n"}).encode()
     message = read_text(Answer(status=401, content=body))
     assert quoted(message.text, hiding=hiding) == "bad key: [hidden], token [hidden]"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://h/receiver/v1/otlp/{PATH_KEY}",
+        f"https://h/receiver/{PATH_KEY}/otlp/v1/traces?v=1",
+        f"https://h/otlp?{PATH_KEY}",
+        f"https://h/otlp?key={PATH_KEY}&v=1",
+        f"https://h/otlp?v=1&{PATH_KEY}",
+        "https://h/otlp/" + PATH_KEY.replace("=", "%3D"),
+        "https://h/otlp?key=" + PATH_KEY.replace("=", "%3d"),
+    ],
+)
+@pytest.mark.parametrize("echo", [PATH_KEY, PATH_KEY[:20], quote(PATH_KEY)])
+def test_a_key_in_the_url_is_not_repeated(url: str, echo: str) -> None:
+    """Gateways name the path that they do not know; its words are repeated."""
+    said = quoted(
+        f"no handler for /receiver/v1/otlp/{echo}/v1/traces", hiding=credentials_in(url, {})
+    )
+    assert said == "no handler for /receiver/v1/otlp/[hidden]/v1/traces"
+
+
+def test_a_plus_in_a_query_is_hidden_as_it_is_written() -> None:
+    """It means a blank to some servers, and itself to others."""
+    hiding = credentials_in("https://h/otlp?code=ab+cd+12", {})
+    assert quoted("code ab+cd+12, ab cd 12", hiding=hiding) == "code [hidden], [hidden]"
 
 
 @pytest.mark.parametrize("shown", [8, 20, 99, 100])
