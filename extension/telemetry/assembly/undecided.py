@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Literal
 
 from extension.process.frozen import Frozen
@@ -16,6 +17,9 @@ from extension.telemetry.reading.records import size
 MAX_WAITING_BYTES = 4 * 1_048_576
 ITEM_BYTES = 256
 """What waits besides its texts."""
+
+MANY_SIZES = 64
+"""Sizes that traces had are thrown away from here on, when they are more than those they have."""
 
 
 class SdkPart(Frozen):
@@ -52,6 +56,8 @@ class Undecided:
     def __init__(self) -> None:
         self._waiting: dict[int, deque[Waiting]] = {}
         self._bytes: Counter[int] = Counter()
+        self._sizes: list[tuple[int, int]] = []
+        """A heap of negative sizes with their traces: those in `_bytes`, and some that were."""
         self.bytes = 0
         """Of all together."""
 
@@ -70,8 +76,7 @@ class Undecided:
     def add(self, trace_id: int, waiting: Waiting) -> None:
         """Let something wait."""
         self._waiting.setdefault(trace_id, deque()).append(waiting)
-        self._bytes[trace_id] += waiting.bytes
-        self.bytes += waiting.bytes
+        self._resize(trace_id, waiting.bytes)
 
     def take(
         self, trace_id: int, *, is_wanted: Callable[[Waiting], bool] = lambda _: True
@@ -81,28 +86,41 @@ class Undecided:
         left: deque[Waiting] = deque()
         for each in self._waiting.get(trace_id, ()):
             (taken if is_wanted(each) else left).append(each)
-        self._free(trace_id, sum(each.bytes for each in taken))
-        self._keep(trace_id, left)
+        if taken:
+            self._keep(trace_id, left, freed=sum(each.bytes for each in taken))
         return taken
 
     def pop_oldest(self) -> tuple[int, Item]:
         """Give the oldest away of the trace of which most waits."""
-        [(trace_id, _)] = self._bytes.most_common(1)
-        oldest = self._waiting[trace_id].popleft()
-        self._free(trace_id, oldest.bytes)
-        self._keep(trace_id, self._waiting[trace_id])
+        trace_id = self._largest()
+        left = self._waiting[trace_id]
+        oldest = left.popleft()
+        self._keep(trace_id, left, freed=oldest.bytes)
         return trace_id, oldest.item
 
-    def _free(self, trace_id: int, number: int) -> None:
-        self._bytes[trace_id] -= number
-        self.bytes -= number
+    def _largest(self) -> int:
+        """Return the trace of the largest size that is still that of its trace."""
+        while True:
+            size, trace_id = self._sizes[0]
+            if self._bytes.get(trace_id) == -size:
+                return trace_id
+            heappop(self._sizes)
 
-    def _keep(self, trace_id: int, left: deque[Waiting]) -> None:
+    def _keep(self, trace_id: int, left: deque[Waiting], *, freed: int) -> None:
         if left:
             self._waiting[trace_id] = left
+            self._resize(trace_id, -freed)
         else:
-            self._waiting.pop(trace_id, None)
-            del self._bytes[trace_id]
+            del self._waiting[trace_id], self._bytes[trace_id]
+            self.bytes -= freed
+
+    def _resize(self, trace_id: int, number: int) -> None:
+        self.bytes += number
+        self._bytes[trace_id] += number
+        heappush(self._sizes, (-self._bytes[trace_id], trace_id))
+        if len(self._sizes) > 2 * len(self._bytes) + MANY_SIZES:
+            self._sizes = [(-size, each) for each, size in self._bytes.items()]
+            heapify(self._sizes)
 
 
 def is_detail(item: Item) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from extension.telemetry.assembly.undecided import SdkPart, Undecided, Waiting
+from random import Random  # noqa: TID251  # repeatable from a seed, which os.urandom is not
+
+from extension.telemetry.assembly.undecided import ITEM_BYTES, SdkPart, Undecided, Waiting
 
 
 def part(size: int, trace_id: int) -> Waiting:
@@ -30,3 +32,90 @@ def test_a_trace_that_made_room_is_not_always_the_next_to_do_so() -> None:
     for size, trace_id in ((600, 1), (600, 1), (1_000, 2)):
         undecided.add(trace_id, part(size, trace_id=trace_id))
     assert [undecided.pop_oldest()[0] for _ in range(3)] == [1, 2, 1]
+
+
+def test_the_trace_of_which_most_waits_makes_room_whatever_came_and_left() -> None:
+    """What a trace had once, or what has left, does not count."""
+    draw = Random(1)
+    undecided = Undecided()
+    waiting: dict[int, list[Waiting]] = {}
+    for step in range(3_000):
+        trace_id = draw.randrange(1, 12)
+        if draw.random() < 0.6:
+            each = part(draw.choice([0, 50, 700]), trace_id=trace_id)
+            undecided.add(trace_id, each)
+            waiting.setdefault(trace_id, []).append(each)
+        elif draw.random() < 0.3:
+            taken = undecided.take(trace_id, is_wanted=lambda each: each.bytes > ITEM_BYTES)
+            left = [each for each in waiting.pop(trace_id, []) if each not in taken]
+            waiting |= {trace_id: left} if left else {}
+        elif waiting:
+            largest = max(sum(each.bytes for each in of) for of in waiting.values())
+            found, item = undecided.pop_oldest()
+            of = waiting[found]
+            assert sum(each.bytes for each in of) == largest, step
+            assert item is of.pop(0).item
+            waiting = {trace_id: of for trace_id, of in waiting.items() if of}
+        assert undecided.traces == waiting.keys()
+        assert undecided.bytes == sum(each.bytes for of in waiting.values() for each in of)
+
+
+class Size(int):
+    """A size that counts how often one is compared, and how many there are."""
+
+    looks = 0
+    alive = 0
+
+    def __new__(cls, value: int) -> Size:
+        """Return one more."""
+        Size.alive += 1
+        return super().__new__(cls, value)
+
+    def __del__(self) -> None:
+        Size.alive -= 1
+
+    def __radd__(self, other: int) -> Size:
+        return Size(int(self) + int(other))
+
+    def __sub__(self, other: int) -> Size:
+        return Size(int(self) - int(other))
+
+    def __neg__(self) -> Size:
+        return Size(-int(self))
+
+    def __lt__(self, other: int) -> bool:
+        Size.looks += 1
+        return int(self) < int(other)
+
+    def __gt__(self, other: int) -> bool:
+        Size.looks += 1
+        return int(self) > int(other)
+
+
+def weighed(size: int, *, trace_id: int) -> Waiting:
+    """Return something of a trace that has a size which is watched."""
+    waiting = part(0, trace_id=trace_id)
+    waiting.bytes = Size(size)
+    return waiting
+
+
+def test_room_is_made_without_a_look_at_every_trace() -> None:
+    """A burst of many traces asks for it with each item, on the loop that answers the platform."""
+    undecided = Undecided()
+    for trace_id in range(1, 4_001):
+        undecided.add(trace_id, weighed(trace_id, trace_id=trace_id))
+    before = Size.looks
+    for trace_id in range(4_001, 4_101):
+        undecided.add(trace_id, weighed(trace_id, trace_id=trace_id))
+        undecided.pop_oldest()
+    assert 0 < Size.looks - before < 100 * 100
+
+
+def test_nothing_is_remembered_of_traces_that_have_left() -> None:
+    """They come and go as long as the sandbox lives, and seldom has one to make room."""
+    undecided = Undecided()
+    before = Size.alive
+    for trace_id in range(1, 10_001):
+        undecided.add(trace_id, weighed(1_000, trace_id=trace_id))
+        undecided.take(trace_id)
+    assert Size.alive - before < 200
