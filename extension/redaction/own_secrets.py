@@ -15,7 +15,9 @@ from extension.redaction.url_keys import keys_in_url
 CREDENTIALS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 
 HEADERS = re.compile(r"DISPATCH_POST_HEADERS|OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS")
-URIS = re.compile(r"DISPATCH_[A-Z]+_URI|OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?ENDPOINT")
+URIS = re.compile(
+    r"DISPATCH_[A-Z]+_URI|OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?ENDPOINT|(?i:https?|all)_(?i:proxy)"
+)
 
 OPEN_HEADERS = re.compile(
     r"^(?:accept|content-|host$|user-agent$)|(?:dataset|tenant|org|orgid|project|stream|index"

@@ -86,6 +86,18 @@ def test_a_url_that_is_none_raises_nothing(uri: str) -> None:
     assert list(own_secrets({"DISPATCH_POST_URI": uri})) == []
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_the_password_of_a_proxy_is_hidden(name: str, scheme: str) -> None:
+    """Exports and the cache's requests go through it; some write it without a scheme."""
+    redactor = Redactor()
+    hide_own_secrets(redactor, {name: f"{scheme}user:pass-word-1234@proxy.internal:3128"})
+    printed = redactor.redact(f"{name}={scheme}user:pass-word-1234@proxy.internal:3128")
+    assert printed.names == (name,)
+    assert "pass-word-1234" not in printed.text
+    assert printed.text.endswith("@proxy.internal:3128")
+
+
 def test_references_are_no_secrets() -> None:
     """Only what they stand for is, and that the cache knows."""
     environ = {"DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:vendor/key}"}
