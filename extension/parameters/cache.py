@@ -20,7 +20,7 @@ TOGETHER_S = 1.0
 
 
 class Entry(NamedTuple):
-    """A body, when it was fetched and how long it is fresh.
+    """A body, when AWS was asked for it, when it was fetched and how long it is fresh.
 
     `refreshed`: it was fetched for a caller that asked for a refresh; `failed_at`: when the last
     attempt to renew it failed. `ahead_s`: from this age on, a GET has it renewed beside the answer.
@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     """
 
     body: bytes
+    asked_at: Instant
     fetched_at: Instant
     ttl_s: float
     refreshed: bool = False

@@ -182,13 +182,14 @@ class Lookup:
     def _store(
         self, key: Key, body: bytes, *, refresh: bool, started: Instant, fetched_at: Instant
     ) -> None:
-        """Store a body, unless a refresh that began later has stored a newer one."""
+        """Store a body, unless a call that began later has stored a newer one."""
         newest = self._cache.find(key, now=self._clock.now())
-        if newest and newest.entry.fetched_at.monotonic_ns > started.monotonic_ns:
+        if newest and newest.entry.asked_at.monotonic_ns > started.monotonic_ns:
             return
         lifetime_s = self._policy.lifetime_s(key, draw=self._jitter.at(fetched_at))
         entry = Entry(
             body=body,
+            asked_at=started,
             fetched_at=fetched_at,
             ttl_s=lifetime_s,
             refreshed=refresh,

@@ -79,7 +79,8 @@ def test_cache_behaves_like_its_model(taken: list[tuple[str, int]]) -> None:
             if len(model) == size:
                 del model[next(iter(model))]
             model[number] = (clock.wall_ns, clock.monotonic_ns)
-            cache.store(key, Entry(body=b"", fetched_at=clock.now(), ttl_s=ttl_s))
+            now = clock.now()
+            cache.store(key, Entry(body=b"", asked_at=now, fetched_at=now, ttl_s=ttl_s))
         elif step == "find":
             found = cache.find(key, now=clock.now())
             age_s = None

@@ -91,7 +91,8 @@ def test_after_a_failure_half_of_the_time_left_passes(
     age_s: float, transient: bool, ahead_s: float
 ) -> None:
     """At least five seconds; what AWS has refused is not asked for again before the expiry."""
-    entry = Entry(body=b"v", fetched_at=ManualClock().now(), ttl_s=300)
+    now = ManualClock().now()
+    entry = Entry(body=b"v", asked_at=now, fetched_at=now, ttl_s=300)
     error = UpstreamError("X", transient=transient)
     found = postponed(AgedEntry(entry, age_s, fresh=True), error)
     assert found == entry._replace(ahead_s=ahead_s)

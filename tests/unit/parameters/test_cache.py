@@ -14,7 +14,7 @@ KEY = ParameterKey("a")
 
 
 def _entry(clock: ManualClock, *, ttl_s: float = 10) -> Entry:
-    return Entry(body=b"v", fetched_at=clock.now(), ttl_s=ttl_s)
+    return Entry(body=b"v", asked_at=clock.now(), fetched_at=clock.now(), ttl_s=ttl_s)
 
 
 def _state(cache: Cache, clock: ManualClock) -> str:

@@ -136,6 +136,24 @@ async def test_values_fetched_later_have_a_draw_of_their_own() -> None:
     assert bench.lookup.find(later)
 
 
+async def test_a_refresh_overwrites_an_older_call_that_ended_meanwhile() -> None:
+    """Which value is newer is decided by when AWS was asked for it, not by when it answered."""
+    bench = Bench()
+    bench.upstream.gates = {1: asyncio.Event(), 2: asyncio.Event()}
+    older = asyncio.create_task(bench.get())
+    await until(lambda: bench.upstream.begun == 1)
+    bench.clock.advance(1)
+    refresh = asyncio.create_task(bench.get(REFRESH))
+    await until(lambda: bench.upstream.begun == 2)
+    bench.clock.advance(1)
+    bench.upstream.gates[1].set()
+    assert await older == (Result.MISS, b"1")
+    bench.clock.advance(1)
+    bench.upstream.gates[2].set()
+    assert await refresh == (Result.REFRESH, b"2")
+    assert await bench.get() == (Result.HIT, b"2")
+
+
 async def test_older_call_does_not_overwrite_a_refresh() -> None:
     """A plain GET that began first but lands last keeps its hands off the newer value."""
     bench = Bench()
