@@ -40,7 +40,8 @@ def _run() -> int:
             return _only_answer_events(start)
         from extension.app import run  # noqa: PLC0415  # heavy: only after registering
 
-        return run(start, os.environ)
+        # A copy: imports change SSL_CERT_FILE for a moment, while threads read the variables.
+        return run(start, dict(os.environ))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever it is, the function must live

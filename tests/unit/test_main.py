@@ -15,6 +15,7 @@ from extension import __main__ as module
 from extension import app
 from extension.platform import survive
 from extension.platform.bootstrap import Start
+from extension.process.imports import no_certificates
 from tests.doubles import LogLines
 
 
@@ -49,6 +50,7 @@ class Process:
         has_shutdown: bool = True,
     ) -> None:
         self.done: list[str] = []
+        self.environ: Mapping[str, str] = {}
         self._run = run
         self._has_shutdown = has_shutdown
         patch.setattr(module, "bind_and_register", lambda _: Start(api))
@@ -57,7 +59,8 @@ class Process:
         patch.setattr(survive, "answer_events", self._answer)
 
     def _app(self, start: Start, environ: Mapping[str, str]) -> int:
-        del start, environ
+        del start
+        self.environ = environ
         self.done.append("run")
         return self._run()
 
@@ -107,6 +110,17 @@ def test_no_garbage_is_collected_while_modules_are_imported(
     """Imports make no garbage, and every cold start would pay for looking."""
     process = Process(monkeypatch, run=lambda: int(gc.isenabled()))
     assert process.main() == 0
+
+
+def test_the_app_reads_the_variables_that_the_process_began_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Imports hide the certificates for a moment, and a thread may read the variables then."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/mine.pem")
+    process = Process(monkeypatch)
+    process.main()
+    with no_certificates():
+        assert process.environ["SSL_CERT_FILE"] == "/etc/mine.pem"
 
 
 @pytest.mark.parametrize("error", [LookupError("secret"), SystemExit(3), MemoryError()])
