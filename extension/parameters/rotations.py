@@ -88,6 +88,8 @@ class Rotations:
         try:
             date = await self._ask(secret)
         except UpstreamError as error:
+            if error.transient:
+                return  # nothing was learned: the next read asks
             if error.code == DENIED and secret.role not in self._denied:
                 self._denied.add(secret.role)
                 self._log.warning(

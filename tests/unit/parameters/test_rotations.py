@@ -119,12 +119,37 @@ async def test_two_denials_at_once_are_one_line() -> None:
     assert len(bench.lines.messages) == 1
 
 
-async def test_other_failures_are_asked_again_with_the_next_schedule() -> None:
+async def test_after_a_failure_that_passes_the_next_read_asks_again() -> None:
     """Nothing is known then, and no line is written: the call itself has one."""
     bench = Bench()
-    bench.error = UpstreamError("Unavailable", transient=True)
+    bench.in_s, bench.error = 100, UpstreamError("Unavailable", transient=True)
     assert await bench.watch(KEY) == 1
     assert bench.rotations.left_s(KEY) == inf
     assert bench.lines.messages == []
+    bench.error = None
+    assert await bench.watch(KEY) == 1
+    assert bench.rotations.left_s(KEY) == pytest.approx(100)
+
+
+async def test_a_failure_that_passes_leaves_what_is_known() -> None:
+    """The date of an hour ago still counts."""
+    bench = Bench()
+    bench.in_s = 7200
+    await bench.watch(KEY)
     bench.clock.advance(3600)
+    bench.error = UpstreamError("Unavailable", transient=True)
+    assert await bench.watch(KEY) == 1
+    assert bench.rotations.left_s(KEY) == pytest.approx(3600)
+
+
+async def test_other_refusals_are_asked_again_with_the_next_schedule() -> None:
+    """Nothing is known then, and no line is written: the call itself has one."""
+    bench = Bench()
+    bench.error = UpstreamError("ResourceNotFoundException")
+    assert await bench.watch(KEY) == 1
+    assert bench.rotations.left_s(KEY) == inf
+    assert bench.lines.messages == []
+    bench.clock.advance(3599.5)
+    assert await bench.watch(KEY) == 0
+    bench.clock.advance(0.5)
     assert await bench.watch(KEY) == 1
