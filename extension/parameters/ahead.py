@@ -43,6 +43,8 @@ class RenewalsAhead:
             return
         with suppress(UpstreamError):
             self._flights.begin(key, renew)
+            under_way = filter(self._flights.under_way, self._begun)
+            self._begun = {each: self._begun[each] for each in under_way}
             self._begun[key] = now
 
     async def join(self, key: Key, *, now: Instant) -> Served | None:

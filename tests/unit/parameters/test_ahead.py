@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from math import inf
 
 import pytest
@@ -13,10 +14,15 @@ from extension.parameters.answer import Result, Served
 from extension.parameters.cache import AgedEntry, Entry
 from extension.parameters.request import ParameterKey
 from tests.doubles import ManualClock
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 KEY = ParameterKey("a")
 RENEWED = Served(b"new", Result.MISS)
+
+
+def is_over(ahead: RenewalsAhead, key: ParameterKey) -> bool:
+    """Whether no renewal of a key is under way."""
+    return not ahead._flights.under_way(key)
 
 
 class Renewals:
@@ -81,6 +87,18 @@ async def test_a_key_is_renewed_once_at_a_time() -> None:
     renewals.clock.advance(0.5)
     assert await renewals.join() is None
     assert renewals.begun == 1
+
+
+async def test_nothing_is_kept_of_renewals_that_have_ended() -> None:
+    """A sandbox may renew more keys in its life than its cache has entries."""
+    renewals = Renewals()
+    renewals.end.set()
+    for number in range(10):
+        key = ParameterKey(str(number))
+        renewals.ahead.begin(key, renewals.renew, now=renewals.clock.now())
+        assert await renewals.ahead.join(key, now=renewals.clock.now()) == RENEWED
+        await until(partial(is_over, renewals.ahead, key))
+    assert len(renewals.ahead._begun) <= 1
 
 
 @pytest.mark.parametrize(
