@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 from extension.aws.call import CompletedCall, Service, Source
@@ -91,6 +92,8 @@ class LazyClients:
         self._log = log
         self.patience_s: Callable[[], float] = lambda: OPEN_WAIT_S
         """Returns how long a request may wait for the clients at this moment."""
+        self.call_s: Callable[[], float] = lambda: inf
+        """Returns how long a call to AWS may take at this moment, if a caller waits for it."""
         self.under_way = UnderWay(clock=clock)
         self._opened: _Opened | None = None
         self._openings: Flights[_Opened] = Flights()
@@ -156,17 +159,25 @@ class LazyClients:
         shorter_s = {each: min(limit_s, DEADLINE_S) for each, limit_s in deadline_s.items()}
         self._opened = _Opened(
             source=source,
-            fetcher=self._fetcher(calls, deadline_s, leave),
+            fetcher=self._fetcher(calls, deadline_s, leave, at_most_s=self.call_s),
             ahead=self._fetcher(ahead, shorter_s, leave),
         )
         return self._opened
 
-    def _fetcher(self, calls: Calls, deadline_s: Mapping[Service, float], leave: Leave) -> _Fetcher:
+    def _fetcher(
+        self,
+        calls: Calls,
+        deadline_s: Mapping[Service, float],
+        leave: Leave,
+        *,
+        at_most_s: Callable[[], float] = lambda: inf,
+    ) -> _Fetcher:
         upstream = Upstream(
             calls,
             deadline_s=deadline_s,
             hooks=self._hooks,
             regions=self._config.secrets_regions,
+            at_most_s=at_most_s,
         )
         batch = Batch(upstream, log=self._log, leave=leave) if self._config.batch else None
         return _Fetcher(upstream=upstream, batch=batch)

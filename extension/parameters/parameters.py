@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING
 
 from extension.aws.call import Service, Source
@@ -38,7 +39,12 @@ if TYPE_CHECKING:
     from extension.parameters.rotations import Rotations
 
 WAIT_SHARE = 0.75
-"""The share of an invocation's remaining time that a GET waits for the AWS clients at most."""
+"""The share of an invocation's remaining time that a GET waits for the AWS clients at most, and
+then of what is left for a call to AWS."""
+
+LEAST_CALL_S = 0.5
+"""A call to AWS may take as long in any case: a GET can come before the INVOKE that has the new
+deadline, while that of the last invocation is near."""
 
 AHEAD_S = 0.5
 """A renewal ahead is not started so many seconds before the deadline of the invocation."""
@@ -76,6 +82,7 @@ class Parameters(Job):
         their values are cached, and the redactor knows them."""
         self._clients = LazyClients(open_source, config=config, clock=clock, hooks=hooks, log=log)
         self._clients.patience_s = self._patience_s
+        self._clients.call_s = self._call_s
         self._clock = clock
         self._policy = _policy(config, log)
         self._lookup = Lookup(
@@ -166,6 +173,14 @@ class Parameters(Job):
         else:
             left_s = self.start_left_s()
         return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
+
+    def _call_s(self) -> float:
+        """Return how long a call may take, so that its caller still gets an error or a stale value.
+
+        A deadline that has passed is that of the last invocation, and says nothing.
+        """
+        left_s = self._clock.now().until_ms(self._deadline_ms)
+        return max(left_s * WAIT_SHARE, LEAST_CALL_S) if left_s > 0 else inf
 
     def _tokens_for(self, local: LocalConfig | None, environ: Mapping[str, str]) -> Tokens:
         renew, clock = self._clients.session_tokens, self._clock

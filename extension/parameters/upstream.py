@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from math import inf
 from typing import TypeVar
 
 from extension.aws.arns import in_region
@@ -34,7 +35,8 @@ class Upstream:
     """Fetches keys; every fetch ends by the deadline of its service.
 
     A fetch that fails after a freeze is repeated once with a new deadline: its connections may be
-    dead, and its attempts used up. `regions` have replicas of the secrets.
+    dead, and its attempts used up. `regions` have replicas of the secrets. `at_most_s` returns how
+    long a fetch may take at this moment, where that is less than the deadline.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Upstream:
         deadline_s: Mapping[Service, float],
         hooks: Hooks,
         regions: Sequence[str] = (),
+        at_most_s: Callable[[], float] = lambda: inf,
     ) -> None:
         self._calls = calls
         self._replicas = Replicas(regions, own=calls.region)
         self._deadline_s = deadline_s
+        self._at_most_s = at_most_s
         self._hooks = hooks
 
     async def fetch(self, key: Key, *, traceparent: str | None = None) -> bytes:
@@ -212,19 +216,22 @@ class Upstream:
                 self._hooks.value(value)
 
     async def _in_time(self, service: Service, ask: Ask[T]) -> T:
-        limit = TimeLimit(self._deadline_s[service], clock=self._calls.clock)
+        limit = self._limit(service)
         try:
             return await self._within(limit, service, ask)
         except UpstreamError as error:
             if not (limit.was_frozen and error.transient):
                 raise
-        again = TimeLimit(self._deadline_s[service], clock=self._calls.clock)
-        return await self._within(again, service, ask)
+        return await self._within(self._limit(service), service, ask)
+
+    def _limit(self, service: Service) -> TimeLimit:
+        seconds = min(self._deadline_s[service], self._at_most_s())
+        return TimeLimit(seconds, clock=self._calls.clock)
 
     async def _within(self, limit: TimeLimit, service: Service, ask: Ask[T]) -> T:
+        message = f"no answer within {limit.left_s:g} s"
         try:
             async with limit:
                 return await ask(limit)
         except TimeoutError:
-            message = f"no answer within {self._deadline_s[service]:g} s"
             raise UpstreamError(TIMEOUT, message=message, service=service, transient=True) from None

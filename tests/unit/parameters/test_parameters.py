@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from math import inf
 
 import pytest
 
@@ -123,6 +124,32 @@ async def test_a_get_leaves_its_caller_time_for_the_reply(left_s: float, patienc
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
         cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
         assert cache.parameters._patience_s() == pytest.approx(patience_s)
+
+
+async def test_a_hanging_call_leaves_its_caller_time_for_the_reply() -> None:
+    """Of a second that the invocation has left, AWS gets three quarters; then comes the error."""
+    source = DictSource(values={"n": "s"})
+    source.hold()
+    async with RunningCache(ENVIRON, open_source=lambda: source) as cache:
+        deadline_ms = cache.clock.now().wall_ns // 1_000_000 + 1000
+        cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
+        with pytest.raises(UpstreamError) as raised:
+            await cache.parameters.resolve("secretsmanager:n", fresh=False)
+        source.release()
+        assert raised.value.message == "no answer within 0.75 s"
+
+
+@pytest.mark.parametrize(
+    ("left_s", "call_s"), [(4.0, 3.0), (0.3, 0.5), (900.0, 675.0), (0.0, inf), (-1.0, inf)]
+)
+async def test_how_long_a_call_may_take_within_an_invocation(left_s: float, call_s: float) -> None:
+    """At least half a second: the deadline may be that of the invocation before. One that has
+    passed says nothing, and so it is before the first one."""
+    async with RunningCache(ENVIRON, open_source=DictSource) as cache:
+        assert cache.parameters._call_s() == inf
+        deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
+        cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
+        assert cache.parameters._call_s() == pytest.approx(call_s)
 
 
 @pytest.mark.parametrize(
