@@ -35,6 +35,10 @@ class Fault:
 THROTTLED = Fault(code="ThrottlingException", message="Rate exceeded")
 BROKEN = Fault(status=500, code="InternalServerError")
 DENIED = Fault(code="AccessDeniedException", message='User "x" is not authorized\nto perform')
+NO_BATCHES = Fault(
+    code=DENIED.code,
+    message="User: x is not authorized to perform: ssm:GetParameters on resource: *",
+)
 RUBBISH = Fault(status=200, body=b"<html>not JSON")
 RESET = Fault(status=0)
 

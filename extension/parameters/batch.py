@@ -28,6 +28,8 @@ REFERENCES = "/aws/reference/"
 
 NOT_FOUND = "ParameterNotFound"
 DENIED = "AccessDeniedException"
+ACTION = "ssm:GetParameters"
+"""What the message of a denial names; where a value cannot be decrypted, it is about a KMS key."""
 
 Waiting = dict[ParameterKey, asyncio.Future[bytes]]
 
@@ -105,7 +107,7 @@ class Batch:
         return _hand_out(answer, waiting)
 
     def _note_denial(self, error: UpstreamError) -> None:
-        if error.code == DENIED and self._leave.is_given:
+        if error.code == DENIED and ACTION in error.message and self._leave.is_given:
             self._leave.is_given = False
             self._log.warning(
                 "batching is off: allow ssm:GetParameters, or unset DISPATCH_CACHE_BATCH",

@@ -8,7 +8,7 @@ import pytest
 
 from extension.platform.events import Invoke
 from tests.contract.conftest import Serve
-from tests.fake_aws import BROKEN, DENIED, RESET, FakeAws, Fault
+from tests.fake_aws import BROKEN, DENIED, NO_BATCHES, RESET, FakeAws, Fault
 from tests.running_cache import RunningCache
 from tests.waiting import until
 
@@ -264,7 +264,7 @@ async def test_renewals_share_calls_where_misses_do(aws: FakeAws, serve: Serve) 
     await asyncio.gather(*(cache.parameter(f"name={name}") for name in names))
     await settled(cache)
     assert aws.operations == ["GetParameters"] * 2
-    aws.fault = lambda asked: DENIED if asked.operation == "GetParameters" else None
+    aws.fault = lambda asked: NO_BATCHES if asked.operation == "GetParameters" else None
     for _ in range(2):
         cache.clock.advance(241)
         await asyncio.gather(*(cache.parameter(f"name={name}") for name in names))

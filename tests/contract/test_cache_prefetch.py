@@ -10,7 +10,7 @@ from extension.parameters import parameters, references
 from tests.contract.conftest import Serve
 from tests.fake_aws import (
     ARN_OF_PARAMETER,
-    DENIED,
+    NO_BATCHES,
     THROTTLED,
     FakeAws,
     Fault,
@@ -149,7 +149,7 @@ TWO = "ssm:/a/b,ssm:/a/c"
 async def test_denied_batch_falls_back_for_good(aws: FakeAws, serve: Serve) -> None:
     """ssm:GetParameter alone is enough: one warning, single calls from then on."""
     aws.put_parameter("/a/c", "c")
-    aws.fault = lambda request: DENIED if request.operation == "GetParameters" else None
+    aws.fault = lambda request: NO_BATCHES if request.operation == "GetParameters" else None
     cache = await serve(DISPATCH_CACHE_BATCH="on", DISPATCH_CACHE_PREFETCH=TWO)
     assert aws.operations == ["GetParameters", "GetParameter", "GetParameter"]
     cache.clock.advance(400)

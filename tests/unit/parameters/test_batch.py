@@ -21,6 +21,10 @@ from extension.process.log import Log
 from tests.doubles import DictSource, LogLines, ManualClock
 from tests.waiting import PATIENCE_S, until
 
+NO_BATCHES = UpstreamError(
+    "AccessDeniedException",
+    message="User: x is not authorized to perform: ssm:GetParameters on resource: *",
+)
 NAMES = [f"/p/{number}" for number in range(10)]
 
 
@@ -146,7 +150,7 @@ async def test_nothing_is_kept_of_a_batch_that_is_answered(source: DictSource) -
 async def test_a_denial_is_said_once(source: DictSource) -> None:
     """Single calls are made from then on, whichever batches were under way."""
     bench = Bench(source)
-    source.error = UpstreamError("AccessDeniedException")
+    source.error = NO_BATCHES
     source.hold()
     first = asyncio.create_task(bench.ask(NAMES))
     second = asyncio.create_task(bench.ask([*map(str, range(10))]))
@@ -159,6 +163,24 @@ async def test_a_denial_is_said_once(source: DictSource) -> None:
     before = len(source.calls)
     assert await bench.ask(NAMES[:2]) == NAMES[:2]
     assert source.operations[before:] == ["GetParameter", "GetParameter"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "User: x is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu:1:key/2",
+        "The ciphertext refers to a customer master key that does not exist",
+    ],
+)
+async def test_a_denial_of_a_key_leaves_batches_on(source: DictSource, message: str) -> None:
+    """One value that may not be decrypted says nothing of the others."""
+    bench = Bench(source)
+    source.error = UpstreamError("AccessDeniedException", message=message)
+    assert await bench.ask(NAMES[:2]) == ["AccessDeniedException"] * 2
+    source.error = None
+    assert await bench.ask(NAMES[2:4]) == NAMES[2:4]
+    assert source.operations[3:] == ["GetParameters"]
+    assert not [each for each in bench.lines.messages if each.startswith("batching is off")]
 
 
 async def test_trouble_is_the_answer_for_all(source: DictSource) -> None:
@@ -249,7 +271,7 @@ async def test_what_was_denied_to_one_is_not_asked_by_another(source: DictSource
     """Those that share the role's leave; without it each finds out by itself."""
     leave = Leave()
     first, second, other = Bench(source, leave=leave), Bench(source, leave=leave), Bench(source)
-    source.error = UpstreamError("AccessDeniedException")
+    source.error = NO_BATCHES
     await first.ask(NAMES[:2])
     source.error = None
     source.calls.clear()
