@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from extension.telemetry.export.connection_failures import NO_HTTP
-from simulator.intake import Intake
+from simulator.intake import Intake, IntakeRequest
 from simulator.intake.replies import GARBAGE, RESET, RESET_IN_BODY, Answer, Hang, Raw, Reply
 from tests.certificates import write_certificate
 from tests.e2e.failures.conftest import Run
@@ -173,6 +173,24 @@ async def test_refuses_the_key(run: Run) -> None:
     assert_accounted_for(stage, intake)
     assert set(stage.causes) == {"status 401"}
     assert_no_line_says(stage, "s3cr3t")
+
+
+async def test_repeats_the_path_that_has_the_key(run: Run) -> None:
+    """The line that quotes the endpoint shows the words of the path alone."""
+    key = "ZaVnC4dhaV0mQx7Rk2pLw9Ts5Yb8Nc3Uf1Gh6Je4Ko"
+
+    def refuse(posted: IntakeRequest) -> Reply:
+        return Reply(status=404, headers={}, body=f"no handler for {posted.path}".encode())
+
+    async with Intake(respond=refuse) as intake:
+        environment = {"DISPATCH_POST_URI": f"{intake.url}/receiver/v1/otlp/{key}"}
+        async with run(environment=environment) as stage:
+            answers = await stage.invoke({})
+    assert_unharmed(stage, answers)
+    assert intake.requests[0].path == f"/receiver/v1/otlp/{key}/v1/traces"
+    said = {line["said"] for line in stage.own_lines if line["message"] == "export rejected"}
+    assert said == {"no handler for /receiver/v1/otlp/[hidden]/v1/traces"}
+    assert_no_line_says(stage, key[:10])
 
 
 @pytest.mark.parametrize("status", [301, 400, 500])
