@@ -17,7 +17,8 @@ from extension.parameters.answer import Served
 from extension.parameters.cache import AgedEntry, Entry
 from extension.parameters.flights import Flights
 from extension.parameters.request import Key
-from extension.process.clock import Instant
+from extension.process.clock import Clock, Instant
+from extension.process.waits import TimeLimit
 
 YOUNG_S = 2.0
 """How old a renewal may be that a GET still waits for. A freeze of this length may have cut its
@@ -33,7 +34,8 @@ Renew = Callable[[], Coroutine[Any, Any, Served | None]]
 class RenewalsAhead:
     """The renewals that are under way: at most one for each key."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
         self._flights: Flights[Served | None] = Flights()
         self._begun: dict[Key, Instant] = {}
 
@@ -48,10 +50,19 @@ class RenewalsAhead:
             self._begun[key] = now
 
     async def join(self, key: Key, *, now: Instant) -> Served | None:
-        """Return what a young renewal has fetched; None if there is none, or it failed."""
-        if not self._flights.under_way(key) or now.since(self._begun[key]) >= YOUNG_S:
+        """Return what a young renewal has fetched; None if there is none, or it failed.
+
+        It is waited for only while it is young: the caller's own call may take long, too.
+        """
+        if not self._flights.under_way(key):
             return None
-        return await self._flights.result(key)
+        young_s = YOUNG_S - now.since(self._begun[key])
+        if young_s <= 0:
+            return None
+        with suppress(TimeoutError):
+            async with TimeLimit(young_s, clock=self._clock):
+                return await self._flights.result(key)
+        return None
 
 
 def postponed(cached: AgedEntry, error: UpstreamError) -> Entry:

@@ -100,7 +100,7 @@ class Lookup:
         self._jitter = Jitter(draw)
         self._log = log
         self._flights: Flights[Served] = Flights()
-        self._ahead = RenewalsAhead()
+        self._ahead = RenewalsAhead(clock=clock)
         self._missing = Missing(ttl_s=policy.missing_s, size=policy.size)
         self._rotations = rotations
 

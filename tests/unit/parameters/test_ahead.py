@@ -30,7 +30,7 @@ class Renewals:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.ahead = RenewalsAhead()
+        self.ahead = RenewalsAhead(clock=self.clock)
         self.begun = 0
         self.end = asyncio.Event()
 
@@ -57,8 +57,19 @@ async def test_a_young_renewal_serves_a_get() -> None:
     """One call to AWS is for both."""
     renewals = Renewals()
     renewals.begin()
-    renewals.clock.advance(1.9)
+    renewals.clock.advance(1)
     assert await renewals.join() == RENEWED
+
+
+async def test_a_get_waits_only_while_a_renewal_is_young() -> None:
+    """Then it asks AWS itself; the renewal goes on."""
+    renewals = Renewals()
+    renewals.begin()
+    renewals.clock.advance(1.9)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await renewals.ahead.join(KEY, now=renewals.clock.now()) is None
+    renewals.end.set()
+    assert await renewals.ahead._flights.result(KEY) == RENEWED
 
 
 async def test_a_get_does_not_wait_for_an_older_one() -> None:
