@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.health import Health
 from extension.telemetry.reading.cut_lines import CutLines
-from extension.telemetry.reading.decode import RECORD_TYPES
+from extension.telemetry.reading.decode import RECORD_TYPES, runs_by_type
 from extension.telemetry.reading.line_reader import ENCODED, Redaction
 from extension.telemetry.reading.records import is_own
 from extension.telemetry.reading.redact import redact_json
@@ -35,7 +34,7 @@ GROUP = 100
 LINES = ("function", "extension")
 LINE_KEYS = {"time", "type", "record"}
 
-TYPE, TIME, RECORD = map(itemgetter, ("type", "time", "record"))
+TIME, RECORD = map(itemgetter, ("time", "record"))
 
 WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -83,13 +82,14 @@ class RawEncoder(Encoder):
 
     def encode_events(self, events: Sequence[Any]) -> list[PendingItem]:
         """Return each event, less our own lines."""
-        written = [text for run in _runs(events) for text in self._written(run)]
+        runs = runs_by_type(events)
+        written = [text for kind, run in runs for text in self._written(kind, run)]
         groups = (written[at : at + GROUP] for at in range(0, len(written), GROUP))
         return [item for group in groups for item in _requests(group)]
 
-    def _written(self, events: list[Any]) -> list[str]:
-        """Write events that are alike."""
-        lines = _function_lines(events)
+    def _written(self, kind: Any, events: list[Any]) -> list[str]:
+        """Write events of one type."""
+        lines = _function_lines(events) if kind == "function" else None
         if lines is None or self._cut_lines.concerns(lines.records):
             return self._written_one_by_one(events)
         try:
@@ -131,24 +131,14 @@ class RawEncoder(Encoder):
         return clean
 
 
-def _runs(events: Sequence[Any]) -> list[list[Any]]:
-    """Return events of one type that follow one another together."""
-    try:
-        return [[*run] for _, run in groupby(events, key=TYPE)]
-    except (TypeError, KeyError):  # something is no event
-        return [[item] for item in events]
-
-
 def _function_lines(events: list[Any]) -> FunctionLines | None:
-    """Return lines of one type, None if they are not the function's, or one is unusual."""
+    """Return lines of the function, None if one is unusual."""
     try:
         lines = FunctionLines([*map(TIME, events)], [*map(RECORD, events)])
-        is_function = TYPE(events[0]) == "function"
     except (TypeError, KeyError):
         return None
     is_usual = (
-        is_function
-        and {*map(len, events)} == {len(LINE_KEYS)}
+        {*map(len, events)} == {len(LINE_KEYS)}
         and {*map(type, lines.times)} == {str}
         and {*map(type, lines.records)} <= RECORD_TYPES
     )

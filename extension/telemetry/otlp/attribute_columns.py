@@ -11,8 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, islice, repeat
 from typing import Any, NamedTuple
 
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_bytes import (
     ARRAYS,
@@ -23,6 +21,8 @@ from extension.telemetry.otlp.line_bytes import (
     TEXT_VALUES,
     VALUES,
     AttributeBytes,
+    Remembered,
+    name_bytes,
 )
 from extension.telemetry.reading.columns import Columns, Keys
 from extension.telemetry.reading.table import places_of, put_all
@@ -62,13 +62,13 @@ class AttributeHeads(dict[int, bytes]):
     def __init__(
         self,
         heads: Heads,
-        key: str,
+        name: bytes,
         values: Mapping[int, bytes] = TEXT_VALUES,
         *,
         most: int = MOST_REMEMBERED,
     ) -> None:
         self._heads = heads
-        self._name: bytes = KeyValue(key=key).SerializeToString()
+        self._name = name
         self._values = values
         self._most = most
 
@@ -92,21 +92,21 @@ BEFORE_ITEMS = _Before(TextHeads(OF_LIST), IntegerHeads(OF_LIST), ITEMS)
 IN_PAIRS = _Before(TEXT_VALUES, IntegerHeads(2), VALUES)
 
 
-class _Keys(dict[str, _Before]):
-    """What stands before an attribute's value, by its name."""
+_Keys = Remembered[str, _Before]
 
-    def __init__(self, number: int, *, with_none: bool) -> None:
-        self._heads = Heads(number)
-        self._with_none = with_none
 
-    def __missing__(self, key: str) -> _Before:
-        heads = [AttributeHeads(self._heads, key, each, most=MOST_LENGTHS) for each in IN_PAIRS]
-        before = _Before(*heads)
-        if not self._with_none:
+def _before_values(number: int, *, with_none: bool) -> _Keys:
+    """Return what stands before an attribute's value, by its name."""
+    shared = Heads(number)
+
+    def make(key: str) -> _Before:
+        name = name_bytes(key)
+        heads = [AttributeHeads(shared, name, each, most=MOST_LENGTHS) for each in IN_PAIRS]
+        if not with_none:
             heads[-1][0] = b""  # only nothing is so short, and is no attribute
-        if len(self) < MOST_KEYS:
-            self[key] = before
-        return before
+        return _Before(*heads)
+
+    return Remembered(make, most=MOST_KEYS)
 
 
 class AttributeColumns:
@@ -120,8 +120,8 @@ class AttributeColumns:
         self._longest = limits.length
         self._alone = AttributeBytes(number, limits, with_nested=with_nested)
         self._levels = MOST_LEVELS if with_nested else 0
-        self._fields = _Keys(number, with_none=False)
-        self._pairs = _Keys(OF_LIST, with_none=True)
+        self._fields = _before_values(number, with_none=False)
+        self._pairs = _before_values(OF_LIST, with_none=True)
 
     def encode(
         self, records: Columns, *, besides: int, without: str = "", but: Collection[int] = ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -20,6 +20,9 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.reading.columns import Columns
 from extension.telemetry.wire import Heads, TextHeads, varint
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 LOG_ATTRIBUTES, EVENT_ATTRIBUTES = 6, 3
 """Numbers of the field that an attribute is, in a log record and in an event of a span."""
@@ -49,26 +52,32 @@ ALL_BITS = 2**64 - 1
 """A negative integer is written as the number that its 64 bits are."""
 
 
-class Levels(dict[tuple[int, str], bytes]):
-    """Number and text of a severity as they stand in a log record."""
+class Remembered(dict[K, V]):
+    """What is made of keys, each once while there are few: a stranger may write any."""
 
-    def __missing__(self, level: tuple[int, str]) -> bytes:
-        number, text = level
-        message = LogRecord(severity_number=number, severity_text=text)  # type: ignore[arg-type]
-        encoded: bytes = message.SerializeToString()
-        if len(self) < MOST_REMEMBERED:
-            self[level] = encoded
-        return encoded
+    def __init__(self, make: Callable[[K], V], *, most: int = MOST_REMEMBERED) -> None:
+        self._make = make
+        self._most = most
+
+    def __missing__(self, key: K) -> V:
+        made = self._make(key)
+        if len(self) < self._most:
+            self[key] = made
+        return made
 
 
-class Keys(dict[str, bytes]):
-    """The name of an attribute as it stands in a `KeyValue`."""
+def level_bytes(level: tuple[int, str]) -> bytes:
+    """Return number and text of a severity as they stand in a log record."""
+    number, text = level
+    message = LogRecord(severity_number=number, severity_text=text)  # type: ignore[arg-type]
+    encoded: bytes = message.SerializeToString()
+    return encoded
 
-    def __missing__(self, key: str) -> bytes:
-        encoded: bytes = KeyValue(key=key).SerializeToString()
-        if len(self) < MOST_REMEMBERED:
-            self[key] = encoded
-        return encoded
+
+def name_bytes(key: str) -> bytes:
+    """Return the name of an attribute as it stands in a `KeyValue`."""
+    encoded: bytes = KeyValue(key=key).SerializeToString()
+    return encoded
 
 
 class AttributeBytes:
@@ -81,7 +90,7 @@ class AttributeBytes:
         self._limits = limits
         self._longest = limits.length
         self._heads = Heads(number)
-        self._keys = Keys()
+        self._keys = Remembered(name_bytes)
         self._with_nested = with_nested
         self._writers: dict[type, Callable[[Any], bytes]] = {
             str: self._text,

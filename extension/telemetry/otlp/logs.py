@@ -32,7 +32,8 @@ from extension.telemetry.otlp.line_bytes import (
     TIME,
     TIMES,
     AttributeBytes,
-    Levels,
+    Remembered,
+    level_bytes,
     write_together,
 )
 from extension.telemetry.otlp.requests import NO_RESOURCE
@@ -61,7 +62,7 @@ class LogEncoder:
     def __init__(self, *, limits: Limits | None = None, health: Health) -> None:
         self._limits = limits or Limits()
         self._health = health
-        self._levels = Levels()
+        self._levels = Remembered(level_bytes)
         self._attributes = AttributeBytes(LOG_ATTRIBUTES, self._limits, with_nested=True)
         self._own = AttributeColumns(LOG_ATTRIBUTES, self._limits, with_nested=True)
 

@@ -18,8 +18,9 @@ from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes
 from extension.telemetry.otlp.line_bytes import (
     EVENT_ATTRIBUTES,
-    MOST_REMEMBERED,
     AttributeBytes,
+    Remembered,
+    name_bytes,
     write_together,
 )
 from extension.telemetry.reading.columns import Columns, Keys, LineLevel, in_columns
@@ -34,21 +35,7 @@ TIME_TAG = 1 << 3 | 1
 NAME = Span.Event(name="log").SerializeToString()
 BEFORE_FIELDS = TIME_BYTES + len(NAME)
 OURS = frozenset((names.LOG_MESSAGE, names.LOG_SEVERITY))
-MESSAGES = AttributeHeads(Heads(EVENT_ATTRIBUTES), names.LOG_MESSAGE)
-
-
-class _Levels(dict[LineLevel, bytes]):
-    """Levels as the attribute that an event has them in."""
-
-    def __init__(self, attributes: AttributeBytes) -> None:
-        self._attributes = attributes
-
-    def __missing__(self, level: LineLevel) -> bytes:
-        _, text = level
-        encoded = self._attributes.one(names.LOG_SEVERITY, text) if text else b""
-        if len(self) < MOST_REMEMBERED:
-            self[level] = encoded
-        return encoded
+MESSAGES = AttributeHeads(Heads(EVENT_ATTRIBUTES), name_bytes(names.LOG_MESSAGE))
 
 
 class LineEvents:
@@ -59,7 +46,7 @@ class LineEvents:
         self._attributes = AttributeBytes(EVENT_ATTRIBUTES, limits, with_nested=False)
         self._own = AttributeColumns(EVENT_ATTRIBUTES, limits, with_nested=False)
         self._longest, self._most = limits.length, limits.count
-        self._levels = _Levels(self._attributes)
+        self._levels = Remembered(self._level)
         self._is_roomy = limits.count >= len(OURS)
         """Whether text and level are within the number of attributes."""
 
@@ -105,6 +92,11 @@ class LineEvents:
         fields = self._own.encode(records, besides=len(OURS), but=but)
         parts = zip(times, repeat(NAME), heads, bodies, levels, fields, strict=False)
         return [EVENTS[len(each)] + each for each in map(b"".join, parts)]
+
+    def _level(self, level: LineLevel) -> bytes:
+        """Return a level as the attribute that an event has it in."""
+        _, text = level
+        return self._attributes.one(names.LOG_SEVERITY, text) if text else b""
 
     def _event(self, record: Record) -> bytes:
         """Return a line as an event; an exception that left the handler is one of its own."""

@@ -8,7 +8,7 @@ for the platform adds some without a new schema version; a known field of a wron
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -107,12 +107,8 @@ def _each(body: bytes) -> tuple[list[Any], int, bytes]:
 
 def _events(items: list[Any], received_ns: int, *, reads_lines: bool) -> Events:
     """Return the readable ones; nearly all are lines of the function, which are read together."""
-    try:
-        runs = [(kind, [*run]) for kind, run in groupby(items, key=TYPE)]
-    except (TypeError, KeyError):  # something is no event
-        runs = [("", items)]
     events = Events()
-    for kind, run in runs:
+    for kind, run in runs_by_type(items):
         lines = None
         if kind == "function":
             lines = _lines(run) if reads_lines else Events.blank(len(run))
@@ -123,6 +119,14 @@ def _events(items: list[Any], received_ns: int, *, reads_lines: bool) -> Events:
             if (event := _event(item, received_ns)) is not None:
                 events.append(event)
     return events
+
+
+def runs_by_type(items: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
+    """Return runs of items of one type, with it; all are one run without it if an item has none."""
+    try:
+        return [(kind, [*run]) for kind, run in groupby(items, key=TYPE)]
+    except (TypeError, KeyError):  # something is no event
+        return [("", [*items])]
 
 
 def _lines(items: list[Any]) -> Events | None:
