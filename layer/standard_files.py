@@ -24,7 +24,7 @@ HEAD_SIZE = 16
 """Of a .pyc: magic number, flags, time and size of the source, or its hash (PEP 552)."""
 
 TIMED, UNCHECKED = 0, 1
-"""Flags of a .pyc that holds the source's time and size; of one that holds a hash nobody checks."""
+"""Flags of a .pyc with the time and size of its source, and with a hash that is not checked."""
 
 
 def install() -> None:

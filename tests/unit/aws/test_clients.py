@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
@@ -33,6 +33,18 @@ async def source(aws: FakeAws) -> AsyncIterator[AwsClients]:
     )
     yield clients
     clients.close()
+
+
+def clients_of(
+    environ: Mapping[str, str], *, deadline_s: float = 5.0, connections: int = 1
+) -> AwsClients:
+    """Return clients with these variables and the credentials in them."""
+    return AwsClients(
+        environ,
+        credentials=SandboxCredentials(environ),
+        deadline_s=dict.fromkeys(Service, deadline_s),
+        connections=connections,
+    )
 
 
 def _call() -> Call:
@@ -110,12 +122,7 @@ def test_without_a_region_there_is_nobody_to_ask() -> None:
     """Botocore would make the name of a host of an empty one."""
     environ = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     with pytest.raises(SettingError, match="AWS_REGION"):
-        AwsClients(
-            environ,
-            credentials=SandboxCredentials(environ),
-            deadline_s=dict.fromkeys(Service, 5.0),
-            connections=1,
-        )
+        clients_of(environ)
 
 
 def place(region: str = "", role: str = "") -> Place:
@@ -143,12 +150,7 @@ async def test_the_functions_own_region_has_clients_from_the_beginning(
 def limits(deadline_s: float) -> tuple[float, float]:
     """Return how long a client may connect and read."""
     environ = {"AWS_REGION": "eu-west-1"}
-    clients = AwsClients(
-        environ,
-        credentials=SandboxCredentials(environ),
-        deadline_s=dict.fromkeys(Service, deadline_s),
-        connections=3,
-    )
+    clients = clients_of(environ, deadline_s=deadline_s, connections=3)
     [config, _] = [each.botocore.meta.config for each in clients._own.values()]
     return config.connect_timeout, config.read_timeout
 
@@ -164,23 +166,13 @@ def test_a_region_that_is_none_is_named_by_its_variable(variable: str) -> None:
     """It would become part of a host name."""
     environ = {variable: "evil.example.com/"}
     with pytest.raises(SettingError, match=f"^{variable} is not the name of a region$"):
-        AwsClients(
-            environ,
-            credentials=SandboxCredentials(environ),
-            deadline_s=dict.fromkeys(Service, 5.0),
-            connections=1,
-        )
+        clients_of(environ)
 
 
 async def test_an_unusable_endpoint_does_not_affect_the_other_service(aws: FakeAws) -> None:
     """Its calls are refused with the variable to correct."""
     environ = {**aws.environment, "AWS_ENDPOINT_URL_SECRETS_MANAGER": "h:1"}
-    clients = AwsClients(
-        environ,
-        credentials=SandboxCredentials(environ),
-        deadline_s=dict.fromkeys(Service, 5.0),
-        connections=1,
-    )
+    clients = clients_of(environ)
     assert list(clients._own) == [Service.SSM]
     with pytest.raises(UpstreamError) as raised:
         clients.call(_call())
@@ -204,12 +196,7 @@ async def test_a_role_that_cannot_be_assumed_without_a_connection_says_so(
 ) -> None:
     """Its policy is not at fault then, and STS has refused nothing."""
     environ = {**aws.environment, "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}
-    clients = AwsClients(
-        environ,
-        credentials=SandboxCredentials(environ),
-        deadline_s=dict.fromkeys(Service, 5.0),
-        connections=1,
-    )
+    clients = clients_of(environ)
     call = Call(
         service=Service.SECRETS_MANAGER,
         operation="GetSecretValue",

@@ -84,7 +84,7 @@ def test_a_message_may_be_cut_anywhere(whole: bytes) -> None:
 
 @pytest.mark.parametrize("cuts", [[], [70_000], [65_535, 65_536, 131_072, 200_000]])
 def test_of_a_large_chunk_both_ends_are_copied(cuts: list[int]) -> None:
-    """In whatever pieces it comes; where it ends is told by what follows it alone."""
+    """It may come in pieces of any size, and its end is recognised by what follows it."""
     chunk = b"0123456789abcdef" * 12_500
     head = b"POST /r HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     message = b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(chunk), chunk)

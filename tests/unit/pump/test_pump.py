@@ -82,6 +82,13 @@ def read_all(source: socket.socket) -> bytes:
     return b"".join(parts)
 
 
+def send_all(data: bytes, source: socket.socket, sink: socket.socket) -> None:
+    """Send the last bytes of a side; they arrive, and so does that they are the last."""
+    source.sendall(data)
+    source.shutdown(socket.SHUT_WR)
+    assert read_all(sink) == data
+
+
 def is_reset(sink: socket.socket) -> bool:
     """Read what is there and tell whether a reset follows it."""
     try:
@@ -140,33 +147,23 @@ def test_what_tells_nothing_is_not_handed_over(alone: PumpInThread) -> None:
 def test_a_side_that_has_sent_all_can_still_receive(connect: Connect) -> None:
     """Each FIN is passed on by itself, after what was sent before it."""
     client, upstream = connect()
-    client.sendall(NEXT)
-    client.shutdown(socket.SHUT_WR)
-    assert read_all(upstream) == NEXT
-    upstream.sendall(ANSWER)
-    upstream.shutdown(socket.SHUT_WR)
-    assert read_all(client) == ANSWER
+    send_all(NEXT, client, upstream)
+    send_all(ANSWER, upstream, client)
     close(client, upstream)
 
 
 def test_the_other_side_may_end_first(connect: Connect) -> None:
     """As a server does that refuses a body before it has read it."""
     client, upstream = connect()
-    upstream.sendall(ANSWER)
-    upstream.shutdown(socket.SHUT_WR)
-    assert read_all(client) == ANSWER
-    client.sendall(NEXT)
-    client.shutdown(socket.SHUT_WR)
-    assert read_all(upstream) == NEXT
+    send_all(ANSWER, upstream, client)
+    send_all(NEXT, client, upstream)
     close(client, upstream)
 
 
 def test_an_answer_may_be_large_where_nothing_follows_its_request(connect: Connect) -> None:
     """The side that has sent all takes what it can; the rest waits, and none of it is lost."""
     client, upstream = connect()
-    client.sendall(NEXT)
-    client.shutdown(socket.SHUT_WR)
-    assert read_all(upstream) == NEXT
+    send_all(NEXT, client, upstream)
     sent = send_until_full(upstream)
     received = bytearray()
     reader = threading.Thread(target=lambda: received.extend(read_all(client)))
@@ -181,9 +178,7 @@ def test_an_answer_may_be_large_where_nothing_follows_its_request(connect: Conne
 def test_a_body_ends_as_it_does_where_the_answer_has_ended_before(connect: Connect) -> None:
     """However slowly it is read: both have sent all by then, and neither was reset."""
     client, upstream = connect()
-    upstream.sendall(ANSWER)
-    upstream.shutdown(socket.SHUT_WR)
-    assert read_all(client) == ANSWER
+    send_all(ANSWER, upstream, client)
     sent = send_until_full(client)
     client.shutdown(socket.SHUT_WR)
     assert read_all(upstream) == (CHUNK * (sent // len(CHUNK) + 1))[:sent]
@@ -193,9 +188,7 @@ def test_a_body_ends_as_it_does_where_the_answer_has_ended_before(connect: Conne
 def test_a_reset_after_all_was_sent(connect: Connect) -> None:
     """It is passed on at once, not with what the other side sends next."""
     client, upstream = connect()
-    client.sendall(NEXT)
-    client.shutdown(socket.SHUT_WR)
-    assert read_all(upstream) == NEXT
+    send_all(NEXT, client, upstream)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     client.close()
     poll = select.poll()

@@ -66,7 +66,7 @@ def test_the_whole_environment_can_be_printed() -> None:
 )
 @pytest.mark.parametrize("place", ["receiver/v1/otlp/{}", "{}/otlp", "otlp?{}", "otlp?code={}&v=1"])
 def test_a_key_in_the_url_of_an_endpoint_is_hidden(name: str, key: str, place: str) -> None:
-    """Whoever prints the environment prints it; the words beside it stay."""
+    """A function that prints its environment prints the key; the words beside it stay."""
     redactor = Redactor()
     uri = "https://collectors.example/" + place.format(key)
     hide_own_secrets(redactor, {name: uri})

@@ -48,7 +48,7 @@ def test_every_form_is_found_anywhere(form: str, before: str, after: str) -> Non
 
 
 def test_a_label_has_256_characters_of_a_name() -> None:
-    """A secret may have any; names that are so long begin alike and are told apart elsewhere."""
+    """A name may be of any length; long names that begin alike are distinguished elsewhere."""
     labels = {
         number: redactor(name="n" * number).redact(PASSWORD).text for number in (256, 257, 2000)
     }

@@ -323,7 +323,7 @@ def test_only_the_end_of_a_delivery_may_be_a_first_part() -> None:
 def test_what_an_extension_is_registered_for_and_subscribed_to(
     told: object, read: tuple[str, ...]
 ) -> None:
-    """A list of texts; whatever else is told there is none."""
+    """Types are a list of texts; anything else counts as no types."""
     state = only(given.platform("extension", 1, name="x", state="Ready", events=told))
     assert state == ExtensionState(time_ns=given.ns(1), name="x", state="Ready", events=read)
     subscribed = only(given.platform("telemetrySubscription", 1, name="x", types=told))

@@ -95,6 +95,16 @@ class Stage:
             self.buffer.add(PendingItem(signal=signal, body=name.encode().ljust(size), count=count))
 
 
+async def flush_that_hangs(stage: Stage) -> tuple[asyncio.Event, asyncio.Future[bool]]:
+    """Begin a flush that is under way until the event is set; return both."""
+    hangs = asyncio.Event()
+    stage.exporter.answered = hangs.wait
+    stage.add("a")
+    beside = asyncio.ensure_future(stage.flush())
+    await asyncio.sleep(0)
+    return hangs, beside
+
+
 async def test_all_that_waits_goes_out() -> None:
     """Each signal goes in its order, and leaves the buffer."""
     stage = Stage()
@@ -163,11 +173,8 @@ async def test_a_signal_that_fails_at_the_end_costs_no_other() -> None:
 
 async def test_a_flush_under_way_is_waited_for_in_vain_once() -> None:
     """An export that hangs costs one invocation its budget, and those after it nothing."""
-    stage, hangs = Stage(), asyncio.Event()
-    stage.exporter.answered = hangs.wait
-    stage.add("a")
-    beside = asyncio.ensure_future(stage.flush())
-    await asyncio.sleep(0)
+    stage = Stage()
+    hangs, beside = await flush_that_hangs(stage)
     assert await stage.delivery.flush(Budget(0.05, clock=SystemClock())) is False
     unspent = Budget(0.5, clock=SystemClock())
     assert await stage.delivery.flush(unspent) is False
@@ -179,11 +186,8 @@ async def test_a_flush_under_way_is_waited_for_in_vain_once() -> None:
 
 async def test_a_flush_without_time_says_nothing_of_the_endpoint() -> None:
     """It has not waited for the one that is under way, so the endpoint is worth a try."""
-    stage, hangs = Stage(), asyncio.Event()
-    stage.exporter.answered = hangs.wait
-    stage.add("a")
-    beside = asyncio.ensure_future(stage.flush())
-    await asyncio.sleep(0)
+    stage = Stage()
+    hangs, beside = await flush_that_hangs(stage)
     assert await stage.flush(0.0) is False
     assert stage.delivery.may_try is True
     hangs.set()

@@ -281,6 +281,13 @@ class Posts:
         return await self._export(signal, bodies, budget=budget)
 
 
+def posts_at_the_end(sandbox: SimulatedSandbox) -> Posts:
+    """Shut a sandbox down, and return what is posted meanwhile."""
+    posts = Posts(sandbox)
+    sandbox.shut_down()
+    return posts
+
+
 def events_of(sandbox: SimulatedSandbox, *, least: int = 0, most: int = 3) -> bytes:
     """Return a delivery of an invocation's start, end and report, or of some of them."""
     now_ns = sandbox.clock.wall_ns
@@ -307,8 +314,7 @@ def test_the_end_waits_a_little_for_what_is_still_to_be_reported(
     """An end for longer than a report; where nothing was heard, an end may be on its way."""
     if most:
         periodic.run(periodic.deliver(events_of(periodic, most=most)))
-    posts = Posts(periodic)
-    periodic.shut_down()
+    posts = posts_at_the_end(periodic)
     assert periodic.clock.now().since(posts._began) == pytest.approx(waits_s + 0.01 * bool(most))
     assert posts.times_s == [pytest.approx(waits_s)] * bool(most)
 
@@ -318,8 +324,7 @@ def test_an_end_that_comes_while_it_is_waited_for_is_exported(periodic: Simulate
     periodic.run(periodic.deliver(events_of(periodic, most=1)))
     end = events_of(periodic, least=1)
     periodic.loop.call_later(0.09, lambda: periodic.telemetry.reader.take(end))
-    posts = Posts(periodic)
-    periodic.shut_down()
+    posts = posts_at_the_end(periodic)
     assert posts.times_s == [pytest.approx(0.09)]
     [(_, body)] = periodic.endpoint.taken
     assert b"incomplete" not in body
@@ -331,8 +336,7 @@ def test_an_endpoint_that_hangs_is_given_up_before_the_sandbox_is_killed(
     """A third of a second before; what is not out is counted."""
     periodic.endpoint.weather = "hangs"
     periodic.run(periodic.deliver(events_of(periodic)))
-    posts = Posts(periodic)
-    periodic.shut_down()
+    posts = posts_at_the_end(periodic)
     assert posts.budgets_s == [pytest.approx(1.65)]
     assert periodic.clock.now().since(posts._began) == pytest.approx(1.65)
 
@@ -344,8 +348,7 @@ def test_a_part_of_the_end_is_kept_for_storing_what_is_not_taken(
     periodic.telemetry._reserve_s = LETTERS_S
     periodic.endpoint.weather = "hangs"
     periodic.run(periodic.deliver(events_of(periodic)))
-    posts = Posts(periodic)
-    periodic.shut_down()
+    posts = posts_at_the_end(periodic)
     assert posts.budgets_s == [pytest.approx(1.65 - 0.6)]
 
 
@@ -356,8 +359,7 @@ def test_an_endpoint_in_this_sandbox_is_posted_to_at_once(periodic: SimulatedSan
     periodic.run(periodic.deliver(events_of(periodic, most=2)))
     report = events_of(periodic, least=2)
     periodic.loop.call_later(0.03, lambda: periodic.telemetry.reader.take(report))
-    posts = Posts(periodic)
-    periodic.shut_down()
+    posts = posts_at_the_end(periodic)
     assert posts.times_s == [pytest.approx(0.0), pytest.approx(0.03)]
     assert posts.budgets_s[0] == pytest.approx(1.65 - 0.25 - 0.6)
 
@@ -369,8 +371,7 @@ def test_such_an_endpoint_that_does_not_answer_is_not_asked_again(
     periodic.telemetry._sends_at_once = True
     periodic.endpoint.weather = "hangs"
     periodic.run(periodic.deliver(events_of(periodic)))
-    posts = Posts(periodic)
-    periodic.shut_down()
+    posts = posts_at_the_end(periodic)
     assert len(posts.times_s) == 1
     assert periodic.clock.now().since(posts._began) == pytest.approx(1.4)
 
@@ -570,8 +571,7 @@ def test_an_export_that_hangs_at_the_end_makes_way_for_the_last_one(
 
     periodic.run(begin())
     periodic.endpoint.weather = "takes"
-    posts = Posts(periodic)
-    periodic.shut_down()
+    posts = posts_at_the_end(periodic)
     assert posts.times_s == [pytest.approx(0.5)]
     assert len(periodic.endpoint.taken) == 1
 
