@@ -38,6 +38,8 @@ def _run() -> int:
     try:
         if start.api and not is_on(os.environ, "DISPATCH_ENABLED"):
             return _only_answer_events(start)
+        if start.has_requested_next and not _imported(start):
+            return _only_answer_events(start)
         from extension.app import run  # noqa: PLC0415  # heavy: only after registering
 
         # A copy: imports change SSL_CERT_FILE for a moment, while threads read the variables.
@@ -48,6 +50,16 @@ def _run() -> int:
         _log("switched off", type(error).__name__)
         survive.stop_listening(start)
         return _only_answer_events(start) if start.api else 1
+
+
+def _imported(start: Start) -> bool:
+    """Answer events while the app is imported; return False if the sandbox ends before that."""
+    from extension.platform.first_events import answer_while_importing  # noqa: PLC0415  # repeated starts only
+
+    is_imported = answer_while_importing(start, "extension.app")
+    if not is_imported and start.telemetry_socket is not None:
+        _log("the sandbox ended before telemetry was open", "the start had too little CPU")
+    return is_imported
 
 
 def _only_answer_events(start: Start) -> int:

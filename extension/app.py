@@ -100,6 +100,7 @@ class App:
         if not opening.done():
             self._opening.importer.give_way()
         await self._opening.telemetry.subscribe_late(self._report_problems)
+        lifecycle.catch_up(self._start, jobs=self._opening.jobs, log=self._log)
         api = ExtensionsApi(self._start)
         shutdown = await lifecycle.run(
             api, jobs=self._opening.jobs, clock=self._clock, log=self._log

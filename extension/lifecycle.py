@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
+from extension.platform.bootstrap import Start
 from extension.platform.events import (
     Invoke,
     Job,
     LambdaEvent,
+    NotAnEventError,
     Shutdown,
+    parse_event,
     plausible_shutdown_s,
 )
 from extension.process.clock import NS_PER_MS, Clock
@@ -61,6 +64,19 @@ async def run(events: Events, *, jobs: Sequence[Job], clock: Clock, log: Log) ->
         for job in _overriding(jobs, "next_called"):
             with _errors_logged(job, log=log):
                 job.next_called(event)
+
+
+def catch_up(start: Start, *, jobs: Sequence[Job], log: Log) -> None:
+    """Let the jobs learn of invocations that came and went before the event loop ran."""
+    let_go, start.let_go = start.let_go, []
+    for event, began_ns, let_go_ns in let_go:
+        with suppress(NotAnEventError):
+            invoke = parse_event(event)
+            assert isinstance(invoke, Invoke)  # SHUTDOWN is never let go
+            for job in _overriding(jobs, "invoked_before"):
+                with _errors_logged(job, log=log):
+                    job.invoked_before(invoke, at_ns=began_ns)
+                    job.let_go_before(invoke, at_ns=let_go_ns)
 
 
 async def hand_over(event: LambdaEvent, *, jobs: Sequence[Job], clock: Clock, log: Log) -> None:

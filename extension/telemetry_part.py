@@ -138,7 +138,9 @@ class TelemetryPart:
         from extension.telemetry.early import listen  # noqa: PLC0415  # only where wanted
 
         [listening] = self._sockets
-        self._early = await listen(listening, clock=self._clock, log=self._log)
+        self._early = await listen(
+            listening, mark=self._start.mark, clock=self._clock, log=self._log
+        )
         self._jobs.append(self._early)
 
     async def open(self, parameters: Parameters | None) -> None:

@@ -32,7 +32,7 @@ LIMITS_OF_START = (
 LIMITS = (
     *LIMITS_OF_START,
     "extension.platform.events:SHUTDOWN_S",
-    "extension.telemetry.early:MOST_LENT_S",
+    "extension.platform.start_mark:MOST_LENT_S",
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
 )

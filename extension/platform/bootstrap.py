@@ -115,6 +115,12 @@ class Start:
         """The connection on which it was asked for, until its response has been read."""
         self.pending_next: _socket.socket | None = None
         """The connection on which /next was requested, until its response has been read."""
+        self.has_requested_next = False
+        """/next was requested before the event loop runs: the start is part of an invocation."""
+        self.held_event = b""
+        """An event that was received and is not handled yet; empty if there is none."""
+        self.let_go: list[tuple[bytes, int, int]] = []
+        """The invocations before it: INVOKE, when it came and when /next was requested, in ns."""
         self.problems: list[tuple[str, str]] = []
         """Which part is off, and why."""
         self.begin_budget()
@@ -142,7 +148,7 @@ class Start:
         """Return how much longer opening may delay the first /next."""
         elapsed_s = self.elapsed_s
         share = (time.process_time() - self._cpu_s) / max(elapsed_s, 1e-9)
-        if self.pending_next is not None or (elapsed_s > SLOW_AFTER_S and share < SLOW_SHARE):
+        if self.has_requested_next or (elapsed_s > SLOW_AFTER_S and share < SLOW_SHARE):
             return 0.0
         return max(BUDGET_S - elapsed_s, 0.0)
 

@@ -123,7 +123,7 @@ def request_next(start: Start) -> None:
     except OSError:
         connection.close()
         raise
-    start.pending_next = connection
+    start.pending_next, start.has_requested_next = connection, True
 
 
 def event_types(environ: Mapping[str, str]) -> tuple[str, ...]:

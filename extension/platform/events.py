@@ -43,6 +43,12 @@ class Job:
     async def invoked(self, invoke: Invoke) -> None:
         """Do the work of an invocation; /next is requested when every job has returned."""
 
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Learn of an invocation that began at `at_ns`, before the life cycle did."""
+
+    def let_go_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Learn when /next was requested for such an invocation."""
+
     async def settle_calls(self, within_s: float) -> float:
         """Wait before /next for calls to other services, which a freeze would interrupt.
 

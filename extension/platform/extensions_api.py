@@ -61,6 +61,9 @@ class ExtensionsApi:
             NotAnEventError: the event is of an unknown type.
             OSError: the API could not be reached.
         """
+        if self._start.held_event:
+            event, self._start.held_event = self._start.held_event, b""
+            return parse_event(event)
         response = await self._next()
         if response.status != 200:
             raise RefusedError(response)

@@ -66,7 +66,7 @@ class LateSubscription(Job):
             name="subscription",
             on_error=log_errors(self._log, name="subscription"),
         )
-        if not is_asked and self._start.pending_next is None:
+        if not is_asked and not self._start.has_requested_next:
             await asyncio.wait({task}, timeout=early_calls.SUBSCRIBE_S)
 
     async def shut_down(self, shutdown: Shutdown) -> None:

@@ -24,6 +24,9 @@ IDENTITY = ("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMB
 LONGEST_PART = 48
 LONGEST_TIMEOUT_MS = 900_000
 
+MOST_LENT_S = 2.0
+"""Most that an invocation is held for what is still to be opened, as for an export."""
+
 _SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -91,6 +94,15 @@ class StartMark:
             return
         finally:
             os.close(descriptor)
+
+
+def lent_s(left_s: float, *, timeout_ms: int) -> float:
+    """Return how long an invocation may be held for what is still to be opened.
+
+    It is let go at half of the function's timeout, or of what is left of it if that is not known.
+    """
+    reserve_s = timeout_ms / 2000 if timeout_ms else left_s / 2
+    return min(max(left_s - reserve_s, 0.0), MOST_LENT_S)
 
 
 def _path(environ: Mapping[str, str], extension_name: str) -> str:

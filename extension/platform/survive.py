@@ -52,6 +52,9 @@ def answer_events(start: Start, environ: Mapping[str, str]) -> bool:
     Returns:
         False if it ended because there is no API that could announce SHUTDOWN.
     """
+    if b'"SHUTDOWN"' in start.held_event:
+        _remove_mark(start, start.held_event)
+        return True
     paused_s, pause_s = 0.0, FIRST_PAUSE_S
     while paused_s < GONE_S:
         is_final = False

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import threading
 from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec
-
-NICE = 10
-"""Priority of imports while the function runs: the function gets nine tenths of the CPU."""
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -66,22 +62,14 @@ class Importer:
     def give_way(self) -> None:
         """Import in a thread from now on: the function needs the CPU, and the loop must go on."""
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(
-                1, thread_name_prefix="imports", initializer=_lower_priority
-            )
+            from extension.process.priority import give_way  # noqa: PLC0415  # rarely needed
+
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="imports", initializer=give_way)
 
 
 def _import(name: str) -> None:
     with no_certificates():
         import_module(name)
-
-
-def _lower_priority() -> None:
-    """Lower the priority of this thread; Linux has priorities per thread, unlike POSIX."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-    except OSError:
-        return
 
 
 def is_compiled(spec: ModuleSpec | None) -> bool:

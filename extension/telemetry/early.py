@@ -14,6 +14,7 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
+from extension.platform.start_mark import StartMark, lent_s
 from extension.process.clock import Clock
 from extension.process.log import Log
 from extension.telemetry.listener import Listener
@@ -23,19 +24,15 @@ MAX_KEPT_BYTES = 8 * 1_048_576
 
 MAX_KEPT_INVOCATIONS = 100
 
-MOST_LENT_S = 2.0
-"""Most that an invocation is held for opening, as for an export."""
-
-LENT_SHARE = 0.5
-"""Of what is left of an invocation, at its beginning."""
-
 LAST_SHARE = 0.5
 """Of the time that SHUTDOWN leaves; the rest is for exporting."""
 
 
-async def listen(listening: socket.socket, *, clock: Clock, log: Log) -> EarlyTelemetry:
+async def listen(
+    listening: socket.socket, *, mark: StartMark | None, clock: Clock, log: Log
+) -> EarlyTelemetry:
     """Accept deliveries from now on, and keep them."""
-    early = EarlyTelemetry(clock=clock, log=log)
+    early = EarlyTelemetry(mark=mark, clock=clock, log=log)
     listener = Listener(
         listening, take=early.take, on_fault=early.count_fault, on_lost=early.count_lost
     )
@@ -75,7 +72,8 @@ class Open(Protocol):
 class EarlyTelemetry(Job):
     """What the life cycle and the listener see of telemetry from the first moment on."""
 
-    def __init__(self, *, clock: Clock, log: Log) -> None:
+    def __init__(self, *, mark: StartMark | None, clock: Clock, log: Log) -> None:
+        self._mark = mark
         self._clock = clock
         self._log = log
         self._bodies: deque[bytes] = deque()
@@ -145,16 +143,25 @@ class EarlyTelemetry(Job):
         now = self._clock.now()
         left_s = now.until_ms(invoke.deadline_ms)
         if not self._settled.is_set():
-            await self._wait(min(max(left_s, 0.0) * LENT_SHARE, MOST_LENT_S))
+            timeout_ms = self._mark.timeout_ms if self._mark else 0
+            await self._wait(lent_s(left_s, timeout_ms=timeout_ms))
         if self._open is not None:
             await self._open.invoked(invoke)
         elif not self._settled.is_set():
-            self._invokes.append((invoke, now.wall_ns))
+            self.invoked_before(invoke, at_ns=now.wall_ns)
 
     def next_called(self, invoke: Invoke) -> None:
         """Note when an invocation was let go: what it was held for is counted later."""
         if not self._settled.is_set():
-            self._let_go.append((invoke, self._clock.now().wall_ns))
+            self.let_go_before(invoke, at_ns=self._clock.now().wall_ns)
+
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Keep an invocation for telemetry."""
+        self._invokes.append((invoke, at_ns))
+
+    def let_go_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Keep when it was let go."""
+        self._let_go.append((invoke, at_ns))
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Let opening come to its end if it can, for what was taken is lost otherwise."""

@@ -19,6 +19,7 @@ BEFORE_REGISTERING = (
     "platform",
     *(f"platform.{name}" for name in ("bootstrap", "plain_http", "survive")),
 )
+FIRST_EVENTS = ("early_calls", "first_events", "start_mark")
 PUMP = ("connection", "framing", "marker", "pump", "start")
 AFTER_REGISTERING = {"aiohttp", "boto3", "botocore", "opentelemetry", "google.protobuf"}
 
@@ -47,8 +48,8 @@ def test_before_registering_only_built_in_modules_are_imported() -> None:
 
 def test_until_next_only_built_in_modules_are_imported() -> None:
     """A repeated start subscribes and asks for /next before anything else is loaded."""
-    loaded = modules_after("import extension.__main__, extension.platform.early_calls")
-    after = ("platform.early_calls", "platform.start_mark")
+    loaded = modules_after("import extension.__main__, extension.platform.first_events")
+    after = (*(f"platform.{each}" for each in FIRST_EVENTS), "process", "process.priority")
     names = ("__main__", *BEFORE_REGISTERING, *after)
     ours = {"extension", *(f"extension.{name}" for name in names)}
     assert loaded - ours - set(sys.builtin_module_names) == {"__future__", "_socket"}

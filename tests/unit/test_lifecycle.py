@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from extension import lifecycle
+from extension.platform.bootstrap import Start
 from extension.platform.events import Invoke, Job, LambdaEvent, Shutdown
 from extension.process.clock import NS_PER_MS, SystemClock
 from extension.process.log import Log
@@ -274,3 +275,41 @@ async def test_settling_that_fails_costs_one_line() -> None:
 
     lines = await run(Script([invoke("a"), shutdown()]), Failing())
     assert [line["cause"] for line in lines.parsed] == ["ZeroDivisionError"]
+
+
+class Learning(Diary):
+    """A job that learns of what came before the life cycle."""
+
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Record it."""
+        self.entries.append(f"{invoke.request_id} began at {at_ns}")
+
+    def let_go_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Record it."""
+        self.entries.append(f"{invoke.request_id} was let go at {at_ns}")
+
+
+class Confused(Learning):
+    """Such a job with a bug."""
+
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Fail."""
+        raise ZeroDivisionError(invoke.request_id, at_ns)
+
+
+def test_jobs_learn_of_invocations_that_came_before_the_life_cycle() -> None:
+    """In order, once, whatever one of the jobs makes of it; what is no event is passed over."""
+    start, lines, learning, diary = Start("api:1"), LogLines(), Learning(), Diary()
+    event = b'{"eventType":"INVOKE","requestId":"%b"}'
+    start.let_go = [(event % b"a", 1, 2), (b"{}", 3, 4), (event % b"b", 5, 6)]
+    log = Log(clock=SystemClock(), sink=lines)
+    for _ in range(2):
+        lifecycle.catch_up(start, jobs=[Confused(), learning, diary], log=log)
+    assert learning.entries == [
+        "a began at 1",
+        "a was let go at 2",
+        "b began at 5",
+        "b was let go at 6",
+    ]
+    assert diary.entries == []
+    assert [line["job"] for line in lines.parsed] == ["Confused", "Confused"]

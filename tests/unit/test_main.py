@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
@@ -13,7 +14,7 @@ import pytest
 
 from extension import __main__ as module
 from extension import app
-from extension.platform import survive
+from extension.platform import first_events, survive
 from extension.platform.bootstrap import Start
 from extension.process.imports import no_certificates
 from tests.doubles import LogLines
@@ -48,12 +49,15 @@ class Process:
         api: str = "api:1",
         run: Callable[[], int] = lambda: 0,
         has_shutdown: bool = True,
+        is_repeated: bool = False,
     ) -> None:
         self.done: list[str] = []
         self.environ: Mapping[str, str] = {}
         self._run = run
         self._has_shutdown = has_shutdown
-        patch.setattr(module, "bind_and_register", lambda _: Start(api))
+        self.start = Start(api)
+        self.start.has_requested_next = is_repeated
+        patch.setattr(module, "bind_and_register", lambda _: self.start)
         patch.setattr(app, "run", self._app)
         patch.setattr(survive, "stop_listening", lambda _: self.done.append("refuse"))
         patch.setattr(survive, "answer_events", self._answer)
@@ -199,3 +203,35 @@ def test_an_output_that_takes_no_line_breaks_nothing(
         patch.setattr(sys, "stdout", output)
         assert process.main() == 0
     assert process.done == ["run", "refuse", "answer"]
+
+
+@pytest.mark.parametrize("is_repeated", [True, False])
+def test_a_repeated_start_answers_events_while_the_app_is_imported(
+    monkeypatch: pytest.MonkeyPatch, *, is_repeated: bool
+) -> None:
+    """A first start has the time of init, and imports at once."""
+    process = Process(monkeypatch, is_repeated=is_repeated)
+
+    def answer(start: Start, name: str) -> bool:
+        assert start is process.start
+        process.done.append(name)
+        return True
+
+    monkeypatch.setattr(first_events, "answer_while_importing", answer)
+    assert process.main() == 0
+    assert process.done == [*(["extension.app"] if is_repeated else []), "run"]
+
+
+@pytest.mark.parametrize("has_telemetry", [True, False])
+def test_a_sandbox_may_end_before_the_app_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, has_telemetry: bool
+) -> None:
+    """What the platform has delivered by then is lost, and a line says so."""
+    process = Process(monkeypatch, is_repeated=True)
+    monkeypatch.setattr(first_events, "answer_while_importing", lambda *_: False)
+    with socket.socket() as listening:
+        process.start.telemetry_socket = listening if has_telemetry else None
+        assert process.main() == 0
+    assert process.done == ["answer"]
+    line = ("ERROR", "the sandbox ended before telemetry was open", "the start had too little CPU")
+    assert lines(capsys) == ([line] if has_telemetry else [])

@@ -167,10 +167,9 @@ async def test_where_next_is_requested_already_a_thread_imports(
     monkeypatch.setattr(module, "is_compiled", lambda _: True)
     monkeypatch.setattr("extension.platform.bootstrap.BUDGET_S", PATIENCE_S)
     monkeypatch.setattr("extension.platform.bootstrap.SLOW_SHARE", 0.0)
-    with socket.socket() as connection:
-        start = Start("api:1")
-        start.pending_next = connection if is_requested else None
-        parts = opening({}, start=start)
-        parts.registered.set()
-        await parts.open_all()
+    start = Start("api:1")
+    start.has_requested_next = is_requested
+    parts = opening({}, start=start)
+    parts.registered.set()
+    await parts.open_all()
     assert (parts.importer._thread is not None) is is_requested

@@ -20,7 +20,7 @@ from simulator.intake import Intake
 from simulator.local_lambda import LocalLambda
 from simulator.sandbox.output import OutputLine
 from simulator.settings import FunctionSettings
-from tests.e2e.failures.expectations import invocation_id, invocations
+from tests.e2e.failures.expectations import invocation_id, invocations, records
 from tests.fake_aws import FakeAws
 from tests.launchers import ROOT, Launch, from_source
 from tests.sandbox import Stage, free_port
@@ -40,6 +40,9 @@ SIZES = [
     pytest.param({"memory_mb": 512, "timeout_s": 1.0}, id="512 MB, 1 s"),
 ]
 TRIVIAL = ROOT / "tests" / "trivial_extension.py"
+MOST_LENDING = 40
+"""How many more invocations may lend a part of their time until telemetry is open."""
+
 SMALLEST: Mapping[str, Any] = {"memory_mb": 128, "timeout_s": 3.0}
 
 
@@ -48,7 +51,7 @@ async def test_a_trivial_extension_recovers(tmp_path: Path, size: Mapping[str, A
     """The conditions are fair: an extension of a few lines is ready in time."""
     async with _running(tmp_path, launch=_trivial, environment={}, **size) as stage:
         answers = await stage.invoke(*TIMES_OUT)
-    _assert_recovered(answers)
+    _assert_recovered(stage, answers)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -57,7 +60,11 @@ async def test_telemetry_recovers(tmp_path: Path, intake: Intake, size: Mapping[
     environment = {"DISPATCH_POST_URI": intake.url}
     async with _running(tmp_path, environment=environment, **size) as stage:
         answers = await stage.invoke(*TIMES_OUT)
-    _assert_recovered(answers)
+        for _ in range(MOST_LENDING):
+            if {invocation_id(span) for span in invocations(intake)} & _ids(answers[2:]):
+                break
+            answers += await stage.invoke({})
+    _assert_recovered(stage, answers)
     arrived = {invocation_id(span) for span in invocations(intake)}
     ended = [answers[0], answers[1], *(each for each in answers if each.status == "success")]
     assert [each.request_id for each in ended if each.request_id not in arrived] == []
@@ -69,7 +76,7 @@ async def test_the_cache_recovers(tmp_path: Path, aws: FakeAws) -> None:
     environment = {**aws.environment, **port}
     async with _running(tmp_path, environment=environment, **SMALLEST) as stage:
         answers = await stage.invoke(*TIMES_OUT)
-    _assert_recovered(answers)
+    _assert_recovered(stage, answers)
 
 
 async def test_an_extension_that_is_switched_off_recovers(tmp_path: Path) -> None:
@@ -77,14 +84,23 @@ async def test_an_extension_that_is_switched_off_recovers(tmp_path: Path) -> Non
     environment = {"DISPATCH_ENABLED": "false"}
     async with _running(tmp_path, environment=environment, **SMALLEST) as stage:
         answers = await stage.invoke(*TIMES_OUT)
-    _assert_recovered(answers)
+    _assert_recovered(stage, answers)
 
 
-def _assert_recovered(answers: list[Answer]) -> None:
-    """Of what followed the timeout at most one invocation is lost, and that is the first."""
-    statuses = [answer.status for answer in answers]
-    assert statuses[:2] == ["success", "timeout"]
-    assert statuses[3:] == ["success"] * len(TIMES_OUT[3:]), statuses
+def _ids(answers: list[Answer]) -> set[str]:
+    return {answer.request_id for answer in answers}
+
+
+def _assert_recovered(stage: Stage, answers: list[Answer]) -> None:
+    """Of what followed the timeout at most one invocation is lost, and that is the first.
+
+    Neither by the function, nor because an extension held it until its timeout.
+    """
+    answered = [answer.status for answer in answers]
+    reported = [record["status"] for record in records(stage, "report")]
+    for statuses in (answered, reported):
+        assert statuses[:2] == ["success", "timeout"]
+        assert statuses[3:] == ["success"] * len(answers[3:]), statuses
 
 
 def _trivial(folder: Path) -> Path:

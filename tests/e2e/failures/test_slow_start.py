@@ -74,6 +74,25 @@ async def test_a_repeated_start_does_not_wait_for_what_opens(
             await until(lambda: api.asked == AT_ONCE)
 
 
+@pytest.mark.parametrize("module", ["extension.app", "aiohttp"])
+async def test_an_invocation_is_let_go_whatever_is_still_imported(
+    tmp_path: Path, own_marks: str, module: str
+) -> None:
+    """Each lends half of its time, with an event loop or without; a line says what is lost."""
+    async with ExtensionsApi().running() as api:
+        await leave_a_mark(tmp_path, api, own_marks)
+        launch = sabotaged(own_marks, NO_BUDGET, f"hang_import({module!r})")
+        async with started(launch, tmp_path, NOWHERE, api=address(api)) as extension:
+            await until(lambda: api.asked == AT_ONCE)
+            api.invoke(timeout_s=0.1)
+            await until(lambda: api.asked == [*AT_ONCE, NEXT])
+            api.invoke(timeout_s=0.1)
+            await until(lambda: api.asked == [*AT_ONCE, NEXT, NEXT])
+            api.shut_down()
+            assert await extension.end() == 0
+    assert extension.messages == ["the sandbox ended before telemetry was open"]
+
+
 @pytest.mark.parametrize(
     ("reason", "stays"), [("spindown", False), ("timeout", True), ("failure", True)]
 )

@@ -8,9 +8,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +29,7 @@ from extension.platform.plain_http import Address
 from extension.platform.survive import answer_events
 from extension.settings.config import read_config
 from tests.sandbox import free_port
+from tests.unit.platform.scripted_api import Api, api
 from tests.waiting import PATIENCE_S
 
 IDENTIFIER = "11111111-1111-4111-8111-111111111111"
@@ -38,43 +38,6 @@ REGISTERED = (
     b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: " + IDENTIFIER.encode() + b"\r\n"
     b"Content-Length: %d\r\n\r\n" % len(FUNCTION) + FUNCTION
 )
-
-
-@dataclass
-class Api:
-    """A server on loopback that sends scripted responses, one for each connection.
-
-    None is no response: it waits until the connection is closed.
-    """
-
-    answers: list[bytes | None]
-    requests: list[bytes] = field(default_factory=list)
-    address: str = ""
-    before_answer: Callable[[], object] = lambda: None
-
-    def serve(self, listening: socket.socket) -> None:
-        """Send responses until the script ends."""
-        for answer in self.answers:
-            connection, _ = listening.accept()
-            with closing(connection):
-                self.requests.append(connection.recv(65_536))
-                self.before_answer()
-                if answer is None:
-                    connection.recv(1)
-                else:
-                    connection.sendall(answer)
-
-
-@contextmanager
-def api(*answers: bytes | None) -> Iterator[Api]:
-    """Run a scripted API."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(PATIENCE_S)
-        served = Api(list(answers), address=f"127.0.0.1:{listening.getsockname()[1]}")
-        thread = threading.Thread(target=served.serve, args=(listening,))
-        thread.start()
-        yield served
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

@@ -76,6 +76,17 @@ async def test_calls_share_a_connection() -> None:
         assert b"\r\nLambda-Extension-Identifier: the-identifier\r\n" in request
 
 
+async def test_an_event_that_was_received_before_comes_first() -> None:
+    """A repeated start has received it; /next is requested after it."""
+    platform = Platform([[WHOLE]])
+    async with platform.running() as api:
+        platform.start.held_event = EVENT.replace(b"spindown", b"timeout")
+        assert await api.next_event() == Shutdown(reason="timeout", deadline_ms=1)
+        assert platform.requests == []
+        assert await api.next_event() == GOODBYE
+    assert len(platform.requests) == 1
+
+
 @pytest.mark.parametrize("before", [WHOLE, LAST])
 async def test_a_connection_that_died_is_replaced(before: bytes) -> None:
     """Lost in a freeze, or closed by the platform: the call is made over a new connection."""

@@ -222,7 +222,7 @@ async def test_nothing_is_held_for_it_where_that_was_done_or_would_cost_an_invoc
             if reason == "is asked already":
                 await asyncio.to_thread(asked, start)
             else:
-                start.pending_next = ours
+                start.has_requested_next = True
             monkeypatch.setattr(early_calls, "SUBSCRIBE_S", 600.0)
             await asyncio.wait_for(late.begin(), PATIENCE_S)
             assert not late._is_settled

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extension.platform.start_mark import StartMark
+from extension.platform.start_mark import StartMark, lent_s
 
 ENVIRON = {
     "AWS_LAMBDA_FUNCTION_NAME": "shop",
@@ -186,3 +186,22 @@ def test_no_file_stays_open(folder: Path) -> None:
     mark().note_timeout(3000)
     assert mark().timeout_ms == 3000
     assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+@pytest.mark.parametrize(
+    ("left_s", "timeout_ms", "lent"),
+    [
+        (3.0, 3000, 1.5),
+        (2.0, 3000, 0.5),
+        (1.4, 3000, 0.0),
+        (-9.0, 3000, 0.0),
+        (600.0, 600_000, 2.0),
+        (3.0, 0, 1.5),
+        (-9.0, 0, 0.0),
+    ],
+)
+def test_an_invocation_lends_time_until_half_of_its_timeout(
+    left_s: float, timeout_ms: int, lent: float
+) -> None:
+    """However late it is seen; if the timeout is not known, half of what is left."""
+    assert lent_s(left_s, timeout_ms=timeout_ms) == pytest.approx(lent)

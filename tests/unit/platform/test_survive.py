@@ -121,6 +121,27 @@ def test_next_may_take_as_long_as_the_sandbox_is_frozen(monkeypatch: pytest.Monk
     assert limits == [None, 0, None]
 
 
+@pytest.mark.parametrize(("event", "calls"), [(SHUTDOWN, 0), (INVOKE, 1)])
+def test_an_end_that_was_announced_is_not_waited_for_again(
+    monkeypatch: pytest.MonkeyPatch, event: bytes, calls: int
+) -> None:
+    """A repeated start may have received SHUTDOWN before something broke."""
+    served: list[object] = []
+
+    def exchange(*_: object, **__: object) -> Response:
+        served.append(None)
+        return Response(status=200, headers={}, body=SHUTDOWN)
+
+    removed: list[str] = []
+    monkeypatch.setattr(plain_http, "exchange", exchange)
+    start = Start("api:1")
+    start.identifier = "a"
+    start.held_event = event
+    start.mark = SimpleNamespace(remove=lambda: removed.append("mark"))  # type: ignore[assignment]
+    assert answer_events(start, {})
+    assert (len(served), removed) == (calls, ["mark"])
+
+
 @pytest.fixture
 def listening() -> Iterator[_socket.socket]:
     """A socket that listens."""

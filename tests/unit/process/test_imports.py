@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from extension.process.imports import (
-    NICE,
     Importer,
     is_compiled,
     no_certificates,
     resume_garbage_collection,
 )
+from extension.process.priority import NICE
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from extension.platform import start_mark
 from extension.platform.events import Invoke, Shutdown
 from extension.process.clock import NS_PER_MS, SystemClock
 from extension.process.log import Log
@@ -74,7 +75,7 @@ def lines() -> LogLines:
 def early(lines: LogLines) -> EarlyTelemetry:
     """Telemetry, not open yet."""
     clock = SystemClock()
-    return EarlyTelemetry(clock=clock, log=Log(clock=clock, sink=lines))
+    return EarlyTelemetry(mark=None, clock=clock, log=Log(clock=clock, sink=lines))
 
 
 def in_ms(milliseconds: int) -> int:
@@ -118,7 +119,7 @@ async def test_an_invocation_is_let_go_with_half_of_its_time(
     early: EarlyTelemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is never held to its deadline, and telemetry learns of it later."""
-    monkeypatch.setattr(module, "MOST_LENT_S", 600.0)
+    monkeypatch.setattr(start_mark, "MOST_LENT_S", 600.0)
     deadline = invoke("a", left_ms=100)
     await early.invoked(deadline)
     opened = Opened()
@@ -130,7 +131,7 @@ async def test_a_long_invocation_is_let_go_sooner(
     early: EarlyTelemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is lent has a limit of its own."""
-    monkeypatch.setattr(module, "MOST_LENT_S", 0.01)
+    monkeypatch.setattr(start_mark, "MOST_LENT_S", 0.01)
     await early.invoked(invoke("a", left_ms=600_000))
 
 
@@ -273,7 +274,7 @@ async def test_what_is_posted_before_telemetry_is_open_is_kept(lines: LogLines) 
     """The listener hands it over, and what fails there is lost and counted."""
     clock = SystemClock()
     listening = socket.create_server(("127.0.0.1", 0))
-    early = await listen(listening, clock=clock, log=Log(clock=clock, sink=lines))
+    early = await listen(listening, mark=None, clock=clock, log=Log(clock=clock, sink=lines))
     _, writer = await asyncio.open_connection(*listening.getsockname())
     writer.write(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]")
     await until(lambda: early.has_heard)
@@ -297,7 +298,8 @@ class Simulated:
         self.run(self._make())
 
     async def _make(self) -> None:
-        self.early = EarlyTelemetry(clock=self.clock, log=Log(clock=self.clock, sink=self.lines))
+        log = Log(clock=self.clock, sink=self.lines)
+        self.early = EarlyTelemetry(mark=None, clock=self.clock, log=log)
 
     def run(self, step: Coroutine[Any, Any, Any]) -> float:
         """Do something, and return how long that took."""
