@@ -111,7 +111,7 @@ async def replay(arguments: argparse.Namespace, environ: Mapping[str, str]) -> i
     log, signer = Log(clock=clock), Signer(credentials, clock=clock)
     targets = build_targets(config.telemetry, config.otlp, environ=environ, log=log)
     stream = LogStream(config.telemetry.log_group or LOG_GROUP, ids=RandomIds(), log=log)
-    post = Post(targets, aws=AwsRequests(signer, stream=stream))
+    post = Post(targets, aws=AwsRequests(signer, stream=stream), clock=clock)
     try:
         route = route_of(config.telemetry, config.aws, environ=environ)
         files = DeadLetterFiles(Bucket(route, post=post, signer=signer), clock=clock)

@@ -84,7 +84,7 @@ class TelemetryBuilder(NamedTuple):
                 identity=replace(self.identity, correlated_log_groups=groups),
             )
         aws = self._aws_requests()
-        post = Post({}, aws=aws)
+        post = Post({}, aws=aws, clock=self.clock)
         credentials = self._credentials(post)
         telemetry = self._telemetry(post, credentials)
         if aws:

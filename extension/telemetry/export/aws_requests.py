@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from yarl import URL
@@ -31,8 +31,15 @@ from extension.telemetry.export.target import Target
 SIGNED = ("content-type", "content-encoding", "host", "x-amz-", "x-aws-")
 """How the names begin of the headers that are signed."""
 
-Send = Callable[[Target, bytes, Mapping[str, str]], Awaitable[Answer]]
-"""`await send(target, body, headers)` sends one request once."""
+
+class Send(Protocol):
+    """Sends one request once, over a connection that is kept or over one of its own."""
+
+    def __call__(
+        self, target: Target, body: bytes, headers: Mapping[str, str], *, alone: bool
+    ) -> Awaitable[Answer]:
+        """Return the answer."""
+
 
 JSON = "application/x-amz-json-1.1"
 
@@ -113,8 +120,9 @@ class AwsRequests:
     async def _attempt(
         self, target: Target, body: bytes, headers: Mapping[str, str], send: Send
     ) -> Answer:
-        async def attempt() -> Answer:
-            return await send(target, body, await self._signed(target, body, headers))
+        async def attempt(*, alone: bool) -> Answer:
+            signed = await self._signed(target, body, headers)
+            return await send(target, body, signed, alone=alone)
 
         return await try_twice(attempt)
 

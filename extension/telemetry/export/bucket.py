@@ -53,6 +53,9 @@ ADVICE = {
     "AuthorizationHeaderMalformed": OTHER_REGION,
     "NoSuchBucket": "the bucket does not exist",
 }
+CERTIFICATE = "AWS_CA_BUNDLE"
+"""The variable that names authorities for AWS."""
+
 KEY_ACTIONS = {"s3:PutObject": "kms:GenerateDataKey", "s3:GetObject": "kms:Decrypt"}
 """What SSE-KMS needs beside an action."""
 
@@ -89,7 +92,7 @@ class Bucket:
         except TimeoutError:
             return Outcome(kind="kept", cause="timeout", timed_out=had_s >= SILENCE_S)
         except POST_ERRORS as error:
-            return Outcome(kind="kept", cause=describe_failure(error))
+            return Outcome(kind="kept", cause=describe_failure(error, certificate=CERTIFICATE))
         except Exception as error:  # noqa: BLE001  # the signer's: no credentials in time
             return Outcome(kind="kept", cause=f"not signed: {type(error).__name__}")
 
@@ -140,7 +143,7 @@ class Bucket:
     async def _ask(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int
     ) -> Answer:
-        async def attempt() -> Answer:
+        async def attempt(*, alone: bool) -> Answer:
             signed = await asyncio.to_thread(
                 sign_s3, self._signer, method, url, headers, body, self.location.region
             )
@@ -149,6 +152,7 @@ class Bucket:
                 url,
                 body,
                 signed,
+                alone=alone,
                 tls=self._route.tls,
                 proxy=self._route.proxy,
                 max_bytes=max_bytes,

@@ -6,14 +6,16 @@ A failure is named by its kind, not by its text, which may hold a URL or a heade
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
 
 import aiohttp
 
-T = TypeVar("T")
+from extension.settings.sdk_variables import CERTIFICATE
 
-AUTHORITIES = "OTEL_EXPORTER_OTLP_CERTIFICATE may name a PEM file of further authorities"
+T_co = TypeVar("T_co", covariant=True)
+
+AUTHORITIES = "may name a PEM file of further authorities"
 PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
 NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
 BAD_HTTP = "its answer breaks the rules of HTTP/1.1"
@@ -27,26 +29,37 @@ class NotSignedError(OSError):
     """There are no credentials to sign a request with, at least for now."""
 
 
-async def try_twice(post: Callable[[], Awaitable[T]]) -> T:
-    """Post once more at once when the connection was dead: it may have slept in a freeze."""
+class Attempt(Protocol[T_co]):
+    """One attempt of a request."""
+
+    def __call__(self, *, alone: bool) -> Awaitable[T_co]:
+        """Send it over a connection that is kept, or over one of its own."""
+
+
+async def try_twice(attempt: Attempt[T_co]) -> T_co:
+    """Send once more at once when the connection was dead: it may have slept in a freeze."""
     try:
-        return await post()
+        return await attempt(alone=False)
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        return await post()
+        return await attempt(alone=True)
 
 
-def describe_failure(error: Exception) -> str:
-    """Return an error's name and what is known beside it."""
-    name, detail = type(error).__name__, _detail(error)
+def describe_failure(error: Exception, *, certificate: str = CERTIFICATE) -> str:
+    """Return an error's name and what is known beside it.
+
+    `certificate` is the variable by which a user names authorities for this request.
+    """
+    name, detail = type(error).__name__, _detail(error, certificate)
     return f"{name}: {detail}" if detail else name
 
 
-def _detail(error: Exception) -> str:
+def _detail(error: Exception, certificate: str) -> str:
     match error:
         case NotSignedError():
             return str(error)
         case aiohttp.ClientConnectorCertificateError():
-            return f"{getattr(error.certificate_error, 'verify_message', '')}; {AUTHORITIES}"
+            wrong = getattr(error.certificate_error, "verify_message", "")
+            return f"{wrong}; {certificate} {AUTHORITIES}"
         case aiohttp.ClientConnectorSSLError():
             reason = getattr(error.os_error, "reason", None) or "no TLS"
             return f"{reason.replace('_', ' ').lower()}: does it expect http?"

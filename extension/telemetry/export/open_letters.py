@@ -17,7 +17,7 @@ from extension.telemetry.export.bucket import Bucket, Route
 from extension.telemetry.export.dead_letters import DeadLetters
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import encryption_headers, location_of
-from extension.telemetry.export.tls import build_tls
+from extension.telemetry.export.tls import build_tls, needs_tls
 from extension.telemetry.health import Health
 
 if TYPE_CHECKING:  # a protocol, which is not needed at run time
@@ -62,11 +62,12 @@ def route_of(config: TelemetryConfig, aws: AwsConfig, *, environ: Mapping[str, s
         dualstack=aws.use_dualstack,
     )
     url = location.url()
+    proxy = proxy_for(url, environ)
     authorities = OtlpConfig(certificate=aws.ca_bundle or aws.requests_ca_bundle)
     sources = {CERTIFICATE: "AWS_CA_BUNDLE" if aws.ca_bundle else "REQUESTS_CA_BUNDLE"}
     return Route(
         location=location,
         put_headers=encryption_headers(config.dead_letters_encryption),
-        tls=build_tls(authorities, environ, sources=sources) if url.startswith("https:") else None,
-        proxy=proxy_for(url, environ),
+        tls=build_tls(authorities, environ, sources=sources) if needs_tls(url, proxy) else None,
+        proxy=proxy,
     )

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from yarl import URL
 
-from extension import __version__
+from extension.process.clock import Clock, SystemClock
 from extension.process.frozen import replace
 from extension.process.waits import Budget
 from extension.telemetry.export.answers import (
@@ -34,10 +33,10 @@ from extension.telemetry.export.connection_failures import (
     describe_failure,
     try_twice,
 )
-from extension.telemetry.export.cookies import NoCookies
+from extension.telemetry.export.connections import Connections
 from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
 from extension.telemetry.export.target import Target
-from extension.telemetry.export.tls import trust_bundle
+from extension.telemetry.export.tls import is_narrow, trust_bundle
 
 if TYPE_CHECKING:  # only with AWS
     from extension.telemetry.export.aws_requests import AwsRequests
@@ -45,7 +44,7 @@ if TYPE_CHECKING:  # only with AWS
 MAX_ANSWER_BYTES = 65_536
 """More of an answer is not read: it holds a count and a message."""
 
-USER_AGENT = f"lambda-dispatch/{__version__} Python/{'.'.join(map(str, sys.version_info[:3]))}"
+SYSTEM_CLOCK = SystemClock()
 
 Read = Callable[[Answer], EndpointMessage]
 """Reads what an answer says."""
@@ -104,18 +103,16 @@ class Post:
     `aws` sends to those targets that are services of AWS.
     """
 
-    def __init__(self, targets: Mapping[Signal, Target], *, aws: AwsRequests | None = None) -> None:
+    def __init__(
+        self,
+        targets: Mapping[Signal, Target],
+        *,
+        aws: AwsRequests | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._targets = dict(targets)
         self._aws = aws
-        self._session = aiohttp.ClientSession(
-            trust_env=False,
-            cookie_jar=NoCookies(),
-            # What the answer is encoded in must not decide whether the batch has arrived.
-            auto_decompress=False,
-            headers={"User-Agent": USER_AGENT},
-            # Its own timers would count a freeze; the budget does not.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        )
+        self._connections = Connections(clock=clock)
 
     def use(self, targets: Mapping[Signal, Target]) -> None:
         """Send there from now on."""
@@ -173,12 +170,7 @@ class Post:
             compressed = await asyncio.to_thread(compress, body)
         else:
             compressed = compress(body)
-        try:
-            answer = await self._ask(target, compressed, headers)
-        except aiohttp.ClientConnectorCertificateError:
-            if target.tls is None or not trust_bundle(target.tls):
-                raise
-            answer = await self._ask(target, compressed, headers)
+        answer = await self._ask(target, compressed, headers)
         outcome = _judged(target, answer, read)
         return self._aws.refine(outcome, answer) if self._aws and target.aws else outcome
 
@@ -188,17 +180,19 @@ class Post:
             return await try_twice(partial(self._post, target, body, headers))
         return await self._aws.send(target, body, headers, send=self._post)
 
-    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
-        async with self._session.post(
+    async def _post(
+        self, target: Target, body: bytes, headers: Mapping[str, str], *, alone: bool
+    ) -> Answer:
+        return await self._request(
+            "POST",
             target.url,
+            read=_read,
+            alone=alone,
             data=body,
             headers=headers,
-            ssl=target.tls or True,  # aiohttp's own context trusts no authority: this fails closed
+            tls=target.tls,
             proxy=target.proxy,
-            allow_redirects=False,
-        ) as answer:
-            content = await _read(answer)
-        return _answer(answer, content)
+        )
 
     async def exchange(
         self,
@@ -207,6 +201,7 @@ class Post:
         body: bytes,
         headers: Mapping[str, str],
         *,
+        alone: bool,
         tls: ssl.SSLContext | None,
         proxy: str | None,
         max_bytes: int = MAX_ANSWER_BYTES,
@@ -215,19 +210,52 @@ class Post:
 
         The body of the answer is not judged, and stays encoded as an object was stored.
         """
-        async with self._session.request(
+        return await self._request(
             method,
             URL(url, encoded=True),  # as it was signed
+            read=partial(_read_bytes, max_bytes=max_bytes),
+            alone=alone,
             data=body if method == "PUT" else None,
             headers={**headers, "Accept-Encoding": "identity"},
-            ssl=tls or True,
+            tls=tls,
             proxy=proxy,
-            allow_redirects=False,
-        ) as answer:
-            content = await _read_bytes(answer, max_bytes)
-        date = answer.headers.get("Date", "")
-        return Answer(status=answer.status, content=content, date=date)
+        )
+
+    async def _request(
+        self,
+        method: str,
+        url: str | URL,
+        *,
+        read: Callable[[aiohttp.ClientResponse], Awaitable[bytes]],
+        alone: bool,
+        tls: ssl.SSLContext | None,
+        **how: Any,
+    ) -> Answer:
+        """Send a request, once more if the authority may be one of the image's bundle."""
+
+        async def send() -> Answer:
+            session = await self._connections.begin(alone=alone)
+            try:
+                async with session.request(
+                    method,
+                    url,
+                    ssl=tls or True,  # aiohttp's own context trusts no authority: this fails closed
+                    allow_redirects=False,
+                    **how,
+                ) as response:
+                    return _answer(response, await read(response))
+            finally:
+                self._connections.end()
+
+        may_widen = tls is not None and is_narrow(tls)
+        try:
+            return await send()
+        except aiohttp.ClientConnectorCertificateError:
+            if tls is None or not may_widen:
+                raise
+            await asyncio.to_thread(trust_bundle, tls)  # it parses for 50 ms
+            return await send()
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._session.close()
+        """Close the connections."""
+        await self._connections.close()

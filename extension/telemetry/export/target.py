@@ -29,7 +29,7 @@ from extension.settings.sdk_variables import (
 )
 from extension.settings.telemetry import TelemetryConfig, may_be_aws
 from extension.telemetry.export.buffer import Signal
-from extension.telemetry.export.tls import SettingError, build_tls
+from extension.telemetry.export.tls import SettingError, TlsContexts, needs_tls
 
 if TYPE_CHECKING:  # only with AWS
     from extension.settings.aws_hosts import SignedFor
@@ -100,9 +100,12 @@ def build_targets(
     """
     ignored: dict[str, None] = {}
     targets = {}
+    contexts = TlsContexts(environ)
     for name in config.posted:
         section = otlp.get("traces" if name == "events" else name, OtlpConfig())
-        targets[SIGNALS[name]], found = _target(config, section, SIGNALS[name], environ=environ)
+        targets[SIGNALS[name]], found = _target(
+            config, section, SIGNALS[name], environ=environ, contexts=contexts
+        )
         ignored.update(dict.fromkeys(found))
     for cause in ignored:
         log.warning("configuration", cause=cause)
@@ -110,7 +113,12 @@ def build_targets(
 
 
 def _target(
-    config: TelemetryConfig, otlp: OtlpConfig, signal: Signal, *, environ: Mapping[str, str]
+    config: TelemetryConfig,
+    otlp: OtlpConfig,
+    signal: Signal,
+    *,
+    environ: Mapping[str, str],
+    contexts: TlsContexts,
 ) -> tuple[Target, list[str]]:
     """Return one signal's target, and what of the settings is ignored."""
     sources = _sources(environ, signal)
@@ -136,14 +144,15 @@ def _target(
     if aws and aws.is_cloudwatch and compression == "deflate":
         compression = "gzip"
         ignored.append(f"{sources[COMPRESSION]}: AWS takes gzip or none, using gzip")
+    proxy = _proxy(url, environ)
     target = Target(
         url=url,
         headers=headers,
         compression=compression,
         timeout_s=otlp.timeout_ms / 1000,
         variable=variable,
-        tls=build_tls(otlp, environ, sources=sources) if url.startswith("https:") else None,
-        proxy=_proxy(url, environ),
+        tls=contexts.find(otlp, sources) if needs_tls(url, proxy) else None,
+        proxy=proxy,
         aws=aws,
         is_signed=is_signed,
     )

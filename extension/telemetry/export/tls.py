@@ -70,15 +70,36 @@ def build_tls(
     return context
 
 
-def trust_bundle(context: ssl.SSLContext) -> bool:
-    """Trust the image's bundle, too, after a folder lacked an authority.
+class TlsContexts:
+    """One context for each combination of settings: signals with the same share connections."""
 
-    Return whether that may help: it does once, and only where no setting says whom to trust.
-    """
-    bundle = _BUNDLES.pop(context, "")
-    if bundle:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._contexts: dict[tuple[str, str, str], ssl.SSLContext] = {}
+
+    def find(self, config: OtlpConfig, sources: Mapping[str, str]) -> ssl.SSLContext:
+        """Return a context as `build_tls` does, and raise likewise."""
+        settings = config.certificate, config.client_certificate, config.client_key
+        if settings not in self._contexts:
+            self._contexts[settings] = build_tls(config, self._environ, sources=sources)
+        return self._contexts[settings]
+
+
+def needs_tls(url: str, proxy: str | None) -> bool:
+    """Tell whether a request needs a context: for the endpoint or for the proxy before it."""
+    return any(each.lower().startswith("https:") for each in (url, proxy or ""))
+
+
+def is_narrow(context: ssl.SSLContext) -> bool:
+    """Tell whether `trust_bundle` would add authorities: not where a setting says whom to trust."""
+    return bool(_BUNDLES.get(context))
+
+
+def trust_bundle(context: ssl.SSLContext) -> None:
+    """Trust the image's bundle, too, after a folder lacked an authority."""
+    if bundle := _BUNDLES.get(context):
         context.load_verify_locations(bundle)
-    return bool(bundle)
+        _BUNDLES.pop(context, None)
 
 
 def _trusting(certificate: str, environ: Mapping[str, str], places: Places) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
+from extension.settings.sdk_variables import CERTIFICATE
 from extension.telemetry.export.connection_failures import (
     AUTHORITIES,
     BAD_HTTP,
@@ -39,7 +40,7 @@ def of_tls(reason: str | None) -> ssl.SSLError:
     [
         (NotSignedError("no credentials"), "NotSignedError: no credentials"),
         (aiohttp.ClientConnectorCertificateError(KEY, ValueError("x")),
-         f"ClientConnectorCertificateError: ; {AUTHORITIES}"),
+         f"ClientConnectorCertificateError: ; {CERTIFICATE} {AUTHORITIES}"),
         (aiohttp.ClientConnectorSSLError(KEY, of_tls("WRONG_VERSION_NUMBER")),
          "ClientConnectorSSLError: wrong version number: does it expect http?"),
         (aiohttp.ClientConnectorSSLError(KEY, of_tls(None)),
@@ -70,16 +71,23 @@ def test_a_failure_is_named_with_what_to_do_about_it(error: Exception, text: str
     assert describe_failure(error) == text
 
 
+def test_a_variable_for_authorities_is_that_of_the_request() -> None:
+    """The bucket of AWS is not trusted by what the endpoint is trusted by."""
+    error = aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError("x"))
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE may name" in describe_failure(error)
+    assert "; AWS_CA_BUNDLE may name" in describe_failure(error, certificate="AWS_CA_BUNDLE")
+
+
 @pytest.mark.parametrize(
     ("error", "tries"),
     [(aiohttp.ServerDisconnectedError(), 2), (aiohttp.ClientOSError(), 2), (ValueError(), 1)],
 )
 async def test_a_connection_that_died_is_tried_once_more(error: Exception, tries: int) -> None:
-    """It may have slept in a freeze; what fails again, or otherwise, fails."""
-    tried = []
+    """Over one of its own, for others may have died with it; what fails again fails."""
+    tried: list[bool] = []
 
-    async def post() -> str:
-        tried.append(True)
+    async def post(*, alone: bool) -> str:
+        tried.append(alone)
         if len(tried) == 1:
             raise error
         return "answer"
@@ -89,4 +97,4 @@ async def test_a_connection_that_died_is_tried_once_more(error: Exception, tries
     else:
         with pytest.raises(ValueError, match=r"^$"):
             await try_twice(post)
-    assert len(tried) == tries
+    assert tried == [False, True][:tries]

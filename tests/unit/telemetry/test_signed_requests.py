@@ -79,7 +79,10 @@ class Stage:
         named = headers or {"content-type": "a/b", "x-other": "o"}
         return await self.aws.send(target, b"body", named, send=self._send)
 
-    async def _send(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _send(
+        self, target: Target, body: bytes, headers: Mapping[str, str], *, alone: bool
+    ) -> Answer:
+        assert not alone  # nothing here is a dead connection
         self.sent.append((target.url, body, headers))
         return self._answers.pop(0) if self._answers else OK
 

@@ -18,11 +18,13 @@ from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target
 from extension.telemetry.export.tls import (
     PEM,
+    TlsContexts,
     TlsError,
     _as_file,
     _described,
     build_tls,
-    trust_bundle,
+    is_narrow,
+    needs_tls,
 )
 from simulator.intake import Intake
 from tests.certificates import shake_hands, write_certificate, write_hashed
@@ -86,7 +88,7 @@ def test_a_users_choice_is_the_only_one(
     monkeypatch.setenv(variable, value)  # OpenSSL reads the process's own
     client = build_tls(OtlpConfig(), {variable: value}, places=hashed(tmp_path))
     assert not trusts(client, server)
-    assert not trust_bundle(client)
+    assert not is_narrow(client)
 
 
 def test_a_setting_of_the_endpoint_is_the_only_one(server: ssl.SSLContext, tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_a_setting_of_the_endpoint_is_the_only_one(server: ssl.SSLContext, tmp_p
     for certificate in (str(other), other.read_text()):
         client = build_tls(OtlpConfig(certificate=certificate), {}, places=hashed(tmp_path))
         assert not trusts(client, server)
-        assert not trust_bundle(client)
+        assert not is_narrow(client)
 
 
 @pytest.mark.parametrize("environ", [{"SSL_CERT_FILE": ""}, {"SSL_CERT_FILE": "/nonexistent.pem"}])
@@ -111,6 +113,49 @@ def test_an_unusable_file_of_authorities_is_not_used(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert trusts(build_tls(OtlpConfig(), environ, places=hashed(tmp_path)), server)
+
+
+def test_signals_with_the_same_settings_share_a_context(tmp_path: Path) -> None:
+    """A context costs a start milliseconds, and connections are shared within one only."""
+    certificate, _ = write_certificate(tmp_path)
+    contexts = TlsContexts({})
+    alike = [OtlpConfig(certificate=str(certificate), headers=each) for each in ("a=1", "a=2")]
+    first, second = (contexts.find(each, {}) for each in alike)
+    assert first is second
+    assert contexts.find(OtlpConfig(certificate=certificate.read_text()), {}) is not first
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "needed"),
+    [
+        ("https://h/", None, True),
+        ("http://h/", None, False),
+        ("http://h/", "http://p:1", False),
+        ("http://h/", "HTTPS://p:1", True),
+        ("https://h/", "http://p:1", True),
+    ],
+)
+def test_the_proxy_may_be_what_has_to_be_trusted(
+    url: str, proxy: str | None, *, needed: bool
+) -> None:
+    """Without a context it would never be."""
+    assert needs_tls(url, proxy) is needed
+
+
+async def test_a_bucket_is_trusted_as_the_endpoint_is(
+    server: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """By the bundle, where the folder of authorities does not know its own."""
+    client = build_tls(OtlpConfig(), {}, places=other_and_bundle(tmp_path))
+    sender = Post({})
+    try:
+        async with Intake(tls=server) as intake:
+            answer = await sender.exchange(
+                "PUT", f"{intake.url}/a", b"x", {}, alone=False, tls=client, proxy=None
+            )
+    finally:
+        await sender.close()
+    assert answer.status != 0
 
 
 async def test_an_authority_of_the_bundle_alone_is_trusted_with_the_first_post(
