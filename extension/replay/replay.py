@@ -75,6 +75,8 @@ class Replay:
             self._fails(f"the endpoint: {in_words(outcome)}")
         else:
             self._in_a_row = 0
+        if outcome.kind == "too_large":
+            return f"left: too large for the endpoint: {in_words(outcome)}"
         if outcome.kind != "accepted":
             return f"not taken: {in_words(outcome)}"
         try:

@@ -10,7 +10,7 @@ from extension.process.clock import Clock
 from extension.process.waits import Budget
 from extension.replay.retries import Sleep, patiently
 from extension.telemetry.export.buffer import Signal
-from extension.telemetry.export.envelopes import split
+from extension.telemetry.export.envelopes import Piece, split
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.otlp.exporter import CONTENT_TYPE, read_answer
@@ -46,15 +46,16 @@ class Sender:
             sleep=self._sleep,
         )
         if outcome.kind == "too_large" and count > 1:
-            return await self._send_parts(signal, body)
+            return await self._send_parts(signal, divide(signal, body, count), whole=outcome)
         if outcome.kind == "accepted" and outcome.rejected_items:
             cause = REFUSED_PART.format(refused=min(outcome.rejected_items, count), count=count)
             return Outcome(kind="rejected", cause=cause, said=outcome.said)
         return outcome
 
-    async def _send_parts(self, signal: Signal, body: bytes) -> Outcome:
-        outcome = Outcome(kind="accepted")
-        for part, count in split(signal, body, max_bytes=len(body) // 2):
+    async def _send_parts(self, signal: Signal, parts: list[Piece], *, whole: Outcome) -> Outcome:
+        """Send parts until one is not accepted; without any, the outcome of the whole stands."""
+        outcome = whole
+        for part, count in parts:
             outcome = await self.send(signal, part, count)
             if outcome.kind != "accepted":
                 break
@@ -68,3 +69,17 @@ class Sender:
             budget=Budget(TIMEOUT_S, clock=self._clock),
             read=read_answer,
         )
+
+
+def divide(signal: Signal, body: bytes, count: int) -> list[Piece]:
+    """Return smaller requests that a request of `count` items consists of; none if it is one item.
+
+    A metric is one item, however many points are counted in it. What is said of all items goes with
+    each part, so half of the items are not always half of the bytes.
+    """
+    for max_items in (count // 2, 1):
+        pieces = split(signal, body, max_bytes=len(body) // 2, max_items=max_items)
+        parts = [piece for piece in pieces if piece[0]]
+        if all(len(part) < len(body) for part, _ in parts):
+            return parts
+    return []

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from hypothesis import strategies as st
 
 from extension.replay.files import BucketError, DamagedError, DeadLetterFiles
+from extension.replay.sending import divide
 from extension.telemetry.export.answers import Answer
 from extension.telemetry.export.envelopes import NOTHING, count, split
 from extension.telemetry.export.s3_location import KEY, Location
@@ -70,6 +71,9 @@ def read(drawn: tuple[str, bool, int, bytes]) -> None:
     parts = [each for each in split(signal, body, max_bytes=50) if each is not NOTHING]  # type: ignore[arg-type]
     assert sum(number for _, number in parts) == items
     assert all(count(signal, part) == number for part, number in parts)  # type: ignore[arg-type]
+    halves = divide(signal, body, items) if items > 1 else []  # type: ignore[arg-type]
+    assert sum(number for _, number in halves) in (0, items)
+    assert all(len(half) < len(body) for half, _ in halves)
 
 
 def test_files() -> None:

@@ -31,7 +31,7 @@ from simulator.aws.endpoints.bucket import StoredObject
 from simulator.aws.endpoints.encryption import Encryption
 from simulator.intake import Intake, IntakeRequest
 from simulator.intake.replies import Hang, Reply
-from tests.posted_requests import records, spans
+from tests.posted_requests import points, records, spans
 from tests.waiting import until
 
 FOLDER = "lost/year=2026/month=01/day=01/hour=12/minute=00"
@@ -225,6 +225,51 @@ async def test_one_item_too_large(stage: Stage) -> None:
     run = await stage.run()
     assert (run.sent, run.left, stage.left) == (1, 1, {key})
     assert "status 413" in stage.problem_of(key)
+
+
+@pytest.mark.parametrize("others", [[], ["small"]])
+async def test_one_metric_too_large(stage: Stage, others: list[str]) -> None:
+    """A metric is not divided, however many points it has: its file is left, others are sent."""
+    content = points("large", *others, each=2_000).SerializeToString()
+    key = stage.put("metrics_0.binpb", content)
+    stage.put_spans("a", file="1")
+    stage.intake.respond = lambda request: Reply(status=413 if b"large" in request.body else 200)
+    run = await stage.run()
+    assert (run.sent, run.left, stage.left) == (1, 1, {key})
+    assert stage.problem_of(key).startswith("left: too large for the endpoint: status 413")
+    assert len(stage.intake.requests) == 2 + len(others)
+
+
+async def test_parts_of_a_large_resource(stage: Stage) -> None:
+    """What is said of all items goes with each part, so parts are smaller by their items alone."""
+    names = [f"span {number}" for number in range(8)]
+    stage.put("traces_1.binpb", with_large_resource(*names))
+    limit = len(with_large_resource(*names[:3]))
+    stage.intake.respond = lambda request: Reply(status=200 if len(request.body) <= limit else 413)
+    run = await stage.run()
+    assert (run.sent, stage.names) == (1, names)
+    assert len(stage.intake.requests) == 1 + 2 + 4
+
+
+def with_large_resource(*names: str) -> bytes:
+    """Return a request whose resource is larger than its spans."""
+    request = spans(*names)
+    [of] = request.resource_spans
+    of.resource.attributes.add(key="large").value.string_value = "x" * 5_000
+    content: bytes = request.SerializeToString()
+    return content
+
+
+async def test_parts_without_items(stage: Stage) -> None:
+    """Resources and scopes without any items make no request."""
+    request = spans("a", "b")
+    for _ in range(3):
+        request.resource_spans.add().scope_spans.add()
+    stage.put("traces_1.binpb", request.SerializeToString())
+    stage.intake.respond = [Reply(status=413)]
+    run = await stage.run()
+    assert (run.sent, stage.names) == (1, ["a", "b"])
+    assert len(stage.intake.requests) == 1 + 2
 
 
 async def test_busy_endpoint(stage: Stage) -> None:

@@ -322,6 +322,17 @@ async def test_a_single_item_that_is_too_large_is_dropped_and_counted() -> None:
     assert stage.health.dropped == {"rejected": 5}
 
 
+async def test_an_endpoint_that_refuses_every_size_ends_the_halves() -> None:
+    """Each item is tried alone once, also one that is larger than all others together."""
+    stage = Stage([TOO_LARGE] * 100)
+    stage.add("a", size=50_000)
+    stage.add(*"bcdefgh")
+    assert await stage.flush() is True
+    alone = [items[0] for _, items in stage.exporter.sent if len(items) == 1]
+    assert alone == list("abcdefgh")
+    assert stage.health.dropped == {"rejected": 8}
+
+
 async def test_credentials_that_do_not_come_count_as_a_timeout() -> None:
     """A secret store that hangs opens the circuit as an endpoint that hangs does."""
     stage = Stage([UNAUTHENTICATED], renewable=-1)
