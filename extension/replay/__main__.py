@@ -16,6 +16,7 @@ from extension.process.clock import SystemClock
 from extension.process.frozen import replace
 from extension.process.ids import RandomIds
 from extension.process.log import Log
+from extension.replay.addressed import POST_URI, SIGNAL_URIS, address
 from extension.replay.files import BucketError, DeadLetterFiles
 from extension.replay.replay import Replay
 from extension.replay.sending import Sender
@@ -33,9 +34,13 @@ INTERRUPTED = 130
 LOG_GROUP = "/lambda-dispatch/replay"
 """In CloudWatch Logs, where DISPATCH_LOG_GROUP names no other."""
 
-SIGNAL_URIS = ("DISPATCH_TRACES_URI", "DISPATCH_LOGS_URI", "DISPATCH_METRICS_URI")
+DEAD_LETTERS = "DISPATCH_DEAD_LETTERS"
 AWS_URLS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 
+NOT_USED = (
+    "{name} is not used: it is for another endpoint; for that of --to, set it and unset the other "
+    "endpoint's variable"
+)
 NO_CREDENTIALS = (
     "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with "
     "`aws configure export-credentials --format env`"
@@ -58,7 +63,8 @@ environment:
   DISPATCH_LOG_GROUP      where log records go in CloudWatch Logs
                           (default: /lambda-dispatch/replay)
   DISPATCH_POST_HEADERS, OTEL_EXPORTER_OTLP_..., HTTPS_PROXY
-                          the endpoint, as for the extension; no references to secrets
+                          the endpoint, as for the extension; no references to secrets.
+                          Keys for another one, which DISPATCH_POST_URI names, are not used
 
 exit status: 0 all files are sent, 1 some are left, 2 the settings cannot be used,
 130 interrupted
@@ -75,14 +81,14 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Co
     Raises:
         UsageError: a setting is missing, or cannot be used.
     """
-    named = {"DISPATCH_DEAD_LETTERS": arguments.bucket, "DISPATCH_POST_URI": arguments.to}
-    on_command_line = {name: value for name, value in named.items() if value}
-    # `--to` is the endpoint of all signals.
-    unused = SIGNAL_URIS if arguments.to else ()
-    others = {name: value for name, value in environ.items() if name not in unused}
-    config, problems = read_config({**others, **on_command_line})
+    withheld: tuple[str, ...] = ()
+    if arguments.to:
+        environ, withheld = address(environ, arguments.to)
+    if arguments.bucket:
+        environ = {**environ, DEAD_LETTERS: arguments.bucket}
+    config, problems = read_config(environ)
     for problem in problems:
-        if problem.variable in {*named, *SIGNAL_URIS, *AWS_URLS}:
+        if problem.variable in {DEAD_LETTERS, POST_URI, *SIGNAL_URIS, *AWS_URLS}:
             raise UsageError(str(problem))
     if not config.telemetry.dead_letters:
         raise UsageError("no bucket: name it as s3://BUCKET/PREFIX")
@@ -94,7 +100,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Co
     references = EndpointSettings(telemetry=telemetry, otlp=config.otlp).references
     if references and not arguments.dry_run:
         raise UsageError(f"a reference is not resolved here, set its value: {references[0]}")
-    return replace(config, telemetry=telemetry)
+    return replace(config, telemetry=telemetry, withheld=(*withheld, *config.withheld))
 
 
 async def replay(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -117,6 +123,8 @@ async def replay(arguments: argparse.Namespace, environ: Mapping[str, str]) -> i
         files = DeadLetterFiles(Bucket(route, post=post, signer=signer), clock=clock)
         if arguments.dry_run:
             return await _list(files)
+        for name in config.withheld:
+            sys.stderr.write(f"replay: {NOT_USED.format(name=name)}\n")
         sender = Sender(post, signals=targets, clock=clock)
         return await _run(Replay(files, sender, write=sys.stdout.write), files)
     finally:

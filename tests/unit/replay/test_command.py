@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from extension.process.log import Log
 from extension.replay.__main__ import (
     INTERRUPTED,
     NO_CREDENTIALS,
@@ -18,11 +19,13 @@ from extension.replay.__main__ import (
     settings_of,
 )
 from extension.settings.config import Config
+from extension.telemetry.export.target import build_targets
 from simulator.aws.endpoints import AwsEndpoints
 from simulator.aws.endpoints.bucket import StoredObject
 from simulator.aws.endpoints.encryption import Encryption
 from simulator.intake import Intake
 from simulator.intake.replies import Reply
+from tests.doubles import LogLines, ManualClock
 from tests.posted_requests import spans
 
 FOLDER = "year=2026/month=01/day=01/hour=12/minute=00"
@@ -91,6 +94,66 @@ def test_an_endpoint_of_a_signal_is_of_no_use_beside_an_argument() -> None:
     """So it may be wrong."""
     given = {**BUCKET, "DISPATCH_LOGS_URI": "collector"}
     assert settings(given, "--to", "http://h").telemetry.uri_of("logs") == "http://h"
+
+
+A, B = "https://otlp.vendor-a.example", "https://otlp.vendor-b.example"
+
+
+def sent_with(environ: Mapping[str, str], *words: str) -> tuple[dict[str, str], list[str]]:
+    """Return the headers of traces, and the variables of credentials that are not used."""
+    config = settings({**BUCKET, **environ}, *words)
+    log = Log(clock=ManualClock(), sink=LogLines())
+    targets = build_targets(config.telemetry, config.otlp, environ=environ, log=log)
+    return dict(targets["traces"].headers), sorted(config.withheld)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "name"),
+    [
+        ({"DISPATCH_POST_URI": A}, "DISPATCH_POST_HEADERS"),
+        ({"DISPATCH_LOGS_URI": A}, "DISPATCH_POST_HEADERS"),
+        ({"DISPATCH_TRACES_URI": B, "DISPATCH_LOGS_URI": A}, "DISPATCH_POST_HEADERS"),
+        ({"DISPATCH_POST_URI": f"{B}:8443"}, "DISPATCH_POST_HEADERS"),
+        ({"DISPATCH_POST_URI": A}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"DISPATCH_POST_URI": A}, "OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": A}, "OTEL_EXPORTER_OTLP_HEADERS"),
+    ],
+)
+def test_a_key_for_another_endpoint_is_not_used(elsewhere: dict[str, str], name: str) -> None:
+    """The environment may be that of a function that posts elsewhere; what is kept back is said."""
+    assert sent_with({**elsewhere, name: "api-key=of-a"}, "--to", B) == ({}, [name])
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "DISPATCH_POST_HEADERS"),
+        ({"DISPATCH_POST_URI": f"{B}/otlp"}, "DISPATCH_POST_HEADERS"),
+        ({"DISPATCH_POST_URI": B, "DISPATCH_LOGS_URI": A}, "DISPATCH_POST_HEADERS"),
+        ({"DISPATCH_POST_URI": " "}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"DISPATCH_POST_URI": A, "OTEL_EXPORTER_OTLP_ENDPOINT": B}, "OTEL_EXPORTER_OTLP_HEADERS"),
+    ],
+)
+def test_a_key_for_the_endpoint_named_is_used(given: dict[str, str], name: str) -> None:
+    """Where no variable names another origin as the one that it is for."""
+    assert sent_with({**given, name: "api-key=of-b"}, "--to", B) == ({"api-key": "of-b"}, [])
+
+
+def test_other_credentials_for_another_endpoint_are_not_used() -> None:
+    """Neither a signature, which has a session token with it, nor a client certificate."""
+    given = {
+        "DISPATCH_SIGV4": "aps/eu-west-1",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/a.pem",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/a.key",
+    }
+    config = settings({**BUCKET, **given, "DISPATCH_POST_URI": A}, "--to", B)
+    assert sorted(config.withheld) == sorted(given)
+    assert not config.telemetry.is_any_signed
+    assert not any(each.client_certificate or each.client_key for each in config.otlp.values())
+    assert settings({**BUCKET, **given}, "--to", B).telemetry.is_any_signed
+    amazon = "https://xray.eu-central-1.amazonaws.com"
+    unsigned = {"DISPATCH_SIGV4": "off", "DISPATCH_POST_URI": A}
+    assert not settings({**BUCKET, **unsigned}, "--to", amazon).telemetry.is_any_signed
 
 
 def test_the_default_region_is_a_region() -> None:
@@ -180,6 +243,23 @@ async def test_what_is_left_is_said_with_the_reason(
     assert written.err == (
         "replay: stopped: the endpoint refuses the credentials: status 401\n"
     )  # fmt: skip
+
+
+async def test_a_key_that_is_not_used_is_said(
+    aws: AwsEndpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With how to give one for the endpoint."""
+    put(aws, f"{FOLDER}/traces_1.binpb.gz")
+    given = {"DISPATCH_POST_HEADERS": "api-key=of-a", "DISPATCH_POST_URI": A}
+    async with Intake() as intake:
+        assert await run(aws, "--to", intake.url, **given) == 0
+        assert "api-key" not in intake.requests[0].headers
+    assert capsys.readouterr().err == (
+        "replay: DISPATCH_POST_HEADERS is not used: it is for another endpoint; "
+        "for that of --to, set it and unset the other endpoint's variable\n"
+    )
+    assert await run(aws, "--to", B, "--dry-run", **given) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_without_credentials_it_says_how_to_get_some(
