@@ -1,6 +1,8 @@
 """What the wrapper becomes: resolves the references in the environment, then becomes the runtime.
 
 Arguments: the function's LD_LIBRARY_PATH behind `=` (empty: it has none), then the command line.
+The wrapper that DISPATCH_ENV_NEXT names stands before that, unless it cannot be executed.
+
 Values are bytes from the cache's answer to the environment, so they arrive as they are stored. Only
 modules that are loaded quickly are imported, because a cold start waits for this.
 
@@ -13,6 +15,7 @@ references" of its user guide):
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # built in, unlike signal
 import os
 import sys
 import time
@@ -22,7 +25,7 @@ LIMIT_S = 8.0
 """Of Lambda's ten seconds for an init, for all references together."""
 
 START, END = b"{{resolve:", b"}}"
-LIBRARIES = b"LD_LIBRARY_PATH"
+LIBRARIES, NEXT = b"LD_LIBRARY_PATH", b"DISPATCH_ENV_NEXT"
 PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/"
 ARN_PARTS = {"ssm": 6, "ssm-secure": 6, "secretsmanager": 7}
 """How many of the texts between colons are the ARN of a parameter or a secret."""
@@ -41,18 +44,31 @@ def main() -> None:
     environment.pop(LIBRARIES, None)
     if libraries:
         environment[LIBRARIES] = libraries[1:]
+    # Taken out, or two wrappers that name each other would never end.
+    wrapper = os.fsdecode(environment.pop(NEXT, b""))
     resolved, causes = resolve(environment)
     if causes and environment.get(b"DISPATCH_ENV_ON_ERROR", b"").strip().lower() != b"keep":
         say("ERROR", "environment not resolved", "; ".join(causes))
         sys.exit(1)
     if causes:
         say("WARN", "environment not resolved", "; ".join(causes))
+    if wrapper:
+        cause = become([wrapper, *command], resolved)
+        say("WARN", "next wrapper not started", f"DISPATCH_ENV_NEXT: {cause}")
+    say("ERROR", "command line cannot be started", become(command, resolved))
+    sys.exit(126)
+
+
+def become(command: list[str], environment: Environment) -> str:
+    """Become a command line; return why that is impossible."""
+    # Python ignores these, and what it becomes would inherit that.
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
     try:
-        os.execvpe(command[0], command, resolved)
+        os.execvpe(command[0], command, environment)
     except (OSError, IndexError) as error:
-        cause = getattr(error, "strerror", "") or "there is none"
-        say("ERROR", "command line cannot be started", cause)
-        sys.exit(126)
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)  # perhaps nobody reads our lines
+        return getattr(error, "strerror", "") or "there is none"
 
 
 def resolve(environment: Environment) -> tuple[Environment, list[str]]:
@@ -235,9 +251,12 @@ def show(name: bytes) -> str:
 
 
 def say(level: str, message: str, cause: str) -> None:
-    """Write a line of our log."""
+    """Write a line of our log, if anybody reads it."""
     line = f'{{"extension": "lambda-dispatch", "level": "{level}", "message": "{message}", '
-    os.write(1, (line + f'"cause": "{cause}"}}\n').encode("ascii", "backslashreplace"))
+    try:  # noqa: SIM105  # to import contextlib takes time
+        os.write(1, (line + f'"cause": "{cause}"}}\n').encode("ascii", "backslashreplace"))
+    except OSError:
+        pass
 
 
 if __name__ == "__main__":
