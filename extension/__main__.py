@@ -38,18 +38,32 @@ def _run() -> int:
     try:
         if start.api and not is_on(os.environ, "DISPATCH_ENABLED"):
             return _only_answer_events(start)
+        environ = _take_variables()
         if start.has_requested_next and not _imported(start):
             return _only_answer_events(start)
         from extension.app import run  # noqa: PLC0415  # heavy: only after registering
 
-        # A copy: imports change SSL_CERT_FILE for a moment, while threads read the variables.
-        return run(start, dict(os.environ))
+        return run(start, environ)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # whatever it is, the function must live
         _log("switched off", type(error).__name__)
         survive.stop_listening(start)
         return _only_answer_events(start) if start.api else 1
+
+
+def _take_variables() -> dict[str, str]:
+    """Return a copy of the variables, and take those of the function's SDK from the process.
+
+    A copy, because imports change SSL_CERT_FILE for a moment, while threads read the variables.
+    OpenTelemetry's modules, too, read the SDK's when they are imported, and some raise for a value
+    that they cannot use. What we need of them is in the copy.
+    """
+    variables = dict(os.environ)
+    for name in variables:
+        if name.startswith("OTEL_"):
+            del os.environ[name]
+    return variables
 
 
 def _imported(start: Start) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 import sys
@@ -125,6 +126,27 @@ def test_the_app_reads_the_variables_that_the_process_began_with(
     process.main()
     with no_certificates():
         assert process.environ["SSL_CERT_FILE"] == "/etc/mine.pem"
+
+
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_libraries_do_not_see_the_variables_of_the_function_s_sdk(
+    monkeypatch: pytest.MonkeyPatch, *, is_repeated: bool
+) -> None:
+    """Some raise on import for a value that they cannot use; the app reads all of them."""
+    monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "unlimited")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    seen: list[str] = []
+
+    def note(*_: object) -> bool:
+        seen.extend(os.environ)
+        return True
+
+    monkeypatch.setattr(first_events, "answer_while_importing", note)
+    process = Process(monkeypatch, is_repeated=is_repeated, run=lambda: int(not note()))
+    assert process.main() == 0
+    assert "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT" not in seen
+    assert "AWS_REGION" in seen
+    assert process.environ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] == "unlimited"
 
 
 @pytest.mark.parametrize("error", [LookupError("secret"), SystemExit(3), MemoryError()])
