@@ -235,7 +235,7 @@ def _telemetry(config: Config, clock: ManualClock, log: Log, endpoint: _Endpoint
         health=health,
         clock=clock,
         log=log,
-        on_settled=reader.settled,
+        on_settled=reader.congestion.export_settled,
     )
     return Telemetry(
         pipeline=pipeline,

@@ -8,7 +8,7 @@ response that arrived during the freeze is still in time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -97,3 +97,26 @@ class Budget:
                 return await awaitable
         finally:
             self.left_s -= seconds - limit.left_s
+
+
+async def wait_until(
+    condition: Callable[[], bool], *, news: asyncio.Event, within_s: float
+) -> None:
+    """Wait until a condition holds, looking at it at each `news`, for so long at most.
+
+    Frozen time may count here: use it where it does no harm to stop waiting after a freeze.
+    """
+    is_over = False
+
+    def end() -> None:
+        nonlocal is_over
+        is_over = True
+        news.set()
+
+    timer = asyncio.get_running_loop().call_later(within_s, end)
+    try:
+        while not (is_over or condition()):
+            news.clear()
+            await news.wait()
+    finally:
+        timer.cancel()

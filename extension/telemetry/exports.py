@@ -11,11 +11,11 @@ import asyncio
 from extension.process.clock import Clock
 from extension.process.tasks import start_task
 from extension.process.waits import Budget
+from extension.telemetry.congestion import Congestion
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.flush import HALF_FULL, PERIOD_S, FlushPolicy
 from extension.telemetry.pipeline import Pipeline
-from extension.telemetry.reader import DeliveryReader
 
 LAST_PATIENCE_S = 0.5
 """At SHUTDOWN: for an export under way; its connection may have died in a freeze."""
@@ -28,7 +28,7 @@ class Exports:
         self,
         *,
         pipeline: Pipeline,
-        reader: DeliveryReader,
+        congestion: Congestion,
         buffer: Buffer,
         delivery: Delivery,
         policy: FlushPolicy,
@@ -37,7 +37,7 @@ class Exports:
         min_batch_size: int,
     ) -> None:
         self._pipeline = pipeline
-        self._reader = reader
+        self._congestion = congestion
         self._buffer = buffer
         self._delivery = delivery
         self._policy = policy
@@ -75,7 +75,7 @@ class Exports:
                 if self._buffer.fullness < HALF_FULL:
                     return
         finally:
-            self._reader.settled()
+            self._congestion.export_settled()
 
     async def finish_beside(self, budget: Budget) -> None:
         """Let an export under way come to its end, or make way for the last one."""

@@ -129,7 +129,7 @@ class TelemetryBuilder(NamedTuple):
                 clock=self.clock,
                 log=self.log,
                 renew_credentials=credentials.renew,
-                on_settled=reader.settled,
+                on_settled=reader.congestion.export_settled,
                 letters=letters,
             ),
             # Without platform events it is unknown when an invocation is over.

@@ -20,6 +20,7 @@ from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem
 from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.export.envelopes import split
 from extension.telemetry.health import Health
+from extension.telemetry.loss import Loss
 from extension.telemetry.reading.columns import Columns
 from extension.telemetry.reading.event_columns import Events, in_events
 from extension.telemetry.reading.events import (
@@ -84,8 +85,7 @@ class Pipeline:
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
         self.on_init_end: Callable[[], None] = do_nothing
         self.on_instance: Callable[[str], None] = do_nothing
-        self.lost: Instant | None = None
-        """When something that the platform sent was lost last."""
+        self.loss = Loss()
         self.spoke: Instant | None = None
         """When the function wrote a line, or the platform reported of its work, last."""
 
@@ -224,14 +224,14 @@ class Pipeline:
         match event:
             case LogsDropped():
                 self._health.platform_dropped += event.dropped_records
-                self.lost = self._clock.now()
+                self.loss.note(self._clock.now())
             case InitStart() | RestoreStart() if event.instance_id:
                 self._encoder.learn_instance(event.instance_id)
                 self.on_instance(event.instance_id)
             case InitRuntimeDone():
                 self.on_init_end()
             case RuntimeDone():
-                self.lost = None  # whatever was lost, it was not this end
+                self.loss.end_came()
                 self.on_end(event)
         finished += self._assembler.feed(event)
 

@@ -1,8 +1,7 @@
 """What the platform delivers and the function's SDK posts: taken at once, read in steps, bounded.
 
 A delivery is answered before it is read. What waits to be read is bounded: beyond the bound the
-platform waits for its answer, and gathers meanwhile. Reading waits for an export that makes room,
-so that a burst of lines does not push older data out of the buffer.
+platform waits for its answer, and gathers meanwhile.
 
 What an SDK posts is read in the same order: the spans of an invocation before its end. Its bound
 never pushes back, for the function would wait.
@@ -12,16 +11,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from extension.process.clock import Clock, Instant
 from extension.process.tasks import start_task
+from extension.process.waits import wait_until
+from extension.telemetry.congestion import Congestion
 from extension.telemetry.export.buffer import Buffer
-from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
-from extension.telemetry.reading.decode import Batch
 from extension.telemetry.reading.deliveries import Deliveries
 from extension.telemetry.reading.event_columns import Events
 from extension.telemetry.reading.joined_lines import LineJoiner
@@ -44,20 +43,9 @@ for 25 ms."""
 STEP_EVENTS = 256
 """Events read at once; between two steps the event loop has GETs and exports to look after."""
 
-CONGESTED = 0.5
-"""Fullness of the buffer from which reading waits for an export that is under way."""
-
-CONGESTION_PATIENCE_S = 2.0
-"""How long it waits for an export that makes no room; then the buffer drops the oldest, and reading
-does not wait for that export again: an invocation may be held for what is unread."""
-
 
 class DeliveryReader:
-    """Feeds the pipeline from the bodies of the platform's POSTs.
-
-    `on_half_full` is called whenever the buffer is; `is_exporting` says whether waiting for it to
-    become emptier makes sense. `concurrent` on Managed Instances.
-    """
+    """Feeds the pipeline from what was posted; `concurrent` on Managed Instances."""
 
     def __init__(
         self,
@@ -69,7 +57,7 @@ class DeliveryReader:
         concurrent: bool = False,
     ) -> None:
         self._pipeline = pipeline
-        self._buffer = buffer
+        self.congestion = Congestion(buffer)
         self._health = health
         self._clock = clock
         self._deliveries = Deliveries(reads_lines=pipeline.reads_lines)
@@ -86,15 +74,6 @@ class DeliveryReader:
         self._steps = 0
         self._arrived = asyncio.Event()
         self._progress = asyncio.Event()
-        self._room = asyncio.Event()
-        self._waited_in_vain = False
-        """Whether an export that is under way has made no room in all its time."""
-        self._parted: Instant | None = None
-        """When a part of a record came whose rest was still to come."""
-        self._lost_before: Instant | None = None
-        """The sign of loss in whose place that came."""
-        self.on_half_full: Callable[[], None] = do_nothing
-        self.is_exporting: Callable[[], bool] = lambda: False
         self.posted: PostedReader | None = None
         """Reads what the function's SDK posts, where there is a receiver."""
         self.has_heard = False
@@ -115,7 +94,9 @@ class DeliveryReader:
         return None
 
     async def _take_with_patience(self, body: bytes) -> None:
-        await self._wait(self._progress, RECEIVE_PATIENCE_S, until=lambda: self._has_room(body))
+        await wait_until(
+            lambda: self._has_room(body), news=self._progress, within_s=RECEIVE_PATIENCE_S
+        )
         if self._has_room(body):
             self._keep(body)
         else:
@@ -149,21 +130,16 @@ class DeliveryReader:
     def count_lost(self, count: int) -> None:
         """Count deliveries that are lost: an end may have been among them."""
         self._health.dropped["delivery"] += count
-        self._pipeline.lost = self._clock.now()
-
-    def settled(self) -> None:
-        """Learn that an export has emptied the buffer, or has given up."""
-        self._waited_in_vain = False
-        self._room.set()
+        self._pipeline.loss.note(self._clock.now())
 
     async def wait_for_progress(self, seconds: float) -> None:
         """Wait until events were read, for so long at most."""
         seen = self._steps
-        await self._wait(self._progress, seconds, until=lambda: self._steps > seen)
+        await wait_until(lambda: self._steps > seen, news=self._progress, within_s=seconds)
 
     async def wait_until_read(self, seconds: float) -> None:
         """Wait until all that was received is read, for so long at most."""
-        await self._wait(self._progress, seconds, until=lambda: not self._has_unread)
+        await wait_until(lambda: not self._has_unread, news=self._progress, within_s=seconds)
 
     def read_all(self) -> None:
         """Read everything now: nothing comes after it."""
@@ -182,7 +158,7 @@ class DeliveryReader:
     async def _read_waiting(self) -> None:
         await self._read_received()
         while self._lines.waits:
-            await self._wait(self._arrived, JOIN_PATIENCE_S, until=lambda: self._has_unread)
+            await wait_until(lambda: self._has_unread, news=self._arrived, within_s=JOIN_PATIENCE_S)
             if not self._has_unread:
                 self._take_kept_back()
             await self._read_received()
@@ -198,42 +174,7 @@ class DeliveryReader:
             self._progress.set()
             if self._has_unread:
                 await asyncio.sleep(0)
-            is_congested = self._buffer.fullness >= CONGESTED
-            if not (is_congested and self.is_exporting()):
-                self._waited_in_vain = False
-            if is_congested:
-                self.on_half_full()
-                if not self._waited_in_vain:
-                    await self._wait_for_room()
-
-    async def _wait_for_room(self) -> None:
-        """Let an export that is under way empty the buffer before more is put into it."""
-        fullness = self._buffer.fullness
-        await self._wait(
-            self._room,
-            CONGESTION_PATIENCE_S,
-            until=lambda: self._buffer.fullness < CONGESTED or not self.is_exporting(),
-        )
-        self._waited_in_vain = self.is_exporting() and self._buffer.fullness >= fullness
-
-    async def _wait(
-        self, event: asyncio.Event, seconds: float, *, until: Callable[[], bool]
-    ) -> None:
-        """Wait until a condition holds, looking at it at each `event`, for so long at most."""
-        is_over = False
-
-        def end() -> None:
-            nonlocal is_over
-            is_over = True
-            event.set()
-
-        timer = asyncio.get_running_loop().call_later(seconds, end)
-        try:
-            while not (is_over or until()):
-                event.clear()
-                await event.wait()
-        finally:
-            timer.cancel()
+            await self.congestion.relieve()
 
     @property
     def spoke(self) -> Instant | None:
@@ -301,20 +242,9 @@ class DeliveryReader:
         batch = self._deliveries.read(body, received_ns=now.wall_ns)
         if batch.bad:
             self._health.dropped["bad_event"] += batch.bad
-        self._note_loss(batch, now, has_joined=waited and not batch.bad)
+        self._pipeline.loss.learn(batch, now, has_joined=waited and not batch.bad)
         events = batch.events
         if not self._pipeline.reads_lines:
             self._items.extend(batch.items)
             events = events.without_lines()
         self._events.extend(self._lines.feed(events))
-
-    def _note_loss(self, batch: Batch, now: Instant, *, has_joined: bool) -> None:
-        """Note a sign of loss; half a record is none any more once the other half is here."""
-        pipeline = self._pipeline
-        lost = self._lost_before if pipeline.lost is self._parted else pipeline.lost
-        if batch.bad:
-            lost = now
-        if batch.bad or has_joined:
-            pipeline.lost = lost
-        if batch.first_part:
-            self._lost_before, self._parted, pipeline.lost = lost, now, now

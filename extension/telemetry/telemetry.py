@@ -97,7 +97,7 @@ class Telemetry(Job):
         self._policy = policy
         self._exports = Exports(
             pipeline=pipeline,
-            reader=reader,
+            congestion=reader.congestion,
             buffer=buffer,
             delivery=delivery,
             policy=policy,
@@ -121,8 +121,8 @@ class Telemetry(Job):
         self.is_expected: Callable[[], bool] = lambda: True
         """Whether the platform is known to deliver; no invocation is held for what may not come."""
         pipeline.on_end = self._ended
-        reader.on_half_full = self._exports.begin_beside
-        reader.is_exporting = lambda: self._exports.is_under_way
+        reader.congestion.on_half_full = self._exports.begin_beside
+        reader.congestion.is_exporting = lambda: self._exports.is_under_way
 
     async def invoked(self, invoke: Invoke) -> None:
         """Hold an invocation until its telemetry is here and out, or let it go at once."""
@@ -213,7 +213,7 @@ class Telemetry(Job):
                 self._clock.now(),
                 awaited=awaited,
                 heard=self.reader.spoke,
-                lost=self.pipeline.lost,
+                lost=self.pipeline.loss.at,
             )
             if left_s <= 0:
                 break

@@ -64,7 +64,7 @@ class Stage:
         buffer: Any = self.buffer
         delivery: Any = self.delivery
         self.exports = Exports(
-            pipeline=surroundings, reader=_Reader(self), buffer=buffer, delivery=delivery,  # type: ignore[arg-type]
+            pipeline=surroundings, congestion=_Congestion(self), buffer=buffer, delivery=delivery,  # type: ignore[arg-type]
             policy=self.policy, clock=self.clock, timeout_s=TIMEOUT_S,
             min_batch_size=min_batch_size,
         )  # fmt: skip
@@ -97,10 +97,10 @@ class Stage:
 
 
 @dataclass
-class _Reader:
+class _Congestion:
     stage: Stage
 
-    def settled(self) -> None:
+    def export_settled(self) -> None:
         """Note that reading may go on."""
         self.stage.settled += 1
 

@@ -110,9 +110,9 @@ def test_what_the_platform_dropped_is_counted_until_an_end_shows_what_it_was_not
     stage = Stage("traces")
     dropped = {"reason": "too slow", "droppedRecords": 3, "droppedBytes": 100}
     stage.feed(WHOLE[0], given.platform("logsDropped", 1, **dropped))
-    assert (stage.health.platform_dropped, stage.pipeline.lost) == (3, stage.clock.now())
+    assert (stage.health.platform_dropped, stage.pipeline.loss.at) == (3, stage.clock.now())
     stage.feed(*WHOLE[1:])
-    assert stage.pipeline.lost is None
+    assert stage.pipeline.loss.at is None
 
 
 @pytest.mark.parametrize(("logs_from", "kept"), [("both", 2), ("lines", 2), ("sdk", 1)])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from extension.process.clock import Instant
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.export.buffer import ENTRY_BYTES, Buffer, PendingItem
+from extension.telemetry.export.buffer import Buffer, PendingItem
 from extension.telemetry.export.delivery import do_nothing
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
@@ -82,11 +80,11 @@ async def test_a_last_line_that_nothing_continues_goes_out() -> None:
 async def test_what_waits_to_be_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """While reading waits for the endpoint, the platform waits for its answer, and then gathers."""
     monkeypatch.setattr("extension.telemetry.reader.RECEIVE_PATIENCE_S", 0.0)
-    monkeypatch.setattr("extension.telemetry.reader.CONGESTION_PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("extension.telemetry.congestion.PATIENCE_S", PATIENCE_S)
     health = Health()
     telemetry = build(Accepting(), health, as_json=False)
     reader = telemetry.reader
-    reader.on_half_full, reader.is_exporting = do_nothing, lambda: True
+    reader.congestion.on_half_full, reader.congestion.is_exporting = do_nothing, lambda: True
     full = PendingItem(signal="logs", body=bytes(3_000_000), count=1)
     telemetry._buffer.add(full)
     await received(reader, given.delivery(given.start("a", 1)))
@@ -96,7 +94,7 @@ async def test_what_waits_to_be_read_is_bounded(monkeypatch: pytest.MonkeyPatch)
         await received(reader, large)
         large = large.replace(b"x", b"y", 1)
         assert health.dropped["delivery"] == dropped
-    assert telemetry.pipeline.lost is not None
+    assert telemetry.pipeline.loss.at is not None
     reader.read_all()
     await received(reader, large)
     assert health.dropped["delivery"] == 2
@@ -234,10 +232,10 @@ async def test_an_event_that_cannot_be_read_is_counted_as_lost() -> None:
     good = given.delivery(given.start("a", 1))
     telemetry.reader.take(good)
     telemetry.reader.read_all()
-    assert (telemetry.pipeline.lost, health.dropped) == (None, {})
+    assert (telemetry.pipeline.loss.at, health.dropped) == (None, {})
     telemetry.reader.take(good.replace(b"[", b"[7, ", 1))
     telemetry.reader.read_all()
-    assert telemetry.pipeline.lost is not None
+    assert telemetry.pipeline.loss.at is not None
     assert health.dropped == {"bad_event": 1}
 
 
@@ -284,70 +282,6 @@ async def test_a_delivery_that_comes_again_is_read_once() -> None:
         assert telemetry.reader.take(body) is None
     telemetry.reader.read_all()
     assert (health.repeated_deliveries, health.finished) == (2, 1)
-
-
-async def test_a_record_in_two_deliveries_is_no_loss_once_both_are_here() -> None:
-    """Until then it may be; where the sandbox ends before, it is one."""
-    compact = json.dumps(given.line("x" * 40, 2), separators=(",", ":")).encode()
-    envelope = compact.partition(b'"record":')[0] + b'"record":'
-    first, second = b"[" + compact[:-20] + b"}]", b"[" + envelope + compact[-20:] + b"]"
-    for is_whole in (True, False):
-        health = Health()
-        telemetry = build(Accepting(), health, as_json=False)
-        telemetry.reader.take(first)
-        while telemetry.reader._read_some():
-            pass
-        assert telemetry.pipeline.lost is not None
-        if is_whole:
-            telemetry.reader.take(second)
-        telemetry.reader.read_all()
-        assert health.dropped == ({} if is_whole else {"bad_event": 1})
-        assert (telemetry.pipeline.lost is None) is is_whole
-
-
-def parts_of_a_record() -> list[bytes]:
-    """Return the deliveries of a line that is cut in three."""
-    envelope = json.dumps(given.line("", 2), separators=(",", ":")).partition('""')[0]
-    texts = [f'[{envelope}"x}}]', f"[{envelope}x}}]", f'[{envelope}x"}}]']
-    return [text.encode() for text in texts]
-
-
-def lost_at(*deliveries: bytes) -> int | None:
-    """Return which delivery, from 0, had the last sign of loss that is not explained."""
-    clock, times = ManualClock(), list[Instant]()
-    telemetry = build(Accepting(), Health(), as_json=False, clock=clock)
-    for body in deliveries:
-        clock.advance(0.1)
-        times.append(clock.now())
-        telemetry.reader._begin_next(body)
-        telemetry.pipeline.feed(telemetry.reader._take_events())
-    lost = telemetry.pipeline.lost
-    return None if lost is None else times.index(lost)
-
-
-DROPPED = given.delivery(given.platform("logsDropped", 1, droppedRecords=3))
-
-
-@pytest.mark.parametrize("sign", [DROPPED, b"[7]"])
-def test_a_record_in_parts_explains_no_sign_of_loss_before_it(sign: bytes) -> None:
-    """The end of an invocation may have been lost then."""
-    assert lost_at(sign, *parts_of_a_record()) == 0
-    assert lost_at(sign, given.delivery(given.done("a", 2)), *parts_of_a_record()) is None
-
-
-@pytest.mark.parametrize("at", [0, 2])
-def test_a_record_in_parts_explains_no_sign_of_loss_beside_it(at: int) -> None:
-    """Such as a report of the platform's in one of its deliveries."""
-    parts = parts_of_a_record()
-    before, after = (DROPPED, parts[at]) if at == 0 else (parts[at], DROPPED)
-    parts[at] = before[:-1] + b"," + after[1:]
-    assert lost_at(*parts) == at
-
-
-def test_a_record_in_parts_does_not_hide_an_event_that_cannot_be_read() -> None:
-    """That one may have been an end."""
-    first, *others = parts_of_a_record()
-    assert lost_at(first.replace(b"[", b"[7,"), *others) == 0
 
 
 async def test_eight_mebibytes_wait_to_be_read() -> None:
@@ -424,118 +358,6 @@ def line(number: int) -> bytes:
     return given.delivery(given.line(f"line {number}", 2))
 
 
-def fill(sandbox: SimulatedSandbox, *, fullness: float = 0.5) -> None:
-    """Let so much wait for export."""
-    size = round(sandbox.telemetry._buffer._max_bytes * fullness)
-    item = PendingItem(signal="logs", body=bytes(size - ENTRY_BYTES), count=1)
-    sandbox.telemetry._buffer.add(item)
-    assert sandbox.telemetry._buffer.fullness == fullness
-
-
-def test_reading_waits_two_seconds_for_an_export_to_make_room(sandbox: SimulatedSandbox) -> None:
-    """Then the oldest makes room; with less than half of the buffer full it does not wait.
-
-    It waits once, however much is to be read: what hangs would prolong a hold again and again.
-    """
-    reader, clock = sandbox.telemetry.reader, sandbox.clock
-    began, half_full = 0, list[int]()
-    reader.on_half_full, reader.is_exporting = lambda: half_full.append(began), lambda: True
-    lines = (given.line(f"line {number}", 2) for number in range(513))
-    body = given.delivery(*lines, given.start("a", 3))
-    for fullness, seconds in ((0.5 - 1 / 64, 0.0), (0.5, 2.0)):
-        began = clock.monotonic_ns
-        sandbox.telemetry._buffer.forget(sandbox.telemetry._buffer.batch("logs", max_bytes=10**9))
-        fill(sandbox, fullness=fullness)
-
-        async def read(body: bytes) -> None:
-            await received(reader, body)
-            await reader.wait_until_read(60)
-
-        sandbox.run(read(body.replace(b"line", b"%f" % fullness)))
-        assert (clock.monotonic_ns - began) / 1e9 == pytest.approx(seconds)
-    assert half_full == [began] * 3
-
-
-async def read_two_steps(sandbox: SimulatedSandbox, *, number: int) -> None:
-    """Have so many events read that there is one wait before the last of them."""
-    lines = (given.line(f"line {each} of {number}", 2) for each in range(STEP_EVENTS))
-    await received(sandbox.telemetry.reader, given.delivery(*lines, given.start("a", 3)))
-    await sandbox.telemetry.reader.wait_until_read(60)
-
-
-def empty(sandbox: SimulatedSandbox, *, max_bytes: int = 10**9) -> None:
-    """Let an export take some of what waits."""
-    sandbox.telemetry._buffer.forget(sandbox.telemetry._buffer.batch("logs", max_bytes=max_bytes))
-
-
-@pytest.mark.parametrize(
-    ("what", "seconds"), [("nothing", 0), ("an end", 2), ("another", 2), ("room", 2)]
-)
-def test_reading_waits_once_for_each_export(
-    sandbox: SimulatedSandbox, what: str, seconds: float
-) -> None:
-    """Where one has ended, or there was room meanwhile, the next one is given its time."""
-    reader, clock = sandbox.telemetry.reader, sandbox.clock
-    exporting = True
-    reader.on_half_full, reader.is_exporting = do_nothing, lambda: exporting
-    fill(sandbox)
-    sandbox.run(read_two_steps(sandbox, number=1))
-    exporting = what != "another"
-    if what == "room":
-        empty(sandbox)
-    sandbox.run(sandbox.deliver(given.delivery(given.start("b", 3))))
-    exporting = True
-    if what == "room":
-        empty(sandbox)
-        fill(sandbox)
-    if what == "an end":
-        reader.settled()
-    began = clock.now()
-    sandbox.run(read_two_steps(sandbox, number=2))
-    assert clock.now().since(began) == pytest.approx(seconds)
-
-
-def test_reading_waits_again_for_an_export_that_makes_some_room(sandbox: SimulatedSandbox) -> None:
-    """What is slow is not what hangs: the platform gathers meanwhile, and nothing is dropped."""
-    reader, clock = sandbox.telemetry.reader, sandbox.clock
-    reader.on_half_full, reader.is_exporting = do_nothing, lambda: True
-    fill(sandbox, fullness=0.25)
-    half = PendingItem(signal="logs", body=bytes(2_100_000), count=1)
-    sandbox.telemetry._buffer.add(half)
-    sandbox.loop.call_later(1, lambda: empty(sandbox, max_bytes=1))
-    began = clock.now()
-    for number in range(2):
-        sandbox.run(read_two_steps(sandbox, number=number))
-    assert clock.now().since(began) > 3.9
-
-
-@pytest.mark.parametrize(("is_exporting", "read_after_s"), [(True, 1.5), (False, 0.1)])
-def test_reading_goes_on_when_there_is_room_or_nothing_that_makes_any(
-    sandbox: SimulatedSandbox, *, is_exporting: bool, read_after_s: float
-) -> None:
-    """It looks again whenever an export has ended."""
-    reader, clock = sandbox.telemetry.reader, sandbox.clock
-    reader.on_half_full, reader.is_exporting = do_nothing, lambda: is_exporting
-    fill(sandbox)
-
-    async def read() -> None:
-        await received(reader, given.delivery(given.start("a", 1)))
-        await asyncio.sleep(0.1)
-        reading = asyncio.ensure_future(reader.wait_until_read(60))
-        await received(reader, given.delivery(given.start("b", 1)))
-        reading.add_done_callback(lambda _: ended.append(clock.now().since(began)))
-        await asyncio.sleep(0.9)
-        reader.settled()
-        await asyncio.sleep(0.5)
-        sandbox.telemetry._buffer.forget(sandbox.telemetry._buffer.batch("logs", max_bytes=1))
-        reader.settled()
-        await reading
-
-    began, ended = clock.now(), list[float]()
-    sandbox.run(read())
-    assert ended == [pytest.approx(read_after_s)]
-
-
 def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> None:
     """Then the delivery is lost, and counted: it may have held the end of an invocation."""
     reader, clock = sandbox.telemetry.reader, sandbox.clock
@@ -544,14 +366,14 @@ def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> 
     sandbox.run(received(reader, line(1)))
     assert (clock.monotonic_ns - began) / 1e9 == pytest.approx(5)
     assert sandbox.health.dropped == {"delivery": 1}
-    assert sandbox.telemetry.pipeline.lost == clock.now()
+    assert sandbox.telemetry.pipeline.loss.at == clock.now()
 
 
 def test_what_others_have_lost_of_the_deliveries_counts(sandbox: SimulatedSandbox) -> None:
     """The end of an invocation may have been among them."""
     sandbox.telemetry.reader.count_lost(2)
     assert sandbox.health.dropped == {"delivery": 2}
-    assert sandbox.telemetry.pipeline.lost == sandbox.clock.now()
+    assert sandbox.telemetry.pipeline.loss.at == sandbox.clock.now()
 
 
 def test_a_delivery_that_was_lost_is_taken_when_it_comes_again(sandbox: SimulatedSandbox) -> None:

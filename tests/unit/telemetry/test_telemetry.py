@@ -238,7 +238,7 @@ def test_where_nothing_is_announced_exports_go_on_regularly(sandbox: SimulatedSa
 
 def test_reading_goes_on_when_an_export_is_over(sandbox: SimulatedSandbox) -> None:
     """It may have waited for the buffer to become emptier."""
-    room = sandbox.telemetry.reader._room
+    room = sandbox.telemetry.reader.congestion._room
     sandbox.run(sandbox.deliver(delivery([start_event(WHO, sandbox.clock.wall_ns)])))
     room.clear()
 
