@@ -35,10 +35,11 @@ class Share(NamedTuple):
 
 def share_of(config: TelemetryConfig) -> Share:
     """Return the share that is configured."""
-    if config.sample_ratio is not None:
-        return Share(config.sample_ratio)
+    selection = config.selection
+    if selection.sample_ratio is not None:
+        return Share(selection.sample_ratio)
     is_heard = bool(config.otlp_port) and "traces" in config.posted
-    return share_of_sdk(config.sdk_sampler, config.sdk_sampler_argument, is_heard=is_heard)
+    return share_of_sdk(selection.sdk_sampler, selection.sdk_sampler_argument, is_heard=is_heard)
 
 
 def share_of_sdk(sampler: str, argument: str, *, is_heard: bool) -> Share:

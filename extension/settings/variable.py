@@ -56,8 +56,16 @@ def variable(name: str, kind: Kind[T], default: T, *, meaning: str, unit: str = 
 
 
 def variables(section: type[Frozen]) -> tuple[Variable, ...]:
-    """Return the rows that a section declares, in order."""
-    return tuple(getattr(section, name) for name in fields(section))
+    """Return the rows that a section declares, in order, with those of the sections in it."""
+    rows: list[Variable] = []
+    for declared in _declared(section).values():
+        rows += [declared] if isinstance(declared, Variable) else variables(type(declared))
+    return tuple(rows)
+
+
+def _declared(section: type[Frozen]) -> dict[str, Variable | Frozen]:
+    """Return by field its row, or the default of a section in this one."""
+    return {name: getattr(section, name) for name in fields(section)}
 
 
 def read(
@@ -69,7 +77,11 @@ def read(
     """
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for name, row in zip(fields(section), variables(section), strict=True):
+    for name, row in _declared(section).items():
+        if not isinstance(row, Variable):
+            values[name], found = read(type(row), environ, sources=sources)
+            problems += found
+            continue
         text = environ.get(row.name, "").strip()
         if not text:
             continue

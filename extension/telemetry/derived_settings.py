@@ -20,7 +20,7 @@ def part_size(config: TelemetryConfig) -> PartSize:
     """Return what one span may carry; several must fit into the buffer, however small it is."""
     most = XRAY_PART_BYTES if config.goes_to_cloudwatch("traces") else FULL_SIZE.bytes
     return PartSize(
-        lines=config.span_event_limit,
+        lines=config.limits.span_events,
         bytes=min(most, config.buffer_max_bytes // SPANS_IN_BUFFER),
     )
 
@@ -48,9 +48,8 @@ def has_verdicts(config: TelemetryConfig) -> bool:
 
 def detail_severity(config: TelemetryConfig) -> int:
     """Return the severity below which lines are details, which verdicts decide; 0 if none are."""
-    detail, least = (
-        SEVERITIES.get(level, 0) for level in (config.detail_level_min, config.log_level_min)
-    )
+    levels = config.selection.detail_level_min, config.selection.log_level_min
+    detail, least = (SEVERITIES.get(level, 0) for level in levels)
     return detail if detail > least and has_verdicts(config) else 0
 
 

@@ -223,9 +223,9 @@ class TelemetryBuilder(NamedTuple):
             encoder=encoder,
             buffer=buffer,
             record_filter=RecordFilter(
-                min_level=config.log_level_min,
-                exclude=config.exclude_regex,
-                include=config.include_regex,
+                min_level=config.selection.log_level_min,
+                exclude=config.selection.exclude_regex,
+                include=config.selection.include_regex,
             ),
             redaction=self.redaction,
             health=self.health,

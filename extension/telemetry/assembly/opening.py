@@ -45,12 +45,16 @@ def _open_details(config: TelemetryConfig, health: Health) -> Details | None:
         return None
     from extension.telemetry.assembly.details import Details  # noqa: PLC0415  # only with a level
 
-    return Details(below=below, slow_ms=config.slow_ms, filtered=health.filtered)
+    return Details(below=below, slow_ms=config.selection.slow_ms, filtered=health.filtered)
 
 
 def open_sampler(config: TelemetryConfig, *, concurrent: bool, health: Health) -> Sampler | None:
     """Return what decides which invocations are sent; None if all of them are, with everything."""
-    has_share = config.sample_ratio != 1 and has_verdicts(config) and config.posted != ("metrics",)
+    has_share = (
+        config.selection.sample_ratio != 1
+        and has_verdicts(config)
+        and config.posted != ("metrics",)
+    )
     has_sdk_details = bool(config.otlp_port and "logs" in config.posted and detail_severity(config))
     if not (has_share or has_sdk_details):
         return None
@@ -59,7 +63,7 @@ def open_sampler(config: TelemetryConfig, *, concurrent: bool, health: Health) -
 
     return Sampler(
         share=share_of(config) if has_share else Share(),
-        slow_ms=config.slow_ms,
+        slow_ms=config.selection.slow_ms,
         concurrent=concurrent,
         filtered=health.filtered,
         dropped=health.dropped,

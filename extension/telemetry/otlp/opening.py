@@ -21,6 +21,7 @@ def open_encoder(
     config: TelemetryConfig, *, identity: ResourceIdentity, health: Health, ids: Ids, clock: Clock
 ) -> OtlpEncoder:
     """Return the encoder of the signals that are posted."""
+    limits = config.limits
     return OtlpEncoder(
         ids=ids,
         identity=identity,
@@ -32,13 +33,13 @@ def open_encoder(
         with_sdk=joins_sdk(config),
         for_xray=config.goes_to_cloudwatch("traces"),
         span_limits=Limits(
-            length=config.span_attribute_length_limit or config.attribute_length_limit,
-            count=config.span_attribute_count_limit or config.attribute_count_limit,
+            length=limits.span_attribute_length or limits.attribute_length,
+            count=limits.span_attribute_count or limits.attribute_count,
             cut=health.cut,
         ),
         log_limits=Limits(
-            length=config.log_attribute_length_limit or config.attribute_length_limit,
-            count=config.log_attribute_count_limit or config.attribute_count_limit,
+            length=limits.log_attribute_length or limits.attribute_length,
+            count=limits.log_attribute_count or limits.attribute_count,
             cut=health.cut,
         ),
     )

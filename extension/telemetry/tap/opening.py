@@ -28,12 +28,13 @@ def connect_tap(
         channel.close()
         return
     pipeline, dropped = telemetry.pipeline, telemetry.health.dropped
+    settings = config.tap
     requests = TappedRequests(
         options=CauseOptions(
-            trusts_caller=config.trust_caller,
-            trace_fields=config.trace_fields,
-            adopts_single_message=config.adopt_message_parent,
-            with_names=config.cause_names,
+            trusts_caller=settings.trust_caller,
+            trace_fields=settings.trace_fields,
+            adopts_single_message=settings.adopt_message_parent,
+            with_names=settings.cause_names,
         ),
         concurrent=concurrent,
         clean=lambda text: redactor.redact(text).text,

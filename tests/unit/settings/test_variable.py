@@ -21,7 +21,7 @@ from extension.settings.kinds import (
     text,
     whole,
 )
-from extension.settings.variable import read, variable
+from extension.settings.variable import read, variable, variables
 
 
 def parse(kind: Kind[Any], given: str) -> tuple[Any, tuple[str, ...]]:
@@ -144,3 +144,26 @@ def test_paths_of_fields_have_up_to_four_names(text: str) -> None:
     """Each of them says where it stands."""
     with pytest.raises(BadValueError):
         id_fields().parse(text)
+
+
+class Inner(Frozen):
+    """A section in another one."""
+
+    number: int = variable("INNER", whole(0), default=1, meaning="")
+
+
+class Outer(Frozen):
+    """A section with another one between its own variables."""
+
+    before: int = variable("BEFORE", whole(0), default=2, meaning="")
+    inner: Inner = Inner()
+    after: int = variable("AFTER", whole(0), default=3, meaning="")
+
+
+def test_a_section_in_another_one_is_read_with_it() -> None:
+    """Its variables and its problems come in the place where it is declared."""
+    assert [row.name for row in variables(Outer)] == ["BEFORE", "INNER", "AFTER"]
+    assert read(Outer, {}) == (Outer(), ())
+    assert read(Outer, {"INNER": "7"}) == (Outer(inner=Inner(number=7)), ())
+    _, problems = read(Outer, {"AFTER": "a", "INNER": "b", "BEFORE": "c"})
+    assert [each.variable for each in problems] == ["BEFORE", "INNER", "AFTER"]

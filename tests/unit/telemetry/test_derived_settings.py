@@ -42,7 +42,7 @@ def telemetry(**variables: str) -> TelemetryConfig:
 def test_a_span_carries_what_the_buffer_and_the_back_end_take() -> None:
     """Several fit into the buffer; X-Ray takes less than others."""
     usual = telemetry(**COLLECTOR)
-    assert part_size(usual) == (usual.span_event_limit, FULL_SIZE.bytes)
+    assert part_size(usual) == (usual.limits.span_events, FULL_SIZE.bytes)
     assert part_size(telemetry(**XRAY)).bytes == 60_000 < FULL_SIZE.bytes
     small = telemetry(**COLLECTOR, DISPATCH_BUFFER_MAX_BYTES="100000")
     assert part_size(small).bytes == small.buffer_max_bytes // SPANS_IN_BUFFER == 25_000

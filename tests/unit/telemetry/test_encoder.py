@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from extension.settings.content import LimitsConfig
 from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Invocation, JoinedSpan, LooseRecords
@@ -183,15 +184,15 @@ def opened(**given_: Any) -> tuple[OtlpEncoder, Health]:
     [
         ({}, (4095, 128), (4095, 128)),
         (
-            {"attribute_length_limit": 70, "attribute_count_limit": 7}, (70, 7), (70, 7),
+            {"attribute_length": 70, "attribute_count": 7}, (70, 7), (70, 7),
         ),
         (
-            {"attribute_length_limit": 70, "span_attribute_length_limit": 80,
-             "log_attribute_count_limit": 5},
+            {"attribute_length": 70, "span_attribute_length": 80,
+             "log_attribute_count": 5},
             (80, 128), (70, 5),
         ),
         (
-            {"log_attribute_length_limit": 90, "span_attribute_count_limit": 6},
+            {"log_attribute_length": 90, "span_attribute_count": 6},
             (4095, 6), (90, 128),
         ),
     ],
@@ -200,7 +201,7 @@ def test_limits_of_each_signal(
     settings: dict[str, Any], of_spans: tuple[int, int], of_logs: tuple[int, int]
 ) -> None:
     """Its own, else those for all; what they cost is counted together."""
-    made, health = opened(signals=("traces", "logs"), **settings)
+    made, health = opened(signals=("traces", "logs"), limits=LimitsConfig(**settings))
     assert made._logs is not None
     limits = made._spans._factory._limits, made._logs._limits
     assert [(each.length, each.count) for each in limits] == [of_spans, of_logs]
