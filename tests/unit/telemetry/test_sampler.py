@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-
 import pytest
 
-from extension.process.clock import NS_PER_S
 from extension.process.frozen import replace
 from extension.settings.sharing import Share
 from extension.telemetry.assembly.cache_use import CacheCall
@@ -19,98 +15,30 @@ from extension.telemetry.assembly.finished import (
     LooseRecords,
 )
 from extension.telemetry.assembly.initialization import Initialization
-from extension.telemetry.assembly.probability import EVERY, threshold_of
+from extension.telemetry.assembly.probability import threshold_of
 from extension.telemetry.assembly.sampling import (
     PATIENCE,
     PATIENCE_OF_MANY,
-    Sampler,
 )
 from extension.telemetry.assembly.undecided import (
     ITEM_BYTES,
     MAX_WAITING_BYTES,
-    Item,
     SdkPart,
-    Undecided,
-    Waiting,
-    is_detail,
-    number_of,
-    tracestate_of,
 )
-from extension.telemetry.reading.records import Record, size
 from extension.telemetry.reading.sdk_spans import SdkSpan
 from extension.telemetry.reading.xray import TraceContext
-
-TENTH = Share(ratio=0.1)
-CHOSEN, OTHER = 0xFF_FFFFFFFF_FFFFFF, 1
-"""Trace ids that a tenth keeps, and does not."""
-
-LINE = Record(time_ns=1, observed_ns=1, stream="function", body="abc")
-
-
-class Stage:
-    """A sampler and all that it gives."""
-
-    def __init__(self, share: Share = TENTH, *, concurrent: bool = False, slow_ms: int = 0) -> None:
-        self.filtered: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        self.left_out: list[Finished] = []
-        self.sampler = Sampler(
-            share=share,
-            slow_ms=slow_ms,
-            concurrent=concurrent,
-            filtered=self.filtered,
-            dropped=self.dropped,
-        )
-        self.sampler.on_left_out = self.left_out.append
-
-    def feed(self, *finished: Finished) -> list[Item]:
-        """Return what leaves now."""
-        return [item for each in finished for item in self.sampler.feed(each)]
-
-    def sdk(self, *parts: SdkPart) -> list[Item]:
-        """Return what leaves now."""
-        return [item for each in parts for item in self.sampler.feed_sdk(each)]
-
-    def end(self) -> list[Item]:
-        """Return what leaves at the end."""
-        return list(self.sampler.end())
-
-
-def invocation(
-    request_id: str = "r", *, trace: int = OTHER, status: str = "success", **fields: object
-) -> Invocation:
-    """Return an invocation in a trace."""
-    whole = Invocation(
-        context=TraceContext(trace_id=trace, span_id=2),
-        request_id=request_id,
-        start_ns=0,
-        end_ns=1_000_000,
-        status=status,
-    )
-    return replace(whole, **fields)
-
-
-def spans(trace: int = OTHER, *, count: int = 1, body: bytes = b"x", state: str = "") -> SdkPart:
-    """Return spans of the SDK."""
-    return SdkPart(signal="traces", body=body, count=count, trace_id=trace, tracestate=state)
-
-
-def details(trace: int = OTHER, *, count: int = 1) -> SdkPart:
-    """Return log records of the SDK below the detail level."""
-    return SdkPart(signal="logs", body=b"x", count=count, trace_id=trace, is_detail=True)
-
-
-def late(request_id: str = "r", *, trace: int = OTHER) -> LooseRecords:
-    """Return lines that came after their span."""
-    context = TraceContext(trace_id=trace, span_id=2)
-    return LooseRecords(context=context, request_id=request_id, records=(LINE,), dropped_records=2)
-
-
-def joined(request_id: str = "r", *, trace: int = OTHER) -> JoinedSpan:
-    """Return the SDK's span of an invocation."""
-    span = SdkSpan(request_id=request_id, trace_id=trace, span_id=5, body=b"12345")
-    context = TraceContext(trace_id=OTHER, span_id=2)
-    return JoinedSpan(span=span, request_id=request_id, context=context)
+from tests.sampler_stage import (
+    CHOSEN,
+    LINE,
+    OTHER,
+    TENTH,
+    Stage,
+    details,
+    invocation,
+    joined,
+    late,
+    spans,
+)
 
 
 def test_what_is_left_out_is_counted_by_its_kind() -> None:
@@ -160,12 +88,6 @@ def test_without_a_share_everything_is_passed_on_as_it_is() -> None:
     assert stage.feed(*finished) == finished
     assert stage.sdk(spans()) == [spans()]
     assert stage.filtered == {}
-
-
-def test_no_invocation_is_slow_unless_it_is_said_from_when() -> None:
-    """A long one is left out like any other."""
-    sampler = Sampler(share=TENTH, filtered=Counter(), dropped=Counter())
-    assert list(sampler.feed(invocation(end_ns=900 * NS_PER_S))) == []
 
 
 def test_an_initialization_is_kept() -> None:
@@ -222,20 +144,6 @@ def test_spans_of_no_invocation_are_decided_when_some_have_ended(
     assert stage.sampler.undecided.bytes == 0
 
 
-def test_spans_of_no_invocation_are_kept_beside_one_that_is_remarkable() -> None:
-    """Which ended since they came; on Managed Instances their trace id decides."""
-    for concurrent, kept in ((False, 1), (True, 0)):
-        stage = Stage(concurrent=concurrent)
-        stage.feed(invocation("before", trace=3, status="error"))
-        stage.sdk(spans(7))
-        out = stage.feed(invocation("a", trace=4, status="error"), invocation("b"))
-        assert len([each for each in [*out, *stage.end()] if isinstance(each, SdkPart)]) == kept
-    earlier = Stage()
-    earlier.feed(invocation("before", trace=3, status="error"))
-    earlier.sdk(spans(7))
-    assert earlier.feed(invocation("a"), invocation("b")) == []
-
-
 def test_a_span_of_no_request_decides_nothing_else_of_its_trace() -> None:
     """What came after it waits as long, and is kept beside an invocation that failed."""
     stage = Stage()
@@ -266,34 +174,6 @@ def test_what_is_known_of_parts_without_a_request_is_bounded() -> None:
     for at in range(32_769):
         stage.sdk(spans(8 + at % 2, body=b""))
     assert len(stage.sampler._unclaimed) == 32_768
-
-
-def test_a_trace_that_was_kept_stays_kept() -> None:
-    """For later invocations of it, and for what the SDK sends; one that was not may be, later."""
-    stage = Stage()
-    assert stage.feed(invocation("a")) == []
-    assert stage.sdk(spans()) == []
-    assert len(stage.feed(invocation("b", status="error"))) == 2
-    assert len(stage.feed(invocation("c"))) == 1
-    assert len(stage.sdk(spans())) == 1
-
-
-def test_a_trace_that_only_the_share_keeps_keeps_no_other() -> None:
-    """Another invocation of it is drawn by the same trace id, and its details wait for it."""
-    stage = Stage(Share(ratio=0.1))
-    assert len(stage.feed(invocation("a", trace=CHOSEN))) == 1
-    assert stage.sdk(details(CHOSEN)) == []
-    assert len(stage.feed(invocation("b", trace=CHOSEN, status="error"))) == 2
-
-
-def test_verdicts_are_remembered_up_to_a_bound() -> None:
-    """Those of the requests and traces that were last."""
-    stage = Stage()
-    for at in range(2049):
-        stage.feed(invocation(f"r{at}", trace=at + 10, status="error"))
-    assert stage.feed(late("r0", trace=10)) == []
-    assert len(stage.feed(late("r1", trace=11))) == 1
-    assert len(stage.sampler._requests) == len(stage.sampler._traces) == 2048
 
 
 HALF = MAX_WAITING_BYTES // 2 - ITEM_BYTES
@@ -342,50 +222,6 @@ def test_what_was_lost_of_no_invocation_is_counted_in_the_end() -> None:
             assert stage.filtered["undecided"] == 2
 
 
-SDK_SHARE = Share(ratio=0.1, follows_sdk=True)
-Decided = tuple[bool, int | None]
-
-
-@pytest.mark.parametrize(
-    ("share", "state", "parent", "threshold"),
-    [
-        (SDK_SHARE, "", 0, threshold_of(0.1)),
-        (SDK_SHARE, "ot=th:8", 0, threshold_of(0.5)),
-        (Share(ratio=0.1, follows_sdk=True, has_parents=True), "", 0, threshold_of(0.1)),
-        (Share(ratio=0.1, follows_sdk=True, has_parents=True), "", 7, None),
-        (Share(ratio=0.0, follows_sdk=True), "", 0, None),
-        (Share(ratio=None, follows_sdk=True), "", 0, None),
-    ],
-)
-def test_the_sdk_may_have_drawn(
-    share: Share, state: str, parent: int, threshold: int | None
-) -> None:
-    """What it has sent a span of is kept; the threshold is said where it is known."""
-    span = SdkSpan(
-        request_id="r",
-        trace_id=OTHER,
-        span_id=5,
-        body=b"x",
-        parent_span_id=parent,
-        tracestate=state,
-    )
-    stage = Stage(share)
-    [kept] = stage.feed(invocation(sdk=span))
-    assert isinstance(kept, Invocation)
-    assert bool(kept.context.tracestate) is (threshold is not None)
-    assert stage.sampler._requests["r"].threshold == threshold
-    assert stage.feed(invocation("other", trace=5)) == []
-    assert threshold != EVERY
-
-
-def test_spans_in_the_trace_are_a_sign_that_the_sdk_has_drawn_it() -> None:
-    """Log records are none."""
-    for part, kept in ((spans(), 2), (replace(spans(), signal="logs", is_detail=True), 0)):
-        stage = Stage(SDK_SHARE)
-        stage.sdk(part)
-        assert len(stage.feed(invocation())) == kept
-
-
 @pytest.mark.parametrize(
     ("share", "signal", "concerned"),
     [(TENTH, "traces", True), (TENTH, "logs", True), (TENTH, "metrics", False),
@@ -408,38 +244,3 @@ def test_the_sdks_span_tells_the_request_of_its_trace() -> None:
     unknown = Stage(Share())
     unknown.sdk(details(33))
     assert len(unknown.feed(joined("nobody", trace=33))) == 1
-
-
-@pytest.mark.parametrize(
-    ("item", "takes", "number"),
-    [
-        (spans(body=b"12345", count=3), 5, 3),
-        (joined(), 5, 1),
-        (late(), size(LINE), 1),
-        (invocation(records=(LINE, LINE)), 2 * size(LINE), 2),
-        (replace(joined(), records=(LINE,)), 5 + size(LINE), 1),
-    ],
-)
-def test_what_waits_takes_its_bytes_and_a_little_more(item: Item, takes: int, number: int) -> None:
-    """And is lost as so many spans or records."""
-    assert Waiting(item, since=0).bytes == 256 + takes
-    assert number_of(item) == number
-
-
-def test_what_waits_is_known_by_its_kind() -> None:
-    """Only parts of the SDK are details, or have a tracestate of their own."""
-    assert [is_detail(each) for each in (details(), spans(), late())] == [True, False, False]
-    assert [tracestate_of(each) for each in (spans(state="a=1"), late())] == ["a=1", ""]
-
-
-def test_spans_of_the_sdk_wait_as_long_as_they_are_not_given_away() -> None:
-    """Of their trace alone."""
-    undecided = Undecided()
-    undecided.add(1, Waiting(details(1), since=0))
-    assert not undecided.has_sdk(1)
-    undecided.add(1, Waiting(spans(1), since=0))
-    assert (undecided.has_sdk(1), undecided.has_sdk(2)) == (True, False)
-    wanted: Callable[[Waiting], bool] = lambda each: not is_detail(each.item)  # noqa: E731
-    assert [each.item for each in undecided.take(1, is_wanted=wanted)] == [spans(1)]
-    assert not undecided.has_sdk(1)
-    assert undecided.bytes == ITEM_BYTES + 1

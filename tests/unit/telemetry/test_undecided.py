@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random  # noqa: TID251  # repeatable from a seed, which os.urandom is not
 
-from extension.telemetry.assembly.undecided import ITEM_BYTES, SdkPart, Undecided, Waiting
+import pytest
+
+from extension.process.frozen import replace
+from extension.telemetry.assembly.undecided import (
+    ITEM_BYTES,
+    Item,
+    SdkPart,
+    Undecided,
+    Waiting,
+    is_detail,
+    number_of,
+    tracestate_of,
+)
+from extension.telemetry.reading.records import size
+from tests.sampler_stage import LINE, details, invocation, joined, late, spans
 
 
 def part(size: int, trace_id: int) -> Waiting:
@@ -29,8 +44,8 @@ def test_room_is_made_in_the_trace_of_which_most_waits_now() -> None:
 def test_a_trace_that_made_room_is_not_always_the_next_to_do_so() -> None:
     """The oldest of the larger one goes, and then the other is the larger one."""
     undecided = Undecided()
-    for size, trace_id in ((600, 1), (600, 1), (1_000, 2)):
-        undecided.add(trace_id, part(size, trace_id=trace_id))
+    for length, trace_id in ((600, 1), (600, 1), (1_000, 2)):
+        undecided.add(trace_id, part(length, trace_id=trace_id))
     assert [undecided.pop_oldest()[0] for _ in range(3)] == [1, 2, 1]
 
 
@@ -119,3 +134,38 @@ def test_nothing_is_remembered_of_traces_that_have_left() -> None:
         undecided.add(trace_id, weighed(1_000, trace_id=trace_id))
         undecided.take(trace_id)
     assert Size.alive - before < 200
+
+
+@pytest.mark.parametrize(
+    ("item", "takes", "number"),
+    [
+        (spans(body=b"12345", count=3), 5, 3),
+        (joined(), 5, 1),
+        (late(), size(LINE), 1),
+        (invocation(records=(LINE, LINE)), 2 * size(LINE), 2),
+        (replace(joined(), records=(LINE,)), 5 + size(LINE), 1),
+    ],
+)
+def test_what_waits_takes_its_bytes_and_a_little_more(item: Item, takes: int, number: int) -> None:
+    """And is lost as so many spans or records."""
+    assert Waiting(item, since=0).bytes == 256 + takes
+    assert number_of(item) == number
+
+
+def test_what_waits_is_known_by_its_kind() -> None:
+    """Only parts of the SDK are details, or have a tracestate of their own."""
+    assert [is_detail(each) for each in (details(), spans(), late())] == [True, False, False]
+    assert [tracestate_of(each) for each in (spans(state="a=1"), late())] == ["a=1", ""]
+
+
+def test_spans_of_the_sdk_wait_as_long_as_they_are_not_given_away() -> None:
+    """Of their trace alone."""
+    undecided = Undecided()
+    undecided.add(1, Waiting(details(1), since=0))
+    assert not undecided.has_sdk(1)
+    undecided.add(1, Waiting(spans(1), since=0))
+    assert (undecided.has_sdk(1), undecided.has_sdk(2)) == (True, False)
+    wanted: Callable[[Waiting], bool] = lambda each: not is_detail(each.item)  # noqa: E731
+    assert [each.item for each in undecided.take(1, is_wanted=wanted)] == [spans(1)]
+    assert not undecided.has_sdk(1)
+    assert undecided.bytes == ITEM_BYTES + 1
