@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -54,6 +55,18 @@ class LayerTree:
     def environment(self) -> Mapping[str, str]:
         """Variables for the function that lead the launcher to the Python it was built for."""
         return {"PATH": f"{INTERPRETER}:/usr/bin:/bin"}
+
+
+def run_python(
+    program: str, library: Path, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that gets the library as its first argument, and nothing from around it."""
+    return subprocess.run(
+        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", program, library, *arguments],
+        capture_output=True,
+        text=True,
+        check=check,
+    )
 
 
 def order(output: Path, **wishes: object) -> Order:

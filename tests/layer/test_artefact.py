@@ -18,7 +18,7 @@ import pytest
 from layer.build import _copy_text, build
 from layer.errors import LayerError
 from layer.smoke import smoke_test
-from tests.layer.built import INTERPRETER, VERSION, LayerTree, order
+from tests.layer.built import INTERPRETER, VERSION, LayerTree, order, run_python
 from tests.layer.stage import PARAMETER, read_only_opt, staged
 from tests.posted_requests import as_json, points, records, spans
 from tests.sandbox import FUNCTIONS, free_port
@@ -110,12 +110,7 @@ def test_it_carries_the_licences_of_what_it_carries(layer_tree: LayerTree) -> No
 
 def test_no_module_is_compiled_at_the_start(layer_tree: LayerTree) -> None:
     """Every one of ours comes from the file of code objects, or is a compiled module."""
-    done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", HEAVY, layer_tree.library],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(HEAVY, layer_tree.library)
     loaders = Counter(line.split()[0] for line in done.stdout.splitlines())
     assert loaders.pop("CodeLoader") > 300
     assert loaders.pop("ExtensionFileLoader") >= 5
@@ -151,12 +146,7 @@ with clients._sts.use("eu-central-1") as client:
 
 def test_another_role_can_be_assumed(layer_tree: LayerTree) -> None:
     """The model of STS is in the layer, cut down to some twenty kilobytes."""
-    done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", ASSUMES, layer_tree.library],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(ASSUMES, layer_tree.library)
     assert done.stdout.split() == [
         "ssm.eu-west-1.amazonaws.com",
         "sts.eu-central-1.amazonaws.com",
@@ -173,12 +163,7 @@ def test_protocol_buffers_are_encoded_in_c(layer_tree: LayerTree) -> None:
         "code_file.install(sys.argv[1]); "
         "from google.protobuf.internal import api_implementation; print(api_implementation.Type())"
     )
-    done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", program, layer_tree.library],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(program, layer_tree.library)
     assert done.stdout == "upb\n"
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.layer.built import INTERPRETER, LayerTree
+from tests.layer.built import LayerTree, run_python
 
 FROM_FILE = (
     "import sys; sys.path.append(sys.argv[1]); import code_file\n"
@@ -41,16 +40,6 @@ def fail():
 """
 
 
-def python(program: str, library: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that gets the library as its argument."""
-    return subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-B", *options, "-c", program, library],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture
 def library(layer_tree: LayerTree, tmp_path: Path) -> Path:
     """A copy of the layer's library, in another place than it was compiled for."""
@@ -59,15 +48,15 @@ def library(layer_tree: LayerTree, tmp_path: Path) -> Path:
 
 def test_every_module_is_imported_from_it(library: Path) -> None:
     """What fails to import, because of a package that is not shipped, fails from source, too."""
-    from_file = json.loads(python(FROM_FILE + IMPORT_ALL, library).stdout)
-    from_source = json.loads(python(FROM_SOURCE + IMPORT_ALL, library, "-B").stdout)
+    from_file = json.loads(run_python(FROM_FILE + IMPORT_ALL, library).stdout)
+    from_source = json.loads(run_python(FROM_SOURCE + IMPORT_ALL, library).stdout)
     assert from_file == from_source
 
 
 def test_tracebacks_name_file_and_line_and_show_the_source(library: Path) -> None:
     """Where the layer lies, whatever place it was compiled for."""
     program = f"{FROM_FILE}from extension.settings.config import read_config; read_config(1)"
-    report = python(program, library).stderr
+    report = run_python(program, library, check=False).stderr
     line = next(each for each in report.splitlines() if f'"{library}/extension/settings/' in each)
     number, source = int(line.split("line ")[1].split(",")[0]), line.split('"')[1]
     assert Path(source).read_text().splitlines()[number - 1].strip() in report
@@ -83,7 +72,7 @@ def test_data_and_sources_are_found_beside_it(library: Path) -> None:
         "assert not extension.__spec__.cached\n"
         "print(installed)"
     )
-    assert python(program, library).stdout == "True\n"
+    assert run_python(program, library).stdout == "True\n"
 
 
 @pytest.mark.parametrize("damage", ["missing", "of another Python", "cut"])
@@ -96,14 +85,14 @@ def test_without_a_usable_file_modules_come_from_their_sources(damage: str, libr
     else:
         code.write_bytes(content[:100] if damage == "cut" else b"????" + content[4:])
     program = f"{FROM_FILE}import extension.__main__ as main\nprint(installed, main.__file__)"
-    assert python(program, library, "-B").stdout == f"False {library}/extension/__main__.py\n"
+    assert run_python(program, library).stdout == f"False {library}/extension/__main__.py\n"
 
 
 @pytest.mark.parametrize("name", ["standard_files", "kept_patterns", "kept_code"])
 def test_a_start_works_without_what_makes_it_faster(name: str, library: Path) -> None:
     """Whatever is wrong with it: an extension that does not start serves nothing."""
     program = f"{FROM_FILE}sys.modules[{name!r}] = None\nimport extension.app\nprint(installed)"
-    assert python(program, library).stdout == "True\n"
+    assert run_python(program, library).stdout == "True\n"
 
 
 def test_no_descriptor_is_held(library: Path) -> None:
@@ -113,4 +102,4 @@ def test_no_descriptor_is_held(library: Path) -> None:
         "print([name for name in map(os.readlink, (f'/proc/self/fd/{n}' for n in range(3, 9)\n"
         "       if os.path.exists(f'/proc/self/fd/{n}')))])"
     )
-    assert "code." not in python(program, library).stdout
+    assert "code." not in run_python(program, library).stdout

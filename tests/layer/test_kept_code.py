@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import json
 import marshal
-import subprocess
 import sys
 import typing
 from importlib.util import MAGIC_NUMBER
@@ -16,7 +15,7 @@ import pytest
 
 from layer import kept_code
 from layer.kept_code import SALTED, compile_new, dump, finder_of, give, install, key_of
-from tests.layer.built import INTERPRETER, LayerTree
+from tests.layer.built import LayerTree, run_python
 
 TEXTS = [
     ("lambda _cls, a, b: _tuple_new(_cls, (a, b))", "<string>", "eval"),
@@ -152,12 +151,7 @@ def test_classes_are_as_ever() -> None:
 
 def test_a_start_compiles_no_text(layer_tree: LayerTree) -> None:
     """Whatever of the extension it imports."""
-    done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", IMPORT_ALL, layer_tree.library],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(IMPORT_ALL, layer_tree.library)
     left = [text for text in json.loads(done.stdout) if not any(each in text for each in SPARED)]
     assert left == []
 

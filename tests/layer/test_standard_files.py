@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import py_compile
-import subprocess
 from importlib.util import MAGIC_NUMBER, cache_from_source, module_from_spec
 from pathlib import Path
 
 import pytest
 
 from layer.standard_files import StandardFiles
-from tests.layer.built import INTERPRETER, LayerTree
+from tests.layer.built import LayerTree, run_python
 
 MODE = py_compile.PycInvalidationMode
 
@@ -44,12 +43,7 @@ print(json.dumps(found))
 
 def described(library: Path, *ours: str) -> dict[str, object]:
     """Return what modules say of themselves; with an argument, when ours has imported them."""
-    done = subprocess.run(
-        [INTERPRETER / "python3", "-I", "-S", "-B", "-c", DESCRIBE, library, *ours],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(DESCRIBE, library, *ours)
     return dict(json.loads(done.stdout))
 
 
