@@ -81,12 +81,12 @@ class CodeFile:
     def _find_patterns(self) -> None:
         import kept_patterns  # type: ignore[import-not-found]  # noqa: PLC0415  # imports re
 
-        kept_patterns.install(self._library)
+        kept_patterns.install(*read_kept(kept_patterns.path_of(self._library)))
 
     def _find_generated(self) -> None:
         import kept_code  # type: ignore[import-not-found]  # noqa: PLC0415  # imports typing
 
-        self.given = kept_code.install(self._library)
+        self.given = kept_code.install(*read_kept(kept_code.path_of(self._library)))
 
     def read(self, name: str) -> bytes:
         """Return the marshalled code object of a module."""
@@ -134,6 +134,17 @@ def install(library: str) -> CodeFile | None:
     file = CodeFile(path, library, entries)
     sys.meta_path.insert(-1, file)
     return file
+
+
+def read_kept(path: str) -> tuple[Any, Any]:
+    """Return what a file was made for, and what the build has put into it.
+
+    Raises:
+        OSError, EOFError, ValueError, TypeError: there is no such file, or it is damaged.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123  # pathlib costs
+        made_for, kept = loads(file.read())
+    return made_for, kept
 
 
 def read(path: str, offset: int, size: int) -> bytes:

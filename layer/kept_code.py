@@ -32,17 +32,12 @@ It tells values of one class from those of another. The build's number does the 
 """
 
 
-def install(library: str) -> Given:
-    """Find code in the library's file for this interpreter, if there is one.
+def install(made_for: object, kept: MutableMapping[Key, bytes]) -> Given:
+    """Find code in what a file holds, if it was made for this Python.
 
     Returns:
         What modules of the library are to be given.
     """
-    try:
-        with open(path_of(library), "rb") as file:  # noqa: PTH123  # pathlib costs
-            made_for, kept = marshal.loads(file.read())
-    except (OSError, EOFError, ValueError):
-        return {}
     return give(finder_of(kept)) if made_for == MAGIC_NUMBER else {}
 
 

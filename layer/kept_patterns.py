@@ -26,13 +26,8 @@ CODE: Literal["I", "H"] = "I" if array("I").itemsize == _sre.CODESIZE else "H"
 """How the codes lie in memory."""
 
 
-def install(library: str) -> None:
-    """Find patterns in the library's file for this interpreter, if there is one."""
-    try:
-        with open(path_of(library), "rb") as file:  # noqa: PTH123  # pathlib costs
-            made_for, kept = marshal.loads(file.read())
-    except (OSError, EOFError, ValueError):
-        return
+def install(made_for: object, kept: MutableMapping[Key, Compiled]) -> None:
+    """Find patterns in what a file holds, if it was made for this engine."""
     if made_for == _this_engine():
         _compiler.compile = finder_of(kept, _compiler.compile)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,23 @@ def test_a_start_works_without_what_makes_it_faster(name: str, library: Path) ->
     """Whatever is wrong with it: an extension that does not start serves nothing."""
     program = f"{FROM_FILE}sys.modules[{name!r}] = None\nimport extension.app\nprint(installed)"
     assert run_python(program, library).stdout == "True\n"
+
+
+@pytest.mark.parametrize("name", ["patterns", "generated"])
+@pytest.mark.parametrize("content", [None, b"", b"nonsense", marshal.dumps(7)])
+def test_a_start_works_without_what_the_build_has_kept(
+    name: str, content: bytes | None, library: Path
+) -> None:
+    """What is missing or damaged is compiled, and the other file is used."""
+    [kept] = library.glob(f"{name}.*.bin")
+    kept.unlink()
+    if content is not None:
+        kept.write_bytes(content)
+    program = (
+        f"{FROM_FILE}import extension.app, re._compiler, typing\n"
+        "print([re._compiler.compile.__name__ == 'compile_pattern', 'compile' in vars(typing)])"
+    )
+    assert run_python(program, library).stdout == f"{[name != 'patterns', name != 'generated']}\n"
 
 
 def test_no_descriptor_is_held(library: Path) -> None:
