@@ -10,32 +10,21 @@ the report adds a late child.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from extension.process.frozen import replace
 from extension.process.ids import Ids
-from extension.telemetry.assembly.cache_use import (
-    CacheAnswer,
-    CacheCall,
-    parse_traceparent,
-)
-from extension.telemetry.assembly.finished import (
-    CallSpan,
-    Finished,
-    LooseRecords,
-)
+from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, parse_traceparent
+from extension.telemetry.assembly.finished import CallSpan, Finished
 from extension.telemetry.assembly.held_records import FULL_SIZE, PartSize
-from extension.telemetry.assembly.in_flight import (
-    REASONS_OF_FAILURE,
-    InFlightInvocation,
-)
-from extension.telemetry.assembly.initialization import ColdStart, Initialization
+from extension.telemetry.assembly.in_flight import REASONS_OF_FAILURE, InFlightInvocation
+from extension.telemetry.assembly.initialization import ColdStart
 from extension.telemetry.assembly.lines import Lines
+from extension.telemetry.assembly.outputs import Outputs
 from extension.telemetry.assembly.request_table import RequestTable
 from extension.telemetry.assembly.sdk_spans import SdkSpans
 from extension.telemetry.assembly.span_ids import SpanIds
-from extension.telemetry.assembly.transitions import TRANSITIONS, Fact, Output, State
+from extension.telemetry.assembly.transitions import Fact
 from extension.telemetry.reading.events import (
     Event,
     InitReport,
@@ -49,7 +38,7 @@ from extension.telemetry.reading.events import (
     Start,
 )
 from extension.telemetry.reading.records import Record
-from extension.telemetry.reading.xray import TraceContext, TraceParent
+from extension.telemetry.reading.xray import TraceParent
 
 if TYPE_CHECKING:  # not imported where no SDK sends anything, or without a detail level
     from extension.telemetry.assembly.details import Details
@@ -61,7 +50,7 @@ MAX_EARLY_ANSWERS = 1024
 
 
 class Assembler:
-    """Takes events, gives what is finished; the ids of a span are drawn once, when it goes out.
+    """Takes events, gives what is finished.
 
     `below_segment`: X-Ray gets the spans, which are children of its own segments. `details`: lines
     that wait for the verdict of their invocation.
@@ -79,8 +68,6 @@ class Assembler:
         part: PartSize = FULL_SIZE,
         details: Details | None = None,
     ) -> None:
-        self._ids = ids
-        self._details = details
         self._part = part
         self._concurrent = concurrent
         self.requests = RequestTable(concurrent=concurrent)
@@ -90,6 +77,15 @@ class Assembler:
         self._cold_start = ColdStart()
         self._span_ids = SpanIds(ids, trace_parent=trace_parent, below_segment=below_segment)
         self._sdk = SdkSpans(requests=self.requests, span_ids=self._span_ids, ids=ids)
+        self._outputs = Outputs(
+            requests=self.requests,
+            cold_start=self._cold_start,
+            details=details,
+            span_ids=self._span_ids,
+            ids=ids,
+            part=part,
+            concurrent=concurrent,
+        )
         self._lines = Lines(
             requests=self.requests,
             cold_start=self._cold_start,
@@ -114,7 +110,7 @@ class Assembler:
         in_flight.invoke_header = in_flight.invoke_header or tracing
         in_flight.invoked_arn = in_flight.invoked_arn or invoked_arn
         before = () if self._with_platform else self.requests.open_besides(in_flight)
-        return self._let_go([*before, *self.requests.forget_oldest()])
+        return self._outputs.let_go([*before, *self.requests.forget_oldest()])
 
     def feed(self, event: Event) -> list[Finished]:
         """Take one event; return what it finished, in the order to be exported."""
@@ -122,16 +118,22 @@ class Assembler:
             case Start():
                 in_flight = self._get(event.request_id, heard_ns=event.time_ns)
                 in_flight.start = in_flight.start or event
-                return [*self._advance(in_flight, Fact.START), *self._lines.take_over(in_flight)]
+                return [
+                    *self._outputs.advance(in_flight, Fact.START),
+                    *self._lines.take_over(in_flight),
+                ]
             case RuntimeDone():
                 in_flight = self._get(event.request_id, heard_ns=event.time_ns)
                 in_flight.done = in_flight.done or event
                 gone = self.requests.superseded_by(in_flight)
-                return [*self._let_go(gone), *self._advance(in_flight, in_flight.fact_of_end)]
+                return [
+                    *self._outputs.let_go(gone),
+                    *self._outputs.advance(in_flight, in_flight.fact_of_end),
+                ]
             case Report():
                 in_flight = self._get(event.request_id, heard_ns=event.time_ns)
                 in_flight.report = in_flight.report or event
-                return self._advance(in_flight, Fact.REPORT)
+                return self._outputs.advance(in_flight, Fact.REPORT)
             case (
                 InitStart()
                 | InitRuntimeDone()
@@ -194,31 +196,18 @@ class Assembler:
         Where requests run one after the other, reason and time are those of the last one alone:
         the requests before it were answered, though no event said so.
         """
+        outputs = self._outputs
         finished: list[Finished] = []
         for in_flight in self.requests:
             if self.requests.is_running(in_flight):
                 if reason in REASONS_OF_FAILURE:
                     in_flight.reason_of_failure = reason
-                finished += self._advance(in_flight, Fact.GONE, reason=reason, now_ns=now_ns)
+                finished += self._outputs.advance(
+                    in_flight, Fact.GONE, reason=reason, now_ns=now_ns
+                )
             else:
-                finished += self._advance(in_flight, Fact.GONE)
-        alone: Sequence[Initialization] = self._reported(self._cold_start.finish_alone(self._ids))
-        finished += self._details.end(alone) if self._details else alone
-        return [*finished, *self._sdk.end(), *self._without_init(None)]
-
-    def _reported(self, inits: list[Initialization]) -> list[Initialization]:
-        """Give those that failed what the runtime reported to the Runtime API."""
-        tap = self._span_ids.tap
-        if tap is None:
-            return inits
-        found = [
-            tap.init_error(start_ns=each.start_ns, end_ns=each.end_ns) if each.failed else None
-            for each in inits
-        ]
-        return [
-            replace(each, reported_ns=error[0], reported=error[1]) if error else each
-            for each, error in zip(inits, found, strict=True)
-        ]
+                finished += outputs.advance(in_flight, Fact.GONE)
+        return [*finished, *outputs.alone(), *self._sdk.end(), *outputs.without_init(None)]
 
     def _get(self, request_id: str, *, heard_ns: int) -> InFlightInvocation:
         in_flight = self.requests.find(request_id)
@@ -235,67 +224,3 @@ class Assembler:
                 in_flight.count(self._early_answers.popleft())
             self._sdk.claim(in_flight)
         return in_flight
-
-    def _advance(
-        self, in_flight: InFlightInvocation, fact: Fact, *, reason: str = "", now_ns: int = 0
-    ) -> list[Finished]:
-        before = in_flight.state
-        in_flight.state, output = TRANSITIONS.get((before, fact), (before, Output.NOTHING))
-        finished: list[Finished] = []
-        match output:
-            case Output.SPAN:
-                finished = list(self._span(in_flight, reason=reason, now_ns=now_ns))
-            case Output.OVERHEAD:
-                finished = list(in_flight.overhead(self._span_ids.of(in_flight)))
-            case Output.LEFTOVERS:
-                finished = list(in_flight.late_records(self._span_ids.of(in_flight)))
-        if self._details and output in (Output.OVERHEAD, Output.LEFTOVERS):
-            finished += self._details.leftovers(in_flight, self._span_ids.of(in_flight))
-        return finished + self._let_go(self.requests.forget_oldest())
-
-    def _let_go(self, gone: Iterable[InFlightInvocation]) -> list[Finished]:
-        """End what nothing more will come of."""
-        return [out for in_flight in gone for out in self._advance(in_flight, Fact.GONE)]
-
-    def _span(
-        self, in_flight: InFlightInvocation, *, reason: str, now_ns: int
-    ) -> Iterable[Finished]:
-        context = self._span_ids.of(in_flight)
-        if self._span_ids.tap:
-            in_flight.tapped = self._span_ids.tap.settle(in_flight.request_id)
-        if not self._concurrent:
-            for call in self._cold_start.take_calls(since_ns=in_flight.begun_ns):
-                in_flight.hold_call(call)  # it ended before this invocation was heard of
-        is_cold, before = self._cold_start.belongs_to(
-            context, request_id=in_flight.request_id, start_ns=in_flight.begun_ns, ids=self._ids
-        )
-        before = self._reported(before)
-        for failed in before:
-            if report := failed.report_of_failure:
-                in_flight.failure.learn(report)
-        span = in_flight.invocation(context, cold_start=is_cold, reason=reason, now_ns=now_ns)
-        inits: Sequence[Initialization] = before
-        further: Sequence[Sequence[Record]] = ()
-        if self._details:
-            inits, span, further = self._details.settle(
-                in_flight, span, before=before, part=self._part
-            )
-        yield from inits
-        yield from self._without_init(context)
-        yield span
-        yield from in_flight.joined_spans(context, ids=self._ids)
-        for records in further:
-            yield in_flight.next_part(context, records)
-        yield from in_flight.further_part(context, until_ns=span.end_ns)
-        yield from in_flight.cache_calls(context)
-        yield from in_flight.overhead(context)
-        if in_flight.state is State.CLOSED:
-            yield from in_flight.late_records(context)  # nothing else would take them
-
-    def _without_init(self, context: TraceContext | None) -> Iterable[Finished]:
-        """Give what came before the first invocation and no span of an init has taken."""
-        held = self._cold_start.records
-        if records := held.take():
-            yield LooseRecords(records=records, context=context)
-        for call in self._cold_start.take_calls():
-            yield CallSpan(call=call, context=context)

@@ -166,10 +166,10 @@ async def test_x_ray_has_ids_with_times_and_the_names_of_log_groups(build: Build
     stage = Stage(XRAY)
     telemetry = await build(stage)
     assert len(stage.signers) == 1
-    assert isinstance(telemetry._assembler._ids, EpochIds)
+    assert isinstance(telemetry._assembler._outputs._ids, EpochIds)
     assert log_groups_of(telemetry) == "/aws/lambda/shop"
     other = await build(**COLLECTOR)
-    assert not isinstance(other._assembler._ids, EpochIds)
+    assert not isinstance(other._assembler._outputs._ids, EpochIds)
     assert log_groups_of(other) == ""
 
 
