@@ -15,6 +15,7 @@ from extension.telemetry.congestion import Congestion
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.flush import HALF_FULL, PERIOD_S, FlushPolicy
+from extension.telemetry.health import Health
 from extension.telemetry.pipeline import Pipeline
 
 LAST_PATIENCE_S = 0.5
@@ -32,6 +33,7 @@ class Exports:
         buffer: Buffer,
         delivery: Delivery,
         policy: FlushPolicy,
+        health: Health,
         clock: Clock,
         timeout_s: float,
         min_batch_size: int,
@@ -41,6 +43,7 @@ class Exports:
         self._buffer = buffer
         self._delivery = delivery
         self._policy = policy
+        self._health = health
         self._clock = clock
         self._timeout_s = timeout_s
         self._min_batch_size = min_batch_size
@@ -66,7 +69,7 @@ class Exports:
             self._beside = start_task(
                 self._export_until_half_empty(),
                 name="export",
-                on_error=self._pipeline.count_fault,  # the next export may do better
+                on_error=self._health.count_fault,  # the next export may do better
             )
 
     async def _export_until_half_empty(self) -> None:

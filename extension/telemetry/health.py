@@ -52,6 +52,19 @@ class Health:
         if self.on_added:
             self.on_added(seconds)
 
+    def guarded(self, step: Callable[..., None], *of: object) -> bool:
+        """Take a step; a fault of ours costs that step alone, and is counted."""
+        try:
+            step(*of)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the rest goes on
+            self.count_fault(error)
+            return False
+        return True
+
+    def count_fault(self, error: Exception) -> None:
+        """Count an exception of our own modules; each is a bug, and reported at SHUTDOWN."""
+        self.faults[type(error).__name__] += 1
+
     def summary(self) -> dict[str, object]:
         """Return what is worth a line: counts that are not zero, and what was added in ms."""
         counts: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""What becomes of an event: redacted, assembled, encoded, put into the buffer.
+"""What becomes of an event: redacted, assembled; what that finishes goes through the outlet.
 
 Whatever goes wrong with one event or in one of our own modules is counted and reported at SHUTDOWN,
 never raised: the callers are the reader of deliveries, the cache and the life cycle.
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from extension.platform.events import Invoke
 from extension.process.clock import Clock, Instant
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.assembly.finished import Finished, Invocation, gather
+from extension.telemetry.assembly.finished import Finished, gather
 from extension.telemetry.assembly.in_flight import LEAKS
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.encoder import Encoder
-from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem, Signal
+from extension.telemetry.export.buffer import Buffer, Signal
 from extension.telemetry.export.delivery import do_nothing
-from extension.telemetry.export.envelopes import split
 from extension.telemetry.health import Health
 from extension.telemetry.loss import Loss
+from extension.telemetry.outlet import Outlet
 from extension.telemetry.reading.columns import Columns
 from extension.telemetry.reading.event_columns import Events, in_events
 from extension.telemetry.reading.events import (
@@ -38,7 +38,6 @@ from extension.telemetry.reading.redact import redact_event
 
 if TYPE_CHECKING:  # not imported where everything is kept, or without a tap
     from extension.telemetry.assembly.sampling import Sampler
-    from extension.telemetry.assembly.undecided import Item
     from extension.telemetry.tap.tapped_requests import TappedRequests
 
 
@@ -49,8 +48,7 @@ class Pipeline:
     `on_instance` with the sandbox's name once it is known.
     `joins_sdk`: spans that the function's own SDK sends join those of their invocations.
     `logs_from`: "lines" or "sdk" leaves the log records of the other out.
-    `sampler`: what is finished may wait for a verdict, and so may what the SDK sends; of its log
-    records those below `detail_below` are details.
+    `sampler` and `detail_below`: see `outlet`.
     """
 
     def __init__(
@@ -75,13 +73,17 @@ class Pipeline:
         self._redaction = redaction
         self._lines = LineReader(redaction)
         self._health = health
+        self._guarded = health.guarded
         self._clock = clock
         self._joins_sdk = joins_sdk
         self._logs_from = logs_from
-        self._sampler = sampler
-        self._detail_below = detail_below
-        if sampler:
-            sampler.on_left_out = self._count_left_out
+        self._outlet = Outlet(
+            encoder=encoder,
+            buffer=buffer,
+            health=health,
+            sampler=sampler,
+            detail_below=detail_below,
+        )
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
         self.on_init_end: Callable[[], None] = do_nothing
         self.on_instance: Callable[[str], None] = do_nothing
@@ -96,7 +98,7 @@ class Pipeline:
 
     def announced(self, invoke: Invoke, *, at_ns: int) -> None:
         """Learn from the INVOKE event that a request begins."""
-        self._encode(
+        self._outlet.take(
             self._assembler.invoke(
                 invoke.request_id,
                 tracing=invoke.tracing,
@@ -118,7 +120,7 @@ class Pipeline:
         """Learn of a call of the cache to AWS."""
         call = redact_event(call, self._redaction.redact)
         self._encoder.count_call(call)
-        self._encode(self._assembler.feed_call(call))
+        self._outlet.take(self._assembler.feed_call(call))
 
     def take_sdk(self, signal: Signal, body: bytes, count: int, *, is_whole: bool = True) -> None:
         """Take an OTLP request of the function's own SDK: `count` spans, records or points.
@@ -130,10 +132,10 @@ class Pipeline:
             return
         if signal == "traces" and self._joins_sdk:
             finished: list[Finished] = []
-            if self.guarded(self._join_sdk, body, count, finished, is_whole):
-                self._encode(finished)
+            if self._guarded(self._join_sdk, body, count, finished, is_whole):
+                self._outlet.take(finished)
                 return
-        self._keep_sdk(signal, body, count)
+        self._outlet.take_sdk(signal, body, count)
 
     def _join_sdk(
         self,
@@ -150,26 +152,7 @@ class Pipeline:
         if request.orphan:
             self._assembler.feed_orphan(request.orphan)
         if request.count:
-            self._keep_sdk("traces", request.rest, request.count)
-
-    def _keep_sdk(self, signal: Signal, body: bytes, count: int) -> None:
-        if self._sampler and self._sampler.concerns(signal):
-            if not self.guarded(self._sample_sdk, self._sampler, signal, body, count):
-                self._health.dropped["fault"] += count
-        else:
-            self._buffer_sdk(signal, body, count)
-
-    def _sample_sdk(self, sampler: Sampler, signal: Signal, body: bytes, count: int) -> None:
-        for part in self._encoder.divide_sdk(signal, body, count, detail_below=self._detail_below):
-            self._emit(sampler.feed_sdk(part))
-
-    def _buffer_sdk(self, signal: Signal, body: bytes, count: int) -> None:
-        if len(body) <= REQUEST_BYTES:
-            self._buffer.add(PendingItem(signal=signal, body=body, count=count))
-            return
-        for part, number in split(signal, body, max_bytes=REQUEST_BYTES):
-            if part:
-                self._buffer.add(PendingItem(signal=signal, body=part, count=number))
+            self._outlet.take_sdk("traces", request.rest, request.count)
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take events in their order; what they finish goes into the buffer together."""
@@ -180,41 +163,27 @@ class Pipeline:
                     self.spoke = self._clock.now()
                 self._feed_lines(run, finished)
             else:
-                self.guarded(self._feed, run, finished)
-        self.guarded(lambda: self._encode(gather(finished)))
+                self._guarded(self._feed, run, finished)
+        self._guarded(lambda: self._outlet.take(gather(finished)))
 
     def feed_items(self, items: Sequence[Any]) -> None:
         """Take the same events as the JSON objects that they came as; of lines only these come."""
         if any(isinstance(each, dict) and each.get("type") == "function" for each in items):
             self.spoke = self._clock.now()
-        if not self.guarded(lambda: self._buffer.extend(self._encoder.encode_events(items))):
+        if not self._guarded(lambda: self._buffer.extend(self._encoder.encode_events(items))):
             self._health.dropped["fault"] += len(items)
 
     def collect(self) -> None:
         """Put what was measured since the last call into the buffer."""
         now_ns = self._clock.now().wall_ns
-        self.guarded(
+        self._guarded(
             lambda: self._buffer.extend(self._encoder.collect(self._health, now_ns=now_ns))
         )
 
     def end(self, *, reason: str, now_ns: int) -> None:
         """Put everything into the buffer: the sandbox ends, `reason` is that of SHUTDOWN."""
-        self.guarded(lambda: self._encode(self._assembler.end(reason=reason, now_ns=now_ns)))
-        if self._sampler:
-            self.guarded(self._emit, self._sampler.end())
-
-    def guarded(self, step: Callable[..., None], *of: object) -> bool:
-        """Take a step; a fault of ours costs that step alone, and is counted."""
-        try:
-            step(*of)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the rest goes on
-            self.count_fault(error)
-            return False
-        return True
-
-    def count_fault(self, error: Exception) -> None:
-        """Count an exception of our own modules; each is a bug, and reported at SHUTDOWN."""
-        self._health.faults[type(error).__name__] += 1
+        self._guarded(lambda: self._outlet.take(self._assembler.end(reason=reason, now_ns=now_ns)))
+        self._outlet.end()
 
     def _feed(self, event: PlatformEvent, finished: list[Finished]) -> None:
         if not self._redaction.is_idle:
@@ -250,9 +219,9 @@ class Pipeline:
                 self._feed_lines(lines[:middle], finished)
                 self._feed_lines(lines[middle:], finished)
                 return
-        elif not self.guarded(read):
+        elif not self._guarded(read):
             return
-        self.guarded(self._feed_records, records[0], finished)
+        self._guarded(self._feed_records, records[0], finished)
 
     def _feed_records(self, records: Columns, finished: list[Finished]) -> None:
         refused = self._refused(records)
@@ -266,33 +235,3 @@ class Pipeline:
             return self._filter.refused(records)
         others = {at: "lines" for at, each in enumerate(records) if each.stream == "function"}
         return {**self._filter.refused(records), **others}
-
-    def _encode(self, finished: Iterable[Finished]) -> None:
-        step = self._sample if self._sampler else self._encode_one
-        for each in finished:
-            if not self.guarded(step, each):
-                self._health.dropped["fault"] += 1
-
-    def _sample(self, finished: Finished) -> None:
-        assert self._sampler
-        self._emit(self._sampler.feed(finished))
-
-    def _emit(self, items: Iterable[Item]) -> None:
-        """Encode what was decided to be kept."""
-        from extension.telemetry.assembly.undecided import SdkPart  # noqa: PLC0415  # with a sampler
-
-        for each in items:
-            if isinstance(each, SdkPart):
-                self._buffer_sdk(each.signal, self._encoder.mark_sdk(each), each.count)
-            elif not self.guarded(self._encode_one, each):
-                self._health.dropped["fault"] += 1
-
-    def _count_left_out(self, finished: Finished) -> None:
-        if isinstance(finished, Invocation):
-            self._health.finished += 1
-        self._encoder.measure(finished)
-
-    def _encode_one(self, finished: Finished) -> None:
-        if isinstance(finished, Invocation):
-            self._health.finished += 1
-        self._buffer.extend(self._encoder.encode(finished))

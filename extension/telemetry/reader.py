@@ -125,7 +125,7 @@ class DeliveryReader:
 
     def count_fault(self, error: Exception) -> None:
         """Count an exception that taking a delivery has raised; each is a bug."""
-        self._pipeline.count_fault(error)
+        self._health.count_fault(error)
 
     def count_lost(self, count: int) -> None:
         """Count deliveries that are lost: an end may have been among them."""
@@ -221,7 +221,7 @@ class DeliveryReader:
             self._posted_steps = self.posted.read(body)
             return
         self._waiting_bytes -= len(body)
-        if not self._pipeline.guarded(self._parse, body):
+        if not self._health.guarded(self._parse, body):
             self._health.dropped["delivery"] += 1
 
     def _continue_posted(self, steps: Iterator[None]) -> None:
@@ -233,7 +233,7 @@ class DeliveryReader:
                 self._posted_steps = steps
                 return
 
-        if not self._pipeline.guarded(step):
+        if not self._health.guarded(step):
             self._health.dropped["fault"] += 1
 
     def _parse(self, body: bytes) -> None:

@@ -101,6 +101,7 @@ class Telemetry(Job):
             buffer=buffer,
             delivery=delivery,
             policy=policy,
+            health=health,
             clock=clock,
             timeout_s=timeout_s,
             min_batch_size=min_batch_size,

@@ -27,7 +27,7 @@ def connect_tap(
     if config.format == "json":
         channel.close()
         return
-    pipeline, dropped = telemetry.pipeline, telemetry.health.dropped
+    pipeline, health = telemetry.pipeline, telemetry.health
     settings = config.tap
     requests = TappedRequests(
         options=CauseOptions(
@@ -38,12 +38,12 @@ def connect_tap(
         ),
         concurrent=concurrent,
         clean=lambda text: redactor.redact(text).text,
-        on_fault=pipeline.count_fault,
+        on_fault=health.count_fault,
     )
 
     def take(message: TappedMessage) -> None:
         if message.lost:
-            dropped[LOST] = message.lost
+            health.dropped[LOST] = message.lost
         requests.take(
             message.copied,
             first_ns=message.first_byte_ns,
@@ -51,7 +51,7 @@ def connect_tap(
             is_complete=message.is_complete,
         )
 
-    reader = CopyReader(channel, take=take, on_error=pipeline.count_fault, on_end=requests.stop)
+    reader = CopyReader(channel, take=take, on_error=health.count_fault, on_end=requests.stop)
     requests.catch_up = reader.read_waiting
     pipeline.use_tap(requests)
     reader.start()

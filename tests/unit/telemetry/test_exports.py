@@ -65,7 +65,7 @@ class Stage:
         delivery: Any = self.delivery
         self.exports = Exports(
             pipeline=surroundings, congestion=_Congestion(self), buffer=buffer, delivery=delivery,  # type: ignore[arg-type]
-            policy=self.policy, clock=self.clock, timeout_s=TIMEOUT_S,
+            policy=self.policy, health=surroundings, clock=self.clock, timeout_s=TIMEOUT_S,
             min_batch_size=min_batch_size,
         )  # fmt: skip
 

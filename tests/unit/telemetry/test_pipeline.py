@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,61 +9,21 @@ import pytest
 
 from extension.platform.events import Invoke
 from extension.process.frozen import replace
-from extension.redaction.redactor import Redactor
-from extension.settings.sharing import Share
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
-from extension.telemetry.assembly.finished import Finished, Invocation, Overhead
+from extension.telemetry.assembly.finished import Finished
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.assembly.sampling import Sampler
-from extension.telemetry.assembly.undecided import SdkPart
-from extension.telemetry.export.buffer import REQUEST_BYTES, Buffer, PendingItem, Signal
+from extension.telemetry.export.buffer import PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.encoder import OtlpEncoder
-from extension.telemetry.pipeline import Pipeline
-from extension.telemetry.reading.decode import parse
-from extension.telemetry.reading.filters import RecordFilter
 from extension.telemetry.reading.line_reader import LineReader
 from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
-from tests.doubles import ManualClock, SequentialIds
+from tests.doubles import SequentialIds
+from tests.pipeline_stage import WHOLE, Recording, Stage
 from tests.posted_requests import records, spans
 
 SECRET = "tr0ub4dor&3"
-
-
-class Stage:
-    """A pipeline, its buffer, and what it counted."""
-
-    def __init__(self, *signals: str, **more: Any) -> None:
-        self.health, self.clock, ids = Health(), ManualClock(), SequentialIds()
-        self.buffer = Buffer(max_bytes=4_000_000, dropped=self.health.dropped)
-        self.secrets = Redactor()
-        parts: dict[str, Any] = {
-            "assembler": Assembler(ids=ids, stream_records=True),
-            "encoder": OtlpEncoder(
-                ids=ids, identity=ResourceIdentity(function_name="f"), signals=signals,
-                part=FULL_SIZE, meter=None, health=self.health,
-            ),
-            "buffer": self.buffer,
-            "record_filter": RecordFilter(),
-            "redaction": self.secrets,
-            "health": self.health,
-            "clock": self.clock,
-        }  # fmt: skip
-        self.pipeline = Pipeline(**{**parts, **more})
-
-    def feed(self, *events: given.JsonEvent) -> None:
-        """Take events as they are delivered."""
-        self.pipeline.feed(parse(given.delivery(*events)).events)
-
-    def feed_lines(self, *lines: given.JsonEvent) -> None:
-        """Take lines of an invocation, and end the sandbox."""
-        self.feed(given.start("r", 0), *lines)
-        self.pipeline.end(reason="spindown", now_ns=given.ns(9))
-
-
-WHOLE = (given.start("r", 1), given.done("r", 2), given.report("r", 2))
 
 
 def test_what_ends_goes_into_the_buffer() -> None:
@@ -135,22 +94,6 @@ def test_records_of_the_sdk_are_left_out_where_lines_are_wanted(logs_from: str, 
     assert stage.health.filtered == ({} if kept else {"sdk_logs": 3})
     stage.pipeline.take_sdk("traces", spans("a").SerializeToString(), 1)
     assert stage.buffer.count == kept + 1
-
-
-def test_a_large_request_of_the_sdk_becomes_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch of an export is made of small ones; one that is full stays whole."""
-    stage = Stage("traces")
-    names = [f"span {number}" for number in range(2000)]
-    body = spans(*names).SerializeToString()
-    assert len(body) > 2 * REQUEST_BYTES
-    added: list[PendingItem] = []
-    monkeypatch.setattr(stage.buffer, "add", added.append)
-    stage.pipeline.take_sdk("traces", body, len(names))
-    assert sum(each.count for each in added) == len(names)
-    assert max(len(each.body) for each in added) <= REQUEST_BYTES
-    added.clear()
-    stage.pipeline.take_sdk("traces", b"x" * REQUEST_BYTES, 7)
-    assert [(len(each.body), each.count) for each in added] == [(REQUEST_BYTES, 7)]
 
 
 class Breaking(OtlpEncoder):
@@ -275,44 +218,6 @@ def test_what_the_cache_did_is_measured_without_secrets() -> None:
     assert seen == [answer, replace(call, name="[REDACTED:key]")]
 
 
-class Recording(OtlpEncoder):
-    """Writes down what it is asked to do with what the SDK sent, and what is not sent."""
-
-    def __init__(self, *, health: Health) -> None:
-        super().__init__(
-            ids=SequentialIds(), identity=ResourceIdentity(), signals=["traces", "logs"],
-            part=FULL_SIZE, meter=None, health=health,
-        )  # fmt: skip
-        self.seen: list[object] = []
-        self.breaks = False
-
-    def learn_instance(self, instance_id: str) -> None:
-        """Note the sandbox's name."""
-        self.seen.append(instance_id)
-
-    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> Any:
-        """Note whether a span without a parent is looked for."""
-        self.seen.append(finds_orphan)
-        return super().read_sdk(body, count, finds_orphan=finds_orphan)
-
-    def divide_sdk(
-        self, signal: Signal, body: bytes, count: int, *, detail_below: int
-    ) -> Sequence[SdkPart]:
-        """Note of which signal it is."""
-        self.seen.append(signal)
-        return super().divide_sdk(signal, body, count, detail_below=detail_below)
-
-    def measure(self, finished: Finished) -> None:
-        """Note what is left out."""
-        self.seen.append(finished)
-
-    def encode(self, finished: Finished) -> list[PendingItem]:
-        """Encode, or fail."""
-        if self.breaks:
-            raise LookupError(finished)
-        return super().encode(finished)
-
-
 def test_the_sandbox_s_name_is_on_what_is_sent() -> None:
     """As soon as it is known."""
     encoder = Recording(health=Health())
@@ -365,84 +270,6 @@ def test_an_invocation_is_known_from_its_announcement_on() -> None:
     body = b"".join(each.body for each in added)
     assert given.TRACE_ID.to_bytes(16, "big") in body
     assert invoke.function_arn.encode() in body
-
-
-def sampled(share: float) -> tuple[Stage, Recording]:
-    """Return a stage that keeps a share of the invocations, and its encoder."""
-    encoder = Recording(health=Health())
-    filtered, dropped = Counter[str](), Counter[str]()
-    sampler = Sampler(share=Share(share), filtered=filtered, dropped=dropped)
-    return Stage("traces", "logs", encoder=encoder, sampler=sampler), encoder
-
-
-def test_what_is_not_kept_is_measured() -> None:
-    """Metrics count every invocation, and so does the line at the end."""
-    stage, encoder = sampled(0.0)
-    stage.feed(*WHOLE)
-    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
-    assert [type(each) for each in encoder.seen] == [Invocation, Overhead]
-    assert (stage.health.finished, stage.buffer.count) == (1, 0)
-
-
-def test_what_else_is_not_kept_is_no_invocation() -> None:
-    """As a call of the cache."""
-    stage, encoder = sampled(0.0)
-    stage.feed(WHOLE[0])
-    call = CacheCall(
-        service="SSM", operation="o", name="n", start_ns=given.ns(1), end_ns=given.ns(2)
-    )
-    stage.pipeline.cache_called(call)
-    stage.feed(*WHOLE[1:])
-    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
-    assert len(encoder.seen) == 3
-    assert stage.health.finished == 1
-
-
-def test_what_is_kept_leaves_and_a_fault_costs_it_alone() -> None:
-    """Each of what a verdict lets go is encoded by itself."""
-    stage, encoder = sampled(1.0)
-    stage.feed(*WHOLE)
-    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
-    assert (stage.health.finished, stage.buffer.count, stage.health.dropped) == (1, 2, {})
-    stage, encoder = sampled(1.0)
-    encoder.breaks = True
-    stage.feed(*WHOLE)
-    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
-    assert stage.health.faults == {"LookupError": 2}
-    assert stage.health.dropped == {"fault": 2}
-
-
-@pytest.mark.parametrize(
-    ("signal", "body", "divided"),
-    [
-        ("metrics", b"m", []),
-        ("traces", b"t", []),
-        ("logs", records("a").SerializeToString(), ["logs"]),
-    ],
-)
-def test_what_no_verdict_concerns_is_passed_on_as_it_is(
-    signal: Signal, body: bytes, divided: list[object]
-) -> None:
-    """Where all invocations are kept, log records alone are looked at: they may be details."""
-    stage, encoder = sampled(1.0)
-    stage.pipeline.take_sdk(signal, body, 1)
-    stage.pipeline.end(reason="spindown", now_ns=given.ns(9))
-    assert (encoder.seen, stage.buffer.count, stage.health.faults) == (divided, 1, {})
-
-
-def test_what_the_sdk_sent_is_lost_where_it_cannot_be_divided(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """All of it, and it is counted."""
-
-    def fails(*_: object, **__: object) -> Any:
-        raise LookupError
-
-    monkeypatch.setattr(Recording, "divide_sdk", fails)
-    stage, _ = sampled(0.5)
-    stage.pipeline.take_sdk("traces", spans("a", "b").SerializeToString(), 2)
-    assert stage.health.faults == {"LookupError": 1}
-    assert stage.health.dropped == {"fault": 2}
 
 
 def test_a_call_of_the_cache_is_in_the_trace_of_its_invocation() -> None:
