@@ -201,10 +201,11 @@ class Parameters(Job):
     def _has_time(self) -> bool:
         """Whether a call that no caller waits for would end before the invocation does.
 
-        Before the first invocation, and where nothing is frozen, there is time.
+        There is time where nothing is frozen, and before the first INVOKE. A deadline that has
+        passed is that of the last invocation: this one has just begun.
         """
-        is_bounded = self._deadline_ms and not self._sandbox.is_managed
-        return not is_bounded or self._clock.now().until_ms(self._deadline_ms) >= AHEAD_S
+        left_s = self._clock.now().until_ms(self._deadline_ms)
+        return self._sandbox.is_managed or left_s <= 0 or left_s >= AHEAD_S
 
     def _is_ready(self) -> bool:
         """Whether GETs are served; Managed Instances have no INVOKE to wait for."""

@@ -15,7 +15,7 @@ PORT = os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2773")
 
 
 def handler(event: dict[str, Any], context: Any) -> object:
-    """Print, fetch, sleep, raise, die or exit, in this order, as the payload asks."""
+    """Print, fetch, sleep, wait, raise, die or exit, in this order, as the payload asks."""
     for text in event.get("print", []):
         print(text if isinstance(text, str) else json.dumps(text))
     for number in range(event.get("lines", 0)):
@@ -26,6 +26,8 @@ def handler(event: dict[str, Any], context: Any) -> object:
         body = each["body"].replace("REQUEST_ID", context.aws_request_id)
         answers.append(post(**{**each, "body": body}))
     time.sleep(event.get("sleep", 0))
+    while "until" in event and not os.path.exists(event["until"]):
+        time.sleep(0.005)
     if "raise" in event:
         raise ValueError(event["raise"])
     if "kill" in event:

@@ -168,6 +168,15 @@ async def test_what_no_caller_waits_for_ends_before_the_invocation(
         assert cache.parameters._has_time() == has_time
 
 
+async def test_a_deadline_that_has_passed_leaves_time_for_a_renewal() -> None:
+    """It is that of the last invocation: this GET has come before the INVOKE of its own."""
+    async with RunningCache(ENVIRON, open_source=DictSource) as cache:
+        deadline_ms = cache.clock.now().wall_ns // 1_000_000 + 1000
+        cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
+        cache.clock.freeze(60)
+        assert cache.parameters._has_time()
+
+
 async def test_managed_instances_wait_for_no_call() -> None:
     """They are never frozen, so nothing would cut it."""
     kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
