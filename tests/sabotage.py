@@ -44,6 +44,7 @@ __all__ = [
     "be_patient",
     "be_patient_at_shutdown",
     "be_patient_at_start",
+    "be_patient_in_reading",
     "break_module",
     "follow_clock",
     "forbid_import",
@@ -83,6 +84,15 @@ def be_patient_at_start() -> None:
     for place in LIMITS_OF_START:
         replace(place, PATIENCE_S)
     replace("extension.platform.bootstrap:SLOW_SHARE", 0.0)
+
+
+def be_patient_in_reading() -> None:
+    """Let reading wait for an export, and the platform for reading, however slow the endpoint is.
+
+    Imports telemetry before it registers.
+    """
+    for name in ("CONGESTION_PATIENCE_S", "RECEIVE_PATIENCE_S"):
+        replace(f"extension.telemetry.reader:{name}", PATIENCE_S)
 
 
 def be_patient_at_shutdown() -> None:

@@ -11,6 +11,8 @@ from tests.e2e.failures.expectations import invocations, messages
 from tests.waiting import until
 
 SHORT_PERIOD = f"{PATIENT}; replace('extension.telemetry.exports:PERIOD_S', 0.2)"
+UNHURRIED = f"{PATIENT}; be_patient_in_reading()"
+"""How long reading waits for an endpoint that takes nothing is not tested here."""
 LINES, LINES_A_DELIVERY = 100_000, 2_000
 MOST_EVENTS = 128
 """Of a span."""
@@ -71,7 +73,7 @@ async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
         "DISPATCH_SIGNALS": "logs",
     }
     padding = "x" * (10 if short else 80)
-    async with sandbox(**environment) as platform:
+    async with sandbox(UNHURRIED, **environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start)
@@ -90,7 +92,7 @@ async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
 @pytest.mark.timeout(300)
 async def test_a_hundred_thousand_lines_in_spans(intake: Intake) -> None:
     """With the signals that are the default all arrive, in spans that are small and in order."""
-    async with sandbox(DISPATCH_POST_URI=intake.url) as platform:
+    async with sandbox(UNHURRIED, DISPATCH_POST_URI=intake.url) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start)
@@ -114,7 +116,7 @@ async def test_a_hundred_thousand_lines_in_spans(intake: Intake) -> None:
 async def test_more_bytes_than_an_invocation_may_hold(intake: Intake) -> None:
     """What is beyond 64 MiB is counted, at the span and at SHUTDOWN; all before it arrives."""
     count, padding = 700, "x" * 100_000
-    async with sandbox(DISPATCH_POST_URI=intake.url) as platform:
+    async with sandbox(UNHURRIED, DISPATCH_POST_URI=intake.url) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start)
@@ -138,7 +140,7 @@ async def test_an_endpoint_that_takes_little_at_once(intake: Intake) -> None:
         "DISPATCH_SIGNALS": "logs",
     }
     intake.respond = [Reply(status=413), Reply(status=413)]
-    async with sandbox(**environment) as platform:
+    async with sandbox(UNHURRIED, **environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         lines = [announced.line(f"line {n} {'x' * 1000}") for n in range(400)]
@@ -157,7 +159,7 @@ async def test_events_as_they_came_leave_through_a_small_buffer() -> None:
             "DISPATCH_FORMAT": "json",
             "DISPATCH_BUFFER_MAX_BYTES": "65536",
         }
-        async with sandbox(**environment) as platform:
+        async with sandbox(UNHURRIED, **environment) as platform:
             announced = Announced(1)
             platform.send(announced.invoke())
             deliver(
