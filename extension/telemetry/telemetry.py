@@ -130,7 +130,6 @@ class Telemetry(Job):
         now = self._clock.now()
         self.invoked_before(invoke, at_ns=now.wall_ns)
         self._policy.invoked(now)
-        self._exports.start_timer()
         if self._policy.holds and self.is_expected():
             await self._hold(invoke)
             await self._export_held(invoke)
@@ -144,8 +143,12 @@ class Telemetry(Job):
         )
 
     def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
-        """Learn of an invocation, which this may have been opened too late to hold."""
+        """Learn of an invocation, which this may have been opened too late to hold.
+
+        It may run for long, and be the last: what it says is exported each period.
+        """
         self._health.invocations += 1
+        self._exports.start_timer()
         if self._usage:
             self._usage.begin(invoke.request_id)
         self.pipeline.announced(invoke, at_ns=at_ns)

@@ -130,12 +130,33 @@ def test_a_hold_whose_end_never_came_is_counted(sandbox: SimulatedSandbox, reaso
 def test_what_was_held_before_telemetry_was_open_is_counted(sandbox: SimulatedSandbox) -> None:
     """From its end, which was delivered before, to the call of /next."""
     announced, now_ns = invoke(sandbox), sandbox.clock.wall_ns
-    sandbox.telemetry.invoked_before(announced, at_ns=now_ns)
-    sandbox.telemetry.let_go_before(announced, at_ns=now_ns + 3_000 * MS)
-    events = [start_event(WHO, now_ns), done_event(WHO, now_ns + 1_000 * MS, duration_ms=1_000)]
-    sandbox.run(sandbox.deliver(delivery(events)))
+
+    async def open_late() -> None:
+        sandbox.telemetry.invoked_before(announced, at_ns=now_ns)
+        sandbox.telemetry.let_go_before(announced, at_ns=now_ns + 3_000 * MS)
+        events = [start_event(WHO, now_ns), done_event(WHO, now_ns + 1_000 * MS, duration_ms=1_000)]
+        await sandbox.deliver(delivery(events))
+
+    sandbox.run(open_late())
     sandbox.shut_down(reason="spindown")
     assert sandbox.health.added_total_s == pytest.approx(2)
+
+
+def test_an_invocation_that_telemetry_was_open_too_late_for_is_exported_each_period(
+    sandbox: SimulatedSandbox,
+) -> None:
+    """It may run for minutes, and no other invocation may follow it."""
+    announced, now_ns = invoke(sandbox), sandbox.clock.wall_ns
+
+    async def open_late() -> None:
+        sandbox.telemetry.invoked_before(announced, at_ns=now_ns)
+        sandbox.telemetry.let_go_before(announced, at_ns=now_ns)
+        events = [start_event(WHO, now_ns), done_event(WHO, now_ns, duration_ms=0)]
+        await sandbox.deliver(delivery(events))
+        await asyncio.sleep(PERIOD_S + 1)
+
+    sandbox.run(open_late())
+    assert len(sandbox.endpoint.taken) == 1
 
 
 def test_what_timed_out_was_not_held(sandbox: SimulatedSandbox) -> None:
@@ -532,8 +553,11 @@ def test_an_announced_invocation_is_reported_though_nothing_is_heard_of_it(
     periodic: SimulatedSandbox,
 ) -> None:
     """The sandbox may have ended before its events came."""
-    now_ns = periodic.clock.wall_ns
-    periodic.telemetry.invoked_before(invoke(periodic), at_ns=now_ns)
+
+    async def open_late() -> None:
+        periodic.telemetry.invoked_before(invoke(periodic), at_ns=periodic.clock.wall_ns)
+
+    periodic.run(open_late())
     periodic.shut_down()
     assert (periodic.health.invocations, periodic.health.finished) == (1, 1)
 
