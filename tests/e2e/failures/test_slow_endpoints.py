@@ -102,8 +102,8 @@ async def test_what_a_slow_export_adds_is_told(intake: Intake, flush: str) -> No
     async with sandbox(**environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
-        deliver(platform, announced.start, announced.done)
         ended_at = asyncio.get_running_loop().time()
+        deliver(platform, announced.start, announced.done)
         await until(lambda: intake.requests)
         held_from = asyncio.get_running_loop().time()
         await until(lambda: asyncio.get_running_loop().time() > held_from + 0.5)
@@ -138,7 +138,7 @@ async def test_the_endpoint_hangs_at_the_end(ahead_ms: int) -> None:
     hang = Hang()
     async with Intake(respond=lambda _: hang) as intake:
         environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
-        async with sandbox("", **environment) as platform:
+        async with sandbox("be_patient_at_start()", **environment) as platform:
             done, open_still = Announced(1), Announced(2)
             platform.send(done.invoke())
             deliver(platform, done.start, done.done)
@@ -157,7 +157,7 @@ async def test_an_endpoint_in_the_sandbox_ends_with_it(intake: Intake) -> None:
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": "periodic"}
     setup = "replace('extension.telemetry.telemetry:LAST_WAIT_S', dict.fromkeys(LAST, 1.0))"
     names = "LAST = ('nothing', 'report', 'end')"
-    async with Platform(environment, setup=f"{names}; {setup}") as platform:
+    async with Platform(environment, setup=f"{PATIENT}; {names}; {setup}") as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         await next_is_asked(platform, 2)
