@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from simulator.aws import LocalAws
 from simulator.intake import Intake
-from tests.e2e.runtimes.functions import LANGUAGES, NotHereError, python
+from tests.e2e.runtimes.functions import LANGUAGES, WITH_BUILDS_S, NotHereError, python
 from tests.launchers import write_wrapper
 from tests.sandbox import running
 
@@ -65,7 +65,7 @@ async def test_a_reference_becomes_its_value(
     assert json.loads(answer.payload) == resolved
 
 
-@pytest.mark.timeout(600)  # with the time that a build takes
+@pytest.mark.timeout(WITH_BUILDS_S)
 @pytest.mark.parametrize("language", ["node", "java", "go"])
 async def test_other_languages(tmp_path: Path, wrapper: str, aws: LocalAws, language: str) -> None:
     """Their runtime clients start behind the wrapper; Go's by the form of an entry point."""

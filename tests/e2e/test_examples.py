@@ -23,7 +23,7 @@ from tests.sandbox import Stage, running
 
 GREETING, KEY = "hello", "correct-horse-battery-staple"
 EXAMPLES = ROOT / "examples"
-pytestmark = pytest.mark.timeout(600)  # with the time that the builds take
+pytestmark = pytest.mark.timeout(functions.WITH_BUILDS_S)
 
 
 def python() -> Mapping[str, Any]:

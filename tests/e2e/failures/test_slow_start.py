@@ -184,14 +184,18 @@ async def test_a_get_before_the_invocation_is_announced(tmp_path: Path, own_mark
     """In a repeated start the function's own init asks: the first start knows the timeout."""
     async with ExtensionsApi().running() as api:
         async with started(sabotaged(own_marks), tmp_path, {}, api=address(api)) as first:
+            await until(lambda: NEXT in api.asked)  # the timeout is what is left when it is seen
             api.invoke(timeout_s=5.0)
             await until(lambda: api.asked.count(NEXT) == 2)
             api.shut_down("timeout")
             assert await first.end() == 0
         api.asked.clear()
-        unlimited = "replace('extension.opening:INIT_S', 3600.0)"
-        longer = "replace('extension.parameters.parameters:OPEN_WAIT_S', 3600.0)"
-        launch = sabotaged(own_marks, unlimited, longer, "hang_import('botocore')")
+        unlimited = [
+            f"replace('extension.{limit}', 3600.0)"
+            for limit in ("opening:INIT_S", "opening:LONGEST_INIT_S",
+                          "parameters.parameters:OPEN_WAIT_S")
+        ]  # fmt: skip
+        launch = sabotaged(own_marks, *unlimited, "hang_import('botocore')")
         async with started(launch, tmp_path, {}, api=address(api)) as second:
             await until(lambda: NEXT in api.asked)
             assert await second.get(SECRET_PATH) == (400, "ServiceUnavailable")

@@ -16,12 +16,12 @@ import pytest
 
 from simulator.intake import Intake
 from simulator.intake.otlp import Event, Span
-from tests.e2e.runtimes.functions import LANGUAGES, NotHereError, Settings
+from tests.e2e.runtimes.functions import LANGUAGES, WITH_BUILDS_S, NotHereError, Settings
 from tests.e2e.runtimes.wishes import EXITS, FAILURES, HANDLED, INITS, Failure, all_of
 from tests.launchers import patient_to_the_last
 from tests.sandbox import running
 
-pytestmark = pytest.mark.timeout(900)  # with the time that the builds take
+pytestmark = pytest.mark.timeout(WITH_BUILDS_S)
 
 FORMATS = ("Text", "JSON")
 TIMEOUT_S = 2.0

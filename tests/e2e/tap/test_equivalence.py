@@ -20,7 +20,12 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
-from tests.e2e.runtimes.functions import LANGUAGES, NotHereError, streaming_node
+from tests.e2e.runtimes.functions import (
+    LANGUAGES,
+    WITH_BUILDS_S,
+    NotHereError,
+    streaming_node,
+)
 from tests.recording_api import LIMIT, Phase, recording_api
 from tests.running_pump import pump_process
 from tests.sandbox import free_port
@@ -31,7 +36,7 @@ LARGE = 6_000_000
 FROZEN_S = 0.2
 """How long a sandbox is frozen; nothing depends on it."""
 
-pytestmark = pytest.mark.timeout(600)  # with the time that a build takes
+pytestmark = pytest.mark.timeout(WITH_BUILDS_S)
 
 
 class Seen(NamedTuple):
