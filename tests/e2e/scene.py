@@ -148,6 +148,7 @@ class Scene:
             "be_patient()",
             self.clock.sabotage,
             f"replace('extension.parameters.batch:WINDOW_S', {PATIENCE_S})",
+            f"replace('extension.parameters.lazy_clients:DEADLINE_S', {PATIENCE_S})",
         )
         handler = act.handler
         async with running(

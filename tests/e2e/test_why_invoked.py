@@ -12,7 +12,7 @@ from simulator.intake import Intake
 from simulator.intake.otlp import Span
 from tests.e2e.scene import MESSAGE, SENDER, WITH_CONTEXT
 from tests.fake_aws import FakeAws
-from tests.launchers import TAP_WRAPPER
+from tests.launchers import TAP_WRAPPER, patient_to_the_last
 from tests.sandbox import running
 
 SECRET = "correct-horse-battery"
@@ -99,6 +99,7 @@ async def test_invocations_that_run_at_once_have_their_own_causes(tmp_path: Path
         async with running(
             tmp_path,
             environment=variables(intake),
+            launch=patient_to_the_last,
             initialization_type="lambda-managed-instances",
             max_concurrency=2,
         ) as stage:

@@ -9,13 +9,14 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 PORT = os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2773")
 
 
 def handler(event: dict[str, Any], context: Any) -> object:
-    """Print, fetch, sleep, wait, raise, die or exit, in this order, as the payload asks."""
+    """Print, fetch, wait, sleep, raise, die or exit, in this order, as the payload asks."""
     for text in event.get("print", []):
         print(text if isinstance(text, str) else json.dumps(text))
     for number in range(event.get("lines", 0)):
@@ -25,9 +26,9 @@ def handler(event: dict[str, Any], context: Any) -> object:
     for each in event.get("post", []):
         body = each["body"].replace("REQUEST_ID", context.aws_request_id)
         answers.append(post(**{**each, "body": body}))
-    time.sleep(event.get("sleep", 0))
-    while "until" in event and not os.path.exists(event["until"]):
+    while "until" in event and not Path(event["until"]).exists():
         time.sleep(0.005)
+    time.sleep(event.get("sleep", 0))
     if "raise" in event:
         raise ValueError(event["raise"])
     if "kill" in event:

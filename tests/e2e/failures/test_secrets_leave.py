@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from simulator.aws import LocalAws
 from simulator.intake import Intake
 from tests.sandbox import running
+from tests.waiting import until
 
 SECRET = "aB3&xY<9>kLmN0pQ"
 KEY = "key-of/our+own=1234"
@@ -72,7 +74,12 @@ async def test_a_secret_of_a_snapshot_is_printed(tmp_path: Path) -> None:
             handler="snapshot.handler",
             initialization_type="snap-start",
         ) as stage:
-            await stage.function.invoke({"sleep": 0.5})
+            end = tmp_path / "end"
+            first = {"until": str(end), "sleep": 0.5}
+            invocation = asyncio.create_task(stage.function.invoke(first))
+            await until(lambda: len(aws.calls) == 2)
+            end.touch()
+            await invocation
             await stage.function.invoke({"print": [f"invoked with {SECRET}"]})
         assert len(aws.calls) == 2
     assert "loaded with [REDACTED:shop/key] by [REDACTED:AWS_SESSION_TOKEN]" in sent(intake)
