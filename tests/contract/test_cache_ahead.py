@@ -205,11 +205,14 @@ async def test_next_does_not_wait_for_a_renewal(aws: FakeAws, cache: RunningCach
     aws.release()
 
 
-@pytest.mark.parametrize(("left_s", "calls"), [(3, 2), (0.4, 1), (-5, 1)])
+@pytest.mark.parametrize(("left_s", "calls"), [(3, 2), (0.4, 1), (-5, 2)])
 async def test_renewal_starts_only_while_the_invocation_has_time(
     aws: FakeAws, cache: RunningCache, left_s: float, calls: int
 ) -> None:
-    """Shortly before its deadline, or after it, the call would outlive the invocation."""
+    """Shortly before its deadline the call would outlive the invocation.
+
+    A deadline that has passed is that of the last one: this GET came before its own INVOKE.
+    """
     await aged(cache, seconds=241)
     deadline_ms = round(cache.clock.wall_ns / 1e6 + left_s * 1000)
     cache.parameters.announced(Invoke(request_id="1", deadline_ms=deadline_ms))
