@@ -6,7 +6,9 @@ or a client that cannot be fetched skips a language; a function that does not co
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -146,7 +148,15 @@ def _build(*command: str | Path, within: Path) -> None:
 
 
 def _run(command: tuple[str | Path, ...], within: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        list(map(str, command)), cwd=within, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL, text=True, timeout=BUILD_S, check=False,
-    )  # fmt: skip
+    """Run a command; what it has started ends with it, and leaves the folder to the next try."""
+    arguments = list(map(str, command))
+    with subprocess.Popen(
+        arguments, cwd=within, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=BUILD_S)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, output)
