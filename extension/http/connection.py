@@ -92,10 +92,11 @@ class Connection(asyncio.Protocol):
         """Begin with the first request that is complete; those behind it wait."""
         if self._state not in READING:
             return
-        self._reader.received += data
         if self.answering is None:
-            self._begin()
-        elif len(self._reader.received) > MAX_AHEAD_BYTES:
+            self._begin(data)
+            return
+        self._reader.received += data
+        if len(self._reader.received) > MAX_AHEAD_BYTES:
             self._opened.pause_reading()
 
     def eof_received(self) -> bool:
@@ -154,9 +155,9 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         return self._transport
 
-    def _begin(self) -> None:
+    def _begin(self, received: bytes) -> None:
         """Answer what can be answered at once; a task answers what is left."""
-        request = self._next_request()
+        request = self._next_request(received)
         if request is None:
             return
         while request is not None:
@@ -219,11 +220,11 @@ class Connection(asyncio.Protocol):
         self._opened.write(encode(reply, to=request.head, close=self._state not in READING))
         self._was_answered = True
 
-    def _next_request(self) -> Request | None:
+    def _next_request(self, received: bytes = b"") -> Request | None:
         """Return the next request; None if it is incomplete, or no more are read."""
         if self._state not in READING or self._opened.is_closing():
             return None
-        request = self._reader.next_request()
+        request = self._reader.next_request(received)
         if self._reader.expects_continue:
             self._opened.write(CONTINUE)
         if request is None:

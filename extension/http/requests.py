@@ -6,11 +6,14 @@ is malformed, or whose body is too long: such a request is the last of its conne
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from extension.http.messages import (
     END_OF_HEAD,
     END_OF_LINE,
+    LONGEST_REMEMBERED,
+    REMEMBERED_HEADS,
     BadMessageError,
     Head,
     is_request,
@@ -51,11 +54,15 @@ class RequestReader:
         """Whether a part of a request has arrived that was not returned yet."""
         return bool(self.received or self._head)
 
-    def next_request(self) -> Request | None:
-        """Take the next request off what was received; None if it is incomplete."""
+    def next_request(self, received: bytes = b"") -> Request | None:
+        """Take the next request off what was received, now or before; None if it is incomplete."""
         self.expects_continue = False
         if not self.has_incomplete:
-            return None
+            if not received:
+                return None
+            if request := _lone_request(received):
+                return request
+        self.received += received
         try:
             return self._read()
         except BadMessageError:
@@ -98,3 +105,25 @@ class RequestReader:
         expects = bool(head.minor) and head.headers.get("expect", "").lower() == "100-continue"
         self.expects_continue = expects and not received
         return head
+
+
+def _lone_request(received: bytes) -> Request | None:
+    """Return the request that was received as a whole and alone; None if it is anything else.
+
+    A GET nearly always is, and equal byte for byte to one before: then its head need not be copied
+    and looked up.
+    """
+    if len(received) > LONGEST_REMEMBERED or not received.endswith(END_OF_HEAD):
+        return None
+    return _remembered(received)
+
+
+def _read_lone_request(received: bytes) -> Request | None:
+    reader = RequestReader(max_body_bytes=0)
+    reader.received += received
+    request = reader.next_request()
+    is_lone = request and not (request.is_refused or reader.received or reader.expects_continue)
+    return request if is_lone else None
+
+
+_remembered = lru_cache(REMEMBERED_HEADS)(_read_lone_request)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from extension.http import requests as module
+from extension.http.messages import LONGEST_REMEMBERED, REMEMBERED_HEADS
 from extension.http.requests import Request, RequestReader
 
 POST = b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
@@ -118,3 +120,53 @@ def test_line_breaks_before_a_request_are_skipped() -> None:
     request = reader(b"\r\n\r\n" + POST + b"ab").next_request()
     assert request is not None
     assert request.body == b"ab"
+
+
+GET = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        GET,
+        b"\r\n" + GET,
+        GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+        GET.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n"),
+        GET.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"),
+        GET.replace(b"\r\n\r\n", b"\r\nX: " + b"x" * 5000 + b"\r\n\r\n"),
+        GET + GET,
+        GET[:-2],
+        POST,
+        POST[:-2] + b"X: \r\n\r\n\r\n",
+        POST + b"\r\n\r\n",
+        POST.replace(b"2", b"4") + b"\r\n\r\n",
+        IN_CHUNKS + b"0\r\n\r\n",
+        IN_CHUNKS + b"1\r\na\r\n0\r\n\r\n",
+        IN_CHUNKS + b"1\r\na\r\n\r\n",
+        b"rubbish\r\n\r\n",
+        b"\r\n\r\n",
+    ],
+)
+def test_how_bytes_are_cut_makes_no_difference(received: bytes) -> None:
+    """What comes alone and at once, as most GETs do, is read as what comes in pieces."""
+    for _ in range(2):  # it is remembered from the first one on
+        in_pieces, at_once = reader(received), RequestReader(max_body_bytes=10)
+        assert at_once.next_request(received) == in_pieces.next_request()
+        assert at_once.expects_continue == in_pieces.expects_continue
+        assert at_once.received == in_pieces.received
+        assert at_once.next_request() == in_pieces.next_request()
+
+
+def test_requests_that_are_remembered_are_bounded() -> None:
+    """In number, and in the length of each."""
+    cached = module._remembered
+    for number in range(1000):
+        request = RequestReader(max_body_bytes=0).next_request(GET.replace(b"a", b"%d" % number))
+        assert request is not None
+        assert request.head is not None
+        assert request.head.target == f"/{number}"
+    before = cached.cache_info()
+    assert before.currsize <= REMEMBERED_HEADS
+    long = GET.replace(b"a", b"a" * LONGEST_REMEMBERED)
+    assert RequestReader(max_body_bytes=0).next_request(long) is not None
+    assert cached.cache_info() == before
