@@ -217,7 +217,9 @@ class Connection(asyncio.Protocol):
     def _send(self, reply: Reply, request: Request) -> None:
         if self._server.callers_wait and self._state in READING and not self._has_more():
             self._state = State.LAST  # its place is needed
-        self._opened.write(encode(reply, to=request.head, close=self._state not in READING))
+        closes = self._state not in READING
+        date = self._server.date() if request.head else ""
+        self._opened.write(encode(reply, to=request.head, close=closes, date=date))
         self._was_answered = True
 
     def _next_request(self, received: bytes = b"") -> Request | None:

@@ -25,12 +25,6 @@ TO_THE_END = 1 << 62
 
 MOST_HEADERS = 100
 
-REMEMBERED_HEADS = 64
-"""A function requests the same few URLs again and again, with headers equal byte for byte."""
-
-LONGEST_REMEMBERED = 4096
-"""Bytes of a head; with the number above that is at most a quarter of a megabyte."""
-
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_TOKEN)
 _MAY_BEGIN = re.compile(rb"[\x20-\x7e]*\r?")
@@ -49,7 +43,10 @@ class BadMessageError(ValueError):
 
 
 class Head(NamedTuple):
-    """What precedes a body. Header names are in lower case; of repeated ones the first counts."""
+    """What precedes a body. Header names are in lower case; of repeated ones the first counts.
+
+    It is never changed, and hashable, so that what a handler makes of it can be remembered.
+    """
 
     method: str
     """Empty in a response."""
@@ -62,6 +59,11 @@ class Head(NamedTuple):
     """Bytes of the body; None if it comes in chunks, the last of which ends it."""
     keeps_alive: bool
     """Whether its sender keeps the connection open."""
+    size: int
+    """Bytes of it, without the empty line at its end."""
+
+    def __hash__(self) -> int:
+        return hash((self.method, self.target))
 
 
 class Reply(NamedTuple):
@@ -74,20 +76,11 @@ class Reply(NamedTuple):
 
 def read_request_head(lines: bytes) -> Head:
     """Parse the head of a request, without the empty line at its end; raises BadMessageError."""
-    if len(lines) > LONGEST_REMEMBERED:
-        return _read_request_head(lines)
-    return _remembered(lines)
-
-
-def _read_request_head(lines: bytes) -> Head:
     first, *rest = lines.split(END_OF_LINE)
     line = _REQUEST_LINE.fullmatch(first)
     if line is None or len(line[2]) > LONGEST_LINE:
         raise BadMessageError("malformed request line")
-    return _head(line[1].decode(), line[2].decode(), int(line[3]), rest)
-
-
-_remembered = lru_cache(REMEMBERED_HEADS)(_read_request_head)
+    return _head(line[1].decode(), line[2].decode(), int(line[3]), rest, size=len(lines))
 
 
 def read_answer_head(lines: bytes) -> Head:
@@ -96,7 +89,7 @@ def read_answer_head(lines: bytes) -> Head:
     line = _STATUS_LINE.fullmatch(first)
     if line is None:
         raise BadMessageError("malformed status line")
-    head = _head("", line[2].decode(), int(line[1]), rest)
+    head = _head("", line[2].decode(), int(line[1]), rest, size=len(lines))
     has_length = head.length is None or "content-length" in head.headers
     if has_length or head.target in _WITHOUT_BODY or head.target.startswith("1"):
         return head
@@ -124,16 +117,17 @@ def read_body(head: Head, received: bytearray, body: bytearray) -> bool:
     return len(body) == head.length
 
 
-def encode(reply: Reply, *, to: Head | None, close: bool) -> bytes:
-    """Return a reply as bytes; a reply to HEAD has no body."""
-    head = [_status_line(reply.status)]
-    head += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
+def encode(reply: Reply, *, to: Head | None, close: bool, date: str = "") -> bytes:
+    """Return a reply as bytes, with a date if there is one; a reply to HEAD has no body."""
+    lines = [_status_line(reply.status), *map(": ".join, reply.headers.items())]
+    if date:
+        lines.append(f"Date: {date}")
     if close:
-        head.append("Connection: close\r\n")
+        lines.append("Connection: close")
     elif to and not to.minor:
-        head.append("Connection: keep-alive\r\n")
-    head.append(f"Content-Length: {len(reply.body)}\r\n\r\n")
-    sent = "".join(head).encode()
+        lines.append("Connection: keep-alive")
+    lines.append(f"Content-Length: {len(reply.body)}\r\n\r\n")
+    sent = "\r\n".join(lines).encode()
     return sent if to and to.method == "HEAD" else sent + reply.body
 
 
@@ -170,11 +164,12 @@ def _chunk_line(received: bytearray, at: int) -> re.Match[bytes] | None:
     return line
 
 
-def _head(method: str, target: str, minor: int, lines: list[bytes]) -> Head:
+def _head(method: str, target: str, minor: int, lines: list[bytes], *, size: int) -> Head:
     headers = _headers(lines)
     options = {each.strip() for each in headers.get("connection", "").lower().split(",")}
     keeps_alive = "close" not in options if minor else "keep-alive" in options
-    return Head(method, target, minor, headers, _length(headers, minor=minor), keeps_alive)
+    length = _length(headers, minor=minor)
+    return Head(method, target, minor, headers, length, keeps_alive, size)
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:
@@ -209,4 +204,4 @@ def _length(headers: Mapping[str, str], *, minor: int) -> int | None:
 @lru_cache
 def _status_line(status: int) -> str:
     phrases = {each.value: each.phrase for each in HTTPStatus}
-    return f"HTTP/1.1 {status} {phrases.get(status, '')}\r\n"
+    return f"HTTP/1.1 {status} {phrases.get(status, '')}"

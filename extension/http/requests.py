@@ -12,14 +12,18 @@ from typing import NamedTuple
 from extension.http.messages import (
     END_OF_HEAD,
     END_OF_LINE,
-    LONGEST_REMEMBERED,
-    REMEMBERED_HEADS,
     BadMessageError,
     Head,
     is_request,
     read_body,
     read_request_head,
 )
+
+REMEMBERED_HEADS = 64
+"""A function requests the same few URLs again and again, with headers equal byte for byte."""
+
+LONGEST_REMEMBERED = 4096
+"""Bytes of a head; with the number above that is at most a quarter of a megabyte."""
 
 
 class Request(NamedTuple):
@@ -100,11 +104,15 @@ class RequestReader:
             if not is_request(received):
                 raise BadMessageError("not a request")
             return None
-        head = read_request_head(bytes(received[:end]))
+        head = _read_head(bytes(received[:end]))
         del received[: end + len(END_OF_HEAD)]
         expects = bool(head.minor) and head.headers.get("expect", "").lower() == "100-continue"
         self.expects_continue = expects and not received
         return head
+
+
+def _read_head(lines: bytes) -> Head:
+    return (_remembered if len(lines) <= LONGEST_REMEMBERED else read_request_head)(lines)
 
 
 def _lone_request(received: bytes) -> Request | None:
@@ -115,15 +123,20 @@ def _lone_request(received: bytes) -> Request | None:
     """
     if len(received) > LONGEST_REMEMBERED or not received.endswith(END_OF_HEAD):
         return None
-    return _remembered(received)
+    return _remembered_alone(received)
 
 
-def _read_lone_request(received: bytes) -> Request | None:
-    reader = RequestReader(max_body_bytes=0)
-    reader.received += received
-    request = reader.next_request()
-    is_lone = request and not (request.is_refused or reader.received or reader.expects_continue)
-    return request if is_lone else None
+def _read_alone(received: bytes) -> Request | None:
+    length = len(received) - len(END_OF_HEAD)
+    if received.find(END_OF_HEAD) != length or received.startswith(END_OF_LINE):
+        return None
+    try:
+        head = read_request_head(received[:length])
+    except BadMessageError:
+        return None
+    # Before a body, `100 Continue` may be expected, and without one as well.
+    return None if head.length != 0 or "expect" in head.headers else Request(head, b"")
 
 
-_remembered = lru_cache(REMEMBERED_HEADS)(_read_lone_request)
+_remembered = lru_cache(REMEMBERED_HEADS)(read_request_head)
+_remembered_alone = lru_cache(REMEMBERED_HEADS)(_read_alone)

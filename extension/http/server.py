@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from extension.http.connection import Connection, Handler
 from extension.http.connections import Connections
@@ -35,6 +35,8 @@ class HttpServer:
     freeze can interrupt any request; its connection is closed only while callers wait.
 
     A request whose caller has gone counts as a connection until its handler ends.
+
+    `date` returns what responses have as their `Date`: with an empty one they have none.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class HttpServer:
         max_body_bytes: int,
         patience: bool = True,
         check_s: float = CHECK_S,
+        date: Callable[[], str] = str,
     ) -> None:
         self.connections: Connections[Connection] = Connections(
             at_most=max_connections, patience=patience
@@ -52,6 +55,7 @@ class HttpServer:
         self._handler = handler
         self._max_body_bytes = max_body_bytes
         self._check_s = check_s
+        self.date = date
         self._sockets: Sequence[socket.socket] = ()
         self._queues = select.poll()
         self._is_paused = False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from extension.aws.errors import UpstreamError
 from extension.http.connections import connection_limit
 from extension.http.messages import Head, Reply
+from extension.http.requests import LONGEST_REMEMBERED, REMEMBERED_HEADS
 from extension.http.server import HttpServer
 from extension.parameters import access, request, response, several
 from extension.parameters.access import Tokens
@@ -25,9 +28,16 @@ BACKLOG = 4096
 LONGEST_TRACEPARENT = 128
 """Characters: version 00 has 55, later ones may be longer."""
 
-Responder = Callable[[str, str, Mapping[str, str]], Reply | Awaitable[Reply]]
-"""Gets method, request target and headers (names in lower case); returns the reply, or what to
-wait for."""
+Responder = Callable[[Head], Reply | Awaitable[Reply]]
+"""From the head of a request to its reply, or to what to wait for."""
+
+
+class Asked(NamedTuple):
+    """What a head asks for. It has no token: that is judged at each request."""
+
+    query: Query | Several | Rejection
+    traceparent: str | None
+    as_json: bool
 
 
 class Exchange:
@@ -55,39 +65,29 @@ class Exchange:
         self._from_near = from_near
         self._clock = clock
         self._hooks = hooks
+        self._remembered = lru_cache(REMEMBERED_HEADS)(self._read)
 
-    def reply(
-        self, method: str, target: str, headers: Mapping[str, str]
-    ) -> Reply | Awaitable[Reply]:
+    def reply(self, head: Head) -> Reply | Awaitable[Reply]:
         """Return the reply to one request, at once if possible; no request makes it raise."""
-        if target == "/ping" and method == "GET":
+        if head.target == "/ping" and head.method == "GET":
             return response.HEALTHY
-        if not self._tokens.admits_at_once(access.token_of(headers)):
-            return self._reply_if_admitted(method, target, headers)
-        return self._reply_to_admitted(method, target, headers)
+        if not self._tokens.admits_at_once(access.token_of(head.headers)):
+            return self._reply_if_admitted(head)
+        return self._reply_to_admitted(head)
 
-    async def _reply_if_admitted(
-        self, method: str, target: str, headers: Mapping[str, str]
-    ) -> Reply:
+    async def _reply_if_admitted(self, head: Head) -> Reply:
         """Reply when it is known whether the token is a new one."""
-        if not await self._tokens.admits(access.token_of(headers)):
+        if not await self._tokens.admits(access.token_of(head.headers)):
             return response.refusal(access.UNAUTHORIZED)
-        reply = self._reply_to_admitted(method, target, headers)
+        reply = self._reply_to_admitted(head)
         return reply if isinstance(reply, Reply) else await reply
 
-    def _reply_to_admitted(
-        self, method: str, target: str, headers: Mapping[str, str]
-    ) -> Reply | Awaitable[Reply]:
-        as_json = self._json_errors or headers.get("accept") == response.JSON
-        refused = access.refusal(headers, target, from_near=self._from_near)
-        query = refused or request.read(method, target, decrypt=self._decrypt)
+    def _reply_to_admitted(self, head: Head) -> Reply | Awaitable[Reply]:
+        query, traceparent, as_json = self._asked(head)
         if not isinstance(query, Rejection) and not self._ready():
             query = response.NOT_READY
         if isinstance(query, Rejection):
             return response.refusal(query, as_json=as_json)
-        traceparent = headers.get("traceparent")
-        if traceparent is not None and len(traceparent) > LONGEST_TRACEPARENT:
-            traceparent = None
         if isinstance(query, Several):
             return self._reply_to_several(query, traceparent)
         served = self._lookup.find(query, traceparent=traceparent, keep=self._keeps())
@@ -95,6 +95,25 @@ class Exchange:
             return self._reply_from_aws(query, traceparent, as_json=as_json)
         self._hooks.answer(served.result, age_s=served.age_s, waited_s=0.0)
         return response.success(served, query, as_json=as_json)
+
+    def _asked(self, head: Head) -> Asked:
+        """Return what a request asks for, read once from heads that are equal."""
+        is_small = head.size <= LONGEST_REMEMBERED and request.MANY not in head.target
+        return (self._remembered if is_small else self._read)(head)
+
+    def _read(self, head: Head) -> Asked:
+        headers = head.headers
+        if not head.minor:
+            # HTTP/1.0 requires no Host; browsers do not speak it, so DNS rebinding is no issue.
+            headers = {"host": "localhost", **headers}
+        refused = access.refusal(headers, head.target, from_near=self._from_near)
+        query = refused or request.read(head.method, head.target, decrypt=self._decrypt)
+        traceparent = headers.get("traceparent")
+        if traceparent is not None and len(traceparent) > LONGEST_TRACEPARENT:
+            traceparent = None
+        return Asked(
+            query, traceparent, self._json_errors or headers.get("accept") == response.JSON
+        )
 
     async def _reply_from_aws(
         self, query: Query, traceparent: str | None, *, as_json: bool
@@ -142,7 +161,10 @@ class Server:
         self._clock = clock
         self._log = log
         self._server = HttpServer(
-            self._handle, max_connections=connection_limit(), max_body_bytes=0
+            self._handle,
+            max_connections=connection_limit(),
+            max_body_bytes=0,
+            date=lambda: http_date(clock.now()),
         )
 
     async def start(self) -> None:
@@ -155,26 +177,18 @@ class Server:
 
     def _handle(self, head: Head, body: bytes) -> Reply | Awaitable[Reply]:
         del body  # a GET has none
-        headers = head.headers
-        if not head.minor:
-            # HTTP/1.0 requires no Host; browsers do not speak it, so DNS rebinding is no issue.
-            headers = {"host": "localhost", **headers}
         try:
-            reply = self._respond(head.method, head.target, headers)
+            reply = self._respond(head)
         except Exception as error:  # noqa: BLE001  # a fault of ours must not end the connection
-            return self._dated(self._failed(error))
-        return self._dated(reply) if isinstance(reply, Reply) else self._later(reply)
+            return self._failed(error)
+        return reply if isinstance(reply, Reply) else self._later(reply)
 
     async def _later(self, reply: Awaitable[Reply]) -> Reply:
         try:
-            return self._dated(await reply)
+            return await reply
         except Exception as error:  # noqa: BLE001  # likewise
-            return self._dated(self._failed(error))
+            return self._failed(error)
 
     def _failed(self, error: Exception) -> Reply:
         self._log.error("request failed", error=type(error).__name__)
         return response.failure(UpstreamError("InternalFailure"))
-
-    def _dated(self, reply: Reply) -> Reply:
-        dated = {**reply.headers, "Date": http_date(self._clock.now())}
-        return Reply(reply.status, dated, reply.body)

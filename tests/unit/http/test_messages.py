@@ -7,13 +7,11 @@ import pytest
 from extension.http.messages import (
     LONGEST_HEAD,
     LONGEST_LINE,
-    LONGEST_REMEMBERED,
     MOST_HEADERS,
     TO_THE_END,
     BadMessageError,
     Head,
     Reply,
-    _remembered,
     encode,
     is_request,
     read_answer_head,
@@ -271,21 +269,6 @@ def test_a_head_that_goes_on_is_as_long_as_its_bound() -> None:
     lines = GET + b"\r\nX: "
     assert is_request(lines.ljust(LONGEST_HEAD, b"x"))
     assert not is_request(lines.ljust(LONGEST_HEAD + 1, b"x"))
-
-
-def test_heads_are_told_apart_however_long_they_are() -> None:
-    """Equal ones may be remembered, others are read."""
-    for length in (10, 4000, 8000):
-        values = [head(GET + b"\r\nX: " + each * length).headers["x"] for each in (b"a", b"b")]
-        assert values == ["a" * length, "b" * length]
-
-
-def test_no_long_head_is_remembered() -> None:
-    """What callers send takes no more memory than a bound."""
-    _remembered.cache_clear()
-    for length, remembered in ((LONGEST_REMEMBERED + 1, 0), (LONGEST_REMEMBERED, 1)):
-        head((GET + b"\r\nX: ").ljust(length, b"x"))
-        assert _remembered.cache_info().currsize == remembered
 
 
 def test_chunks_may_be_none() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from extension.http import requests as module
-from extension.http.messages import LONGEST_REMEMBERED, REMEMBERED_HEADS
-from extension.http.requests import Request, RequestReader
+from extension.http.requests import (
+    LONGEST_REMEMBERED,
+    REMEMBERED_HEADS,
+    Request,
+    RequestReader,
+)
 
 POST = b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
 
@@ -157,16 +163,36 @@ def test_how_bytes_are_cut_makes_no_difference(received: bytes) -> None:
         assert at_once.next_request() == in_pieces.next_request()
 
 
-def test_requests_that_are_remembered_are_bounded() -> None:
-    """In number, and in the length of each."""
-    cached = module._remembered
-    for number in range(1000):
+def test_heads_are_told_apart_however_long_they_are() -> None:
+    """Equal ones may be remembered, others are read."""
+    for length in (10, 4000, 8000):
+        for value in (b"a" * length, b"b" * length):
+            with_value = GET[:-2] + b"X: " + value + b"\r\n\r\n"
+            for found in (reader(with_value), reader(b"")):
+                request = found.next_request(b"" if found.received else with_value)
+                assert request is not None
+                assert request.head is not None
+                assert request.head.headers["x"] == value.decode()
+
+
+@pytest.mark.parametrize("cached", [module._remembered, module._remembered_alone])
+def test_no_long_head_is_remembered(cached: Any) -> None:
+    """What callers send takes no more memory than a bound."""
+    is_alone = cached is module._remembered_alone
+    behind = len(b"" if is_alone else b"\r\n\r\n")
+    cached.cache_clear()
+    for length, remembered in ((LONGEST_REMEMBERED + 1, 0), (LONGEST_REMEMBERED, 1)):
+        request = (GET[:-2] + b"X: ").ljust(length + behind - 4, b"x") + b"\r\n\r\n"
+        found = reader(b"" if is_alone else request)
+        assert found.next_request(request if is_alone else b"") is not None
+        assert cached.cache_info().currsize == remembered
+
+
+def test_not_many_requests_are_remembered() -> None:
+    """A function repeats a few; of others the oldest are forgotten."""
+    for number in range(2 * REMEMBERED_HEADS):
         request = RequestReader(max_body_bytes=0).next_request(GET.replace(b"a", b"%d" % number))
         assert request is not None
         assert request.head is not None
         assert request.head.target == f"/{number}"
-    before = cached.cache_info()
-    assert before.currsize <= REMEMBERED_HEADS
-    long = GET.replace(b"a", b"a" * LONGEST_REMEMBERED)
-    assert RequestReader(max_body_bytes=0).next_request(long) is not None
-    assert cached.cache_info() == before
+    assert module._remembered_alone.cache_info().currsize == REMEMBERED_HEADS

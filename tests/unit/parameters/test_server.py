@@ -13,6 +13,7 @@ import pytest
 
 from extension.aws.errors import UpstreamError
 from extension.http.messages import Head, Reply
+from extension.http.requests import LONGEST_REMEMBERED, REMEMBERED_HEADS
 from extension.parameters.access import Tokens
 from extension.parameters.answer import Result, Served, secret_body
 from extension.parameters.hooks import Hooks
@@ -38,8 +39,8 @@ class Bench:
         log = Log(clock=clock, level="DEBUG", sink=self.lines)
         self.server = Server(self._respond, sockets=[sock], clock=clock, log=log)
 
-    async def _respond(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
-        self.asked.append((method, target))
+    async def _respond(self, head: Head) -> Reply:
+        self.asked.append((head.method, head.target))
         if self.error is not None:
             raise self.error
         return HEALTHY
@@ -78,6 +79,18 @@ async def test_fault_is_reported_by_its_type_alone() -> None:
         (line,) = bench.lines.parsed
         assert (line["level"], line["error"]) == ("ERROR", "ValueError")
         assert "hunter2" not in bench.lines.lines[0]
+
+
+def head(
+    headers: dict[str, str],
+    *,
+    method: str = "GET",
+    target: str = "/",
+    minor: int = 1,
+    size: int = 100,
+) -> Head:
+    """Return the head of a request."""
+    return Head(method, target, minor, headers, length=0, keeps_alive=True, size=size)
 
 
 class Lookup:
@@ -137,7 +150,7 @@ class Desk:
         """Return the reply to a request."""
         given = {"host": "localhost", "x-aws-parameters-secrets-token": "t"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        reply = self.exchange.reply(method, target, given)
+        reply = self.exchange.reply(head(given, method=method, target=target))
         return await reply if isawaitable(reply) else reply
 
 
@@ -255,27 +268,61 @@ async def test_several_values_are_looked_up_once_each() -> None:
     assert [result for result, _, _ in desk.answers] == [Result.ERROR] * 2
 
 
-def head(headers: dict[str, str], *, minor: int = 1) -> Head:
-    """Return that of a GET."""
-    return Head("GET", "/", minor, headers, length=0, keeps_alive=True)
+@pytest.mark.parametrize(
+    ("minor", "headers", "status"),
+    [(0, {}, 200), (0, {"host": "h"}, 400), (1, {}, 400), (1, {"host": "localhost"}, 200)],
+)
+async def test_http_1_0_needs_no_host(minor: int, headers: dict[str, str], status: int) -> None:
+    """A host that it names is judged, though."""
+    desk = Desk()
+    desk.lookup.found = VALUE
+    given = {"x-aws-parameters-secrets-token": "t", **headers}
+    reply = desk.exchange.reply(head(given, target="/secretsmanager/get?secretId=s", minor=minor))
+    assert isinstance(reply, Reply)
+    assert reply.status == status
 
 
-async def test_http_1_0_needs_no_host() -> None:
-    """A host that it names is judged, though; each reply has a date."""
-    bench = Bench()
-    seen: list[Mapping[str, str]] = []
+async def test_each_reply_has_a_date() -> None:
+    """By the clock of the process; what is no request is answered without one."""
+    async with Bench() as bench:
+        for request, date in (
+            (b"GET / HTTP/1.1\r\n\r\n", b"Thu, 01 Jan 2026 12:00:00 GMT"),
+            (b"\0", b""),
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+            writer.write(request)
+            writer.write_eof()
+            async with asyncio.timeout(PATIENCE_S):
+                reply = await reader.read()
+            writer.close()
+            assert (b"\r\nDate: " + date in reply) == bool(date)
+            assert (b"Date" in reply) == bool(date)
 
-    def respond(method: str, target: str, headers: Mapping[str, str]) -> Reply:
-        seen.append(headers)
-        return HEALTHY
 
-    bench.server._respond = respond
-    for minor, headers in ((0, {}), (0, {"host": "h"}), (1, {})):
-        reply = bench.server._handle(head(headers, minor=minor), b"")
-        assert isinstance(reply, Reply)
-        assert reply.headers["Date"] == "Thu, 01 Jan 2026 12:00:00 GMT"
-    assert seen == [{"host": "localhost"}, {"host": "h"}, {}]
-    bench._socket.close()
+@pytest.mark.parametrize(
+    ("target", "size", "is_remembered"),
+    [
+        ("/secretsmanager/get?secretId=s", LONGEST_REMEMBERED, True),
+        ("/secretsmanager/get?secretId=s", LONGEST_REMEMBERED + 1, False),
+        ("/secretsmanager/getMany?secretId=s", 100, False),
+    ],
+)
+def test_a_head_that_is_repeated_is_read_once(target: str, size: int, is_remembered: bool) -> None:
+    """Unless what is remembered would take much memory; it is read again then."""
+    exchange = Desk().exchange
+    given = {"host": "localhost", "traceparent": "p"}
+    first, second = (exchange._asked(head(dict(given), target=target, size=size)) for _ in range(2))
+    assert first == second
+    assert (first is second) == is_remembered
+
+
+def test_heads_that_differ_in_a_header_are_read_apart() -> None:
+    """And no more of them are kept than a function repeats."""
+    exchange = Desk().exchange
+    for number in range(2 * REMEMBERED_HEADS):
+        asked = exchange._asked(head({"host": "localhost", "traceparent": str(number)}))
+        assert asked.traceparent == str(number)
+    assert exchange._remembered.cache_info().currsize == REMEMBERED_HEADS
 
 
 def test_a_fault_before_the_look_up_is_a_reply_too() -> None:
