@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from cachetools import LRUCache
 
 from extension.parameters.request import Key
-from extension.process.clock import Instant
+from extension.process.clock import NEW, Instant
 
 TOGETHER_S = 1.0
 """Values that are fetched within so many seconds expire together, for one batch to renew them."""
@@ -79,14 +79,13 @@ class Cache:
 
     def find(self, key: Key, *, now: Instant) -> AgedEntry | None:
         """Return the entry if it may be served, fresh or stale; otherwise it is removed."""
-        entry = self._entries.get(key)
-        if entry is None:
+        try:
+            entry = self._entries[key]
+        except KeyError:
             return None
         age_s = now.since(entry.fetched_at)
-        if age_s < entry.ttl_s:
-            return AgedEntry(entry, age_s, fresh=True)
-        if age_s < entry.ttl_s + self._max_stale_s:
-            return AgedEntry(entry, age_s, fresh=False)
+        if (fresh := age_s < entry.ttl_s) or age_s < entry.ttl_s + self._max_stale_s:
+            return NEW(AgedEntry, (entry, age_s, fresh))
         del self._entries[key]
         return None
 

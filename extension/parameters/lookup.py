@@ -18,7 +18,7 @@ from extension.parameters.cache import AgedEntry, Cache, Entry, Jitter
 from extension.parameters.flights import Flights
 from extension.parameters.missing import Missing
 from extension.parameters.request import Key, Query, SecretKey
-from extension.process.clock import Clock, Instant
+from extension.process.clock import NEW, Clock, Instant
 from extension.process.frozen import Frozen
 from extension.process.log import Log
 
@@ -133,11 +133,10 @@ class Lookup:
     def find(
         self, query: Query, *, traceparent: str | None = None, keep: bool = True
     ) -> Served | None:
-        """Return the body if no call to AWS is needed for it."""
-        key = query.key
-        if not keep or not self._policy.keeps(key):
+        """Return the body if no call to AWS is needed for it; what is not cached is not found."""
+        if not keep:
             return None
-        now = self._clock.now()
+        key, now = query.key, self._clock.now()
         cached = self._cache.find(key, now=now)
         if cached is None:
             return None
@@ -239,7 +238,7 @@ def _fetched(body: bytes, result: Result) -> Served:
 
 def _kept(cached: AgedEntry, result: Result) -> Served:
     entry = cached.entry
-    return Served(entry.body, result, cached.age_s, entry.region)
+    return NEW(Served, (entry.body, result, cached.age_s, entry.region))
 
 
 def _at_once(cached: AgedEntry, *, now: Instant, refresh: bool) -> Result | None:

@@ -60,7 +60,7 @@ def _bare(value: object, served: Served) -> Reply:
 def _reply(served: Served, content_type: str, body: bytes) -> Reply:
     headers = {
         "Content-Type": content_type,
-        "X-Cache": served.result.value,
+        "X-Cache": served.result,
         "Age": str(int(served.age_s)),
         # A caching client would keep a secret, perhaps on disk.
         "Cache-Control": "no-store",
