@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from extension.aws.call import CompletedCall
-from extension.process.frozen import Frozen
 from extension.telemetry.reading.xray import TraceContext
 
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
@@ -23,7 +23,7 @@ CacheCall = CompletedCall
 """One call of the cache to AWS, with all its attempts."""
 
 
-class CacheAnswer(Frozen):
+class CacheAnswer(NamedTuple):
     """How one GET was answered: HIT, MISS, STALE, REFRESH, BYPASS or ERROR."""
 
     result: str
