@@ -169,6 +169,9 @@ class HeldRecords:
         return dropped
 
     def _take(self, *parts: Part, since_ns: int = 0, until_ns: int = LATEST_NS) -> Columns:
+        parts = tuple(part for part in parts if part.records)
+        if not parts:
+            return Columns()
         before = sum(part.bytes for part in parts)
         taken, *more = (part.take(since_ns, until_ns) for part in parts)
         for each in more:
