@@ -22,46 +22,37 @@ FREEZE_S = 1.0
 """A step that ends this many seconds late saw a freeze, or a machine that stalled as long."""
 
 
-class TimeLimit:
-    """`async with TimeLimit(seconds, clock=clock) as limit`: raises TimeoutError after `seconds`.
+class Countdown:
+    """Calls `on_end` when `seconds` have passed, in steps; the step of the first freeze is free.
 
-    The step of the first freeze is not counted, so that responses are read before time is up.
-    `left_s` is what is left, at any time.
+    So what arrived during the freeze is seen before time is up. `left_s` is what is left, at any
+    time.
     """
 
-    def __init__(self, seconds: float, *, clock: Clock) -> None:
+    def __init__(self, seconds: float, *, on_end: Callable[[], object], clock: Clock) -> None:
+        self.left_s = seconds
         self.was_frozen = False
         """Whether a freeze was seen."""
-        self.left_s = seconds
+        self._on_end = on_end
         self._clock = clock
 
-    async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
-        self._timeout = await asyncio.timeout(None).__aenter__()
-        self._begin_step()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-        self._count_step(least_s=0.0)
-        await self._timeout.__aexit__(kind, error, traceback)
-
-    def _begin_step(self) -> None:
+    def start(self) -> None:
+        """Begin to count."""
         self._step_s = min(STEP_S, self.left_s)
         self._began = self._clock.now()
-        self._timer = self._loop.call_later(self._step_s, self._end_step)
+        self._timer = asyncio.get_running_loop().call_later(self._step_s, self._end_step)
+
+    def stop(self) -> None:
+        """Count no longer."""
+        self._timer.cancel()
+        self._count_step(least_s=0.0)
 
     def _end_step(self) -> None:
         self._count_step(least_s=self._step_s)
         if self.left_s > 0:
-            self._begin_step()
+            self.start()
         else:
-            self._timeout.reschedule(self._loop.time())
+            self._on_end()
 
     def _count_step(self, *, least_s: float) -> None:
         """Subtract what a step took; a step with a freeze counts as long as it was meant to be."""
@@ -72,6 +63,43 @@ class TimeLimit:
         elif self.was_frozen:
             self.left_s -= self._step_s
         self.was_frozen |= froze
+
+
+class TimeLimit:
+    """`async with TimeLimit(seconds, clock=clock) as limit`: raises TimeoutError after `seconds`.
+
+    `left_s` is what is left, at any time.
+    """
+
+    def __init__(self, seconds: float, *, clock: Clock) -> None:
+        self._countdown = Countdown(seconds, on_end=self._end, clock=clock)
+
+    @property
+    def left_s(self) -> float:
+        """What is left."""
+        return self._countdown.left_s
+
+    @property
+    def was_frozen(self) -> bool:
+        """Whether a freeze was seen."""
+        return self._countdown.was_frozen
+
+    async def __aenter__(self) -> Self:
+        self._timeout = await asyncio.timeout(None).__aenter__()
+        self._countdown.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._countdown.stop()
+        await self._timeout.__aexit__(kind, error, traceback)
+
+    def _end(self) -> None:
+        self._timeout.reschedule(asyncio.get_running_loop().time())
 
 
 class Budget:
@@ -100,12 +128,9 @@ class Budget:
 
 
 async def wait_until(
-    condition: Callable[[], bool], *, news: asyncio.Event, within_s: float
+    condition: Callable[[], bool], *, news: asyncio.Event, within_s: float, clock: Clock
 ) -> None:
-    """Wait until a condition holds, looking at it at each `news`, for so long at most.
-
-    Frozen time may count here: use it where it does no harm to stop waiting after a freeze.
-    """
+    """Wait until a condition holds, looking at it at each `news`, for so long at most."""
     is_over = False
 
     def end() -> None:
@@ -113,10 +138,11 @@ async def wait_until(
         is_over = True
         news.set()
 
-    timer = asyncio.get_running_loop().call_later(within_s, end)
+    countdown = Countdown(within_s, on_end=end, clock=clock)
+    countdown.start()
     try:
         while not (is_over or condition()):
             news.clear()
             await news.wait()
     finally:
-        timer.cancel()
+        countdown.stop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from extension.process.clock import Clock
 from extension.process.waits import wait_until
 from extension.telemetry.export.buffer import Buffer
 from extension.telemetry.export.delivery import do_nothing
@@ -27,8 +28,9 @@ class Congestion:
     to become emptier makes sense.
     """
 
-    def __init__(self, buffer: Buffer) -> None:
+    def __init__(self, buffer: Buffer, *, clock: Clock) -> None:
         self._buffer = buffer
+        self._clock = clock
         self._room = asyncio.Event()
         self._waited_in_vain = False
         """Whether an export that is under way has made no room in all its time."""
@@ -57,5 +59,6 @@ class Congestion:
             lambda: self._buffer.fullness < CONGESTED or not self.is_exporting(),
             news=self._room,
             within_s=PATIENCE_S,
+            clock=self._clock,
         )
         self._waited_in_vain = self.is_exporting() and self._buffer.fullness >= fullness

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from extension.process.clock import Clock, Instant
@@ -57,7 +57,7 @@ class DeliveryReader:
         concurrent: bool = False,
     ) -> None:
         self._pipeline = pipeline
-        self.congestion = Congestion(buffer)
+        self.congestion = Congestion(buffer, clock=clock)
         self._health = health
         self._clock = clock
         self._deliveries = Deliveries(reads_lines=pipeline.reads_lines)
@@ -94,7 +94,7 @@ class DeliveryReader:
         return None
 
     async def _take_with_patience(self, body: bytes) -> None:
-        await wait_until(
+        await self._wait_for(
             lambda: self._has_room(body), news=self._progress, within_s=RECEIVE_PATIENCE_S
         )
         if self._has_room(body):
@@ -135,11 +135,11 @@ class DeliveryReader:
     async def wait_for_progress(self, seconds: float) -> None:
         """Wait until events were read, for so long at most."""
         seen = self._steps
-        await wait_until(lambda: self._steps > seen, news=self._progress, within_s=seconds)
+        await self._wait_for(lambda: self._steps > seen, news=self._progress, within_s=seconds)
 
     async def wait_until_read(self, seconds: float) -> None:
         """Wait until all that was received is read, for so long at most."""
-        await wait_until(lambda: not self._has_unread, news=self._progress, within_s=seconds)
+        await self._wait_for(lambda: not self._has_unread, news=self._progress, within_s=seconds)
 
     def read_all(self) -> None:
         """Read everything now: nothing comes after it."""
@@ -158,7 +158,9 @@ class DeliveryReader:
     async def _read_waiting(self) -> None:
         await self._read_received()
         while self._lines.waits:
-            await wait_until(lambda: self._has_unread, news=self._arrived, within_s=JOIN_PATIENCE_S)
+            await self._wait_for(
+                lambda: self._has_unread, news=self._arrived, within_s=JOIN_PATIENCE_S
+            )
             if not self._has_unread:
                 self._take_kept_back()
             await self._read_received()
@@ -167,6 +169,11 @@ class DeliveryReader:
         """Read what the next delivery might have continued; return whether there was anything."""
         self._events.append_all(self._lines.flush())
         return bool(self._events)
+
+    async def _wait_for(
+        self, condition: Callable[[], bool], *, news: asyncio.Event, within_s: float
+    ) -> None:
+        await wait_until(condition, news=news, within_s=within_s, clock=self._clock)
 
     async def _read_received(self) -> None:
         while self._read_some():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
-from extension.process.waits import FREEZE_S, STEP_S, Budget, TimeLimit
+from extension.process.waits import FREEZE_S, STEP_S, Budget, TimeLimit, wait_until
 from tests.doubles import ManualClock
+from tests.simulated_time import SimulatedLoop
 from tests.waiting import until
 
 
@@ -199,7 +202,7 @@ async def test_the_second_freeze_counts_as_long_as_its_step() -> None:
         for _ in range(2):
             clock.freeze(3600)
             after = clock.now()
-            await until(lambda: limit._began >= after)  # noqa: B023
+            await until(lambda: limit._countdown._began >= after)  # noqa: B023
             left_s.append(limit.left_s)
     assert left_s == pytest.approx([10, 10, 10 - STEP_S])
 
@@ -209,7 +212,7 @@ async def test_no_timer_is_left_behind() -> None:
     limit = TimeLimit(10, clock=ManualClock())
     async with limit:
         pass
-    assert limit._timer.cancelled()
+    assert limit._countdown._timer.cancelled()
 
 
 @pytest.mark.parametrize("left_s", [0.0, -1.0])
@@ -219,3 +222,63 @@ async def test_a_budget_that_is_spent_waits_no_longer(left_s: float) -> None:
     with pytest.raises(TimeoutError):
         await budget.wait(asyncio.Event().wait())
     assert budget.left_s == left_s
+
+
+class Simulated:
+    """A wait of five seconds for news, in a sandbox whose time passes at once."""
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        self.loop, self.clock = loop, loop.clock
+        self.news = asyncio.Event()
+        self.has_come = False
+        self._began = self.clock.now()
+        self._wait = loop.create_task(self._wait_for_it())
+        loop.run_until_complete(asyncio.sleep(1))
+
+    async def _wait_for_it(self) -> float:
+        await wait_until(lambda: self.has_come, news=self.news, within_s=5.0, clock=self.clock)
+        return self.clock.now().since(self._began)
+
+    def come(self) -> None:
+        """Let what is waited for come."""
+        self.has_come = True
+        self.news.set()
+
+    def end(self) -> float:
+        """Return how long the wait took."""
+        return self.loop.run_until_complete(self._wait)
+
+
+@pytest.fixture
+def simulated() -> Iterator[Simulated]:
+    """A wait that began a second ago."""
+    with closing(SimulatedLoop(ManualClock())) as loop:
+        yield Simulated(loop)
+
+
+@pytest.mark.parametrize("pass_by", [ManualClock.freeze, ManualClock.advance])
+def test_what_comes_after_a_freeze_is_in_time(
+    simulated: Simulated, pass_by: Callable[[ManualClock, float], None]
+) -> None:
+    """Whichever clock shows the freeze: the wait goes on where it was."""
+    pass_by(simulated.clock, 3600)
+    simulated.loop.call_later(0.5, simulated.come)
+    assert simulated.end() == pytest.approx(3600 + 1.5)
+    assert simulated.has_come
+
+
+def test_what_never_comes_is_waited_for_as_long_as_it_may_be(simulated: Simulated) -> None:
+    """News of something else does not prolong it."""
+    simulated.loop.call_later(2, simulated.news.set)
+    assert simulated.end() == pytest.approx(5)
+    assert not simulated.has_come
+
+
+def test_what_comes_is_seen_at_once(simulated: Simulated) -> None:
+    """By its news, without a look at any interval; what is there already is not waited for."""
+    simulated.loop.call_later(0.1, simulated.come)
+    assert simulated.end() == pytest.approx(1.1)
+    again = wait_until(lambda: True, news=simulated.news, within_s=5, clock=simulated.clock)
+    before = simulated.clock.now()
+    simulated.loop.run_until_complete(again)
+    assert simulated.clock.now() == before

@@ -137,3 +137,25 @@ def test_reading_goes_on_when_there_is_room_or_nothing_that_makes_any(
     began, ended = clock.now(), list[float]()
     sandbox.run(read())
     assert ended == [pytest.approx(read_after_s)]
+
+
+def test_a_freeze_is_no_waiting_in_vain(sandbox: SimulatedSandbox) -> None:
+    """The export that makes room was frozen, too."""
+    reader, clock = sandbox.telemetry.reader, sandbox.clock
+    reader.congestion.on_half_full, reader.congestion.is_exporting = do_nothing, lambda: True
+    fill(sandbox)
+
+    async def read_in_a_freeze() -> None:
+        reading = asyncio.ensure_future(received(reader, given.delivery(given.start("a", 1))))
+        await asyncio.sleep(1)
+        clock.advance(3600)
+        await asyncio.sleep(0.5)
+        empty(sandbox)
+        reader.congestion.export_settled()
+        await reading
+        await reader.wait_until_read(60)
+
+    began = clock.now()
+    sandbox.run(read_in_a_freeze())
+    assert clock.now().since(began) == pytest.approx(3600 + 1.5)
+    assert not reader.congestion._waited_in_vain

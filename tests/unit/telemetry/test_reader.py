@@ -369,6 +369,24 @@ def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> 
     assert sandbox.telemetry.pipeline.loss.at == clock.now()
 
 
+def test_a_freeze_costs_no_delivery(sandbox: SimulatedSandbox) -> None:
+    """There may be room a moment after the thaw."""
+    reader, clock = sandbox.telemetry.reader, sandbox.clock
+    reader._waiting_bytes = 8 * 1_048_576
+
+    async def take_in_a_freeze() -> None:
+        taking = asyncio.ensure_future(received(reader, line(1)))
+        await asyncio.sleep(1)
+        clock.advance(3600)
+        await asyncio.sleep(0.1)
+        reader._waiting_bytes = 0
+        reader._progress.set()
+        await taking
+
+    sandbox.run(take_in_a_freeze())
+    assert sandbox.health.dropped == {}
+
+
 def test_what_others_have_lost_of_the_deliveries_counts(sandbox: SimulatedSandbox) -> None:
     """The end of an invocation may have been among them."""
     sandbox.telemetry.reader.count_lost(2)
