@@ -115,3 +115,5 @@ def without_effect(telemetry: TelemetryConfig) -> Iterator[str]:
         elsewhere = signal in telemetry.posted and not telemetry.gets_post_headers(signal)
         if telemetry.post_headers and elsewhere:
             yield f"DISPATCH_POST_HEADERS are not used for {signal}: their URI is of another origin"
+        if "/" in telemetry.sigv4 and elsewhere and not telemetry.is_signed(signal):
+            yield f"DISPATCH_SIGV4 is not used for {signal}: their URI is of another origin"

@@ -214,12 +214,18 @@ class TelemetryConfig(Frozen):
         return aws_hosts.uri_of(self.post_uri, signal)
 
     def aws_service_of(self, signal: str) -> SignedFor | None:
-        """Return the AWS service and Region that a signal is sent to; None if it is not AWS."""
-        if not (may_be_aws(self.uri_of(signal)) or "/" in self.sigv4):
+        """Return the AWS service and Region that a signal is sent to; None if it is not AWS.
+
+        What `sigv4` names is at the origin of the URL for all, as `post_headers` are: a signature
+        has a token with it that another vendor must not get.
+        """
+        uri = self.uri_of(signal)
+        named = self.sigv4 if "/" in self.sigv4 and self.gets_post_headers(signal) else ""
+        if not (may_be_aws(uri) or named):
             return None
         from extension.settings import aws_hosts  # noqa: PLC0415  # only with an endpoint of AWS
 
-        return aws_hosts.service_of(self.uri_of(signal), signal, sigv4=self.sigv4)
+        return aws_hosts.service_of(uri, signal, sigv4=named)
 
     def goes_to_cloudwatch(self, signal: str) -> bool:
         """Tell whether AWS itself takes the OTLP of a signal: X-Ray, Logs or CloudWatch."""

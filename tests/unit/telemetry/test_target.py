@@ -9,6 +9,7 @@ import pytest
 
 from extension.http.proxy import proxy_for
 from extension.process.log import Log
+from extension.settings.aws_hosts import SignedFor
 from extension.settings.config import read_config
 from extension.telemetry.derived_settings import temporality_of
 from extension.telemetry.export.buffer import Signal
@@ -256,6 +257,22 @@ def test_our_headers_stay_with_their_origin() -> None:
     }
     [note] = read_config({"DISPATCH_POST_URI": OURS, **environ})[0].notes
     assert note == "DISPATCH_POST_HEADERS are not used for logs: their URI is of another origin"
+
+
+def test_a_signature_stays_with_its_origin() -> None:
+    """Nor does the token that a signature has with it; AWS's own hosts are signed for anyway."""
+    environ = {**OTHER_LOGS, "DISPATCH_SIGV4": "xray/eu-west-1"}
+    seen = {name: (each.is_signed, each.aws) for name, each in targets(environ).items()}
+    assert seen == {
+        "traces": (True, SignedFor(service="xray", region="eu-west-1")),
+        "logs": (False, None),
+        "metrics": (True, SignedFor(service="monitoring", region="eu-west-1")),
+    }
+    [note] = read_config({"DISPATCH_POST_URI": OURS, **environ})[0].notes
+    assert note == "DISPATCH_SIGV4 is not used for logs: their URI is of another origin"
+    own = {**environ, "DISPATCH_LOGS_URI": "https://logs.eu-west-3.amazonaws.com/v1/logs"}
+    assert targets(own)["logs"].aws == SignedFor(service="logs", region="eu-west-3")
+    assert read_config({"DISPATCH_POST_URI": OURS, **own})[0].notes == ()
 
 
 def test_headers_of_a_signal_go_to_its_own_url() -> None:
