@@ -10,6 +10,7 @@ from extension.process.clock import Clock
 from extension.process.ids import RandomIds
 from extension.process.log import Log
 from extension.settings.aws import AwsConfig
+from extension.settings.kinds import is_http_url
 from extension.settings.otlp import OtlpConfig
 from extension.settings.sdk_variables import CERTIFICATE
 from extension.settings.telemetry import TelemetryConfig
@@ -17,7 +18,7 @@ from extension.telemetry.export.bucket import Bucket, Route
 from extension.telemetry.export.dead_letters import DeadLetters
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import encryption_headers, location_of
-from extension.telemetry.export.tls import build_tls, needs_tls
+from extension.telemetry.export.tls import SettingError, build_tls, needs_tls
 from extension.telemetry.health import Health
 
 if TYPE_CHECKING:  # a protocol, which is not needed at run time
@@ -53,11 +54,16 @@ def route_of(config: TelemetryConfig, aws: AwsConfig, *, environ: Mapping[str, s
 
     Raises:
         BadProxyError: the proxy is not a URL.
+        SettingError: the endpoint is none, or a certificate cannot be used.
     """
+    endpoint = "" if aws.ignore_endpoints else aws.s3_endpoint or aws.endpoint
+    if endpoint and not is_http_url(endpoint):
+        variable = "AWS_ENDPOINT_URL_S3" if aws.s3_endpoint else "AWS_ENDPOINT_URL"
+        raise SettingError(f"{variable} is not an http:// or https:// URL")
     location = location_of(
         config.dead_letters,
         region=aws.region or aws.default_region or "us-east-1",
-        endpoint="" if aws.ignore_endpoints else aws.s3_endpoint or aws.endpoint,
+        endpoint=endpoint,
         use_fips=aws.use_fips,
         dualstack=aws.use_dualstack,
     )

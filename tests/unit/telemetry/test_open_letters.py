@@ -10,6 +10,7 @@ import pytest
 from extension.settings.config import read_config
 from extension.telemetry.export.bucket import Route
 from extension.telemetry.export.open_letters import route_of
+from extension.telemetry.export.tls import SettingError
 from tests.certificates import write_certificate
 
 ENDPOINTS = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}
@@ -54,6 +55,18 @@ def test_each_setting_of_aws_counts_for_the_bucket(environ: dict[str, str], url:
     seen = route(environ)
     assert seen.location.url() == url
     assert seen.location.prefix.startswith("lost")
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_an_endpoint_that_is_no_url_opens_no_bucket(variable: str) -> None:
+    """Each request would fail, and what it has to store fill the memory."""
+    environ = {"DISPATCH_DEAD_LETTERS": "s3://letters", variable: "minio:9000"}
+    config, [problem] = read_config(environ)
+    assert "switches off what would be asked there" in str(problem)
+    with pytest.raises(SettingError, match=f"^{variable} is not an http:// or https:// URL$"):
+        route_of(config.telemetry, config.aws, environ=environ)
+    ignored, _ = read_config({**environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"})
+    assert "amazonaws" in route_of(ignored.telemetry, ignored.aws, environ={}).location.url()
 
 
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
