@@ -171,9 +171,14 @@ class TimeoutRecorder(Job):
     def __init__(self, *, start: Start, clock: Clock) -> None:
         self._start = start
         self._clock = clock
+        self._is_under_way = start.has_requested_next
+        """Whether the next invocation is one that began before this start."""
 
     def announced(self, invoke: Invoke) -> None:
-        """Record the timeout."""
+        """Record the timeout, which is what an invocation has at its beginning."""
+        if self._is_under_way:
+            self._is_under_way = False
+            return
         left_s = self._clock.now().until_ms(invoke.deadline_ms)
         if self._start.mark is not None:
             self._start.mark.note_timeout(round(left_s * 1000))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from extension import lifecycle
 from extension.own_credentials import OwnCredentials
 from extension.platform.bootstrap import Start
-from extension.platform.events import Job
+from extension.platform.events import Invoke, Job
 from extension.platform.listening import ListeningSockets
 from extension.process.clock import Clock
 from extension.process.imports import Importer, is_compiled, resume_garbage_collection
@@ -45,7 +45,8 @@ class Opening:
     def __init__(
         self, *, start: Start, environ: Mapping[str, str], config: Config, clock: Clock, log: Log
     ) -> None:
-        self.jobs: list[Job] = []
+        self._last = LastInvoke()
+        self.jobs: list[Job] = [self._last]
         self.registered = asyncio.Event()
         self.importer = Importer()
         self._start = start
@@ -154,6 +155,8 @@ class Opening:
             parameters.hooks.keep_early()
         await parameters.start()
         self._parameters = parameters
+        if self._last.invoke is not None:  # it came before, as on a repeated start
+            parameters.announced(self._last.invoke)
         self.jobs.append(parameters)
 
     def _start_left_s(self) -> float:
@@ -179,3 +182,19 @@ class Opening:
         """Hide a credential of our own that was fetched; called in a worker thread."""
         if self._config.redaction.redact and self.telemetry.is_wanted and self._loop is not None:
             self._loop.call_soon_threadsafe(self._redactor.hold, name, [(name, value)])
+
+
+class LastInvoke(Job):
+    """Keeps the invocation that was announced last, for what is opened during it."""
+
+    def __init__(self) -> None:
+        self.invoke: Invoke | None = None
+
+    def announced(self, invoke: Invoke) -> None:
+        """Keep it."""
+        self.invoke = invoke
+
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Keep it: the function may still run."""
+        del at_ns
+        self.invoke = invoke

@@ -139,6 +139,11 @@ class Parameters(Job):
         if self._sandbox.is_snapshot:
             self._prefetching = asyncio.create_task(self._prefetch())
 
+    def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+        """Note an invocation that was let go before the cache was open; it may still run."""
+        del at_ns
+        self.announced(invoke)
+
     async def settled(self, *, within_s: float) -> None:
         """Wait until the requests under way are answered."""
         await self._server.settled(within_s=within_s)

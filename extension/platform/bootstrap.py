@@ -119,6 +119,8 @@ class Start:
         """/next was requested before the event loop runs: the start is part of an invocation."""
         self.held_event = b""
         """An event that was received and is not handled yet; empty if there is none."""
+        self.held_ns = 0
+        """When that was, in epoch nanoseconds."""
         self.let_go: list[tuple[bytes, int, int]] = []
         """The invocations before it: INVOKE, when it came and when /next was requested, in ns."""
         self.problems: list[tuple[str, str]] = []

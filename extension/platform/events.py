@@ -22,6 +22,8 @@ class Invoke(Frozen):
     function_arn: str = ""
     tracing: str = ""
     """X-Ray's trace header; empty if there is none."""
+    received_ns: int = 0
+    """When it was received, in epoch nanoseconds, if that was before the event loop ran."""
 
 
 class Shutdown(Frozen):
@@ -76,7 +78,7 @@ class NotAnEventError(ValueError):
     """The response of /next is not an event of the protocol."""
 
 
-def parse_event(body: bytes) -> LambdaEvent:
+def parse_event(body: bytes, *, received_ns: int = 0) -> LambdaEvent:
     """Return the event in a response of /next.
 
     Raises:
@@ -91,6 +93,7 @@ def parse_event(body: bytes) -> LambdaEvent:
                     deadline_ms=int(event.get("deadlineMs") or 0),
                     function_arn=str(event.get("invokedFunctionArn") or ""),
                     tracing=_trace_header(event.get("tracing")),
+                    received_ns=received_ns,
                 )
             case {"eventType": "SHUTDOWN"}:
                 return Shutdown(

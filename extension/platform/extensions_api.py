@@ -63,7 +63,7 @@ class ExtensionsApi:
         """
         if self._start.held_event:
             event, self._start.held_event = self._start.held_event, b""
-            return parse_event(event)
+            return parse_event(event, received_ns=self._start.held_ns)
         response = await self._next()
         if response.status != 200:
             raise RefusedError(response)

@@ -15,6 +15,7 @@ import time
 
 from extension.platform import early_calls, plain_http
 from extension.platform.bootstrap import Start
+from extension.platform.first_gets import refuse_waiting
 from extension.platform.start_mark import lent_s
 from extension.process.priority import give_way
 
@@ -27,8 +28,12 @@ PAUSE_S = 0.05
 RESPONSE_S = 5.0
 """For the rest of a response that has begun."""
 
+ANSWER_S = 0.75
+"""So long before its timeout a function gets its answers: it needs some time to use them."""
+
 LAST_S = 1.0
-"""Of the two seconds that SHUTDOWN leaves; the rest is for exporting."""
+"""Of the two seconds that SHUTDOWN leaves; the rest is for exporting. Without telemetry there is
+nothing to export."""
 
 MAX_KEPT = 100
 """Invocations that telemetry will learn of; of more than that, the last ones."""
@@ -48,9 +53,11 @@ def answer_while_importing(start: Start, module: str) -> bool:
         event = _next_event(start)
         if event is None:
             importing.wait(PAUSE_S if start.pending_next is None else 0.0)
+            if _is_nearly_over(start):
+                refuse_waiting(start.cache_sockets)
             continue
         began_ns = time.time_ns()  # noqa: TID251  # `clock` imports more
-        start.held_event = event
+        start.held_event, start.held_ns = event, began_ns
         importing.wait(_patience_s(start, event, now_ns=began_ns))
         if is_shutdown(event):
             return importing.is_done
@@ -121,6 +128,14 @@ def _next_event(start: Start) -> bytes | None:
     return event if event and response.status == 200 else None
 
 
+def _is_nearly_over(start: Start) -> bool:
+    """Tell whether the function has to have its answers: it may still run, though it was let go."""
+    if not start.let_go:
+        return False
+    now_s = time.time_ns() / 1e9  # noqa: TID251  # see above
+    return _deadline_ms(start.let_go[-1][0]) / 1000 - now_s < ANSWER_S
+
+
 def _close(start: Start) -> None:
     """Close the connection on which /next was requested."""
     if start.pending_next is not None:
@@ -131,7 +146,7 @@ def _close(start: Start) -> None:
 def _patience_s(start: Start, event: bytes, *, now_ns: int) -> float:
     """Return how long an event may wait for the import."""
     if is_shutdown(event):
-        return LAST_S
+        return LAST_S if start.telemetry_socket is not None else 0.0
     left_s = _deadline_ms(event) / 1000 - now_ns / 1e9
     return lent_s(left_s, timeout_ms=start.mark.timeout_ms if start.mark else 0)
 

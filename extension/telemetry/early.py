@@ -15,7 +15,7 @@ from typing import Protocol
 
 from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
 from extension.platform.start_mark import StartMark, lent_s
-from extension.process.clock import Clock
+from extension.process.clock import NS_PER_S, Clock
 from extension.process.log import Log
 from extension.telemetry.listener import Listener
 
@@ -140,15 +140,17 @@ class EarlyTelemetry(Job):
 
     async def invoked(self, invoke: Invoke) -> None:
         """Lend some of an invocation to opening; then telemetry takes it, or it is let go."""
-        now = self._clock.now()
-        left_s = now.until_ms(invoke.deadline_ms)
+        now_ns = self._clock.now().wall_ns
+        began_ns = invoke.received_ns or now_ns
         if not self._settled.is_set():
             timeout_ms = self._mark.timeout_ms if self._mark else 0
-            await self._wait(lent_s(left_s, timeout_ms=timeout_ms))
+            left_s = invoke.deadline_ms / 1000 - began_ns / NS_PER_S
+            lent_already_s = (now_ns - began_ns) / NS_PER_S
+            await self._wait(lent_s(left_s, timeout_ms=timeout_ms) - lent_already_s)
         if self._open is not None:
             await self._open.invoked(invoke)
         elif not self._settled.is_set():
-            self.invoked_before(invoke, at_ns=now.wall_ns)
+            self.invoked_before(invoke, at_ns=began_ns)
 
     def next_called(self, invoke: Invoke) -> None:
         """Note when an invocation was let go: what it was held for is counted later."""

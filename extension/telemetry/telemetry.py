@@ -128,7 +128,7 @@ class Telemetry(Job):
     async def invoked(self, invoke: Invoke) -> None:
         """Hold an invocation until its telemetry is here and out, or let it go at once."""
         now = self._clock.now()
-        self.invoked_before(invoke, at_ns=now.wall_ns)
+        self.invoked_before(invoke, at_ns=invoke.received_ns or now.wall_ns)
         self._policy.invoked(now)
         if self._policy.holds and self.is_expected():
             await self._hold(invoke)

@@ -336,6 +336,19 @@ def test_the_function_s_timeout_is_noted_for_a_repeated_start(*, has_mark: bool)
     assert noted == ([3_000] if has_mark else [])
 
 
+def test_an_invocation_that_began_before_the_start_shows_no_timeout() -> None:
+    """A repeated start is part of it: what is left then is less; the next one shows it."""
+    noted: list[int] = []
+    clock, start = ManualClock(), Start("")
+    start.has_requested_next = True
+    start.mark = SimpleNamespace(note_timeout=noted.append)  # type: ignore[assignment]
+    recorder = TimeoutRecorder(start=start, clock=clock)
+    for left_ms in (1_000, 3_000):
+        deadline_ms = clock.wall_ns // NS_PER_MS + left_ms
+        recorder.announced(Invoke(request_id="r", deadline_ms=deadline_ms))
+    assert noted == [3_000]
+
+
 async def test_a_task_that_fails_unseen_is_reported_without_values() -> None:
     """Its exception may hold a secret."""
     lines = LogLines()

@@ -19,7 +19,7 @@ BEFORE_REGISTERING = (
     "platform",
     *(f"platform.{name}" for name in ("bootstrap", "plain_http", "survive")),
 )
-FIRST_EVENTS = ("early_calls", "first_events", "start_mark")
+FIRST_EVENTS = ("early_calls", "first_events", "first_gets", "start_mark")
 PUMP = ("connection", "framing", "marker", "pump", "start")
 AFTER_REGISTERING = {"aiohttp", "boto3", "botocore", "opentelemetry", "google.protobuf"}
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from extension import opening as module
-from extension.opening import Opening
+from extension.opening import LastInvoke, Opening
 from extension.platform.bootstrap import Start, bind_and_register
+from extension.platform.events import Invoke
 from extension.platform.survive import stop_listening
 from extension.process.clock import SystemClock
 from extension.process.log import Log
@@ -84,7 +85,7 @@ async def test_what_does_not_listen_does_not_subscribe() -> None:
     start.subscribes_late = True
     parts = opening(TELEMETRY, start=start)
     await parts.telemetry.subscribe_late(lambda: None)
-    assert parts.jobs == []
+    assert [type(each) for each in parts.jobs] == [LastInvoke]
 
 
 @dataclass
@@ -173,3 +174,24 @@ async def test_where_next_is_requested_already_a_thread_imports(
     parts.registered.set()
     await parts.open_all()
     assert (parts.importer._thread is not None) is is_requested
+
+
+@pytest.mark.parametrize("was_let_go", [True, False])
+async def test_what_is_opened_during_an_invocation_learns_of_it(*, was_let_go: bool) -> None:
+    """On a repeated start INVOKE comes first: GETs are served, and bounded by its deadline."""
+    environ = {"DISPATCH_CACHE_READY": "invoke", "DISPATCH_CACHE_PORT": str(free_port())}
+    start = bind_and_register(environ)
+    start.api = "api:1"
+    parts = opening(environ, start=start)
+    invoke = Invoke(request_id="a", deadline_ms=5)
+    [last] = parts.jobs
+    if was_let_go:
+        last.invoked_before(invoke, at_ns=1)
+    else:
+        last.announced(invoke)
+    await parts._open_parameters()
+    parameters = parts._parameters
+    assert parameters is not None
+    assert (parameters._is_ready(), parameters._deadline_ms) == (True, 5)
+    stop_listening(start)
+    parts._cache_sockets.close()

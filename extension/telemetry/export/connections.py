@@ -8,6 +8,7 @@ own, because several of those that are kept may have died together.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 
 import aiohttp
 
@@ -28,8 +29,8 @@ class Connections:
         self._clock = clock
         self._sharing = _open_session()
         self._alone: aiohttp.ClientSession | None = None
-        self._under_way = 0
-        self._used = clock.now()
+        self._under_way: Counter[aiohttp.ClientSession] = Counter()
+        self._begun = clock.now()
 
     async def begin(self, *, alone: bool) -> aiohttp.ClientSession:
         """Return the client for a request, over a connection that is kept or one of its own.
@@ -37,13 +38,14 @@ class Connections:
         `end` is to be called after it.
         """
         session = self._one_of_its_own() if alone else await self._kept()
-        self._under_way += 1
+        self._under_way[session] += 1
         return session
 
-    def end(self) -> None:
-        """Take note that a request is over, however it ended."""
-        self._under_way -= 1
-        self._used = self._clock.now()
+    async def end(self, session: aiohttp.ClientSession) -> None:
+        """Take note that a request of a client is over, however it ended."""
+        self._under_way[session] -= 1
+        if session not in (self._sharing, self._alone):
+            await self._close_unused(session)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -52,12 +54,21 @@ class Connections:
             await self._alone.close()
 
     async def _kept(self) -> aiohttp.ClientSession:
-        """Return the client that shares; a new one if its connections are old."""
-        is_idle = not self._under_way
-        if is_idle and self._clock.now().since(self._used) > KEPT_S:
+        """Return the client that shares; a new one if its connections are old.
+
+        Their age is that of the last request's beginning: it may have ended after a freeze.
+        """
+        now = self._clock.now()
+        is_old, self._begun = now.since(self._begun) > KEPT_S, now
+        if is_old:
             old, self._sharing = self._sharing, _open_session()
-            await old.close()
+            await self._close_unused(old)
         return self._sharing
+
+    async def _close_unused(self, session: aiohttp.ClientSession) -> None:
+        if not self._under_way[session]:
+            del self._under_way[session]
+            await session.close()
 
     def _one_of_its_own(self) -> aiohttp.ClientSession:
         if self._alone is None:

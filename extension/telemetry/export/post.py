@@ -245,7 +245,7 @@ class Post:
                 ) as response:
                     return _answer(response, await read(response))
             finally:
-                self._connections.end()
+                await self._connections.end(session)
 
         may_widen = tls is not None and is_narrow(tls)
         try:

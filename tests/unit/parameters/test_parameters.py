@@ -227,6 +227,13 @@ async def test_nothing_is_kept_before_a_snapshot(kind: str, before: bool) -> Non
     assert cache.keeps
 
 
+async def test_an_invocation_that_was_let_go_before_counts() -> None:
+    """The function may still run, and wait for a GET."""
+    cache = parameters(ParametersConfig(ready="invoke"))
+    cache.invoked_before(Invoke(request_id="a", deadline_ms=5), at_ns=1)
+    assert (cache._is_ready(), cache._deadline_ms) == (True, 5)
+
+
 async def test_what_was_read_before_a_snapshot_is_read_again_after_it() -> None:
     """Once, with the first invocation; as many keys as the cache has entries."""
     cache = parameters(ParametersConfig(cache_size=2), kind="snap-start")

@@ -12,7 +12,7 @@ import pytest
 from extension.http.messages import BadMessageError
 from extension.platform.bootstrap import Start
 from extension.platform.early_calls import request_next
-from extension.platform.events import Shutdown
+from extension.platform.events import Invoke, Shutdown
 from extension.platform.extensions_api import ExtensionsApi, _read_head, receive
 from extension.platform.plain_http import Address, RefusedError
 from tests.blackholes import full_backlog
@@ -80,8 +80,9 @@ async def test_an_event_that_was_received_before_comes_first() -> None:
     """A repeated start has received it; /next is requested after it."""
     platform = Platform([[WHOLE]])
     async with platform.running() as api:
-        platform.start.held_event = EVENT.replace(b"spindown", b"timeout")
-        assert await api.next_event() == Shutdown(reason="timeout", deadline_ms=1)
+        held = b'{"eventType":"INVOKE","requestId":"r","deadlineMs":9}'
+        platform.start.held_event, platform.start.held_ns = held, 7
+        assert await api.next_event() == Invoke(request_id="r", deadline_ms=9, received_ns=7)
         assert platform.requests == []
         assert await api.next_event() == GOODBYE
     assert len(platform.requests) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -60,9 +61,10 @@ def answering(
     patch.setattr(first_events, "Import", lambda _: waits)
     clock = SimpleNamespace(time_ns=lambda: NOW_MS * 1_000_000)
     patch.setattr(first_events, "time", clock)
-    with api(*answers) as served:
+    with api(*answers) as served, socket.socket() as listening:
         start = Start(served.address)
         start.identifier = "a"
+        start.telemetry_socket = listening
         request_next(start)
         yield start, waits, served
         if start.pending_next is not None:
@@ -80,7 +82,7 @@ def test_an_invocation_is_let_go_before_the_import_is_done(
         assert waits.seconds == [1.5, 0.5, 1.0]
         now_ns = NOW_MS * 1_000_000
         assert start.let_go == [(event, now_ns, now_ns) for event in events]
-        assert start.held_event == SHUTDOWN
+        assert (start.held_event, start.held_ns) == (SHUTDOWN, now_ns)
     assert len(served.requests) == 3
 
 
@@ -113,6 +115,39 @@ def test_shutdown_in_time_is_left_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(monkeypatch, answer(SHUTDOWN), ends_in=1) as (start, waits, _):
         assert answer_while_importing(start, "m")
         assert (start.held_event, waits.seconds) == (SHUTDOWN, [1.0])
+
+
+def test_without_telemetry_shutdown_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to export; the start that follows a timeout waits for our end."""
+    with answering(monkeypatch, answer(SHUTDOWN)) as (start, waits, _):
+        start.telemetry_socket = None
+        assert not answer_while_importing(start, "m")
+        assert waits.seconds == []
+
+
+@pytest.mark.parametrize(("left_ms", "are_refused"), [(749, True), (751, False)])
+def test_gets_are_refused_before_the_function_times_out(
+    monkeypatch: pytest.MonkeyPatch, left_ms: int, *, are_refused: bool
+) -> None:
+    """It may wait for one: it gets an answer while it has time to use it."""
+    refused: list[object] = []
+    monkeypatch.setattr(first_events, "POLL_S", 0.001)
+    monkeypatch.setattr(first_events, "refuse_waiting", refused.append)
+    answers = answer(invoke(left_ms=left_ms)), None
+    with answering(monkeypatch, *answers) as (start, waits, _):
+        looks = iter([False, False, False, True])
+        monkeypatch.setattr(waits, "wait", lambda _: setattr(waits, "is_done", next(looks)))
+        assert answer_while_importing(start, "m")
+        assert refused == [start.cache_sockets] * (3 if are_refused else 0)
+
+
+def test_before_an_invocation_no_get_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is time until its timeout."""
+    monkeypatch.setattr(first_events, "POLL_S", 0.001)
+    monkeypatch.setattr(first_events, "refuse_waiting", pytest.fail)
+    with answering(monkeypatch, None) as (start, waits, _):
+        monkeypatch.setattr(waits, "wait", lambda _: setattr(waits, "is_done", True))
+        assert answer_while_importing(start, "m")
 
 
 def test_without_an_event_the_import_is_what_is_waited_for(

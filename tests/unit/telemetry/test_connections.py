@@ -100,16 +100,30 @@ async def test_an_old_connection_is_not_used_again(
 
 
 async def test_a_request_that_is_under_way_keeps_its_connection() -> None:
-    """However long it takes, another one does not close it."""
+    """A later one gets other connections; those of the first are closed when it is over."""
     clock = ManualClock()
     connections = Connections(clock=clock)
     first = await connections.begin(alone=False)
-    clock.wall_ns += round((KEPT_S + 1) * 1e9)
-    assert await connections.begin(alone=False) is first
-    connections.end()
-    clock.wall_ns += round((KEPT_S + 1) * 1e9)
-    assert await connections.begin(alone=False) is first
-    assert not first.closed
+    clock.freeze(KEPT_S + 1)
+    second = await connections.begin(alone=False)
+    assert (first is second, first.closed) == (False, False)
+    await connections.end(first)
+    assert (first.closed, second.closed) == (True, False)
+    await connections.end(second)
+    assert await connections.begin(alone=False) is second
+    await connections.close()
+    assert second.closed
+
+
+async def test_a_request_that_slept_makes_no_connection_young() -> None:
+    """It may have ended a moment ago, after a freeze; the others of its time slept, too."""
+    clock = ManualClock()
+    connections = Connections(clock=clock)
+    first = await connections.begin(alone=False)
+    clock.freeze(KEPT_S + 1)
+    await connections.end(first)
+    assert await connections.begin(alone=False) is not first
+    assert first.closed
     await connections.close()
 
 

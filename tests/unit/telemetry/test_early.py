@@ -336,6 +336,21 @@ def test_an_invocation_lends_half_of_its_time_and_two_seconds_at_most(
     assert opened.times_ns == [began_ns, pytest.approx(began_ns + lent_s * 1e9, abs=1)]
 
 
+@pytest.mark.parametrize(("already_s", "lent_s"), [(0.5, 1.0), (1.5, 0.0), (9.0, 0.0)])
+def test_what_was_lent_before_the_event_loop_ran_counts(
+    simulated: Simulated, already_s: float, lent_s: float
+) -> None:
+    """A repeated start has received the event before; its invocation began then."""
+    early, began_ns = simulated.early, simulated.clock.wall_ns
+    deadline_ms = simulated.deadline_ms(3.0)
+    simulated.clock.advance(already_s)
+    held = Invoke(request_id="a", deadline_ms=deadline_ms, received_ns=began_ns)
+    assert simulated.run(early.invoked(held)) == pytest.approx(lent_s)
+    opened = Opened()
+    simulated.run(early.opened(opened, opened))
+    assert opened.times_ns == [began_ns]
+
+
 def test_once_telemetry_is_open_nothing_is_lent(simulated: Simulated) -> None:
     """It holds invocations itself."""
     opened = Opened()
