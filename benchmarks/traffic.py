@@ -50,8 +50,12 @@ def _batch(events: list[Event]) -> bytes:
 
 
 def _event(kind: str, number: int, offset_ms: float, record: object) -> Event:
+    return {"time": _time(number, offset_ms), "type": kind, "record": record}
+
+
+def _time(number: int, offset_ms: float) -> str:
     at = _BEGIN + timedelta(seconds=number, milliseconds=offset_ms)
-    return {"time": f"{at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z", "type": kind, "record": record}
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 def _start(number: int) -> Event:
@@ -69,7 +73,7 @@ def _start(number: int) -> Event:
 
 def _line(number: int, index: int) -> Event:
     record = {
-        "timestamp": "2026-01-01T12:00:00.000Z",
+        "timestamp": _time(number, 1 + index),  # a far one would be read as none of the line's
         "level": "INFO",
         "requestId": request_id(number),
         "message": f"order {number} step {index}: 3 items, 42.50 EUR, customer 1234567",
@@ -78,7 +82,7 @@ def _line(number: int, index: int) -> Event:
 
 
 def _runtime_done(number: int) -> Event:
-    start = f"{_BEGIN + timedelta(seconds=number):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+    start = _time(number, 0)
     record = {
         "requestId": request_id(number),
         "status": "success",
