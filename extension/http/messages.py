@@ -61,9 +61,12 @@ class Head(NamedTuple):
     """Whether its sender keeps the connection open."""
     size: int
     """Bytes of it, without the empty line at its end."""
+    fingerprint: int
+    """The hash of its bytes. Heads that differ in any header must not share one: where a client
+    sends a new `traceparent` with each request, a dictionary would compare all of them."""
 
     def __hash__(self) -> int:
-        return hash((self.method, self.target))
+        return self.fingerprint
 
 
 class Reply(NamedTuple):
@@ -80,7 +83,7 @@ def read_request_head(lines: bytes) -> Head:
     line = _REQUEST_LINE.fullmatch(first)
     if line is None or len(line[2]) > LONGEST_LINE:
         raise BadMessageError("malformed request line")
-    return _head(line[1].decode(), line[2].decode(), int(line[3]), rest, size=len(lines))
+    return _head(line[1].decode(), line[2].decode(), int(line[3]), rest, lines)
 
 
 def read_answer_head(lines: bytes) -> Head:
@@ -89,7 +92,7 @@ def read_answer_head(lines: bytes) -> Head:
     line = _STATUS_LINE.fullmatch(first)
     if line is None:
         raise BadMessageError("malformed status line")
-    head = _head("", line[2].decode(), int(line[1]), rest, size=len(lines))
+    head = _head("", line[2].decode(), int(line[1]), rest, lines)
     has_length = head.length is None or "content-length" in head.headers
     if has_length or head.target in _WITHOUT_BODY or head.target.startswith("1"):
         return head
@@ -164,12 +167,12 @@ def _chunk_line(received: bytearray, at: int) -> re.Match[bytes] | None:
     return line
 
 
-def _head(method: str, target: str, minor: int, lines: list[bytes], *, size: int) -> Head:
+def _head(method: str, target: str, minor: int, lines: list[bytes], whole: bytes) -> Head:
     headers = _headers(lines)
     options = {each.strip() for each in headers.get("connection", "").lower().split(",")}
     keeps_alive = "close" not in options if minor else "keep-alive" in options
     length = _length(headers, minor=minor)
-    return Head(method, target, minor, headers, length, keeps_alive, size)
+    return Head(method, target, minor, headers, length, keeps_alive, len(whole), hash(whole))
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:

@@ -35,6 +35,14 @@ def test_a_head_is_taken_apart() -> None:
     assert read.headers == {"host": "localhost", "x-token": "a:b", "x-empty": ""}
 
 
+def test_heads_are_told_apart_by_their_hash() -> None:
+    """By each header: of heads that share a hash, a dictionary compares one after the other."""
+    heads = [head(GET + b"\r\ntraceparent: %d" % number) for number in range(100)]
+    assert len({hash(each) for each in heads}) == 100
+    assert hash(head(GET)) == hash(head(GET))
+    assert head(GET) == head(GET)
+
+
 def test_of_repeated_headers_the_first_stands() -> None:
     """Where a repetition is harmless."""
     assert head(GET + b"\r\nAccept: a\r\naccept: b").headers["accept"] == "a"

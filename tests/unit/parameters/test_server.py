@@ -90,7 +90,9 @@ def head(
     size: int = 100,
 ) -> Head:
     """Return the head of a request."""
-    return Head(method, target, minor, headers, length=0, keeps_alive=True, size=size)
+    return Head(
+        method, target, minor, headers, length=0, keeps_alive=True, size=size, fingerprint=1
+    )
 
 
 class Lookup:
