@@ -123,7 +123,7 @@ async def test_example_works(example: Example, checkout: Path, aws: FakeAws) -> 
             async with serving(checkout, aws) as port:
                 command = ("node", "--input-type=module", "-e", at(port, program))
                 assert await run(*command, folder=checkout) == f"{GREETING}\n"
-        case "sh", code if code.startswith("python -m extension.replay"):
+        case "sh", code if "python -m extension.replay" in code:
             async with AwsEndpoints(bucket="my-dead-letters") as bucket, Intake() as intake:
                 line = code.replace("python", sys.executable, 1).replace(REPLAYED_TO, intake.url)
                 settings = {**bucket.environment, "AWS_ENDPOINT_URL_S3": bucket.url}
