@@ -10,7 +10,7 @@ never pushes back, for the function would wait.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,8 @@ class DeliveryReader:
         self._deliveries = Deliveries(reads_lines=pipeline.reads_lines)
         self._lines = LineJoiner(concurrent=concurrent)
         self._bodies: deque[bytes | Posted] = deque()
+        self._hoping: Counter[bytes] = Counter()
+        """How many copies of a delivery wait for room."""
         self._waiting_bytes = 0
         self._posted_bytes = 0
         """Of those that wait, what the function's SDK posted."""
@@ -94,16 +96,21 @@ class DeliveryReader:
         return None
 
     async def _take_with_patience(self, body: bytes) -> None:
+        """Wait for room; the platform may repeat meanwhile what it gets no answer for."""
+        self._hoping[body] += 1
         await self._wait_for(
             lambda: self._has_room(body), news=self._progress, within_s=RECEIVE_PATIENCE_S
         )
-        if self._has_room(body):
+        self._hoping -= Counter([body])
+        if self._deliveries.is_repeated(body):
+            self._health.repeated_deliveries += 1
+        elif self._has_room(body):
             self._keep(body)
-        else:
-            self._deliveries.forget(body)
+        elif body not in self._hoping:
             self.count_lost(1)
 
     def _keep(self, body: bytes) -> None:
+        self._deliveries.taken(body)
         self._waiting_bytes += len(body)
         self._read_later(body)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 
 from extension.telemetry.reading.decode import Batch, parse
 from extension.telemetry.reading.split_record import join
@@ -24,17 +23,12 @@ class Deliveries:
         self._first_part = b""
 
     def is_repeated(self, body: bytes) -> bool:
-        """Tell whether this very delivery came before; each holds times, so none is twice."""
-        seen = _seen(body)
-        if seen in self._seen:
-            return True
-        self._seen.append(seen)
-        return False
+        """Tell whether this very delivery was taken before; each holds times, so none is twice."""
+        return _seen(body) in self._seen
 
-    def forget(self, body: bytes) -> None:
-        """Forget a delivery that was not taken after all: where it comes again, it is wanted."""
-        with suppress(ValueError):  # many others have come meanwhile
-            self._seen.remove(_seen(body))
+    def taken(self, body: bytes) -> None:
+        """Remember a delivery that is taken: where it comes again, it is not wanted."""
+        self._seen.append(_seen(body))
 
     @property
     def waits_for_more(self) -> bool:

@@ -369,6 +369,33 @@ def test_the_platform_waits_five_seconds_for_room(sandbox: SimulatedSandbox) -> 
     assert sandbox.telemetry.pipeline.loss.at == clock.now()
 
 
+@pytest.mark.parametrize(("room_after_s", "taken"), [(1, 1), (4, 1), (6, 1), (9, 0)])
+def test_a_delivery_that_is_repeated_while_it_waits_is_taken_once(
+    sandbox: SimulatedSandbox, room_after_s: int, taken: int
+) -> None:
+    """The platform gives up after three seconds, and sends it again; the last copy counts."""
+    reader = sandbox.telemetry.reader
+    reader._waiting_bytes = 8 * 1_048_576
+    kept: list[bytes] = []
+    reader._read_later = kept.append  # type: ignore[method-assign, assignment]
+
+    def make_room() -> None:
+        reader._waiting_bytes = 0
+        reader._progress.set()
+
+    async def take_twice() -> None:
+        sandbox.loop.call_later(room_after_s, make_room)
+        first = asyncio.ensure_future(received(reader, line(1)))
+        await asyncio.sleep(3)
+        await received(reader, line(1))
+        await first
+
+    sandbox.run(take_twice())
+    assert kept == [line(1)] * taken
+    assert sandbox.health.dropped["delivery"] == 1 - taken
+    assert sandbox.health.repeated_deliveries == (taken if room_after_s < 5 else 0)
+
+
 def test_a_freeze_costs_no_delivery(sandbox: SimulatedSandbox) -> None:
     """There may be room a moment after the thaw."""
     reader, clock = sandbox.telemetry.reader, sandbox.clock
