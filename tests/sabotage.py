@@ -91,8 +91,8 @@ def be_patient_in_reading() -> None:
 
     Imports telemetry before it registers.
     """
-    for name in ("CONGESTION_PATIENCE_S", "RECEIVE_PATIENCE_S"):
-        replace(f"extension.telemetry.reader:{name}", PATIENCE_S)
+    for place in ("congestion:PATIENCE_S", "reader:RECEIVE_PATIENCE_S"):
+        replace(f"extension.telemetry.{place}", PATIENCE_S)
 
 
 def be_patient_at_shutdown() -> None:
@@ -104,8 +104,9 @@ def be_patient_at_shutdown() -> None:
 
 
 def replace(place: str, value: object) -> None:
-    """Put a value at `place`."""
+    """Put a value at `place`, which must be there: else nothing would be different."""
     owner, name = _find(place)
+    getattr(owner, name)
     setattr(owner, name, value)
 
 
