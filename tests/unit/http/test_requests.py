@@ -188,6 +188,14 @@ def test_no_long_head_is_remembered(cached: Any) -> None:
         assert cached.cache_info().currsize == remembered
 
 
+@pytest.mark.parametrize("received", [POST + b"ab", GET[:-2], GET + GET[:-1]])
+def test_of_what_is_no_whole_request_nothing_is_kept(received: bytes) -> None:
+    """A body, or the beginning of one, is not among what is remembered."""
+    module._remembered_alone.cache_clear()
+    RequestReader(max_body_bytes=10).next_request(received)
+    assert module._remembered_alone.cache_info().currsize == 0
+
+
 def test_not_many_requests_are_remembered() -> None:
     """A function repeats a few; of others the oldest are forgotten."""
     for number in range(2 * REMEMBERED_HEADS):
