@@ -49,18 +49,18 @@ class RenewalsAhead:
             self._begun = {each: self._begun[each] for each in under_way}
             self._begun[key] = now
 
-    async def join(self, key: Key, *, now: Instant) -> Served | None:
+    async def join(self, key: Key, *, now: Instant, at_most_s: float = inf) -> Served | None:
         """Return what a young renewal has fetched; None if there is none, or it failed.
 
         It is waited for only while it is young: the caller's own call may take long, too.
         """
         if not self._flights.under_way(key):
             return None
-        young_s = YOUNG_S - now.since(self._begun[key])
-        if young_s <= 0:
+        wait_s = min(YOUNG_S - now.since(self._begun[key]), at_most_s)
+        if wait_s <= 0:
             return None
         with suppress(TimeoutError):
-            async with TimeLimit(young_s, clock=self._clock):
+            async with TimeLimit(wait_s, clock=self._clock):
                 return await self._flights.result(key)
         return None
 

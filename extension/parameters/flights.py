@@ -1,4 +1,4 @@
-"""Fetches that are under way: callers share them, and /next waits for them.
+"""Fetches that are under way: callers share them, each for its own time, and /next waits for them.
 
 Single flight: callers that need the same value at the same time share one task. A caller that goes
 away does not cancel it, and a task without callers still fills the cache. A failure is raised for
@@ -8,13 +8,14 @@ every caller that waits; the next one tries again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from extension.aws.errors import BUSY, UpstreamError
 from extension.process.clock import Clock
+from extension.process.waits import TimeLimit
 
 T = TypeVar("T")
 
@@ -57,6 +58,34 @@ class Flights(Generic[T]):
         del self._tasks[key]
         if not task.cancelled():
             task.exception()  # retrieved here, in case every caller has gone
+
+
+class CallerWaits:
+    """The waits of callers, each for `at_most_s()` seconds; what they wait for may take longer.
+
+    A flight has the limit of its first caller, who may have had more time than the others.
+    """
+
+    def __init__(self, at_most_s: Callable[[], float], *, clock: Clock) -> None:
+        self.at_most_s = at_most_s
+        """Returns how long a caller may wait from this moment on."""
+        self._clock = clock
+        self._limits: set[TimeLimit] = set()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Raise TimeoutError in the `async with` block once its caller has waited long enough."""
+        async with TimeLimit(self.at_most_s(), clock=self._clock) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.discard(limit)
+
+    def restart(self) -> None:
+        """Let the waits under way count from now on: `at_most_s` has news."""
+        for limit in self._limits:
+            limit.restart(self.at_most_s())
 
 
 class UnderWay:

@@ -94,6 +94,8 @@ class LazyClients:
         """Returns how long a request may wait for the clients at this moment."""
         self.call_s: Callable[[], float] = lambda: inf
         """Returns how long a call to AWS may take at this moment, if a caller waits for it."""
+        self.on_open: Callable[[], None] = lambda: None
+        """Called when the clients are built, before the calls that wait for them begin."""
         self.under_way = UnderWay(clock=clock)
         self._opened: _Opened | None = None
         self._openings: Flights[_Opened] = Flights()
@@ -162,6 +164,7 @@ class LazyClients:
             fetcher=self._fetcher(calls, deadline_s, leave, at_most_s=self.call_s),
             ahead=self._fetcher(ahead, shorter_s, leave),
         )
+        self.on_open()
         return self._opened
 
     def _fetcher(

@@ -11,11 +11,11 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from extension.aws.call import Service
-from extension.aws.errors import UpstreamError
+from extension.aws.errors import TIMEOUT, UpstreamError
 from extension.parameters.ahead import RenewalsAhead, postponed
 from extension.parameters.answer import Result, Served, region_of_body
 from extension.parameters.cache import AgedEntry, Cache, Entry, Jitter
-from extension.parameters.flights import Flights
+from extension.parameters.flights import CallerWaits, Flights
 from extension.parameters.missing import Missing
 from extension.parameters.request import Key, Query, SecretKey
 from extension.process.clock import NEW, Clock, Instant
@@ -30,6 +30,10 @@ REFRESH_INTERVAL_S = 1.0
 
 BACK_OFF_S = 5.0
 """How long AWS is not asked after a stale answer, so an outage does not slow down every GET."""
+
+AHEAD_SHARE = 0.5
+"""The share of a caller's time that it waits for a renewal ahead at most, before a call of its own.
+"""
 
 
 class Fetch(Protocol):
@@ -70,8 +74,8 @@ class Lookup:
     """Answers queries; `kept` is called when a body is cached, `gone` when an entry is removed.
 
     `bypassed` is called with the key of each body that was fetched without the cache. Renewals
-    ahead use `fetch_ahead`, and start only while `has_time` returns true. `rotations`, if wanted,
-    end entries of secrets.
+    ahead use `fetch_ahead`, and start only while `has_time` returns true. `waits` bounds how long
+    a caller waits. `rotations`, if wanted, end entries of secrets.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Lookup:
         fetch: Fetch,
         fetch_ahead: Fetch | None = None,
         has_time: Callable[[], bool] = lambda: True,
+        waits: CallerWaits | None = None,
         clock: Clock,
         draw: Callable[[], float],
         log: Log,
@@ -96,6 +101,7 @@ class Lookup:
         self._fetch = fetch
         self._fetch_ahead = fetch_ahead or fetch
         self._has_time = has_time
+        self._waits = waits or CallerWaits(lambda: inf, clock=clock)
         self._clock = clock
         self._jitter = Jitter(draw)
         self._log = log
@@ -112,19 +118,36 @@ class Lookup:
         Without `keep` the cache is neither read nor written.
         """
         key = query.key
-        if not keep or not self._policy.keeps(key):
-            body = await self._fetch(key, traceparent=traceparent, batchable=False)
-            self._bypassed(key)
-            return _fetched(body, Result.BYPASS)
-        if served := self.find(query, traceparent=traceparent):
+        keep = keep and self._policy.keeps(key)
+        if keep and (served := self.find(query, traceparent=traceparent)):
             return served
-        now = self._clock.now()
+        ask = self._shared if keep else self._alone
+        try:
+            async with self._waits.one():
+                return await ask(query, traceparent)
+        except TimeoutError:
+            message = "no answer in the time that the invocation leaves"
+            error = UpstreamError(TIMEOUT, message=message, service=key.service, transient=True)
+        if keep:
+            return self._stale(key, error)
+        raise error
+
+    async def _alone(self, query: Query, traceparent: str | None) -> Served:
+        """Return AWS's answer for this caller only."""
+        body = await self._fetch(query.key, traceparent=traceparent, batchable=False)
+        self._bypassed(query.key)
+        return _fetched(body, Result.BYPASS)
+
+    async def _shared(self, query: Query, traceparent: str | None) -> Served:
+        """Return AWS's answer to a call that is under way, else to a call that others can join."""
+        key, now = query.key, self._clock.now()
         if not query.refresh:
             self._missing.check(key, now=now)
         # A plain GET joins a refresh that is under way; a refresh never joins a plain GET, whose
         # answer may be older than the change that the caller knows about.
         refresh = query.refresh or self._flights.under_way((key, True))
-        if not refresh and (renewed := await self._ahead.join(key, now=now)):
+        ahead_s = self._waits.at_most_s() * AHEAD_SHARE
+        if not refresh and (renewed := await self._ahead.join(key, now=now, at_most_s=ahead_s)):
             return renewed
         return await self._flights.join(
             (key, refresh), lambda: self._renew(key, refresh=refresh, traceparent=traceparent)
@@ -225,10 +248,10 @@ class Lookup:
                 self._cache.discard(key)
                 self._missing.note(key, error, now=now)
             raise error
-        self._cache.store(key, cached.entry._replace(failed_at=now))
-        self._log.warning(
-            "serving a stale value", name=key.name, code=error.code, age_s=round(cached.age_s)
-        )
+        if not _backs_off(cached.entry, now=now):  # else another caller has said so just now
+            self._cache.store(key, cached.entry._replace(failed_at=now))
+            age_s = round(cached.age_s)
+            self._log.warning("serving a stale value", name=key.name, code=error.code, age_s=age_s)
         return _kept(cached, Result.STALE)
 
 
@@ -248,6 +271,9 @@ def _at_once(cached: AgedEntry, *, now: Instant, refresh: bool) -> Result | None
         return Result.HIT
     if cached.fresh and not refresh:
         return Result.HIT
-    if entry.failed_at is not None and now.since(entry.failed_at) < BACK_OFF_S:
-        return Result.STALE
-    return None
+    return Result.STALE if _backs_off(entry, now=now) else None
+
+
+def _backs_off(entry: Entry, *, now: Instant) -> bool:
+    """Whether an attempt to renew an entry has failed a moment ago."""
+    return entry.failed_at is not None and now.since(entry.failed_at) < BACK_OFF_S

@@ -16,6 +16,7 @@ from extension.aws.call import Service, Source
 from extension.aws.errors import UpstreamError
 from extension.parameters import response
 from extension.parameters.access import Tokens
+from extension.parameters.flights import CallerWaits
 from extension.parameters.hooks import Hooks
 from extension.parameters.lazy_clients import OPEN_WAIT_S, LazyClients
 from extension.parameters.lookup import Lookup, Policy
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 WAIT_SHARE = 0.75
 """The share of an invocation's remaining time that a GET waits for the AWS clients at most, and
-then of what is left for a call to AWS."""
+then of what is left for a call to AWS, be it its own or one that others began."""
 
 LEAST_CALL_S = 0.5
 """A call to AWS may take as long in any case: a GET can come before the INVOKE that has the new
@@ -83,6 +84,8 @@ class Parameters(Job):
         self._clients = LazyClients(open_source, config=config, clock=clock, hooks=hooks, log=log)
         self._clients.patience_s = self._patience_s
         self._clients.call_s = self._call_s
+        self._waits = CallerWaits(self._call_s, clock=clock)
+        self._clients.on_open = self._waits.restart
         self._clock = clock
         self._policy = _policy(config, log)
         self._lookup = Lookup(
@@ -90,6 +93,7 @@ class Parameters(Job):
             fetch=self._clients.fetch,
             fetch_ahead=self._clients.fetch_ahead,
             has_time=self._has_time,
+            waits=self._waits,
             clock=clock,
             draw=draw,
             log=log,
@@ -131,8 +135,12 @@ class Parameters(Job):
             await self._prefetch()
 
     def announced(self, invoke: Invoke) -> None:
-        """Note an invocation: from the first one on, GETs are served, and values are cached."""
+        """Note an invocation: from the first one on, GETs are served, and values are cached.
+
+        Its deadline holds for GETs that came before we heard of it, too.
+        """
         self._deadline_ms = invoke.deadline_ms
+        self._waits.restart()
         if self._invoked:
             return
         self._invoked = True
@@ -180,7 +188,7 @@ class Parameters(Job):
         return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
 
     def _call_s(self) -> float:
-        """Return how long a call may take, so that its caller still gets an error or a stale value.
+        """Return how long a caller waits for a call, so that it can use an error or a stale value.
 
         A deadline that has passed is that of the last invocation, and says nothing.
         """

@@ -84,6 +84,12 @@ class TimeLimit:
         """Whether a freeze was seen."""
         return self._countdown.was_frozen
 
+    def restart(self, seconds: float) -> None:
+        """Count from now on, and from another number of seconds; within the block."""
+        self._countdown.stop()
+        self._countdown.left_s = seconds
+        self._countdown.start()
+
     async def __aenter__(self) -> Self:
         self._timeout = await asyncio.timeout(None).__aenter__()
         self._countdown.start()

@@ -60,6 +60,20 @@ async def test_the_first_fetch_builds_them_for_all() -> None:
     assert bench.built == 1
 
 
+async def test_it_is_said_when_they_are_there() -> None:
+    """Once, before the calls that wait for them; not where they cannot be built."""
+    bench, calls_before = Bench(), []
+    bench.clients.on_open = lambda: calls_before.append(len(bench.source.calls))
+    bench.error = RuntimeError()
+    with pytest.raises(UpstreamError):
+        await bench.fetch()
+    assert calls_before == []
+    bench.error = None
+    await bench.fetch()
+    await bench.fetch()
+    assert calls_before == [0]
+
+
 async def test_a_fetch_waits_as_long_as_its_caller_can() -> None:
     """What is built meanwhile serves the next one."""
     bench = Bench()

@@ -57,6 +57,26 @@ async def test_ends_in_spite_of_freezes() -> None:
             await asyncio.Event().wait()
 
 
+def test_counts_again_from_another_number() -> None:
+    """In the middle of a step, too: what has passed so far does not matter any more."""
+    clock = ManualClock()
+
+    async def wait() -> None:
+        async with TimeLimit(60, clock=clock) as limit:
+            await asyncio.sleep(STEP_S * 1.5)
+            limit.restart(1)
+            await asyncio.Event().wait()
+
+    async def story() -> None:
+        began = clock.now()
+        with pytest.raises(TimeoutError):
+            await wait()
+        assert clock.now().since(began) == pytest.approx(STEP_S * 1.5 + 1, abs=0.001)
+
+    with closing(SimulatedLoop(clock)) as loop:
+        loop.run_until_complete(story())
+
+
 class Slow:
     """Takes several steps, between which the clock advances."""
 
