@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from extension.parameters.rotations import Rotations
 
 REFRESH_INTERVAL_S = 1.0
-"""Shortest time between refreshes of a key: retries with refresh=true must not flood AWS."""
+"""Shortest time between refreshes of a key: retries with refresh=true must not flood AWS. It counts
+from the question on: the answer says nothing of a change after it."""
 
 BACK_OFF_S = 5.0
 """How long AWS is not asked after a stale answer, so an outage does not slow down every GET."""
@@ -141,14 +142,29 @@ class Lookup:
     async def _shared(self, query: Query, traceparent: str | None) -> Served:
         """Return AWS's answer to a call that is under way, else to a call that others can join."""
         key, now = query.key, self._clock.now()
-        if not query.refresh:
-            self._missing.check(key, now=now)
-        # A plain GET joins a refresh that is under way; a refresh never joins a plain GET, whose
-        # answer may be older than the change that the caller knows about.
-        refresh = query.refresh or self._flights.under_way((key, True))
+        if query.refresh:
+            return await self._refreshed(key, traceparent)
+        self._missing.check(key, now=now)
+        if self._flights.under_way((key, True)):
+            return await self._flights.result((key, True))  # nothing newer could be had
         ahead_s = self._waits.at_most_s() * AHEAD_SHARE
-        if not refresh and (renewed := await self._ahead.join(key, now=now, at_most_s=ahead_s)):
+        if renewed := await self._ahead.join(key, now=now, at_most_s=ahead_s):
             return renewed
+        return await self._join(key, refresh=False, traceparent=traceparent)
+
+    async def _refreshed(self, key: Key, traceparent: str | None) -> Served:
+        """Return the answer to a call that begins now or later.
+
+        One that is under way, plain or a refresh, may return what was there before the change that
+        the caller knows about. If a refresh fails, those that wait for its end do not try again.
+        """
+        if self._flights.under_way((key, True)):
+            older = await self._flights.result((key, True))
+            if older.result is Result.STALE:
+                return older
+        return await self._join(key, refresh=True, traceparent=traceparent)
+
+    async def _join(self, key: Key, *, refresh: bool, traceparent: str | None) -> Served:
         return await self._flights.join(
             (key, refresh), lambda: self._renew(key, refresh=refresh, traceparent=traceparent)
         )
@@ -267,7 +283,7 @@ def _kept(cached: AgedEntry, result: Result) -> Served:
 def _at_once(cached: AgedEntry, *, now: Instant, refresh: bool) -> Result | None:
     """Return how an entry answers a query without AWS, None if AWS must be asked."""
     entry = cached.entry
-    if refresh and entry.refreshed and cached.age_s < REFRESH_INTERVAL_S:
+    if refresh and entry.refreshed and now.since(entry.asked_at) < REFRESH_INTERVAL_S:
         return Result.HIT
     if cached.fresh and not refresh:
         return Result.HIT

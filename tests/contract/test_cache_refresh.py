@@ -95,15 +95,15 @@ async def test_refreshes_of_one_key_are_a_second_apart(aws: FakeAws, cache: Runn
     assert len(aws.requests) == 3
 
 
-async def test_refresh_storm_makes_one_call(aws: FakeAws, cache: RunningCache) -> None:
-    """Fifty refreshes at once share a flight, and a plain GET joins it."""
+async def test_a_refresh_storm_makes_two_calls_at_most(aws: FakeAws, cache: RunningCache) -> None:
+    """Of fifty refreshes at once those that come while the first is under way share the next."""
     await cache.secret("secretId=n")
     aws.hold()
     callers = [asyncio.create_task(cache.secret("secretId=n&refresh=true")) for _ in range(50)]
     await until(lambda: aws.waiting == 1)
     aws.release()
     assert {answer.cache for answer in await asyncio.gather(*callers)} <= {"REFRESH", "HIT"}
-    assert len(aws.requests) == 2
+    assert len(aws.requests) <= 1 + 2
 
 
 async def test_refresh_does_not_take_the_answer_of_an_older_call(

@@ -179,6 +179,56 @@ async def test_plain_get_joins_a_refresh() -> None:
     assert await refresh == await plain == (Result.REFRESH, b"1")
 
 
+async def test_a_refresh_does_not_join_an_older_one() -> None:
+    """AWS may have read the value for that before the change that this caller knows about. All that
+    came meanwhile share the next one, which begins when the older one has ended."""
+    bench = Bench()
+    gate = bench.upstream.gates[1] = asyncio.Event()
+    older = asyncio.create_task(bench.get(REFRESH))
+    await until(lambda: bench.upstream.begun == 1)
+    later = [asyncio.create_task(bench.get(REFRESH)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert bench.upstream.begun == 1
+    gate.set()
+    assert await older == (Result.REFRESH, b"1")
+    assert await asyncio.gather(*later) == [(Result.REFRESH, b"2")] * 3
+    assert await bench.get() == (Result.HIT, b"2")
+    assert bench.upstream.begun == 2
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_refresh_that_fails_is_not_repeated_for_those_that_wait(*, is_there: bool) -> None:
+    """They would ask a service that has just failed: they get the stale value, or the error."""
+    bench = Bench()
+    if is_there:
+        await bench.get()
+    number = bench.upstream.begun + 1
+    gate = bench.upstream.gates[number] = asyncio.Event()
+    bench.upstream.error = UpstreamError("ThrottlingException", transient=True)
+    refreshes = [asyncio.create_task(bench.get(REFRESH))]
+    await until(lambda: bench.upstream.begun == number)
+    refreshes.append(asyncio.create_task(bench.get(REFRESH)))
+    await asyncio.sleep(0)
+    gate.set()
+    found = await asyncio.gather(*refreshes, return_exceptions=True)
+    assert found == ([(Result.STALE, b"1")] if is_there else [bench.upstream.error]) * 2
+    assert bench.upstream.begun == number
+
+
+async def test_refreshes_of_a_key_are_a_second_apart() -> None:
+    """From the question to AWS on, whose answer says nothing of what changed after it."""
+    bench = Bench()
+    gate = bench.upstream.gates[1] = asyncio.Event()
+    first = asyncio.create_task(bench.get(REFRESH))
+    await until(lambda: bench.upstream.begun == 1)
+    bench.clock.advance(0.9)
+    gate.set()
+    await first
+    assert await bench.get(REFRESH) == (Result.HIT, b"1")
+    bench.clock.advance(0.1)
+    assert await bench.get(REFRESH) == (Result.REFRESH, b"2")
+
+
 async def test_failing_refresh_serves_what_is_there() -> None:
     """In an outage a refresh gets the value that there is, marked as stale."""
     bench = Bench()
