@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a function that uses one of them, or where one is broken, d
     from extension.parameters.request import Key
     from extension.telemetry.export.credentials import Resolve
     from extension.telemetry.pipeline import Pipeline
+    from extension.telemetry.reader import DeliveryReader
 
 
 OWN = "environment"
@@ -57,6 +58,11 @@ def forget_for_snapshot(
     if parameters is None or not parameters.keeps:  # if it keeps values, this is after the restore
         redactor.forget()
         hide_own_secrets(redactor, environ)
+
+
+def read_after_restore(reader: DeliveryReader, parameters: Parameters) -> None:
+    """Let lines that come right after a restore wait for the secrets that were forgotten."""
+    reader.before_reading = parameters.read_again
 
 
 def resolver(parameters: Parameters | None) -> Resolve:

@@ -207,6 +207,10 @@ class TelemetryPart:
         telemetry.is_expected = self._is_confirmed
         if self._config.sandbox.is_snapshot:
             telemetry.pipeline.on_init_end = partial(self._forget_for_snapshot, parameters)
+            if parameters is not None and self._config.redaction.redact:
+                from extension import bridge  # noqa: PLC0415  # heavy
+
+                bridge.read_after_restore(telemetry.reader, parameters)
         if self._receiver:
             from extension.telemetry.receiver.opening import connect_receiver  # noqa: PLC0415
 

@@ -165,6 +165,14 @@ class Parameters(Job):
             return 0.0
         return await self._clients.under_way.settle(within_s=min(within_s, HOLD_S))
 
+    async def read_again(self) -> None:
+        """Wait until what was read before a snapshot is read again, PREFETCH_S at most.
+
+        Only the first invocation after the restore begins it, so there is no wait before.
+        """
+        if self._prefetching is not None and not self._prefetching.done():
+            await asyncio.wait([self._prefetching])
+
     async def resolve(self, reference: str, *, fresh: bool) -> str:
         """Return the value of a reference such as `secretsmanager:name#key`.
 

@@ -78,6 +78,8 @@ class DeliveryReader:
         self._progress = asyncio.Event()
         self.posted: PostedReader | None = None
         """Reads what the function's SDK posts, where there is a receiver."""
+        self.before_reading: Callable[[], Awaitable[None]] | None = None
+        """Waits, within bounds, for what must be known before lines are read: what is secret."""
         self.has_heard = False
         """Whether the platform has delivered anything."""
 
@@ -183,7 +185,10 @@ class DeliveryReader:
         await wait_until(condition, news=news, within_s=within_s, clock=self._clock)
 
     async def _read_received(self) -> None:
-        while self._read_some():
+        while self._has_unread:
+            if self.before_reading is not None:
+                await self.before_reading()
+            self._read_some()
             self._steps += 1
             self._progress.set()
             if self._has_unread:

@@ -230,6 +230,41 @@ async def test_a_snapshot_holds_no_secret_and_prepares_no_export() -> None:
             await ended(process)
 
 
+@pytest.mark.parametrize(
+    ("variables", "waits"), [({}, True), ({"DISPATCH_REDACT": "false"}, False)]
+)
+async def test_a_line_right_after_a_restore_waits_for_its_secret(
+    monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str], *, waits: bool
+) -> None:
+    """The function has it in its snapshot, and may print it before AWS has answered us again."""
+    from extension.parameters import references  # noqa: PLC0415  # as late as the app does
+
+    monkeypatch.setattr(references, "PREFETCH_S", PATIENCE_S)
+    port = free_port()
+    async with FakeAws() as aws:
+        aws.put_secret("shop/key", SECRET)
+        more = cached(aws, port) | {
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+            "DISPATCH_CACHE_READY": "init",
+            "DISPATCH_SIGNALS": "logs",
+        }
+        async with running(ExtensionsApi(), {**more, **variables}) as process:
+            await until(lambda: NEXT in process.api.asked)
+            assert (await get(port, "/secretsmanager/get?secretId=shop/key"))[0] == 200
+            await process.api.deliver(*given.init(0, 1, kind="snap-start"))
+            await until(lambda: process.app._opening._redactor.redact(SECRET).names == ())
+            aws.hold()
+            process.api.invoke(timeout_s=30)
+            await until(lambda: aws.waiting == 1)
+            await process.api.deliver(WHOLE[0], given.line(f"the key is {SECRET}", 1.5), *WHOLE[1:])
+            if not waits:
+                await until(lambda: process.has_exported(SECRET))
+            aws.release()
+            await until(lambda: process.has_exported("the key is"))
+            assert process.has_exported(SECRET) is not waits
+            await ended(process)
+
+
 async def test_elsewhere_an_export_is_prepared_during_init() -> None:
     """The key of the endpoint is fetched before the first invocation needs it."""
     async with FakeAws() as aws:

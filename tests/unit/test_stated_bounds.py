@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from extension.http import connections, messages, server
-from extension.parameters import lazy_clients, parameters, rotations
+from extension.parameters import lazy_clients, parameters, references, rotations
 from extension.pump import framing
 from extension.redaction import forms, readings, redactor, secrets, undo
 from extension.telemetry.assembly import (
@@ -65,6 +65,7 @@ STATED = [
     (SECRETS, "once an hour for each secret", rotations.KNOWN_S, 3600),
     (OPERATION, "at most three quarters of what is left", parameters.WAIT_SHARE, 0.75),
     (OPERATION, "`/next` waits up to a second", parameters.HOLD_S, 1),
+    ("SECURITY.md", "lines wait for that, 2 s at most", references.PREFETCH_S, 2),
     ("SECURITY.md", "64 connections, 8 MiB a body", door.MAX_CONNECTIONS, 64),
     ("SECURITY.md", "64 connections, 8 MiB a body", content.MAX_BODY_BYTES, 8 << 20),
     ("SECURITY.md", "in 16 compressed parts at most", content.MAX_MEMBERS, 16),

@@ -250,6 +250,23 @@ async def test_what_was_read_before_a_snapshot_is_read_again_after_it() -> None:
     assert cache._uncached == {}
 
 
+async def test_telemetry_can_wait_until_it_is_read_again() -> None:
+    """A line of the first invocation may hold such a value; without one there is no wait."""
+    cache, source = parameters(kind="snap-start"), DictSource(values={"/a": "v"})
+    cache._clients._open_source = lambda: source
+    source.hold()
+    await cache.read_again()
+    cache._note_uncached(ParameterKey("/a"))
+    cache.announced(INVOKE)
+    waiting = asyncio.create_task(cache.read_again())
+    await until(lambda: source.calls)
+    assert not waiting.done()
+    source.release()
+    await waiting
+    assert cache._lookup.find(Query(ParameterKey("/a"))) is not None
+    await cache.read_again()
+
+
 async def test_on_demand_nothing_is_read_again() -> None:
     """What was read is kept already."""
     cache = parameters()

@@ -273,6 +273,34 @@ async def test_a_delivery_that_waits_for_room_is_taken_when_there_is_some() -> N
     assert reader._waiting_bytes == 0
 
 
+async def test_nothing_is_read_before_its_secrets_are_known() -> None:
+    """What comes meanwhile is taken and waits; at the end of the process nothing waits any more."""
+    health, known = Health(), asyncio.Event()
+    reader = build(Accepting(), health, as_json=False).reader
+
+    async def wait_until_known() -> None:
+        await known.wait()
+
+    reader.before_reading = wait_until_known
+    for seconds in (1, 4, 7):
+        given_id = str(seconds)
+        body = [given.start(given_id, seconds), given.done(given_id, seconds + 1)]
+        await received(reader, given.delivery(*body, given.report(given_id, seconds + 1)))
+        await asyncio.sleep(0)
+        if seconds == 1:
+            await asyncio.sleep(0)
+            assert health.finished == 0
+            assert reader._waiting_bytes
+            known.set()
+            await until(lambda: health.finished == 1)
+            known.clear()
+    assert health.finished == 1
+    reader.read_all()
+    assert health.finished == 3
+    known.set()
+    await reader.wait_until_read(PATIENCE_S)
+
+
 async def test_a_delivery_that_comes_again_is_read_once() -> None:
     """The platform repeats what it got no answer for."""
     health = Health()
