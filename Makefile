@@ -28,10 +28,10 @@ $(READY): requirements/dev.txt
 demo: $(READY) ## Run the example function in a local Lambda, show its traces and cached secrets, draw them in demo.html (OTLP=http://host:4318 sends them there, ARGS=--cloudwatch to a local CloudWatch)
 	@$(RUN) -m simulator.demo $(if $(OTLP),--otlp $(OTLP)) $(ARGS)
 
-test: $(READY) ## Run every test, on all cores (ARGS="-k name" chooses, ARGS="-n 0" runs one after the other)
+test: $(READY) ## Run every test, side by side (ARGS="-k name" chooses, ARGS="-n 0" runs one after the other)
 	@$(PYTEST) $(ARGS)
 
-test-fast: $(READY) ## Run the fast tests only, on all cores (PYTHON=python3.13 VENV=.venv-3.13 with another Python)
+test-fast: $(READY) ## Run the fast tests only, side by side (PYTHON=python3.13 VENV=.venv-3.13 with another Python)
 	@$(PYTEST) $(FAST) $(ARGS)
 
 pythons: ## Run the fast tests with every other Python from 3.11 on that is found here

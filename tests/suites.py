@@ -24,9 +24,10 @@ TESTS_FAILED = 1
 SIDE_BY_SIDE = (
     "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "1",
 )  # fmt: skip
-"""A worker for each core; the tests of a file run in the same one, for many share something that is
-slow to start. In their order the shortest files, unit tests, come last, so that no worker is left
-with a long one. xdist runs a test that ended its worker again as often as it may."""
+"""A worker for each core and one more (`tests.conftest`). The tests of a file run in the same one,
+for many share something that is slow to start. In their order the shortest files, unit tests, come
+last, so that no worker is left with a long one. xdist runs a test that ended its worker again as
+often as it may."""
 
 WORKER_ENDED = re.compile(r"^worker '\w+' crashed while running", re.MULTILINE)
 """Then other tests may not have run, and that the failed ones pass a second time proves nothing."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import pytest_xdist_auto_num_workers
 from tests.interpreters import OLDEST, find_interpreters, probe
 from tests.suites import closing_line, lacks_wheel, run_suite
 
@@ -148,3 +149,12 @@ def test_found_interpreters_are_what_they_are_said_to_be() -> None:
     found = find_interpreters()
     assert all(probe(each.path) == each for each in found)
     assert probe(Path(sys.executable)) is None or sys.prefix == sys.base_prefix
+
+
+def test_one_process_more_than_cores_runs_tests() -> None:
+    """Most end-to-end tests wait, and leave the cores to others."""
+    counting = pytest_xdist_auto_num_workers()
+    next(counting)
+    with pytest.raises(StopIteration) as end:
+        counting.send(2)
+    assert end.value.value == 3
