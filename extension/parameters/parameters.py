@@ -43,6 +43,10 @@ WAIT_SHARE = 0.75
 """The share of an invocation's remaining time that a GET waits for the AWS clients at most, and
 then of what is left for a call to AWS, be it its own or one that others began."""
 
+CALLER_SHARE = 0.8
+"""The share that a caller waits at most, whatever it waits for: a bit more, because the end of a
+wait for the clients or for a call of its own says more about the cause."""
+
 LEAST_CALL_S = 0.5
 """A call to AWS may take as long in any case: a GET can come before the INVOKE that has the new
 deadline, while that of the last invocation is near."""
@@ -84,7 +88,7 @@ class Parameters(Job):
         self._clients = LazyClients(open_source, config=config, clock=clock, hooks=hooks, log=log)
         self._clients.patience_s = self._patience_s
         self._clients.call_s = self._call_s
-        self._waits = CallerWaits(self._call_s, clock=clock)
+        self._waits = CallerWaits(self._caller_s, clock=clock)
         self._clients.on_open = self._waits.restart
         self._clock = clock
         self._policy = _policy(config, log)
@@ -196,12 +200,20 @@ class Parameters(Job):
         return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
 
     def _call_s(self) -> float:
-        """Return how long a caller waits for a call, so that it can use an error or a stale value.
+        """Return how long a call may take, so that its caller can use an error or a stale value."""
+        return self._share_of_the_rest(WAIT_SHARE)
+
+    def _caller_s(self) -> float:
+        """Return how long a caller waits, be it for a call that others began."""
+        return self._share_of_the_rest(CALLER_SHARE)
+
+    def _share_of_the_rest(self, share: float) -> float:
+        """Return a share of what is left of the invocation, in seconds.
 
         A deadline that has passed is that of the last invocation, and says nothing.
         """
         left_s = self._clock.now().until_ms(self._deadline_ms)
-        return max(left_s * WAIT_SHARE, LEAST_CALL_S) if left_s > 0 else inf
+        return max(left_s * share, LEAST_CALL_S) if left_s > 0 else inf
 
     def _tokens_for(self, local: LocalConfig | None, environ: Mapping[str, str]) -> Tokens:
         renew, clock = self._clients.session_tokens, self._clock
