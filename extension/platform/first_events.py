@@ -61,8 +61,11 @@ def answer_while_importing(start: Start, module: str) -> bool:
         importing.wait(_patience_s(start, event, now_ns=began_ns))
         if is_shutdown(event):
             return importing.is_done
-        if not importing.is_done:
-            _let_go(start, event, began_ns=began_ns)
+        if not importing.is_done:  # let it go: /next is requested for the next one
+            start.held_event = b""
+            let_go_ns = time.time_ns()  # noqa: TID251  # see above
+            start.let_go.append((event, began_ns, let_go_ns))
+            del start.let_go[:-MAX_KEPT]
     return True
 
 
@@ -155,15 +158,3 @@ def _deadline_ms(event: bytes) -> int:
     """Return an event's deadline, 0 if it has none; json is not built in."""
     digits = event.partition(b'"deadlineMs"')[2].lstrip(b": \n")[:13]
     return int(digits) if digits.isdigit() else 0
-
-
-def _let_go(start: Start, event: bytes, *, began_ns: int) -> None:
-    """Request /next; where that fails, it is requested again."""
-    start.held_event = b""
-    try:  # noqa: SIM105  # contextlib is not built in
-        early_calls.request_next(start)
-    except (OSError, ValueError):
-        pass
-    let_go_ns = time.time_ns()  # noqa: TID251  # see above
-    start.let_go.append((event, began_ns, let_go_ns))
-    del start.let_go[:-MAX_KEPT]

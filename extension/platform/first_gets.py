@@ -45,7 +45,6 @@ def _refuse(connection: _socket.socket) -> None:
         connection.settimeout(READ_S)
         connection.recv(MAX_BYTES)
         connection.sendall(NOT_READY)
-        connection.shutdown(_socket.SHUT_WR)
     except OSError:
         return
     finally:

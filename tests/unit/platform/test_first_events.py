@@ -23,7 +23,7 @@ from tests.waiting import PATIENCE_S
 
 NOW_MS = 1_800_000_000_000
 SHUTDOWN = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":1}'
-REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+REFUSED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\n{}"
 
 
 def invoke(name: str = "a", *, left_ms: int = 3000) -> bytes:
@@ -125,7 +125,7 @@ def test_without_telemetry_shutdown_waits_for_nothing(monkeypatch: pytest.Monkey
         assert waits.seconds == []
 
 
-@pytest.mark.parametrize(("left_ms", "are_refused"), [(749, True), (751, False)])
+@pytest.mark.parametrize(("left_ms", "are_refused"), [(749, True), (750, False)])
 def test_gets_are_refused_before_the_function_times_out(
     monkeypatch: pytest.MonkeyPatch, left_ms: int, *, are_refused: bool
 ) -> None:
@@ -156,9 +156,17 @@ def test_without_an_event_the_import_is_what_is_waited_for(
     """The request for /next stays pending."""
     monkeypatch.setattr(first_events, "POLL_S", 0.001)
     with answering(monkeypatch, None) as (start, waits, _):
-        monkeypatch.setattr(waits, "wait", lambda _: setattr(waits, "is_done", True))
+        seconds: list[float] = []
+
+        def wait(at_most_s: float) -> None:
+            seconds.append(at_most_s)
+            waits.is_done = True
+
+        monkeypatch.setattr(waits, "wait", wait)
         assert answer_while_importing(start, "m")
+        assert seconds == [0.0]
         assert start.pending_next is not None
+        assert start.pending_next.gettimeout() == first_events.POLL_S
         assert start.held_event == b""
 
 
@@ -272,7 +280,7 @@ def test_a_module_is_imported_in_a_thread(monkeypatch: pytest.MonkeyPatch, gate:
     assert states == [False, True]
     assert "gated" in sys.modules
     assert gate.thread != threading.get_ident()
-    importing.wait(0.0)  # and at once from then on
+    assert not importing._running.locked()  # and each wait ends at once from then on
 
 
 def test_what_an_import_raises_is_left_to_the_next_one(
@@ -308,6 +316,7 @@ def test_a_thread_that_imports_gives_way(monkeypatch: pytest.MonkeyPatch) -> Non
     try:
         give_way()
         assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+        assert interval_s / 10 == pytest.approx(SWITCH_S)
     finally:
         sys.setswitchinterval(interval_s)
     assert niceness == [(threading.get_native_id(), 10)]

@@ -9,6 +9,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import aiohttp
 import pytest
 
 from extension import __version__
@@ -139,5 +140,8 @@ async def test_the_client_decides_nothing_itself() -> None:
         agent = rf"lambda-dispatch/{re.escape(__version__)} Python/3\.\d+\.\d+"
         assert re.fullmatch(agent, session.headers["User-Agent"])
     assert sessions[1] is sessions[2] is not sessions[0]
+    alone = sessions[1].connector
+    assert isinstance(alone, aiohttp.TCPConnector)
+    assert not alone.use_dns_cache  # the address may be what has died
     await connections.close()
     assert all(each.closed for each in sessions)
