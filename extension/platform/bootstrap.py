@@ -261,9 +261,7 @@ def _take_registration(start: Start, response: plain_http.Response, *, with_invo
     if response.status != 200 or not identifier:
         raise plain_http.RefusedError(response)
     start.identifier, start.receives_invoke = identifier, with_invoke
-    # From brace to brace: right for a plain and for a chunked response.
-    body = response.body
-    start.registration = body[body.find(b"{") : body.rfind(b"}") + 1] or b"{}"
+    start.registration = response.json_object or b"{}"
 
 
 def is_on(environ: Mapping[str, str], switch: str) -> bool:

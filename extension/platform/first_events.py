@@ -17,6 +17,7 @@ from extension.platform import early_calls, plain_http
 from extension.platform.bootstrap import Start
 from extension.platform.first_gets import refuse_waiting
 from extension.platform.start_mark import lent_s
+from extension.platform.survive import is_shutdown
 from extension.process.priority import give_way
 
 POLL_S = 0.05
@@ -99,11 +100,6 @@ class Import:
         self._running.release()
 
 
-def is_shutdown(event: bytes) -> bool:
-    """Tell whether this is the last event."""
-    return b'"SHUTDOWN"' in event
-
-
 def _next_event(start: Start) -> bytes | None:
     """Return the next event, None if there is none yet or a call has failed."""
     try:
@@ -111,32 +107,33 @@ def _next_event(start: Start) -> bytes | None:
             early_calls.request_next(start)
         connection = start.pending_next
         assert connection is not None
-        connection.settimeout(POLL_S)
-        connection.recv(1, _socket.MSG_PEEK)
-    except TimeoutError:
-        return None
-    except (OSError, ValueError):
-        _close(start)
-        return None
-    try:
+        if not _has_answer(connection):
+            return None
         connection.settimeout(RESPONSE_S)
         response = plain_http.receive(connection)
     except (OSError, ValueError):
         _close(start)
         return None
     _close(start)
-    # From brace to brace: right for a plain and for a chunked response.
-    body = response.body
-    event = body[body.find(b"{") : body.rfind(b"}") + 1]
-    return event if event and response.status == 200 else None
+    return response.json_object or None if response.status == 200 else None
+
+
+def _has_answer(connection: _socket.socket) -> bool:
+    """Wait a moment for the first byte of a response, or for the end of the connection."""
+    connection.settimeout(POLL_S)
+    try:
+        connection.recv(1, _socket.MSG_PEEK)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _is_nearly_over(start: Start) -> bool:
     """Tell whether the function has to have its answers: it may still run, though it was let go."""
     if not start.let_go:
         return False
-    now_s = time.time_ns() / 1e9  # noqa: TID251  # see above
-    return _deadline_ms(start.let_go[-1][0]) / 1000 - now_s < ANSWER_S
+    now_ns = time.time_ns()  # noqa: TID251  # see above
+    return _left_s(start.let_go[-1][0], now_ns=now_ns) < ANSWER_S
 
 
 def _close(start: Start) -> None:
@@ -150,11 +147,12 @@ def _patience_s(start: Start, event: bytes, *, now_ns: int) -> float:
     """Return how long an event may wait for the import."""
     if is_shutdown(event):
         return LAST_S if start.telemetry_socket is not None else 0.0
-    left_s = _deadline_ms(event) / 1000 - now_ns / 1e9
-    return lent_s(left_s, timeout_ms=start.mark.timeout_ms if start.mark else 0)
+    timeout_ms = start.mark.timeout_ms if start.mark else 0
+    return lent_s(_left_s(event, now_ns=now_ns), timeout_ms=timeout_ms)
 
 
-def _deadline_ms(event: bytes) -> int:
-    """Return an event's deadline, 0 if it has none; json is not built in."""
-    digits = event.partition(b'"deadlineMs"')[2].lstrip(b": \n")[:13]
-    return int(digits) if digits.isdigit() else 0
+def _left_s(event: bytes, *, now_ns: int) -> float:
+    """Return the seconds until an event's deadline; without one it has passed long ago."""
+    digits = event.partition(b'"deadlineMs"')[2].lstrip(b": \n")[:13]  # json is not built in
+    deadline_ms = int(digits) if digits.isdigit() else 0
+    return deadline_ms / 1000 - now_ns / 1e9

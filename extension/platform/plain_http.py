@@ -63,6 +63,14 @@ class Response:
         self.body = body
 
     @property
+    def json_object(self) -> bytes:
+        """The JSON object in the body, empty if there is none.
+
+        It is from brace to brace: that is right for a plain and for a chunked response.
+        """
+        return self.body[self.body.find(b"{") : self.body.rfind(b"}") + 1]
+
+    @property
     def error_type(self) -> str:
         """AWS's name of an error, empty if the body has none."""
         _, separator, rest = self.body.partition(b'"errorType"')

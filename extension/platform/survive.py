@@ -52,7 +52,7 @@ def answer_events(start: Start, environ: Mapping[str, str]) -> bool:
     Returns:
         False if it ended because there is no API that could announce SHUTDOWN.
     """
-    if b'"SHUTDOWN"' in start.held_event:
+    if is_shutdown(start.held_event):
         _remove_mark(start, start.held_event)
         return True
     paused_s, pause_s = 0.0, FIRST_PAUSE_S
@@ -60,7 +60,7 @@ def answer_events(start: Start, environ: Mapping[str, str]) -> bool:
         is_final = False
         try:
             response = _next(start, environ)
-            if b'"SHUTDOWN"' in response.body:
+            if is_shutdown(response.body):
                 _remove_mark(start, response.body)
                 return True
             if response.status == 200:
@@ -77,6 +77,11 @@ def answer_events(start: Start, environ: Mapping[str, str]) -> bool:
         paused_s = paused_s + pause_s if is_final else 0.0
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
     return False
+
+
+def is_shutdown(event: bytes) -> bool:
+    """Tell whether a response of /next is the last event."""
+    return b'"SHUTDOWN"' in event
 
 
 def _next(start: Start, environ: Mapping[str, str]) -> plain_http.Response:

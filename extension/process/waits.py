@@ -65,34 +65,24 @@ class Countdown:
         self.was_frozen |= froze
 
 
-class TimeLimit:
+class TimeLimit(Countdown):
     """`async with TimeLimit(seconds, clock=clock) as limit`: raises TimeoutError after `seconds`.
 
     `left_s` is what is left, at any time.
     """
 
     def __init__(self, seconds: float, *, clock: Clock) -> None:
-        self._countdown = Countdown(seconds, on_end=self._end, clock=clock)
-
-    @property
-    def left_s(self) -> float:
-        """What is left."""
-        return self._countdown.left_s
-
-    @property
-    def was_frozen(self) -> bool:
-        """Whether a freeze was seen."""
-        return self._countdown.was_frozen
+        super().__init__(seconds, on_end=self._end, clock=clock)
 
     def restart(self, seconds: float) -> None:
         """Count from now on, and from another number of seconds; within the block."""
-        self._countdown.stop()
-        self._countdown.left_s = seconds
-        self._countdown.start()
+        self.stop()
+        self.left_s = seconds
+        self.start()
 
     async def __aenter__(self) -> Self:
         self._timeout = await asyncio.timeout(None).__aenter__()
-        self._countdown.start()
+        self.start()
         return self
 
     async def __aexit__(
@@ -101,7 +91,7 @@ class TimeLimit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._countdown.stop()
+        self.stop()
         await self._timeout.__aexit__(kind, error, traceback)
 
     def _end(self) -> None:

@@ -202,9 +202,7 @@ class Assembler:
             if self.requests.is_running(in_flight):
                 if reason in REASONS_OF_FAILURE:
                     in_flight.reason_of_failure = reason
-                finished += self._outputs.advance(
-                    in_flight, Fact.GONE, reason=reason, now_ns=now_ns
-                )
+                finished += outputs.advance(in_flight, Fact.GONE, reason=reason, now_ns=now_ns)
             else:
                 finished += outputs.advance(in_flight, Fact.GONE)
         return [*finished, *outputs.alone(), *self._sdk.end(), *outputs.without_init(None)]
