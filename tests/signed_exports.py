@@ -70,7 +70,7 @@ async def signed_exports(
     lines = LogLines()
     stream = LogStream(GROUP, ids=SequentialIds(), log=Log(clock=SystemClock(), sink=lines))
     requests = AwsRequests(signer, stream=stream)
-    post = Post(targets(aws, headers or {}, compression), aws=requests)
+    post = Post(targets(aws, headers or {}, compression), aws=requests, clock=SystemClock())
     try:
         yield SignedExports(post, stream, lines)
     finally:

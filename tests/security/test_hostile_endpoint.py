@@ -37,7 +37,7 @@ async def post(answer: Answer, *, times: int = 1) -> tuple[Outcome, HostileEndpo
 
     async with answering(answer) as endpoint:
         target = Target(url=endpoint.url, headers={}, compression="none", timeout_s=BUDGET_S)
-        sender = Post({"traces": target})
+        sender = Post({"traces": target}, clock=SystemClock())
         outcomes = [
             await sender.send(
                 "traces",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from yarl import URL
 
-from extension.process.clock import Clock, SystemClock
+from extension.process.clock import Clock
 from extension.process.frozen import replace
 from extension.process.waits import Budget
 from extension.telemetry.export.answers import (
@@ -43,8 +43,6 @@ if TYPE_CHECKING:  # only with AWS
 
 MAX_ANSWER_BYTES = 65_536
 """More of an answer is not read: it holds a count and a message."""
-
-SYSTEM_CLOCK = SystemClock()
 
 Read = Callable[[Answer], EndpointMessage]
 """Reads what an answer says."""
@@ -108,7 +106,7 @@ class Post:
         targets: Mapping[Signal, Target],
         *,
         aws: AwsRequests | None = None,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         self._targets = dict(targets)
         self._aws = aws

@@ -104,7 +104,7 @@ async def opened(signals: Sequence[Signal] = SIGNALS) -> AsyncIterator[Stage]:
             )
             for signal in signals
         }
-        post = Post(targets)
+        post = Post(targets, clock=SystemClock())
         location = location_of(f"s3://{aws.bucket.name}/lost", region=aws.region, endpoint=aws.url)
         signer = Signer(SandboxCredentials(aws.key.environment))
         bucket = Bucket(Route(location=location, put_headers={}), post=post, signer=signer)

@@ -38,7 +38,7 @@ async def opened(
     aws: AwsEndpoints, environ: dict[str, str], *, endpoint: str = ""
 ) -> AsyncIterator[Bucket]:
     """The bucket, as the credentials in these variables reach it."""
-    post = Post({})
+    post = Post({}, clock=SystemClock())
     url = endpoint or aws.url
     location = location_of(f"s3://{aws.bucket.name}", region=aws.region, endpoint=url)
     signer = Signer(SandboxCredentials(environ))
@@ -182,7 +182,7 @@ async def test_garbage(aws: AwsEndpoints) -> None:
 
 async def test_other_region(aws: AwsEndpoints) -> None:
     """A bucket in another region refuses the signature; the cause says so, and S3 which one."""
-    post = Post({})
+    post = Post({}, clock=SystemClock())
     location = location_of(f"s3://{aws.bucket.name}", region="eu-west-3", endpoint=aws.url)
     signer = Signer(SandboxCredentials(aws.key.environment))
     bucket = Bucket(Route(location=location, put_headers={}), post=post, signer=signer)

@@ -71,7 +71,7 @@ async def test_connections_that_died_together_cost_no_request() -> None:
     async with Endpoint().running() as endpoint:
         endpoint.together = asyncio.Barrier(3)
         target = Target(url=endpoint.url, headers={}, compression="none", timeout_s=10)
-        post = Post({"traces": target, "logs": target, "metrics": target})
+        post = Post(dict.fromkeys(("traces", "logs", "metrics"), target), clock=SystemClock())
         await asyncio.gather(*(send(post, each) for each in ("traces", "logs", "metrics")))
         assert endpoint.connected == 3
         endpoint.are_dead, endpoint.together = True, asyncio.Barrier(1)

@@ -105,7 +105,7 @@ async def export(
         compression=compression,
         timeout_s=timeout_s,
     )
-    post = Post({"traces": target})
+    post = Post({"traces": target}, clock=SystemClock())
     try:
         budget = budget or Budget(10, clock=SystemClock())
         return await OtlpExporter(post).export("traces", bodies(), budget=budget)

@@ -89,7 +89,7 @@ def target(**fields: Any) -> Target:
 
 async def opened(session: Session, to: Target | None = None) -> Post:
     """Return what posts with this client."""
-    post = Post({"traces": to} if to else {})
+    post = Post({"traces": to} if to else {}, clock=SystemClock())
     await post.close()
     post._connections._sharing = post._connections._alone = session  # type: ignore[assignment]
     return post
@@ -375,7 +375,8 @@ async def test_a_request_that_cannot_be_made_is_rejected() -> None:
 
 async def test_what_cannot_be_requested_is_not_kept() -> None:
     """The library refuses some hosts when it resolves them: waiting does not cure that."""
-    post = Post({"traces": replace(target(), url="http://127.1:4318/v1/traces")})
+    elsewhere = replace(target(), url="http://127.1:4318/v1/traces")
+    post = Post({"traces": elsewhere}, clock=SystemClock())
     try:
         budget = Budget(10, clock=SystemClock())
         outcome = await post.send("traces", b"x", content_type="text/plain", budget=budget)

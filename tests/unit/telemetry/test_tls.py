@@ -147,7 +147,7 @@ async def test_a_bucket_is_trusted_as_the_endpoint_is(
 ) -> None:
     """By the bundle, where the folder of authorities does not know its own."""
     client = build_tls(OtlpConfig(), {}, places=other_and_bundle(tmp_path))
-    sender = Post({})
+    sender = Post({}, clock=SystemClock())
     try:
         async with Intake(tls=server) as intake:
             answer = await sender.exchange(
@@ -172,7 +172,7 @@ async def test_an_authority_of_the_bundle_alone_is_trusted_with_the_first_post(
 async def post(url: str, tls: ssl.SSLContext) -> Outcome:
     """Post one byte."""
     target = Target(url=url, headers={}, compression="none", timeout_s=10, tls=tls)
-    post = Post({"traces": target})
+    post = Post({"traces": target}, clock=SystemClock())
     try:
         budget = Budget(10, clock=SystemClock())
         return await post.send("traces", b"x", content_type="text/plain", budget=budget)
