@@ -67,7 +67,7 @@ def become(command: list[str], environment: Environment) -> str:
     try:
         os.execvpe(command[0], command, environment)
     except (OSError, IndexError) as error:
-        _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)  # perhaps nobody reads our lines
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)  # our own line must not end it
         return getattr(error, "strerror", "") or "there is none"
 
 
@@ -251,7 +251,7 @@ def show(name: bytes) -> str:
 
 
 def say(level: str, message: str, cause: str) -> None:
-    """Write a line of our log, if anybody reads it."""
+    """Write a line of our log; that standard output is closed is no error."""
     line = f'{{"extension": "lambda-dispatch", "level": "{level}", "message": "{message}", '
     try:  # noqa: SIM105  # to import contextlib takes time
         os.write(1, (line + f'"cause": "{cause}"}}\n').encode("ascii", "backslashreplace"))

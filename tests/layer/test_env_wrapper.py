@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.launchers import TAP_WRAPPER, write_wrapper
+from tests.layer.wrapping import FOUND, WRONG, program, wrong_program
 
-SHELLS = ("dash", "bash", "bash --posix", "busybox sh")
-FOUND = tuple(each for each in SHELLS if shutil.which(each.split()[0]))
 VALUES = {
     "without references": "none",
     "with references": "{{resolve:",
@@ -53,29 +51,14 @@ def wrapped(
     return output, [each for each in messages if each != "environment not resolved"]
 
 
-def program(path: Path, text: str) -> str:
-    """Write a file that may be executed."""
-    path.write_text(text)
-    path.chmod(0o755)
-    return str(path)
-
-
-@pytest.mark.parametrize("named", ["missing", "folder", "no program", "no interpreter", "unfound"])
+@pytest.mark.parametrize("named", [*WRONG, "unfound"])
 def test_a_wrong_next_wrapper_does_not_end_the_function(
     shell: str, kind: str, wrapper: Path, tmp_path: Path, named: str
 ) -> None:
     """The command line is started without it, with one line."""
-    path = tmp_path / named
-    match named:
-        case "folder":
-            path.mkdir()
-        case "no program":
-            path.write_text("#!/bin/sh\n")
-        case "no interpreter":
-            program(path, "#!/there/is/none\n")
-        case "unfound":
-            path = Path("lambda-dispatch-unfound")
-    output, messages = wrapped(shell, wrapper, kind, *ECHO, DISPATCH_ENV_NEXT=str(path))
+    unfound = "lambda-dispatch-unfound"
+    path = unfound if named == "unfound" else wrong_program(tmp_path / named, named)
+    output, messages = wrapped(shell, wrapper, kind, *ECHO, DISPATCH_ENV_NEXT=path)
     assert (output, messages) == (ECHOED, ["next wrapper not started"])
 
 
@@ -117,6 +100,6 @@ def test_standard_output_that_nobody_reads(
 def test_the_command_is_ended_by_the_signals_that_end_it_without_the_wrapper(
     shell: str, kind: str, wrapper: Path
 ) -> None:
-    """Python ignores a write to nobody; the runtime must not inherit that."""
+    """Python ignores SIGPIPE; the runtime must not inherit that."""
     written = "kill -PIPE $$; echo alive"
     assert wrapped(shell, wrapper, kind, "/bin/sh", "-c", written) == ("", [])

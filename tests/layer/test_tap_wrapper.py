@@ -16,10 +16,9 @@ import pytest
 from extension.pump.marker import Marker, start_time
 from tests.launchers import TAP_WRAPPER
 from tests.layer.built import LayerTree
+from tests.layer.wrapping import FOUND, WRONG, program, wrong_program
 from tests.running_pump import marker_of
 
-SHELLS = ("dash", "bash", "bash --posix", "busybox sh")
-FOUND = tuple(each for each in SHELLS if shutil.which(each.split()[0]))
 ECHO = ("printf", "<%s>")
 ARGUMENTS = ("a b", "", '"', "'", "$HOME", "*", "\\", "\n", "-n", "é")
 ECHOED = "".join(f"<{each}>" for each in ARGUMENTS)
@@ -156,13 +155,6 @@ def test_switched_off_it_says_nothing(shell: str, api: int, switch: str, value: 
     assert (done.stdout, messages) == (f"127.0.0.1:{api}", [])
 
 
-def program(path: Path, text: str) -> str:
-    """Write a file that may be executed."""
-    path.write_text(text)
-    path.chmod(0o755)
-    return str(path)
-
-
 def test_the_next_wrapper_gets_the_command_line(shell: str, tmp_path: Path) -> None:
     """And its variable is gone, so two that name each other come to an end."""
     text = '#!/bin/sh\nprintf "next %s " "${DISPATCH_TAP_NEXT-unset}"\nexec "$@"\n'
@@ -173,20 +165,13 @@ def test_the_next_wrapper_gets_the_command_line(shell: str, tmp_path: Path) -> N
     assert done.stdout == ECHOED
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "no program", "no interpreter"])
+@pytest.mark.parametrize("kind", WRONG)
 def test_a_wrong_next_wrapper_does_not_end_the_function(
     shell: str, tmp_path: Path, kind: str
 ) -> None:
     """The command line is started without it, with one line."""
-    path = tmp_path / kind
-    match kind:
-        case "folder":
-            path.mkdir()
-        case "no program":
-            path.write_text("#!/bin/sh\n")
-        case "no interpreter":
-            program(path, "#!/there/is/none\n")
-    done, messages = wrapped(shell, *ECHO, *ARGUMENTS, DISPATCH_TAP_NEXT=str(path))
+    path = wrong_program(tmp_path / kind, kind)
+    done, messages = wrapped(shell, *ECHO, *ARGUMENTS, DISPATCH_TAP_NEXT=path)
     assert done.stdout == ECHOED
     assert messages == ["not tapped", "next wrapper not started"]
 

@@ -160,7 +160,7 @@ def test_a_get_leaves_time_for_a_call_of_its_own_beside_a_renewal_that_hangs(
 
 
 def test_gets_that_give_up_together_say_so_once(stage: Stage) -> None:
-    """Each serves the stale value; one line tells of it."""
+    """Each gets the stale value, and one line is logged."""
 
     async def story() -> None:
         stage.takes_s = 0.1
