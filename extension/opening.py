@@ -147,7 +147,7 @@ class Opening:
             ),
             local=None if self._start.api else self._config.local,
         )
-        parameters.start_left_s = self._start_left_s
+        parameters.time.start_left_s = self._start_left_s
         if self._config.redaction.redact:
             exports = self.telemetry.is_wanted
             redact_what_is_served(parameters, redactor=self._redactor, exports=exports)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
 from typing import TYPE_CHECKING
 
 from extension.aws.call import Service, Source
@@ -28,6 +27,7 @@ from extension.parameters.references import (
 )
 from extension.parameters.request import Key
 from extension.parameters.server import Exchange, Server
+from extension.parameters.time_left import TimeLeft
 from extension.platform.events import Invoke, Job
 from extension.process.clock import Clock
 from extension.process.frozen import as_dict
@@ -38,21 +38,6 @@ from extension.settings.process import LambdaConfig, LocalConfig
 
 if TYPE_CHECKING:
     from extension.parameters.rotations import Rotations
-
-WAIT_SHARE = 0.75
-"""The share of an invocation's remaining time that a GET waits for the AWS clients at most, and
-then of what is left for a call to AWS, be it its own or one that others began."""
-
-CALLER_SHARE = 0.8
-"""The share that a caller waits at most, whatever it waits for: a bit more, because the end of a
-wait for the clients or for a call of its own says more about the cause."""
-
-LEAST_CALL_S = 0.5
-"""A call to AWS may take as long in any case: a GET can come before the INVOKE that has the new
-deadline, while that of the last invocation is near."""
-
-AHEAD_S = 0.5
-"""A renewal ahead is not started so many seconds before the deadline of the invocation."""
 
 HOLD_S = 1.0
 """Longest that /next waits for calls to AWS; a call that a freeze cuts is repeated."""
@@ -77,18 +62,15 @@ class Parameters(Job):
         self._config = config
         self._sandbox = sandbox
         self._log = log
-        self._invoked = False
-        self._deadline_ms = 0
-        self.start_left_s: Callable[[], float] = lambda: OPEN_WAIT_S
-        """Returns how long the start may still take, 0 if unknown; called before INVOKE."""
+        self.time = TimeLeft(clock=clock, is_managed=sandbox.is_managed)
         self._prefetching: asyncio.Task[None] | None = None
         self._uncached: dict[Key, None] = {}
         """Keys that were read before a snapshot. They are read again, once, after the restore: then
         their values are cached, and the redactor knows them."""
         self._clients = LazyClients(open_source, config=config, clock=clock, hooks=hooks, log=log)
-        self._clients.patience_s = self._patience_s
-        self._clients.call_s = self._call_s
-        self._waits = CallerWaits(self._caller_s, clock=clock)
+        self._clients.patience_s = self.time.for_clients_s
+        self._clients.call_s = self.time.for_call_s
+        self._waits = CallerWaits(self.time.for_caller_s, clock=clock)
         self._clients.on_open = self._waits.restart
         self._clock = clock
         self._policy = _policy(config, log)
@@ -96,7 +78,7 @@ class Parameters(Job):
             policy=self._policy,
             fetch=self._clients.fetch,
             fetch_ahead=self._clients.fetch_ahead,
-            has_time=self._has_time,
+            has_time=self.time.has_time_ahead,
             waits=self._waits,
             clock=clock,
             draw=draw,
@@ -143,12 +125,10 @@ class Parameters(Job):
 
         Its deadline holds for GETs that came before we heard of it, too.
         """
-        self._deadline_ms = invoke.deadline_ms
+        is_first = not self.time.was_invoked
+        self.time.announced(invoke.deadline_ms)
         self._waits.restart()
-        if self._invoked:
-            return
-        self._invoked = True
-        if self._sandbox.is_snapshot:
+        if is_first and self._sandbox.is_snapshot:
             self._prefetching = asyncio.create_task(self._prefetch())
 
     def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
@@ -191,30 +171,6 @@ class Parameters(Job):
             raise UnusableValueError(reply.body.decode())
         return reply.body.decode()
 
-    def _patience_s(self) -> float:
-        """Return how long a GET may wait for the clients, so that its caller still gets a reply."""
-        if self._invoked:
-            left_s = self._clock.now().until_ms(self._deadline_ms)
-        else:
-            left_s = self.start_left_s()
-        return min(left_s * WAIT_SHARE, OPEN_WAIT_S) if left_s > 0 else OPEN_WAIT_S
-
-    def _call_s(self) -> float:
-        """Return how long a call may take, so that its caller can use an error or a stale value."""
-        return self._share_of_the_rest(WAIT_SHARE)
-
-    def _caller_s(self) -> float:
-        """Return how long a caller waits, be it for a call that others began."""
-        return self._share_of_the_rest(CALLER_SHARE)
-
-    def _share_of_the_rest(self, share: float) -> float:
-        """Return a share of what is left of the invocation, in seconds.
-
-        A deadline that has passed is that of the last invocation, and says nothing.
-        """
-        left_s = self._clock.now().until_ms(self._deadline_ms)
-        return max(left_s * share, LEAST_CALL_S) if left_s > 0 else inf
-
     def _tokens_for(self, local: LocalConfig | None, environ: Mapping[str, str]) -> Tokens:
         renew, clock = self._clients.session_tokens, self._clock
         if local is None:
@@ -231,18 +187,9 @@ class Parameters(Job):
             self._clients.next_rotation, size=self._policy.size, clock=self._clock, log=self._log
         )
 
-    def _has_time(self) -> bool:
-        """Whether a call that no caller waits for would end before the invocation does.
-
-        There is time where nothing is frozen, and before the first INVOKE. A deadline that has
-        passed is that of the last invocation: this one has just begun.
-        """
-        left_s = self._clock.now().until_ms(self._deadline_ms)
-        return self._sandbox.is_managed or left_s <= 0 or left_s >= AHEAD_S
-
     def _is_ready(self) -> bool:
         """Whether GETs are served; Managed Instances have no INVOKE to wait for."""
-        if self._config.ready == "init" or self._invoked:
+        if self._config.ready == "init" or self.time.was_invoked:
             return True
         return self._sandbox.is_managed
 
@@ -253,7 +200,7 @@ class Parameters(Job):
     @property
     def keeps(self) -> bool:
         """Whether values are cached: not before a snapshot, which AWS keeps on disk for days."""
-        return self._invoked or not self._sandbox.is_snapshot
+        return self.time.was_invoked or not self._sandbox.is_snapshot
 
     async def _prefetch(self) -> None:
         keys, unusable = read_list(self._config.prefetch)

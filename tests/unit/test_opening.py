@@ -192,6 +192,6 @@ async def test_what_is_opened_during_an_invocation_learns_of_it(*, was_let_go: b
     await parts._open_parameters()
     parameters = parts._parameters
     assert parameters is not None
-    assert (parameters._is_ready(), parameters._deadline_ms) == (True, 5)
+    assert (parameters._is_ready(), parameters.time.deadline_ms) == (True, 5)
     stop_listening(start)
     parts._cache_sockets.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from extension.http import connections, messages, server
-from extension.parameters import lazy_clients, parameters, references, rotations
+from extension.parameters import lazy_clients, parameters, references, rotations, time_left
 from extension.pump import framing
 from extension.redaction import forms, readings, redactor, secrets, undo
 from extension.telemetry.assembly import (
@@ -63,7 +63,7 @@ STATED = [
     (SECRETS, "of 8190 bytes", messages.LONGEST_LINE, 8190),
     (LIMITS, "a call to AWS | 5 s, retries included", lazy_clients.DEADLINE_S, 5),
     (SECRETS, "once an hour for each secret", rotations.KNOWN_S, 3600),
-    (OPERATION, "at most three quarters of what is left", parameters.WAIT_SHARE, 0.75),
+    (OPERATION, "at most three quarters of what is left", time_left.WAIT_SHARE, 0.75),
     (OPERATION, "`/next` waits up to a second", parameters.HOLD_S, 1),
     ("SECURITY.md", "lines wait for that, 2 s at most", references.PREFETCH_S, 2),
     ("SECURITY.md", "64 connections, 8 MiB a body", door.MAX_CONNECTIONS, 64),

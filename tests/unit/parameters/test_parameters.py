@@ -123,7 +123,7 @@ async def test_a_get_leaves_its_caller_time_for_the_reply(left_s: float, patienc
     async with RunningCache(ENVIRON, open_source=DictSource) as cache:
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
         cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
-        assert cache.parameters._patience_s() == pytest.approx(patience_s)
+        assert cache.parameters.time.for_clients_s() == pytest.approx(patience_s)
 
 
 async def test_a_hanging_call_leaves_its_caller_time_for_the_reply() -> None:
@@ -146,10 +146,10 @@ async def test_how_long_a_call_may_take_within_an_invocation(left_s: float, call
     """At least half a second: the deadline may be that of the invocation before. One that has
     passed says nothing, and so it is before the first one."""
     async with RunningCache(ENVIRON, open_source=DictSource) as cache:
-        assert cache.parameters._call_s() == inf
+        assert cache.parameters.time.for_call_s() == inf
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
         cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
-        assert cache.parameters._call_s() == pytest.approx(call_s)
+        assert cache.parameters.time.for_call_s() == pytest.approx(call_s)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ async def test_what_no_caller_waits_for_ends_before_the_invocation(
     """Half a second is enough for a call; on Managed Instances nothing is frozen after it."""
     kind = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"} if managed else {}
     async with RunningCache({**ENVIRON, **kind}, open_source=DictSource) as cache:
-        assert cache.parameters._has_time()
+        assert cache.parameters.time.has_time_ahead()
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + round(left_s * 1000)
         cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
-        assert cache.parameters._has_time() == has_time
+        assert cache.parameters.time.has_time_ahead() == has_time
 
 
 async def test_a_deadline_that_has_passed_leaves_time_for_a_renewal() -> None:
@@ -174,7 +174,7 @@ async def test_a_deadline_that_has_passed_leaves_time_for_a_renewal() -> None:
         deadline_ms = cache.clock.now().wall_ns // 1_000_000 + 1000
         cache.parameters.announced(Invoke(request_id="a", deadline_ms=deadline_ms))
         cache.clock.freeze(60)
-        assert cache.parameters._has_time()
+        assert cache.parameters.time.has_time_ahead()
 
 
 async def test_managed_instances_wait_for_no_call() -> None:
@@ -231,7 +231,7 @@ async def test_an_invocation_that_was_let_go_before_counts() -> None:
     """The function may still run, and wait for a GET."""
     cache = parameters(ParametersConfig(ready="invoke"))
     cache.invoked_before(Invoke(request_id="a", deadline_ms=5), at_ns=1)
-    assert (cache._is_ready(), cache._deadline_ms) == (True, 5)
+    assert (cache._is_ready(), cache.time.deadline_ms) == (True, 5)
 
 
 async def test_what_was_read_before_a_snapshot_is_read_again_after_it() -> None:
@@ -282,9 +282,9 @@ def test_during_the_start_a_get_waits_for_a_share_of_what_is_left(
 ) -> None:
     """As far as it is known how long the start may take."""
     cache = parameters()
-    assert cache._patience_s() == 11.25
-    cache.start_left_s = lambda: left_s
-    assert cache._patience_s() == patience_s
+    assert cache.time.for_clients_s() == 11.25
+    cache.time.start_left_s = lambda: left_s
+    assert cache.time.for_clients_s() == patience_s
 
 
 def test_the_policy_of_the_settings() -> None:
