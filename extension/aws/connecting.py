@@ -65,12 +65,15 @@ class Connector:
         addresses = self._names.addresses(_Name(host, port, family), within_s=within_s)
         race = _Race(addresses, options, stagger_s=min(STAGGER_S, within_s / (len(addresses) + 1)))
         try:
-            while (left_s := within_s - self._clock.now().since(began)) > 0:
+            while True:
+                left_s = max(0.0, within_s - self._clock.now().since(began))
                 if winner := race.run(for_s=left_s):
                     return winner
+                # Only now: an answer may have come in a freeze that took all of the time.
+                if left_s == 0:
+                    raise TimeoutError("no address answered")
         finally:
             race.close()
-        raise TimeoutError("no address answered")
 
 
 class _Name(NamedTuple):

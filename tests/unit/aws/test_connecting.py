@@ -150,6 +150,31 @@ async def test_a_resolution_that_ends_late_serves_who_asks_then(hanging: Hanging
         assert await waiting == alive
 
 
+def test_an_address_that_answers_is_taken_when_a_freeze_took_the_time() -> None:
+    """The resolver's answer came during the freeze, and the time limit had passed at the thaw."""
+    clock = ManualClock()
+    with listener() as alive:
+
+        def resolve(*_: Any) -> Sequence[Address]:
+            clock.advance(900)
+            return resolving_to(alive)()
+
+        assert connected(Connector(resolve=resolve, clock=clock), within_s=SHORT_S) == alive
+
+
+def test_after_a_freeze_nothing_is_waited_for() -> None:
+    """An address that has not answered when the time limit has passed is given up."""
+    clock = ManualClock()
+    with blackholes(1) as dead:
+
+        def resolve(*_: Any) -> Sequence[Address]:
+            clock.advance(900)
+            return resolving_to(*dead)()
+
+        with pytest.raises(TimeoutError, match="no address answered"):
+            connected(Connector(resolve=resolve, clock=clock), within_s=PATIENCE_S)
+
+
 async def test_each_connection_resolves_its_name_again() -> None:
     """Answers are not kept: addresses of AWS change, and one of before a freeze may be gone."""
     asked: list[tuple[Any, ...]] = []
