@@ -104,6 +104,7 @@ class Pipeline:
                 tracing=invoke.tracing,
                 invoked_arn=invoke.function_arn,
                 now_ns=at_ns,
+                deadline_ms=invoke.deadline_ms,
             )
         )
 

@@ -61,6 +61,8 @@ class InFlightInvocation:
         self.state = State.EXPECTED
         self.invoked_arn = ""
         self.invoke_header = ""
+        self.deadline_ms = 0
+        """Of the INVOKE event, 0 until that comes; each attempt of a request has its own."""
         self.start: Start | None = None
         self.done: RuntimeDone | None = None
         self.report: Report | None = None

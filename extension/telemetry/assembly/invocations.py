@@ -21,7 +21,7 @@ from extension.telemetry.assembly.in_flight import REASONS_OF_FAILURE, InFlightI
 from extension.telemetry.assembly.initialization import ColdStart
 from extension.telemetry.assembly.lines import Lines
 from extension.telemetry.assembly.outputs import Outputs
-from extension.telemetry.assembly.request_table import RequestTable
+from extension.telemetry.assembly.request_table import RequestTable, Told
 from extension.telemetry.assembly.sdk_spans import SdkSpans
 from extension.telemetry.assembly.span_ids import SpanIds
 from extension.telemetry.assembly.transitions import Fact
@@ -100,13 +100,22 @@ class Assembler:
         self._span_ids.tap = tap
 
     def invoke(
-        self, request_id: str, *, tracing: str, invoked_arn: str, now_ns: int
+        self,
+        request_id: str,
+        *,
+        tracing: str,
+        invoked_arn: str,
+        now_ns: int,
+        deadline_ms: int = 0,
     ) -> list[Finished]:
         """Learn from the INVOKE event what the platform's events may not tell.
 
         Return what this ends: requests of which nothing else would ever tell the end.
         """
-        in_flight = self._get(request_id, heard_ns=now_ns)
+        in_flight = self.requests.find(request_id)
+        if in_flight is None or (deadline_ms and in_flight.deadline_ms not in (0, deadline_ms)):
+            in_flight = self._begin(request_id, heard_ns=now_ns)
+        in_flight.deadline_ms = in_flight.deadline_ms or deadline_ms
         in_flight.invoke_header = in_flight.invoke_header or tracing
         in_flight.invoked_arn = in_flight.invoked_arn or invoked_arn
         before = () if self._with_platform else self.requests.open_besides(in_flight)
@@ -116,14 +125,14 @@ class Assembler:
         """Take one event; return what it finished, in the order to be exported."""
         match event:
             case Start():
-                in_flight = self._get(event.request_id, heard_ns=event.time_ns)
+                in_flight = self._of(event)
                 in_flight.start = in_flight.start or event
                 return [
                     *self._outputs.advance(in_flight, Fact.START),
                     *self._lines.take_over(in_flight),
                 ]
             case RuntimeDone():
-                in_flight = self._get(event.request_id, heard_ns=event.time_ns)
+                in_flight = self._of(event)
                 in_flight.done = in_flight.done or event
                 gone = self.requests.superseded_by(in_flight)
                 return [
@@ -131,7 +140,7 @@ class Assembler:
                     *self._outputs.advance(in_flight, in_flight.fact_of_end),
                 ]
             case Report():
-                in_flight = self._get(event.request_id, heard_ns=event.time_ns)
+                in_flight = self._of(event)
                 in_flight.report = in_flight.report or event
                 return self._outputs.advance(in_flight, Fact.REPORT)
             case (
@@ -207,18 +216,22 @@ class Assembler:
                 finished += outputs.advance(in_flight, Fact.GONE)
         return [*finished, *outputs.alone(), *self._sdk.end(), *outputs.without_init(None)]
 
-    def _get(self, request_id: str, *, heard_ns: int) -> InFlightInvocation:
-        in_flight = self.requests.find(request_id)
-        if in_flight is None:
-            in_flight = InFlightInvocation(
-                request_id=request_id,
-                heard_ns=heard_ns,
-                is_concurrent=self._concurrent,
-                budget=self.requests.budget,
-                part=self._part,
-            )
-            self.requests.add(in_flight)
-            while self._early_answers:
-                in_flight.count(self._early_answers.popleft())
-            self._sdk.claim(in_flight)
+    def _of(self, event: Told) -> InFlightInvocation:
+        """Return the request that an event is about."""
+        in_flight = self.requests.find_told(event)
+        return in_flight or self._begin(event.request_id, heard_ns=event.time_ns)
+
+    def _begin(self, request_id: str, *, heard_ns: int) -> InFlightInvocation:
+        """Take a request that was not heard of before, or one more attempt of one."""
+        in_flight = InFlightInvocation(
+            request_id=request_id,
+            heard_ns=heard_ns,
+            is_concurrent=self._concurrent,
+            budget=self.requests.budget,
+            part=self._part,
+        )
+        self.requests.add(in_flight)
+        while self._early_answers:
+            in_flight.count(self._early_answers.popleft())
+        self._sdk.claim(in_flight)
         return in_flight

@@ -153,9 +153,10 @@ class Lines:
 
     def _by_owner(self, records: Columns) -> Mapping[InFlightInvocation | None, Sequence[int]]:
         """Return the places of each request's lines; None stands for lines of no request."""
-        by_id = {
-            request_id: self._requests.find(request_id) for request_id in {*records.request_ids}
-        }
+        request_ids = {*records.request_ids}
+        if self._requests.has_attempts(request_ids):
+            return places_of(map(self._owner, records))
+        by_id = {request_id: self._requests.find(request_id) for request_id in request_ids}
         if None in by_id.values():
             times = records.observed_ns
             first, last = self._requests.current(min(times)), self._requests.current(max(times))
@@ -171,4 +172,5 @@ class Lines:
 
         A `requestId` in a JSON line may belong to another service, an API for instance.
         """
-        return self._requests.find(record.request_id) or self._requests.current(record.observed_ns)
+        at_ns = record.observed_ns
+        return self._requests.find_at(record.request_id, at_ns) or self._requests.current(at_ns)

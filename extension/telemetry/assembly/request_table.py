@@ -1,13 +1,17 @@
-"""PURE: every request that is open, or was lately, in the order in which it was heard of."""
+"""PURE: every request that is open, or was lately, in the order in which it was heard of.
+
+An id may stand for several invocations: Lambda tries an asynchronous one again, under its id and
+mostly in the same sandbox. Each attempt is a request of its own, and time tells them apart.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from extension.telemetry.assembly.held_records import LineBudget
 from extension.telemetry.assembly.in_flight import InFlightInvocation
 from extension.telemetry.assembly.transitions import AWAITED, Awaited, State
+from extension.telemetry.reading.events import Report, RuntimeDone, Start
 
 MAX_OPEN = 1024
 """Requests that may be open at once; one that never ends is let go when so many came after it."""
@@ -16,37 +20,69 @@ MAX_CLOSED = 128
 """Requests remembered after their end, so that a delivery that is repeated changes nothing."""
 
 
+Told = Start | RuntimeDone | Report
+"""What the platform tells of a request."""
+
+
 class RequestTable:
     """Finds a request by its id or by time; `concurrent`: several run at once."""
 
     def __init__(self, *, concurrent: bool) -> None:
         self._concurrent = concurrent
-        self._requests: OrderedDict[str, InFlightInvocation] = OrderedDict()
-        self._unsettled: dict[str, InFlightInvocation] = {}
+        self._requests: dict[InFlightInvocation, None] = {}
+        self._attempts: dict[str, list[InFlightInvocation]] = {}
+        """Those of each id, the latest at the end."""
+        self._unsettled: dict[InFlightInvocation, None] = {}
         """Those of which more may come, and some that were closed since the last look."""
         self.budget = LineBudget()
         """What the lines of all of them take."""
 
     def __iter__(self) -> Iterator[InFlightInvocation]:
         """Go through those that are known now; what is forgotten meanwhile still comes."""
-        return iter(list(self._requests.values()))
+        return iter([*self._requests])
 
     def find(self, request_id: str) -> InFlightInvocation | None:
-        """Return the request of this id."""
-        return self._requests.get(request_id)
+        """Return the request of this id, of several attempts the latest."""
+        attempts = self._attempts.get(request_id)
+        return attempts[-1] if attempts else None
+
+    def find_at(self, request_id: str, at_ns: int) -> InFlightInvocation | None:
+        """Return the request of this id, of several attempts the one that ran at a time."""
+        attempts = self._attempts.get(request_id, ())
+        began = (each for each in reversed(attempts) if each.begun_ns <= at_ns)
+        return next(began, None) or next(iter(attempts), None)
+
+    def find_told(self, event: Told) -> InFlightInvocation | None:
+        """Return the request that an event of the platform is about, None for a new attempt.
+
+        One that has the event already, for then it is repeated; else the latest that lacks it, and
+        has begun by then if that is known. Only a start begins an attempt.
+        """
+        attempts = self._attempts.get(event.request_id, ())
+        if not attempts:
+            return None
+        if repeated := [each for each in attempts if _has(each, event)]:
+            return repeated[0]
+        lacking = [each for each in reversed(attempts) if _may_take(each, event)]
+        if isinstance(event, Start):
+            return lacking[0] if lacking else None
+        begun = [each for each in lacking if each.start and each.start.time_ns <= event.time_ns]
+        return next(iter(begun or lacking), attempts[-1])
+
+    def has_attempts(self, request_ids: Iterable[str]) -> bool:
+        """Tell whether several attempts have one of these ids."""
+        return any(len(self._attempts.get(each, ())) > 1 for each in request_ids)
 
     def add(self, in_flight: InFlightInvocation) -> None:
-        """Take one that was not heard of before."""
-        self._requests[in_flight.request_id] = in_flight
-        self._unsettled[in_flight.request_id] = in_flight
+        """Take one that was not heard of before, or one more attempt."""
+        self._requests[in_flight] = self._unsettled[in_flight] = None
+        self._attempts.setdefault(in_flight.request_id, []).append(in_flight)
 
     def current(self, at_ns: int) -> InFlightInvocation | None:
         """Find the invocation that ran, or had run last, at a time; unknown if several run."""
         if self._concurrent:
             return None
-        return next(
-            (each for each in reversed(self._requests.values()) if each.begun_ns <= at_ns), None
-        )
+        return next((each for each in reversed(self._requests) if each.begun_ns <= at_ns), None)
 
     def superseded_by(self, later: InFlightInvocation) -> list[InFlightInvocation]:
         """Return what was still open when a later request began, where one runs at a time."""
@@ -66,7 +102,7 @@ class RequestTable:
 
     def is_running(self, in_flight: InFlightInvocation) -> bool:
         """Tell whether it may be running, if its end was not reported: the last one, or any."""
-        return self._concurrent or in_flight.request_id == next(reversed(self._requests))
+        return self._concurrent or in_flight is next(reversed(self._requests))
 
     def forget_oldest(self) -> list[InFlightInvocation]:
         """Forget what was over long ago; return those that are let go without an end or report."""
@@ -74,28 +110,36 @@ class RequestTable:
         while len(self._requests) > MAX_CLOSED and (
             self._oldest.is_out or len(self._requests) > MAX_OPEN
         ):
-            gone.append(self._requests.pop(self._oldest.request_id))
-            self._unsettled.pop(gone[-1].request_id, None)
+            gone.append(self._oldest)
+            self._forget(gone[-1])
         for each in gone:
             if each.state is State.CLOSED:
                 each.records.take()  # should there be any
         return [each for each in gone if each.state is not State.CLOSED]
 
+    def _forget(self, in_flight: InFlightInvocation) -> None:
+        del self._requests[in_flight]
+        self._unsettled.pop(in_flight, None)
+        attempts = self._attempts[in_flight.request_id]
+        attempts.remove(in_flight)
+        if not attempts:
+            del self._attempts[in_flight.request_id]
+
     @property
     def _oldest(self) -> InFlightInvocation:
-        return next(iter(self._requests.values()))
+        return next(iter(self._requests))
 
     @property
     def awaited(self) -> Awaited:
         """What is awaited of all requests together; what takes longest decides."""
-        awaited = {AWAITED[in_flight.state] for in_flight in self._requests.values()}
+        awaited = {AWAITED[in_flight.state] for in_flight in self._requests}
         if "start" in awaited or "end" in awaited:
             return "end"
         return "report" if "report" in awaited else "nothing"
 
     def awaited_of(self, request_id: str) -> Awaited:
-        """What is awaited of one request."""
-        in_flight = self._requests.get(request_id)
+        """What is awaited of one request, of several attempts the latest."""
+        in_flight = self.find(request_id)
         return AWAITED[in_flight.state] if in_flight else "start"
 
     def between(self, began_ns: int) -> Iterator[InFlightInvocation]:
@@ -107,6 +151,29 @@ class RequestTable:
 
     def _of_which_more_may_come(self) -> list[InFlightInvocation]:
         """Return those that are not closed; nothing opens a request again."""
-        unsettled = self._unsettled.items()
-        self._unsettled = {id_: each for id_, each in unsettled if each.state is not State.CLOSED}
-        return list(self._unsettled.values())
+        unsettled = [each for each in self._unsettled if each.state is not State.CLOSED]
+        self._unsettled = dict.fromkeys(unsettled)
+        return unsettled
+
+
+def _known(in_flight: InFlightInvocation, event: Told) -> Told | None:
+    """Return what is known of a request of an event's kind."""
+    match event:
+        case Start():
+            return in_flight.start
+        case RuntimeDone():
+            return in_flight.done
+    return in_flight.report
+
+
+def _has(in_flight: InFlightInvocation, event: Told) -> bool:
+    """Tell whether the platform has told this very event before."""
+    known = _known(in_flight, event)
+    return known is not None and known.time_ns == event.time_ns
+
+
+def _may_take(in_flight: InFlightInvocation, event: Told) -> bool:
+    """Tell whether a request lacks such an event, and was not over before it if it is a start."""
+    end = in_flight.done or in_flight.report
+    was_over = isinstance(event, Start) and end is not None and end.time_ns < event.time_ns
+    return _known(in_flight, event) is None and not was_over

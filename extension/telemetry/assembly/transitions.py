@@ -22,7 +22,8 @@ a child of a span that has left. /next is held until the end is known (`AWAITED`
 decides that it may have been lost.
 
 The state an invocation is in and the fact that came in say the next state and what goes out. A pair
-that is not in the table changes nothing, which is how a repeated delivery stays without effect.
+that is not in the table changes nothing, which is how a repeated delivery stays without effect. An
+attempt that Lambda makes again under the same id is another invocation (`request_table`).
 """
 
 from __future__ import annotations
