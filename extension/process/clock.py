@@ -30,6 +30,13 @@ class Instant(NamedTuple):
         monotonic = self.monotonic_ns - earlier.monotonic_ns
         return max(wall, monotonic, 0) / NS_PER_S
 
+    def ran_since(self, earlier: Instant) -> float:
+        """Return the seconds that the process ran since `earlier`, for times without a freeze.
+
+        Nobody sets the clock by which they are counted.
+        """
+        return (self.monotonic_ns - earlier.monotonic_ns) / NS_PER_S
+
     def until_ms(self, epoch_ms: int) -> float:
         """Return the seconds until `epoch_ms`, the form of Lambda's deadlines; may be negative."""
         return (epoch_ms * NS_PER_MS - self.wall_ns) / NS_PER_S

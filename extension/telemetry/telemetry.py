@@ -44,7 +44,11 @@ LETTERS_S = 0.6
 
 
 class Ending(NamedTuple):
-    """The time from SHUTDOWN to the end: one for all that is done in it."""
+    """The time from SHUTDOWN to the end: one for all that is done in it.
+
+    The sandbox is not frozen any more, and its wall clock may be set at any moment: after a long
+    freeze it is likely to be.
+    """
 
     began: Instant
     lasts_s: float
@@ -52,7 +56,7 @@ class Ending(NamedTuple):
 
     def budget(self, *, less_s: float = 0.0) -> Budget:
         """Return what is left of it now."""
-        spent_s = self.clock.now().since(self.began)
+        spent_s = self.clock.now().ran_since(self.began)
         return Budget(self.lasts_s - spent_s - less_s, clock=self.clock)
 
 
@@ -245,7 +249,7 @@ class Telemetry(Job):
             # Before the first delivery nothing is known, not even that anything is missing: a
             # function that cannot be imported is gone sooner than its events are here.
             awaited = self._assembler.requests.awaited if self.reader.has_heard else "end"
-            left_s = LAST_WAIT_S[awaited] - self._clock.now().since(began)
+            left_s = LAST_WAIT_S[awaited] - self._clock.now().ran_since(began)
             if left_s <= 0:
                 return
             await self.reader.wait_for_progress(left_s)

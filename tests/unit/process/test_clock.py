@@ -32,6 +32,17 @@ def test_age_when_the_wall_clock_is_set_back() -> None:
     assert began.since(clock.now()) == 3595
 
 
+def test_running_time_is_not_that_of_the_wall_clock() -> None:
+    """Whichever way that is set meanwhile."""
+    clock = ManualClock()
+    before = clock.now()
+    clock.advance(2)
+    clock.freeze(3600)
+    assert clock.now().ran_since(before) == 2.0
+    clock.set_back(7200)
+    assert clock.now().ran_since(before) == 2.0
+
+
 def test_deadline() -> None:
     """The time left until a deadline is in seconds, and negative after it."""
     now = ManualClock().now()

@@ -351,6 +351,18 @@ def test_an_end_that_comes_while_it_is_waited_for_is_exported(periodic: Simulate
     assert b"incomplete" not in body
 
 
+@pytest.mark.parametrize(("step_s", "waits_s"), [(3600.0, 0.2), (-3600.0, 0.1)])
+def test_a_wall_clock_that_is_set_at_the_end_takes_none_of_its_time(
+    periodic: SimulatedSandbox, step_s: float, waits_s: float
+) -> None:
+    """As is likely after a long freeze: what waits is exported, and what is missing waited for."""
+    periodic.run(periodic.deliver(events_of(periodic, most=1)))
+    periodic.loop.call_later(0.05, lambda: periodic.clock.freeze(step_s))
+    posts = posts_at_the_end(periodic)
+    assert posts.budgets_s == [pytest.approx(1.65 - waits_s)]
+    assert len(periodic.endpoint.taken) == 1
+
+
 def test_an_endpoint_that_hangs_is_given_up_before_the_sandbox_is_killed(
     periodic: SimulatedSandbox,
 ) -> None:
