@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from extension.process.clock import Clock, Instant
@@ -150,12 +151,30 @@ class DeliveryReader:
         """Wait until all that was received is read, for so long at most."""
         await self._wait_for(lambda: not self._has_unread, news=self._progress, within_s=seconds)
 
-    def read_all(self) -> None:
-        """Read everything now: nothing comes after it."""
-        while self._read_some() or self._take_kept_back():
-            pass
+    def read_all(self, within_s: float = inf) -> None:
+        """Read everything now, for so long at most: nothing comes after it.
+
+        With a small share of a core, what may wait to be read takes longer than there is time.
+        """
+        began = self._clock.now()
+        while self._clock.now().ran_since(began) < within_s:
+            if not (self._read_some() or self._take_kept_back()):
+                break
+        self._give_up_unread()
         if unfinished := self._deliveries.end():
             self._health.dropped["bad_event"] += unfinished
+
+    def _give_up_unread(self) -> None:
+        """Count what was not read, or not to its end."""
+        posted = [each for each in self._bodies if not isinstance(each, bytes)]
+        is_cut = bool(self._events or self._items or self._lines.waits)
+        if lost := len(self._bodies) - len(posted) + is_cut:
+            self._health.dropped["delivery"] += lost
+        if self.posted is not None:
+            self.posted.count_unread(len(posted) + (self._posted_steps is not None))
+        self._bodies.clear()
+        self._events, self._items, self._posted_steps = Events(), [], None
+        self._waiting_bytes = self._posted_bytes = 0
 
     async def _read_for_ever(self) -> None:
         """Read each delivery; a task for each of them would cost as much as reading a short one."""

@@ -39,6 +39,9 @@ TIMER_S = 5.0
 SETTLING_S = 0.25
 """At SHUTDOWN: for the last events to come and to be read, however slow the endpoint is."""
 
+LAST_READING_S = 0.05
+"""At SHUTDOWN: at least so long, of half of what is left then, what is unread is still read."""
+
 LETTERS_S = 0.6
 """At SHUTDOWN, of the last export's time: for storing what the endpoint does not take."""
 
@@ -186,7 +189,7 @@ class Telemetry(Job):
             await self._wait_for_the_last()
             await self.reader.wait_until_read(end.budget().left_s / 2)
         finally:
-            self.reader.read_all()
+            self.reader.read_all(max(end.budget().left_s / 2, LAST_READING_S))
             self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
             self._added.close(timed_out=shutdown.reason == "timeout")
             self.pipeline.collect()  # last: it measures what the others count

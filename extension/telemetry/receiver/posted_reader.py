@@ -127,6 +127,11 @@ class PostedReader:
             self._health.dropped["bad_request"] += 1
         yield from outgoing.rest()
 
+    def count_unread(self, number: int) -> None:
+        """Count requests that will not be read, or not to their end."""
+        if number:
+            self._counts.refused["waiting"] += number
+
     def _is_repeated(self, posted: Posted) -> bool:
         """Tell whether these very bytes came before; they hold times and ids, so none are twice."""
         digest = blake2b(posted.body, digest_size=16, person=posted.signal.encode()).digest()

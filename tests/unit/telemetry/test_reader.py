@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from extension.process.clock import Instant
 from extension.redaction.redactor import Redactor
 from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
@@ -157,6 +158,60 @@ async def test_everything_posted_is_read_at_the_end() -> None:
     reader.receive_posted(posted("one more"))
     reader.read_all()
     assert taken == ["1000 traces", "1 traces"]
+
+
+class SlowClock(ManualClock):
+    """A clock of a machine that is so slow that each look at it takes a tenth of a second."""
+
+    def now(self) -> Instant:
+        """Let time pass."""
+        self.advance(0.1)
+        return super().now()
+
+
+async def test_reading_at_the_end_ends_in_time() -> None:
+    """What is left is counted: deliveries, one that was begun among them, and requests."""
+    health, counts, taken = Health(), ReceiverCounts(), list[str]()
+    clock = SlowClock()
+    reader = build(Accepting(), health, as_json=False, clock=clock).reader
+
+    def take(signal: str, body: bytes, count: int, *, is_whole: bool) -> None:
+        assert body
+        assert is_whole
+        taken.append(f"{count} {signal}")
+
+    reader.posted = PostedReader(
+        take=take, signals=("traces",), redaction=Redactor(), counts=counts, health=health
+    )
+    lines = [given.line(f"line {number}", 2) for number in range(2 * STEP_EVENTS)]
+    reader.receive_posted(posted("read"))
+    for delivery in (given.delivery(given.start("a", 1), *lines), given.delivery(*lines)):
+        assert reader.take(delivery) is None
+    reader.receive_posted(posted("unread"))
+    reader.read_all(0.65)
+    assert taken == ["1 traces"]
+    assert (health.dropped, counts.refused) == ({"delivery": 2}, {"waiting": 1})
+    assert not reader._has_unread
+    reader.read_all(0.65)
+    assert (health.dropped, counts.refused) == ({"delivery": 2}, {"waiting": 1})
+
+
+async def test_what_is_kept_back_when_time_is_up_is_counted() -> None:
+    """So is a request that was read in part."""
+    health, counts = Health(), ReceiverCounts()
+    telemetry = build(Accepting(), health, as_json=False)
+    reader = telemetry.reader
+    reader.posted = PostedReader(
+        take=telemetry.pipeline.take_sdk, signals=("traces",), redaction=Redactor(),
+        counts=counts, health=health,
+    )  # fmt: skip
+    await received(reader, given.delivery(given.line("no stock: E\n", 2)))
+    await reader.wait_until_read(PATIENCE_S)
+    reader.receive_posted(posted(*(f"span {number}" for number in range(1000))))
+    reader._read_some()
+    reader._read_some()
+    reader.read_all(0.0)
+    assert (health.dropped, counts.refused) == ({"delivery": 1}, {"waiting": 1})
 
 
 async def test_an_sdk_is_not_the_platform() -> None:

@@ -437,7 +437,7 @@ def test_what_was_measured_is_collected_last(periodic: SimulatedSandbox) -> None
         (telemetry.pipeline, "end"),
         (telemetry.pipeline, "collect"),
     ):
-        setattr(part, name, lambda *, called=name, **_: calls.append(called))
+        setattr(part, name, lambda *_, called=name, **__: calls.append(called))
     periodic.shut_down()
     assert calls == ["read_all", "end", "collect"]
 
@@ -559,6 +559,23 @@ def test_the_end_leaves_half_of_its_time_for_reading_and_the_rest_for_exporting(
     periodic.shut_down()
     left_s = 2.0 - 0.35 - 0.1
     assert seconds == [pytest.approx(each) for each in (left_s / 2, left_s, left_s)]
+
+
+@pytest.mark.parametrize(("spent_s", "reads_s"), [(0.85, 0.35), (1.6, 0.05)])
+def test_what_is_still_unread_at_the_end_gets_half_of_what_is_left(
+    periodic: SimulatedSandbox, monkeypatch: pytest.MonkeyPatch, spent_s: float, reads_s: float
+) -> None:
+    """Or a moment: reading holds up everything, and Lambda does not wait."""
+    seconds: list[float] = []
+
+    async def wait(self: DeliveryReader, left_s: float) -> None:
+        del self, left_s
+        periodic.clock.advance(spent_s)
+
+    monkeypatch.setattr(DeliveryReader, "wait_until_read", wait)
+    monkeypatch.setattr(DeliveryReader, "read_all", lambda _, within_s: seconds.append(within_s))
+    periodic.shut_down()
+    assert seconds == [pytest.approx(reads_s)]
 
 
 def test_an_announced_invocation_is_reported_though_nothing_is_heard_of_it(
