@@ -203,7 +203,7 @@ class Parameters(Job):
         return self.time.was_invoked or not self._sandbox.is_snapshot
 
     async def _prefetch(self) -> None:
-        keys, unusable = read_list(self._config.prefetch)
+        keys, unusable = read_list(self._config.prefetch, decrypt=self._config.decrypt)
         for item in unusable:
             self._log.warning("configuration", cause=f"DISPATCH_CACHE_PREFETCH: {item} is ignored")
         listed, self._uncached = dict.fromkeys([*keys, *self._uncached]), {}

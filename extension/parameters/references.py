@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Served
@@ -18,24 +19,24 @@ from extension.settings.variable import as_shown
 PREFETCH_S = 2.0
 """Longest that init waits; what is missing by then arrives later, or with its first GET."""
 
-KINDS: dict[str, Callable[[str], Key]] = {
-    "ssm": lambda name: ParameterKey(name, decrypt=False),
-    "ssm+decrypt": lambda name: ParameterKey(name, decrypt=True),
-    "secretsmanager": SecretKey,
-}
 
-
-def read_list(text: str) -> tuple[list[Key], list[str]]:
+def read_list(text: str, *, decrypt: bool = False) -> tuple[list[Key], list[str]]:
     """Return the keys of a comma list such as `ssm:/a,ssm+decrypt:/b`, and the other entries.
 
-    These are named by their place in the list, from 1, for one may be anything.
+    These are named by their place in the list, from 1, for one may be anything. `decrypt` is the
+    value of withDecryption for a GET that does not contain it, and so for an entry `ssm:`.
     """
+    kinds: dict[str, Callable[[str], Key]] = {
+        "ssm": partial(ParameterKey, decrypt=decrypt),
+        "ssm+decrypt": partial(ParameterKey, decrypt=True),
+        "secretsmanager": SecretKey,
+    }
     keys: dict[Key, None] = {}
     unusable = []
     items = filter(None, (each.strip() for each in text.split(",")))
     for number, item in enumerate(items, start=1):
         kind, _, name = item.partition(":")
-        make = KINDS.get(kind.strip().lower())
+        make = kinds.get(kind.strip().lower())
         if make is None or not name.strip():
             unusable.append(f"entry {number} = {as_shown(item)}")
         else:

@@ -44,6 +44,14 @@ async def test_prefetched_values_need_no_call(aws: FakeAws, serve: Serve) -> Non
     assert (await cache.secret("secretId=n")).json["SecretString"] == "new"
 
 
+async def test_prefetch_is_of_what_a_plain_get_asks_for(aws: FakeAws, serve: Serve) -> None:
+    """Where parameters are decrypted by default, so are those that are listed as `ssm:`."""
+    cache = await serve(DISPATCH_CACHE_PREFETCH="ssm:/a/secure", DISPATCH_CACHE_DECRYPT="true")
+    answer = await cache.parameter("name=/a/secure")
+    assert (answer.cache, answer.json["Parameter"]["Value"]) == ("HIT", "plaintext")
+    assert len(aws.requests) == 1
+
+
 async def test_prefetch_that_fails_is_a_warning(aws: FakeAws, serve: Serve) -> None:
     """What does not exist, is denied or makes no sense does not keep the rest away."""
     cache = await serve(DISPATCH_CACHE_PREFETCH="ssm:/nope,what:is-this,ssm:,secretsmanager:n")
