@@ -67,7 +67,12 @@ FOREIGN_HOST = Rejection(
 
 def token_of(headers: Mapping[str, str]) -> bytes:
     """Return the token of a request, empty if it has none."""
-    return headers.get(TOKEN_HEADER, "").encode("utf-8", "surrogateescape")
+    return _as_sent(headers.get(TOKEN_HEADER, ""))
+
+
+def _as_sent(token: str) -> bytes:
+    """Return the bytes of a token from a header or a variable, which may be no UTF-8."""
+    return token.encode("utf-8", "surrogateescape")
 
 
 def is_accepted(token: bytes, *, accepted: Iterable[bytes]) -> bool:
@@ -126,9 +131,8 @@ class Tokens:
         in_file: Callable[[], list[bytes]] = list,
     ) -> None:
         self._in_file = in_file
-        self._fixed = [
-            environ[name].encode() for name in ENVIRONMENT if environ.get(name, "").strip()
-        ]
+        held = (environ.get(name, "").strip() for name in ENVIRONMENT)
+        self._fixed = [_as_sent(token) for token in held if token]
         self._renewable = any(environ.get(name, "").strip() for name in CONTAINER)
         self._renew = renew
         self._clock = clock

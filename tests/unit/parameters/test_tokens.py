@@ -40,6 +40,15 @@ async def test_tokens_of_the_environment() -> None:
     assert endpoint.asked == 0
 
 
+async def test_variables_count_as_they_sign_requests() -> None:
+    """Without the white space around them, which no header can carry; whatever their bytes are."""
+    environ = {"AWS_SESSION_TOKEN": " a\r\n", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "b\udcff"}
+    tokens = Tokens(environ, renew=Endpoint().renew, clock=ManualClock())
+    assert [await tokens.admits(given) for given in (b"a", b"b\xff", b" a\r\n", b"b")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+
 async def test_rotation_with_grace() -> None:
     """A replaced token stays good for a while, counted from its replacement."""
     clock, endpoint = ManualClock(), Endpoint("one")
