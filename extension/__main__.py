@@ -13,6 +13,10 @@ from extension import NAME
 from extension.platform import survive
 from extension.platform.bootstrap import Start, bind_and_register, is_on
 
+OF_THE_FUNCTION = ("OTEL_", "PROTOCOL_BUFFERS_")
+"""What the names of variables begin with that are for libraries in the function. The launcher of
+the layer removes the second kind; a start without it has them."""
+
 
 def main() -> None:
     """Run the extension until SHUTDOWN."""
@@ -56,12 +60,12 @@ def _take_variables() -> dict[str, str]:
     """Return a copy of the variables, and take those of the function's SDK from the process.
 
     A copy, because imports change SSL_CERT_FILE for a moment, while threads read the variables.
-    OpenTelemetry's modules, too, read the SDK's when they are imported, and some raise for a value
-    that they cannot use. What we need of them is in the copy.
+    OpenTelemetry's modules and protobuf, too, read the function's when they are imported, and some
+    raise for a value that they cannot use. What we need of them is in the copy.
     """
     variables = dict(os.environ)
     for name in variables:
-        if name.startswith("OTEL_"):
+        if name.startswith(OF_THE_FUNCTION):
             del os.environ[name]
     return variables
 

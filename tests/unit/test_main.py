@@ -134,6 +134,7 @@ def test_libraries_do_not_see_the_variables_of_the_function_s_sdk(
 ) -> None:
     """Some raise on import for a value that they cannot use; the app reads all of them."""
     monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "unlimited")
+    monkeypatch.setenv("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "cpp")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     seen: list[str] = []
 
@@ -145,6 +146,7 @@ def test_libraries_do_not_see_the_variables_of_the_function_s_sdk(
     process = Process(monkeypatch, is_repeated=is_repeated, run=lambda: int(not note()))
     assert process.main() == 0
     assert "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT" not in seen
+    assert "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION" not in seen
     assert "AWS_REGION" in seen
     assert process.environ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] == "unlimited"
 
