@@ -3,14 +3,15 @@
 A place is a service in one region, asked as one role: where one does not answer, calls to others go
 on. A thread cannot be cancelled. When its caller stops waiting the call is marked as abandoned, and
 the thread gives up before its next attempt. When a call finds out that its place cannot be reached,
-the calls that waited for a thread meanwhile need not find it out again.
+the calls that waited for a thread meanwhile need not find it out again. While AWS answers those
+before it, a call may wait as long as it takes: of many calls at once each has its own time.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -18,6 +19,7 @@ from extension.aws.call import Answer, Call, CompletedCall, Place, Source
 from extension.aws.errors import TIMEOUT, UNREACHED, UpstreamError
 from extension.process.clock import Clock
 from extension.process.log import Log
+from extension.process.waits import TimeLimit
 
 LOGGED_NAME = 256
 """Characters of a name in a log line."""
@@ -33,6 +35,22 @@ class _Lane:
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix=place.service.name)
         self.unreached: tuple[int, UpstreamError] | None = None
         """The last failure to reach the place, and the number of the next call when it failed."""
+        self._waiting: dict[Call, dict[TimeLimit, float]] = {}
+        """The limits of calls that wait for a thread, and what was left of them in seconds."""
+
+    def begin_wait(self, call: Call, limits: Sequence[TimeLimit]) -> None:
+        """Note a call that waits for a thread."""
+        self._waiting[call] = {limit: limit.left_s for limit in limits}
+
+    def end_wait(self, call: Call) -> None:
+        """Note that a thread makes a call, or that nothing waits for it any more."""
+        self._waiting.pop(call, None)
+
+    def note_answer(self) -> None:
+        """Give the calls that wait their whole time again: AWS answers those before them."""
+        for limits in self._waiting.values():
+            for limit, left_s in limits.items():
+                limit.restart(left_s)
 
 
 class Calls:
@@ -60,17 +78,21 @@ class Calls:
         self._lanes: OrderedDict[Place, _Lane] = OrderedDict()
         self._numbers = count(1)
 
-    async def run(self, call: Call, *, traceparent: str | None) -> Answer:
-        """Return the parsed answer of one call; raises UpstreamError."""
+    async def run(
+        self, call: Call, *, traceparent: str | None, limits: Sequence[TimeLimit] = ()
+    ) -> Answer:
+        """Return the parsed answer of one call; raises UpstreamError.
+
+        `limits` end the call. What it waits for its turn while AWS answers others does not count.
+        """
         started_at = self.clock.now()
         call.number = next(self._numbers)
         code, reason = TIMEOUT, ""  # of a call that is cancelled: only its deadline does that
+        lane = self._lane(call.place)
+        lane.begin_wait(call, limits)
         try:
-            lane = self._lane(call.place)
-            running = asyncio.get_running_loop().run_in_executor(
-                lane.threads, self._ask, call, lane
-            )
-            answer = await running
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(lane.threads, self._ask_in_turn, call, lane, loop)
             code = ""
             return answer
         except UpstreamError as error:
@@ -82,6 +104,7 @@ class Calls:
             raise UpstreamError(code, service=call.service, transient=True) from error
         finally:
             call.abandoned = True
+            lane.end_wait(call)
             self._complete(
                 CompletedCall(
                     service=call.service.value,
@@ -109,8 +132,19 @@ class Calls:
             oldest.threads.shutdown(wait=False)  # calls that wait for one of them are still made
         return lane
 
+    def _ask_in_turn(self, call: Call, lane: _Lane, loop: asyncio.AbstractEventLoop) -> Answer:
+        """Ask the source, in a worker thread; the loop learns of it before the next call begins."""
+        loop.call_soon_threadsafe(lane.end_wait, call)
+        is_answered = False
+        try:
+            answer = self._ask(call, lane)
+            is_answered = True
+            return answer
+        finally:
+            if is_answered or call.request_id:  # a refusal is an answer, too
+                loop.call_soon_threadsafe(lane.note_answer)
+
     def _ask(self, call: Call, lane: _Lane) -> Answer:
-        """Ask the source, in a worker thread."""
         if lane.unreached is not None:
             number, failure = lane.unreached
             if call.number < number:

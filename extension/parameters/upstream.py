@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from math import inf
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from extension.aws.arns import in_region
 from extension.aws.call import STS, Answer, Call, Service
@@ -29,6 +29,13 @@ Ask = Callable[[TimeLimit], Awaitable[T]]
 
 MAX_PAGES = 100
 """Pages of 10 parameters that one getByPath reads: together as many as the cache has entries."""
+
+
+class _Asking(NamedTuple):
+    """What the calls of one fetch have in common: what caused it, and what ends it."""
+
+    traceparent: str | None
+    limits: tuple[TimeLimit, ...]
 
 
 class Upstream:
@@ -56,19 +63,24 @@ class Upstream:
 
     async def fetch(self, key: Key, *, traceparent: str | None = None) -> bytes:
         """Return the body for one key; raises UpstreamError."""
-        return await self._in_time(key.service, lambda limit: self._tried(key, limit, traceparent))
+        return await self._in_time(
+            key.service, lambda limit: self._tried(key, _Asking(traceparent, (limit,)))
+        )
 
     async def fetch_parameters(
         self, names: list[str], *, decrypt: bool, traceparent: str | None = None
     ) -> Answer:
         """Return the GetParameters answer for up to ten names; raises UpstreamError."""
         return await self._in_time(
-            Service.SSM, lambda _: self._parameters(names, decrypt=decrypt, traceparent=traceparent)
+            Service.SSM,
+            lambda limit: self._parameters(names, _Asking(traceparent, (limit,)), decrypt=decrypt),
         )
 
     async def next_rotation(self, key: SecretKey) -> datetime | None:
         """Return when a secret is rotated next, None if it is not; raises UpstreamError."""
-        return await self._in_time(key.service, lambda _: self._rotation(key))
+        return await self._in_time(
+            key.service, lambda limit: self._rotation(key, _Asking(None, (limit,)))
+        )
 
     def is_at_home(self, key: Key) -> bool:
         """Whether the function's own region is asked, and as its own role."""
@@ -77,14 +89,13 @@ class Upstream:
     def _regions(self, key: Key) -> list[str]:
         return self._replicas.order(key, now=self._calls.clock.now())
 
-    async def _tried(self, key: Key, limit: TimeLimit, traceparent: str | None) -> bytes:
+    async def _tried(self, key: Key, asking: _Asking) -> bytes:
         """Ask one region after the other; the failure of the first is that of all."""
         failures: list[UpstreamError] = []
         regions = self._regions(key)
         for left, region in zip(range(len(regions), 0, -1), regions, strict=True):
-            ask = self._body(key, region, traceparent, is_alone=len(regions) == 1)
             try:
-                body = await (ask if left == 1 else self._shared(ask, limit, left, key.service))
+                body = await self._from(region, key, asking, left=left, is_alone=len(regions) == 1)
             except UpstreamError as error:
                 failures.append(error)
                 if not error.transient or error.service == STS:
@@ -95,33 +106,37 @@ class Upstream:
                 return body
         raise failures[0]
 
-    async def _shared(self, ask: Awaitable[T], limit: TimeLimit, left: int, service: Service) -> T:
-        """Wait for one of the regions that are left, for its share of the time that is left."""
+    async def _from(
+        self, region: str, key: Key, asking: _Asking, *, left: int, is_alone: bool
+    ) -> bytes:
+        """Ask one of the regions that are left, for its share of the time that is left."""
+        if left == 1:
+            return await self._body(key, region, asking, is_alone=is_alone)
+        [limit] = asking.limits
         try:
-            async with TimeLimit(limit.left_s / left, clock=self._calls.clock):
-                return await ask
+            async with TimeLimit(limit.left_s / left, clock=self._calls.clock) as share:
+                asking = asking._replace(limits=(limit, share))
+                return await self._body(key, region, asking, is_alone=is_alone)
         except TimeoutError:
             message = "no answer in the share of a region"
-            raise UpstreamError(TIMEOUT, message=message, service=service, transient=True) from None
+            raise UpstreamError(
+                TIMEOUT, message=message, service=key.service, transient=True
+            ) from None
 
-    async def _body(
-        self, key: Key, region: str, traceparent: str | None, *, is_alone: bool
-    ) -> bytes:
+    async def _body(self, key: Key, region: str, asking: _Asking, *, is_alone: bool) -> bytes:
         match key:
             case ParameterKey():
-                return await self._parameter(key, region, traceparent)
+                return await self._parameter(key, region, asking)
             case SecretKey():
-                return await self._secret(key, region, traceparent, is_alone=is_alone)
+                return await self._secret(key, region, asking, is_alone=is_alone)
             case PathKey():
-                return await self._path(key, region, traceparent)
+                return await self._path(key, region, asking)
 
-    async def _parameters(
-        self,
-        names: list[str],
-        *,
-        decrypt: bool,
-        traceparent: str | None,
-    ) -> Answer:
+    async def _run(self, call: Call, asking: _Asking) -> Answer:
+        traceparent, limits = asking
+        return await self._calls.run(call, traceparent=traceparent, limits=limits)
+
+    async def _parameters(self, names: list[str], asking: _Asking, *, decrypt: bool) -> Answer:
         call = Call(
             service=Service.SSM,
             operation="GetParameters",
@@ -129,11 +144,11 @@ class Upstream:
             arguments={"Names": names, "WithDecryption": decrypt},
             region=self._replicas.own,
         )
-        answer = await self._calls.run(call, traceparent=traceparent)
+        answer = await self._run(call, asking)
         self._report_values(parameters_of(answer), decrypted=decrypt)
         return answer
 
-    async def _parameter(self, key: ParameterKey, region: str, traceparent: str | None) -> bytes:
+    async def _parameter(self, key: ParameterKey, region: str, asking: _Asking) -> bytes:
         call = Call(
             service=Service.SSM,
             operation="GetParameter",
@@ -142,13 +157,13 @@ class Upstream:
             region=region,
             role=key.role,
         )
-        answer = await self._calls.run(call, traceparent=traceparent)
+        answer = await self._run(call, asking)
         body = parameter_body(answer)
         self._report_values([answer["Parameter"]], decrypted=key.decrypt)
         return body
 
     async def _secret(
-        self, key: SecretKey, region: str, traceparent: str | None, *, is_alone: bool
+        self, key: SecretKey, region: str, asking: _Asking, *, is_alone: bool
     ) -> bytes:
         arguments = {
             "SecretId": in_region(key.name, region),
@@ -164,13 +179,13 @@ class Upstream:
             role=key.role,
             reconnects=is_alone,
         )
-        answer = await self._calls.run(call, traceparent=traceparent)
+        answer = await self._run(call, asking)
         body = secret_body(answer)
         for value in secret_values(answer):
             self._hooks.value(value)
         return body
 
-    async def _rotation(self, key: SecretKey) -> datetime | None:
+    async def _rotation(self, key: SecretKey, asking: _Asking) -> datetime | None:
         region = self._regions(key)[0]
         call = Call(
             service=Service.SECRETS_MANAGER,
@@ -180,11 +195,11 @@ class Upstream:
             region=region,
             role=key.role,
         )
-        answer = await self._calls.run(call, traceparent=None)
+        answer = await self._run(call, asking)
         date = answer.get("NextRotationDate")
         return date if isinstance(date, datetime) else None
 
-    async def _path(self, key: PathKey, region: str, traceparent: str | None) -> bytes:
+    async def _path(self, key: PathKey, region: str, asking: _Asking) -> bytes:
         arguments = {
             "Path": key.name,
             "Recursive": key.recursive,
@@ -200,7 +215,7 @@ class Upstream:
                 region=region,
                 role=key.role,
             )
-            answer = await self._calls.run(call, traceparent=traceparent)
+            answer = await self._run(call, asking)
             parameters += parameters_of(answer)
             if not answer.get("NextToken"):
                 self._report_values(parameters, decrypted=key.decrypt)

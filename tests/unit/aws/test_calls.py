@@ -12,6 +12,7 @@ from extension.aws.call import Call, CompletedCall, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import TIMEOUT, UpstreamError
 from extension.process.log import Log
+from extension.process.waits import TimeLimit
 from tests.doubles import DictSource, LogLines, ManualClock
 from tests.waiting import until
 
@@ -111,6 +112,56 @@ async def test_a_call_that_is_cancelled_is_abandoned() -> None:
     bench.source.release()
     assert running.abandoned
     assert [each.code for each in bench.reported] == [TIMEOUT]
+
+
+class NotedLimit(TimeLimit):
+    """A minute, and how often it began to count again."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(60.0, clock=clock)
+        self.restarted: list[float] = []
+
+    def restart(self, seconds: float) -> None:
+        """Note the seconds, too."""
+        self.restarted.append(seconds)
+        super().restart(seconds)
+
+
+@pytest.mark.parametrize(
+    ("error", "restarted"),
+    [
+        (None, [[], [60.0], [60.0, 60.0]]),
+        (UpstreamError("Denied", request_id="1"), [[], [60.0], [60.0, 60.0]]),
+        (UpstreamError(TIMEOUT, transient=True), [[], [], []]),
+    ],
+)
+async def test_while_aws_answers_calls_wait_for_their_turn_without_losing_time(
+    error: UpstreamError | None, restarted: list[list[float]]
+) -> None:
+    """Each answer to one of those before a call gives it its time again, and nothing else does."""
+    bench = Bench(Answering(values=dict.fromkeys("abc", "v"), error=error))
+    bench.source.hold()
+    limits = [NotedLimit(bench.clock) for _ in "abc"]
+
+    async def ask(name: str, limit: NotedLimit) -> None:
+        async with limit:
+            await bench.calls.run(call(name), traceparent=None, limits=[limit])
+
+    asking = [asyncio.create_task(ask(*each)) for each in zip("abc", limits, strict=True)]
+    await until(lambda: bench.source.calls)
+    bench.source.release()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert [limit.restarted for limit in limits] == restarted
+
+
+class Answering(DictSource):
+    """A source whose refusals have the request's id, as those of AWS have."""
+
+    def call(self, call: Call) -> Mapping[str, Any]:
+        """Answer, or fail."""
+        if isinstance(self.error, UpstreamError):
+            call.request_id = self.error.request_id
+        return super().call(call)
 
 
 class Unreachable(DictSource):

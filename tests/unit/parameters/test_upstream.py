@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from extension.aws.call import STS, Call, Service
+from extension.aws.call import STS, Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.hooks import Hooks
 from extension.parameters.request import Key, ParameterKey, PathKey, SecretKey
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log
+from extension.process.waits import TimeLimit
 from tests.doubles import LogLines, ManualClock
 
 HOME, FIRST, SECOND = "eu-central-1", "us-east-1", "us-west-2"
@@ -54,6 +55,21 @@ class Regions:
         return [each.place.region for each in self.calls]
 
 
+class _Calls(Calls):
+    """Notes what was left of the limits of each call."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.left_s: list[list[float]] = []
+
+    async def run(
+        self, call: Call, *, traceparent: str | None, limits: Sequence[TimeLimit] = ()
+    ) -> Answer:
+        """Run the call."""
+        self.left_s.append([limit.left_s for limit in limits])
+        return await super().run(call, traceparent=traceparent, limits=limits)
+
+
 class Bench:
     """What asks the regions, and the values that it told of."""
 
@@ -62,9 +78,9 @@ class Bench:
         hooks = Hooks(log=log)
         self.values: list[tuple[str, str | bytes, bool]] = []
         hooks.on_value = self._learn
-        calls = Calls(aws, threads=1, clock=aws.clock, report=hooks.upstream_call, log=log)
+        self.calls = _Calls(aws, threads=1, clock=aws.clock, report=hooks.upstream_call, log=log)
         self.upstream = Upstream(
-            calls, deadline_s=dict.fromkeys(Service, 60.0), hooks=hooks, regions=regions
+            self.calls, deadline_s=dict.fromkeys(Service, 60.0), hooks=hooks, regions=regions
         )
 
     def _learn(self, name: str, value: str | bytes, *, secure: bool) -> None:
@@ -151,6 +167,18 @@ async def test_what_another_region_would_answer_alike_is_final(final: UpstreamEr
         await bench.upstream.fetch(SecretKey("s"))
     assert raised.value is final
     assert aws.asked == [FIRST]
+
+
+async def test_calls_know_the_limits_that_do_not_count_while_they_wait_for_their_turn() -> None:
+    """That of the fetch and, where another region could be asked, the share of a region."""
+    bench = Bench(Regions(SECRET), regions=(FIRST, SECOND))
+    await bench.upstream.fetch(SecretKey("s"))
+    await bench.upstream.next_rotation(SecretKey("s"))
+    assert bench.calls.left_s == [[60.0, 30.0], [60.0]]
+    bench = Bench(Regions({"Parameters": []}))
+    await bench.upstream.fetch(PathKey("/p"))
+    await bench.upstream.fetch_parameters(["/p"], decrypt=True)
+    assert bench.calls.left_s == [[60.0], [60.0]]
 
 
 async def test_the_first_failure_is_that_of_all() -> None:
