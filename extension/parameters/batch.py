@@ -2,7 +2,9 @@
 
 Opt-in, because it needs `ssm:GetParameters`; once that is denied, single calls are made instead.
 If AWS refuses a batch because of one name (GetParameters fails as a whole if one value cannot be
-decrypted), its names are asked for one by one.
+decrypted, or may not be read), its names are asked for one by one. What is refused alone, too, was
+the cause, and is not put into a batch until it is given; only where nothing is, the permission is
+missing.
 """
 
 from __future__ import annotations
@@ -31,13 +33,27 @@ DENIED = "AccessDeniedException"
 ACTION = "ssm:GetParameters"
 """What the message of a denial names; where a value cannot be decrypted, it is about a KMS key."""
 
+MOST_REFUSED = 1000
+"""Names that are known to be refused: as many as the cache has entries."""
+
 Waiting = dict[ParameterKey, asyncio.Future[bytes]]
 
 
 class Leave:
-    """Whether AWS allows batches, as far as is known; several gatherers of keys share it."""
+    """What AWS allows of batches, as far as is known; several gatherers of keys share it."""
 
-    is_given = True
+    def __init__(self) -> None:
+        self.is_given = True
+        """Whether it allows any."""
+        self.refused: set[str] = set()
+        """The names that it refuses, by which a batch would fail."""
+
+    def note_refused(self, names: Iterable[str]) -> None:
+        """Note names that were refused alone."""
+        for name in names:
+            if len(self.refused) >= MOST_REFUSED:
+                self.refused.clear()
+            self.refused.add(name)
 
 
 class Batch:
@@ -53,9 +69,12 @@ class Batch:
     async def fetch(self, key: ParameterKey, *, traceparent: str | None) -> bytes:
         """Return the body for one key, fetched alone or in a batch."""
         gathering = self._gathering.setdefault(key.decrypt, {})
-        alone = goes_alone(key.name) or not self._upstream.is_at_home(key)
+        is_refused = key.name in self._leave.refused
+        alone = is_refused or goes_alone(key.name) or not self._upstream.is_at_home(key)
         if not self._leave.is_given or alone or key in gathering:
-            return await self._upstream.fetch(key, traceparent=traceparent)
+            body = await self._upstream.fetch(key, traceparent=traceparent)
+            self._leave.refused.discard(key.name)
+            return body
         loop = asyncio.get_running_loop()
         if not gathering:
             loop.call_later(WINDOW_S, self._send, gathering, key.decrypt, traceparent)
@@ -80,19 +99,24 @@ class Batch:
             call.exception()  # retrieved here: the callers got it from their futures
 
     async def _ask(self, waiting: Waiting, *, decrypt: bool, traceparent: str | None) -> None:
-        left = waiting
+        left, refusal = waiting, None
         try:
             if len(waiting) > 1:
-                left = await self._together(waiting, decrypt=decrypt, traceparent=traceparent)
-            await asyncio.gather(*(self._alone(key, left[key], traceparent) for key in left))
+                left, refusal = await self._together(
+                    waiting, decrypt=decrypt, traceparent=traceparent
+                )
+            asking = (self._alone(key, left[key], traceparent) for key in left)
+            errors = dict(zip(left, await asyncio.gather(*asking), strict=True))
+            if refusal is not None:
+                self._judge(refusal, [key.name for key in errors if _is_refusal(errors[key])])
         finally:
             # Whatever went wrong, no caller waits forever.
             _fail(waiting.values(), UpstreamError(UNUSABLE, service=Service.SSM, transient=True))
 
     async def _together(
         self, waiting: Waiting, *, decrypt: bool, traceparent: str | None
-    ) -> Waiting:
-        """Answer the keys that one call can answer; return those to ask for one by one."""
+    ) -> tuple[Waiting, UpstreamError | None]:
+        """Answer the keys that one call can answer; return the others, and why it was refused."""
         names = [key.name for key in waiting]
         try:
             answer = await self._upstream.fetch_parameters(
@@ -101,29 +125,38 @@ class Batch:
         except UpstreamError as error:
             if error.transient:
                 _fail(waiting.values(), error)
-                return {}
-            self._note_denial(error)
-            return waiting
-        return _hand_out(answer, waiting)
+                return {}, None
+            return waiting, error
+        return _hand_out(answer, waiting), None
 
-    def _note_denial(self, error: UpstreamError) -> None:
-        if error.code == DENIED and ACTION in error.message and self._leave.is_given:
+    def _judge(self, refusal: UpstreamError, refused: list[str]) -> None:
+        """Find out whether batches are denied, or names that were refused alone, too."""
+        self._leave.note_refused(refused)
+        is_about_action = refusal.code == DENIED and ACTION in refusal.message
+        if is_about_action and not refused and self._leave.is_given:
             self._leave.is_given = False
             self._log.warning(
                 "batching is off: allow ssm:GetParameters, or unset DISPATCH_CACHE_BATCH",
-                code=error.code,
+                code=refusal.code,
             )
 
     async def _alone(
         self, key: ParameterKey, future: asyncio.Future[bytes], traceparent: str | None
-    ) -> None:
+    ) -> UpstreamError | None:
+        """Answer one key; return what it failed with."""
         try:
             body = await self._upstream.fetch(key, traceparent=traceparent)
         except UpstreamError as error:
             _fail([future], error)
-        else:
-            if not future.done():
-                future.set_result(body)
+            return error
+        if not future.done():
+            future.set_result(body)
+        return None
+
+
+def _is_refusal(error: UpstreamError | None) -> bool:
+    """Whether AWS refuses a name, and not only has no value for it: that fails no batch."""
+    return error is not None and not error.transient and error.code != NOT_FOUND
 
 
 def goes_alone(name: str) -> bool:

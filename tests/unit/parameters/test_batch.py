@@ -13,7 +13,7 @@ import pytest
 from extension.aws.call import Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.parameters.batch import MOST_NAMES, WINDOW_S, Batch, Leave, goes_alone
+from extension.parameters.batch import MOST_NAMES, MOST_REFUSED, WINDOW_S, Batch, Leave, goes_alone
 from extension.parameters.hooks import Hooks
 from extension.parameters.request import Key, ParameterKey
 from extension.parameters.upstream import Upstream
@@ -76,18 +76,17 @@ async def test_next_moment_is_another_batch(source: DictSource) -> None:
     assert source.operations == ["GetParameters", "GetParameters"]
 
 
-async def test_refused_batch_is_asked_singly_and_the_next_is_a_batch_again(
+async def test_refused_batch_is_asked_singly_until_its_names_are_given(
     source: DictSource,
 ) -> None:
-    """Only a denial is remembered."""
+    """Then the next is a batch again."""
     bench = Bench(source)
     source.error = UpstreamError("InvalidKeyId")
     assert await bench.ask(NAMES[:2]) == ["InvalidKeyId"] * 2
     source.error = None
     assert await bench.ask(NAMES[:2]) == NAMES[:2]
-    assert source.operations == [
-        "GetParameters", "GetParameter", "GetParameter", "GetParameters",
-    ]  # fmt: skip
+    assert await bench.ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations == ["GetParameters", *["GetParameter"] * 4, "GetParameters"]
 
 
 async def test_rubbish_leaves_nobody_waiting(source: DictSource) -> None:
@@ -147,19 +146,44 @@ async def test_nothing_is_kept_of_a_batch_that_is_answered(source: DictSource) -
     await until(lambda: not bench.batch._calls)
 
 
-async def test_a_denial_is_said_once(source: DictSource) -> None:
+class WithoutBatches(DictSource):
+    """A role that may call GetParameter alone."""
+
+    def call(self, call: Call) -> Mapping[str, Any]:
+        """Answer a call, unless it is a batch."""
+        answer = super().call(call)
+        if call.operation == "GetParameters":
+            raise NO_BATCHES
+        return answer
+
+
+class WithRefusals(DictSource):
+    """A role that may not read the first name, be it in a batch."""
+
+    refusal = NO_BATCHES
+
+    def call(self, call: Call) -> Mapping[str, Any]:
+        """Answer a call, unless the name is in it."""
+        answer = super().call(call)
+        if NAMES[0] in call.name.split(","):
+            raise self.refusal
+        return answer
+
+
+async def test_a_denial_is_said_once() -> None:
     """Single calls are made from then on, whichever batches were under way."""
+    source = WithoutBatches(values={name: name for name in NAMES})
     bench = Bench(source)
-    source.error = NO_BATCHES
     source.hold()
     first = asyncio.create_task(bench.ask(NAMES))
-    second = asyncio.create_task(bench.ask([*map(str, range(10))]))
+    second = asyncio.create_task(bench.ask(NAMES[:2]))
     await until(lambda: len(source.calls) == 2)
     source.release()
-    assert await first == await second == ["AccessDeniedException"] * 10
+    assert await first == NAMES
+    assert await second == NAMES[:2]
+    await until(lambda: not bench.batch._calls)
     batching = [each for each in bench.lines.messages if each.startswith("batching is off")]
     assert len(batching) == 1
-    source.error = None
     before = len(source.calls)
     assert await bench.ask(NAMES[:2]) == NAMES[:2]
     assert source.operations[before:] == ["GetParameter", "GetParameter"]
@@ -181,6 +205,27 @@ async def test_a_denial_of_a_key_leaves_batches_on(source: DictSource, message: 
     assert await bench.ask(NAMES[2:4]) == NAMES[2:4]
     assert source.operations[3:] == ["GetParameters"]
     assert not [each for each in bench.lines.messages if each.startswith("batching is off")]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "InvalidKeyId"])
+async def test_a_name_that_is_refused_goes_alone_from_then_on(code: str) -> None:
+    """Batches of the others go on: the role may read them, and GetParameters is allowed."""
+    source = WithRefusals(values={name: name for name in NAMES})
+    source.refusal = UpstreamError(code, message=NO_BATCHES.message)
+    bench = Bench(source)
+    assert await bench.ask([NAMES[0], *NAMES[1:3], "/nope"]) == [code, *NAMES[1:3], "NotFound"]
+    await until(lambda: not bench.batch._calls)
+    source.calls.clear()
+    assert await bench.ask(NAMES[:3]) == [code, *NAMES[1:3]]
+    assert sorted(source.operations) == ["GetParameter", "GetParameters"]
+    assert not [each for each in bench.lines.messages if each.startswith("batching is off")]
+
+
+async def test_names_that_are_refused_are_bounded() -> None:
+    """A function may ask for a new one each time."""
+    leave = Leave()
+    leave.note_refused(map(str, range(2 * MOST_REFUSED + 1)))
+    assert leave.refused == {str(2 * MOST_REFUSED)}
 
 
 async def test_trouble_is_the_answer_for_all(source: DictSource) -> None:
@@ -270,16 +315,13 @@ async def test_a_fault_of_ours_is_told_to_callers_alone(source: DictSource) -> N
 async def test_what_was_denied_to_one_is_not_asked_by_another(source: DictSource) -> None:
     """Those that share the role's leave; without it each finds out by itself."""
     leave = Leave()
-    first, second, other = Bench(source, leave=leave), Bench(source, leave=leave), Bench(source)
-    source.error = NO_BATCHES
-    await first.ask(NAMES[:2])
-    source.error = None
-    source.calls.clear()
-    for each in (first, second):
-        assert await each.ask(NAMES[:2]) == NAMES[:2]
-    assert source.operations == ["GetParameter"] * 4
-    assert await other.ask(NAMES[:2]) == NAMES[:2]
-    assert source.operations[4:] == ["GetParameters"]
+    denying = WithoutBatches(values=source.values)
+    await Bench(denying, leave=leave).ask(NAMES[:2])
+    await until(lambda: not leave.is_given)
+    assert await Bench(source, leave=leave).ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations == ["GetParameter"] * 2
+    assert await Bench(source).ask(NAMES[:2]) == NAMES[:2]
+    assert source.operations[2:] == ["GetParameters"]
 
 
 async def test_a_batch_under_way_is_kept(source: DictSource) -> None:
