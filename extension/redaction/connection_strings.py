@@ -3,6 +3,7 @@
 Errors of drivers show them alone. They stand in `scheme://user:password@host`, in Go's
 `user:password@tcp(…)`, as `Password=…` between semicolons, ampersands or blanks, as ADO.NET, JDBC,
 libpq and Azure write it, and as `password: …` or `<password>…` in files of settings.
+Such files may be long: they are looked through in pieces of whole lines.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from urllib.parse import unquote, unquote_plus
 from extension.redaction.undo import innermost
 
 LONGEST = 4096
-"""Characters of a text that is looked through: no connection string is longer."""
+"""Characters that are looked through together: no connection string is longer."""
 
 BARE_USER_INFO = re.compile(r"^[^\s:/?#]*:(\S+)@(?:\w*\(|[\w.-]+(?::\d+)?(?:/|$))")
 """Without a scheme what follows must look like a host: a password may hold colons, too."""
 SHORTEST_LONE_KEY = 16
 """A key in the place of a user, as Sentry and Git hosts have it; shorter ones are names."""
 NAMED = re.compile(
-    r"(?:password|passwd|pwd|secret|token|key|sig|signature)['\"]?\s*[=:]\s*"
-    r"(?:'((?:[^'\\]|\\.|'')*)'|\"((?:[^\"\\]|\\.|\"\")*)\"|([^;\s]+))",
+    r"(?:pass(?:word|phrase|wd)?|pwd?|secret|token|key(?:[-_]data)?|sig|signature|credentials?)"
+    r"['\"]?\s*[=:]\s*"
+    r"(?:'((?:[^'\\]|\\.|'')*)'|\"((?:[^\"\\]|\\.|\"\")*)\"|\{([^{}]*)\}|([^;\s]+))",
     re.IGNORECASE,
 )
 SCHEME = re.compile(r"^(?:bearer|token|basic|apikey)\s+(\S+)$", re.IGNORECASE)
@@ -32,12 +34,14 @@ PGPASS = re.compile(r"^[^\s:]+:(?:\d+|\*):[^\s:]*:[^\s:]*:(\S+)$", re.MULTILINE)
 ELEMENT = re.compile(r"(?:password|passwd|pwd|secret|token|key)>([^<]+)</", re.IGNORECASE)
 ALONE = (SCHEME, NETRC, PGPASS, ELEMENT)
 WEBHOOK_KEY = re.compile(r"(?=(?:\D*\d){4})[\w-]{16,}")
-BASIC = re.compile(r"basic\s+(\S+)", re.IGNORECASE)
+BASIC = re.compile(r"basic\s+(\S+)|(?!e[yw])([\w+/-]{8,}={0,2})", re.IGNORECASE)
+"""Docker has it without the word. What begins with `ey` or `ew` is an object of JSON in base64."""
 
 
 def passwords(text: str) -> Iterator[str]:
     """Yield what stands where a password does, as it is written and without its URL encoding."""
-    for password in dict.fromkeys(_written(text[:LONGEST])):
+    written = (password for piece in _pieces(text) for password in _written(piece))
+    for password in dict.fromkeys(written):
         meant = (password, unquote(password), unquote_plus(password), innermost(password))
         yield from dict.fromkeys(meant)
 
@@ -48,6 +52,16 @@ def basic_password(credential: str) -> str:
         return b64decode(credential).decode().partition(":")[2]
     except ValueError:
         return ""
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield a text in pieces that end with a line, where they hold more than one."""
+    at = 0
+    while len(text) - at > LONGEST:
+        end = text.rfind("\n", at, at + LONGEST) + 1 or at + LONGEST
+        yield text[at:end]
+        at = end
+    yield text[at:]
 
 
 def _written(text: str) -> Iterator[str]:
@@ -63,8 +77,9 @@ def _written(text: str) -> Iterator[str]:
         yield from pattern.findall(text)
     if text.startswith("https://") and WEBHOOK_KEY.fullmatch(last := text.rpartition("/")[2]):
         yield last
-    if match := BASIC.fullmatch(text):
-        yield basic_password(match[1])
+    basic = BASIC.fullmatch(text)
+    if basic and (password := basic_password(basic[1] or basic[2])):
+        yield password
 
 
 def _in_authority(text: str) -> Iterator[str]:

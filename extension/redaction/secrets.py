@@ -40,10 +40,11 @@ OPEN_KEYS = re.compile(
 )
 """Keys of a JSON secret whose texts are no secrets; what is nested under one is looked through."""
 
-PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----([^-]*)-----END")
-LONGEST_KEY, SHORTEST_LINE = 4096, 16
-"""Characters: of a text that is searched for keys (an RSA key of 4096 bits has 3300), and of a
-line of a key."""
+PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----([^-]*)-----END")
+"""In a text with certificates, too. PGP's is a block."""
+
+SHORTEST_LINE = 16
+"""Characters of a line of a key."""
 
 URL_SAFE = str.maketrans("-_", "+/")
 
@@ -93,8 +94,6 @@ def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Itera
 
 def _key_parts(text: str) -> Iterator[str]:
     """Yield what stands in each private key of a text, as a whole and line by line."""
-    if len(text) > LONGEST_KEY:
-        return
     for key in PRIVATE_KEY.finditer(text):
         lines = [line.strip() for line in key[1].replace("\\n", "\n").splitlines()]
         long_enough = (line for line in lines if len(line) >= SHORTEST_LINE)

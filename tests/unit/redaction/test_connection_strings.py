@@ -64,6 +64,14 @@ def test_before_the_host_without_a_scheme(text: str, found: list[str]) -> None:
         ("PWD = 'a b' x", ["a b"]),
         ('token: "a b" x', ["a b"]),
         ("secret=1 sig=2", ["1", "2"]),
+        ("DB_PASS=v", ["v"]),
+        ("passphrase: v", ["v"]),
+        ("pass = v", ["v"]),
+        ("bindpw=v", ["v"]),
+        ("client-key-data: v", ["v"]),
+        ("credential=v", ["v"]),
+        ("Pwd={a;b};x=1", ["a;b"]),
+        ("Pwd={a;b", ["{a"]),
         ("password=", []),
         ("password of a user", []),
         ("<key>v</key>", ["v"]),
@@ -108,10 +116,20 @@ def test_at_the_end_of_a_webhook(text: str, found: list[str]) -> None:
     assert list(passwords(text)) == found
 
 
-def test_no_text_is_looked_through_for_longer_than_a_connection_string_is() -> None:
-    """What is cut off there is not looked for."""
-    assert list(passwords("password=v".rjust(4096))) == ["v"]
-    assert list(passwords("password=v".rjust(4097))) == []
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("password=v".rjust(4096), ["v"]),
+        ("x" * 4000 + "\npassword=" + "v" * 100, ["v" * 100]),
+        ("x" * 4096 + "password=v", ["v"]),
+        ("users:\n" * 5000 + "token: v", ["v"]),
+        ("token: v\n" + "x\n" * 5000 + "token: w", ["v", "w"]),
+        ("x" * 4090 + "password=v", []),
+    ],
+)
+def test_long_texts_are_looked_through_in_pieces(text: str, found: list[str]) -> None:
+    """They end with a line, so that a setting is in one; what has no lines is cut anywhere."""
+    assert list(passwords(text)) == found
 
 
 @pytest.mark.parametrize(
@@ -121,7 +139,13 @@ def test_of_a_basic_credential(credential: str, password: str) -> None:
     """Behind the first colon, for a user has none."""
     encoded = base64.b64encode(credential.encode()).decode()
     assert basic_password(encoded) == password
-    assert set(passwords(f"Basic {encoded}")) == {encoded, password}
+    assert set(passwords(f"Basic {encoded}")) == {encoded, *filter(None, [password])}
+
+
+def test_docker_keeps_a_basic_credential_without_the_word() -> None:
+    """As the value of `auth` in its file of settings."""
+    assert list(passwords(base64.b64encode(b"AWS:hunter2").decode())) == ["hunter2"]
+    assert list(passwords(base64.b64encode(b"no colon here").decode())) == []
 
 
 def test_what_is_no_basic_credential_has_no_password() -> None:
