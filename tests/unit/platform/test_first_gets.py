@@ -12,6 +12,7 @@ import pytest
 from extension.parameters.response import NOT_READY
 from extension.platform import first_gets
 from extension.platform.first_gets import refuse_waiting
+from extension.process.clock import SystemClock
 from tests.waiting import PATIENCE_S
 
 GET = b"GET /systemsmanager/parameters/get?name=x HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -22,7 +23,7 @@ def listening() -> Iterator[_socket.socket]:
     """The port of the cache, as the bootstrap has bound it."""
     raw = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     raw.bind(("127.0.0.1", 0))
-    raw.listen(8)
+    raw.listen(64)
     yield raw
     raw.close()
 
@@ -73,3 +74,21 @@ def test_one_client_costs_the_others_nothing(
             refuse_waiting([closed, listening])
             assert answer_to(client).startswith(b"HTTP/1.1 400 ")
             assert answer_to(silent) == b""
+
+
+def test_clients_that_send_nothing_are_waited_for_together(
+    listening: _socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, the sandbox is held up no longer than for one of them."""
+    monkeypatch.setattr(first_gets, "READ_S", 0.3)
+    clock, took_s = SystemClock(), []
+    for count in (1, 32):
+        silent = [waiting(listening, b"") for _ in range(count)]
+        with closing(waiting(listening)) as client:
+            began = clock.now()
+            refuse_waiting([listening])
+            took_s.append(clock.now().since(began))
+            assert answer_to(client).startswith(b"HTTP/1.1 400 ")
+        for each in silent:
+            each.close()
+    assert took_s[1] < 8 * took_s[0]
