@@ -21,6 +21,7 @@ from extension.replay.files import BucketError, DeadLetterFiles
 from extension.replay.replay import Replay
 from extension.replay.sending import Sender
 from extension.settings.config import Config, read_config
+from extension.settings.kinds import BadValueError, is_http_url, s3_uri
 from extension.telemetry.export.aws_requests import AwsRequests
 from extension.telemetry.export.bucket import Bucket
 from extension.telemetry.export.credentials import EndpointSettings
@@ -71,6 +72,10 @@ exit status: 0 all files are sent, 1 some are left, 2 the settings cannot be use
 """
 
 
+BAD_BUCKET = "{} names no bucket; allowed: s3://BUCKET or s3://BUCKET/PREFIX"
+BAD_ENDPOINT = "--to names no endpoint; allowed: an http:// or https:// URL"
+
+
 class UsageError(Exception):
     """The settings cannot be used; the text says which, and what is allowed."""
 
@@ -81,6 +86,7 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Co
     Raises:
         UsageError: a setting is missing, or cannot be used.
     """
+    _check(arguments)
     withheld: tuple[str, ...] = ()
     if arguments.to:
         environ, withheld = address(environ, arguments.to)
@@ -101,6 +107,16 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Co
     if references and not arguments.dry_run:
         raise UsageError(f"a reference is not resolved here, set its value: {references[0]}")
     return replace(config, telemetry=telemetry, withheld=(*withheld, *config.withheld))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Name an argument that cannot be used by its own name, not by that of its variable."""
+    try:
+        s3_uri().parse(arguments.bucket or "s3://any")
+    except BadValueError:
+        raise UsageError(BAD_BUCKET.format(arguments.bucket)) from None
+    if arguments.to and not is_http_url(arguments.to):  # not repeated: it may hold a key
+        raise UsageError(BAD_ENDPOINT)
 
 
 async def replay(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

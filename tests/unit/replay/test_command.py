@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
@@ -88,6 +89,24 @@ def test_a_setting_that_cannot_be_used_ends_the_command(variable: str, value: st
     settings({**BUCKET, **ENDPOINT, "DISPATCH_CACHE_PORT": "x"})
     with pytest.raises(UsageError, match=variable):
         settings({**BUCKET, **ENDPOINT, variable: value})
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (("letters", "--to", "http://h"), "letters names no bucket"),
+        (("s3://b/lost",), "s3://b/lost names no bucket; allowed: s3://BUCKET or s3://BUCKET/PREF"),
+        (("s3://letters", "--to", "h?key=k"), "--to names no endpoint; allowed: an http"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_named_as_it_was_given(
+    words: tuple[str, ...], cause: str
+) -> None:
+    """Not by the variable that it stands for; a URL is not repeated, because it may hold a key."""
+    with pytest.raises(UsageError, match="^" + re.escape(cause)) as raised:
+        settings({**BUCKET, **ENDPOINT}, *words)
+    assert "DISPATCH" not in str(raised.value)
+    assert "key=k" not in str(raised.value)
 
 
 def test_an_endpoint_of_a_signal_is_of_no_use_beside_an_argument() -> None:
