@@ -63,6 +63,8 @@ def read_layer(path: Path) -> FinishedLayer:
             files = tuple(archive.namelist())
             source = _text(archive, rf"{HOME}/lib-[^/]+/extension/__init__\.py")
             licences = _text(archive, rf"{HOME}/LICENSES\.txt")
+    except FileNotFoundError:
+        raise LayerError(f"there is no {path}: ./build_layer.sh writes the zips") from None
     except (OSError, zipfile.BadZipFile) as error:
         raise LayerError(f"{path} cannot be read: {error}") from error
     version = _VERSION.search(source)

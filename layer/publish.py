@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except (BotoCoreError, ClientError) as error:
                 failures += 1
                 print(f"layer.publish: {layer.name} in {region}: {error}", file=sys.stderr)
-    print("\n".join(table(rows)))
+    if rows:
+        print("\n".join(table(rows)))
     return 1 if failures else 0
 
 

@@ -120,6 +120,22 @@ def test_a_refusal_does_not_stop_the_others(
     assert len(arns(printed.out)) == 1
 
 
+def test_without_a_published_layer_there_is_no_table(
+    account: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the line that says why."""
+    assert main([str(write_layer(tmp_path)), "--regions", "nowhere-1!"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_zip_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the command that writes it: a pattern that matches nothing comes here as it is."""
+    assert main([str(tmp_path / "*.zip"), "--regions", "eu-central-1"]) == 1
+    assert "*.zip: ./build_layer.sh writes the zips" in capsys.readouterr().err
+
+
 def test_what_is_no_layer_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is sent then."""
     stranger = tmp_path / "other-x86_64.zip"
