@@ -45,6 +45,11 @@ ARN_PIECES = 7
 ECS_PARTS = ("jsonKey", "versionStage", "versionId")
 """The fields that ECS appends to the ARN of a secret, in its order."""
 
+NO_ROUTE = (
+    "no such path; there are /secretsmanager/get?secretId=NAME and"
+    " /systemsmanager/parameters/get?name=NAME, and getMany and getByPath beside them"
+)
+
 ROLE = "roleArn"
 """The role to ask as, under the name that AWS's agent has for it."""
 
@@ -143,7 +148,7 @@ def _read(method: str, target: str, *, decrypt: bool) -> Query | Several | Rejec
     path, query = _SLASHES.sub("/", path).rstrip("/"), query.partition("#")[0]
     route = _ROUTES.get(path)
     if route is None and path not in _SEVERAL:
-        return Rejection(status=404, code="NotFound", text="no such path")
+        return Rejection(status=404, code="NotFound", text=NO_ROUTE)
     if method != "GET":
         return Rejection(status=405, code="MethodNotAllowed", text="only GET is allowed")
     try:

@@ -6,6 +6,7 @@ import pytest
 
 from extension.parameters import request
 from extension.parameters.request import (
+    NO_ROUTE,
     ParameterKey,
     PathKey,
     Query,
@@ -157,7 +158,8 @@ def test_the_default_of_decryption_is_a_setting(decrypt: bool) -> None:
 @pytest.mark.parametrize(
     ("target", "status", "code", "text"),
     [
-        ("/nope", 404, "NotFound", "no such path"),
+        ("/nope", 404, "NotFound", NO_ROUTE),
+        ("/systemsmanager/get?name=a", 404, "NotFound", NO_ROUTE),
         (PARAMETER, 400, "ValidationException", "name is missing"),
         (f"{SECRET}?secretId=", 400, "ValidationException", "secretId is missing"),
         (f"{PATH}?path=a&raw=true", 400, "ValidationException", "raw is not for getByPath"),
