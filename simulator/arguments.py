@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from argparse import ArgumentTypeError
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -60,14 +61,15 @@ def event(text: str) -> object:
         return sample_event(text)
     if re.fullmatch(r"[a-z][a-z0-9_.]+", text) and text not in _JSON_WORDS:
         known = ", ".join(sample_names())
-        raise ArgumentTypeError(f"{text} is neither JSON nor one of the samples: {known}")
+        problem = f"{text} is neither JSON nor one of the samples: {known}"
+        raise ArgumentTypeError(f"{problem}{_hint(text)}")
     source = f"{text} " if text.startswith("@") else ""
     try:
         return json.loads(_content(text), parse_constant=_refuse_constant)
     except OSError as error:
         raise ArgumentTypeError(f"{source}cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ArgumentTypeError(f"{source}is not JSON: {error}") from None
+        raise ArgumentTypeError(f"{source}is not JSON: {error}{_hint(text)}") from None
     except RecursionError:
         raise ArgumentTypeError(f"{source}is nested too deeply") from None
 
@@ -139,6 +141,13 @@ def number(low: _Number, high: _Number) -> Callable[[str], _Number]:
 
 def _content(text: str) -> str:
     return Path(text[1:]).read_text("utf-8") if text.startswith("@") else text
+
+
+def _hint(text: str) -> str:
+    """Say how a file is named, if the text is the name of one."""
+    with suppress(OSError, ValueError):  # too long, or with a null character
+        return f"; if you mean the file, write @{text}" if Path(text).is_file() else ""
+    return ""
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -104,6 +104,8 @@ async def test_a_failed_invocation_is_exit_code_1(tmp_path: Path) -> None:
         ([*HERE, "--event", "[" * 100_000], "--event: is nested too deeply"),
         ([*HERE, "--event", "@no"], "--event: @no cannot be read: No such file"),
         ([*HERE, "--event", "@README.md"], "--event: @README.md is not JSON"),
+        ([*HERE, "--event", "README.md"], "if you mean the file, write @README.md"),
+        ([*HERE, "--event", "mkdocs.yml"], "if you mean the file, write @mkdocs.yml"),
         ([*HERE, "--env", "X"], "--env: X should be NAME=VALUE"),
         ([*HERE, "--tracing", "on"], "invalid choice: 'on'"),
         ([*HERE, "--trace-header", "a\r\nb: c"], "should be one line of ASCII"),
