@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 
 from extension.aws.credentials import METHOD, SandboxCredentials
 from extension.aws.errors import SettingError
+from extension.aws.reasons import NO_PROFILE
 
 METADATA_SERVICE = "iam-role"
 """botocore's name for it."""
@@ -45,8 +46,15 @@ class LocalCredentials(SandboxCredentials):
         """The environment, with the region of the profile if it has none."""
 
     def load_credentials(self) -> Credentials | None:
-        """Return the credentials, or None if there are none; blocks, and may ask AWS."""
-        found = self._static() or self._resolver.load_credentials()
+        """Return the credentials, or None if there are none; blocks, and may ask AWS.
+
+        Raises:
+            SettingError: a profile, or the command in it, gives none.
+        """
+        try:
+            found = self._static() or self._resolver.load_credentials()
+        except BotoCoreError as error:  # its text may have what a command has printed
+            raise SettingError(NO_PROFILE) from error
         if found is None or found.method == METHOD:
             return super().load_credentials()
         return found

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 ROUTE = "a function in a VPC needs a NAT gateway or a VPC endpoint to reach AWS"
+NO_NAME = f"check the region's name; {ROUTE}"
+CONTAINER = "container-role"
+"""botocore's name for the container endpoint: all that Lambda has besides variables."""
+
 AUTHORITIES = "AWS_CA_BUNDLE may name a PEM file of further authorities"
 NO_AUTHORITIES = (
     "the file that AWS_CA_BUNDLE, else REQUESTS_CA_BUNDLE, else SSL_CERT_FILE names holds no"
@@ -17,7 +21,12 @@ NO_AUTHORITIES = (
 PROXY = "check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, and NO_PROXY"
 CREDENTIALS = (
     "neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY nor AWS_CONTAINER_CREDENTIALS_FULL_URI is"
-    " set"
+    " set; outside Lambda, AWS_PROFILE may also name a profile that has credentials"
+)
+NO_CONTAINER = "AWS_CONTAINER_CREDENTIALS_FULL_URI does not answer with credentials"
+NO_PROFILE = (
+    "the profile gives no credentials: `aws sts get-caller-identity` with the same AWS_PROFILE"
+    " says why"
 )
 
 
@@ -28,8 +37,7 @@ def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
     """
     match type(error).__name__:
         case "ConnectTimeoutError" | "EndpointConnectionError":
-            remedy = f"{named_by} names it" if named_by else ROUTE
-            return f"no connection to {host}: {_cause(error)}; {remedy}"
+            return f"no connection to {host}: {_cause(error)}; {_remedy(error, named_by)}"
         case "SSLError" if any(map(_is_about_a_file, _chain(error))):
             return NO_AUTHORITIES
         case "SSLError":
@@ -43,8 +51,16 @@ def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
         case "UnauthorizedSSOTokenError" | "SSOTokenLoadError" | "TokenRetrievalError":
             return "single sign-on has expired: run aws sso login"
         case "CredentialRetrievalError":
-            return "AWS_CONTAINER_CREDENTIALS_FULL_URI does not answer with credentials"
+            is_container = getattr(error, "kwargs", {}).get("provider") == CONTAINER
+            return NO_CONTAINER if is_container else NO_PROFILE
     return ""
+
+
+def _remedy(error: Exception, named_by: str) -> str:
+    """Say what to check where no connection was made."""
+    if named_by:
+        return f"{named_by} names it"
+    return NO_NAME if any(type(each).__name__ == "gaierror" for each in _chain(error)) else ROUTE
 
 
 def _cause(error: Exception) -> str:

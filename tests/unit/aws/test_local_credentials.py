@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from extension.aws.errors import SettingError
 from extension.aws.local_credentials import LocalCredentials
+from extension.aws.reasons import NO_PROFILE
 from tests.credentials_endpoint import CredentialsEndpoint
 
 KEYS = {"AWS_ACCESS_KEY_ID": "of-variables", "AWS_SECRET_ACCESS_KEY": "s"}
@@ -89,3 +91,14 @@ def test_a_profile_that_is_not_there_is_named(home: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_PROFILE", "missing")
     with pytest.raises(SettingError, match="AWS_PROFILE"):
         LocalCredentials({})
+
+
+@pytest.mark.parametrize(
+    "profile", ["credential_process = /bin/false", "aws_access_key_id = without-its-secret"]
+)
+def test_a_profile_without_credentials_says_what_to_try(home: Path, profile: str) -> None:
+    """Not the words of botocore, which may repeat what the command has printed."""
+    (home / "config").write_text(f"[default]\nregion = eu-north-1\n{profile}\n")
+    (home / "credentials").write_text("")
+    with pytest.raises(SettingError, match="^" + re.escape(NO_PROFILE)):
+        LocalCredentials({}).load_credentials()

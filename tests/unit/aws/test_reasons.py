@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 import pytest
@@ -17,10 +18,14 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import NewConnectionError, ProxyError
 
+from extension.aws.credentials import METHOD
 from extension.aws.reasons import (
     AUTHORITIES,
     CREDENTIALS,
     NO_AUTHORITIES,
+    NO_CONTAINER,
+    NO_NAME,
+    NO_PROFILE,
     PROXY,
     ROUTE,
     reason_of,
@@ -43,6 +48,7 @@ def while_handling(error: Exception, context: Exception) -> Exception:
 
 
 REFUSED = ConnectionRefusedError(111, "Connection refused")
+UNKNOWN_NAME = socket.gaierror(-2, "Name or service not known")
 
 
 @pytest.mark.parametrize(
@@ -83,9 +89,14 @@ REFUSED = ConnectionRefusedError(111, "Connection refused")
         (ReadTimeoutError(endpoint_url=URL), f"{HOST} accepts connections and does not answer"),
         (NoCredentialsError(), CREDENTIALS),
         (UnauthorizedSSOTokenError(), "single sign-on has expired: run aws sso login"),
+        (CredentialRetrievalError(provider=METHOD, error_msg="y"), NO_CONTAINER),
+        (CredentialRetrievalError(provider="custom-process", error_msg="y"), NO_PROFILE),
         (
-            CredentialRetrievalError(provider="x", error_msg="y"),
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI does not answer with credentials",
+            EndpointConnectionError(
+                endpoint_url=URL,
+                error=caused(NewConnectionError(None, "x"), UNKNOWN_NAME),  # type: ignore[arg-type]
+            ),
+            f"no connection to {HOST}: Name or service not known; {NO_NAME}",
         ),
         (ValueError("secret"), ""),
     ],
