@@ -94,14 +94,19 @@ def read_text(answer: Answer) -> EndpointMessage:
 
 
 def read_json(answer: Answer) -> EndpointMessage | None:
-    """Read a JSON answer of an OTLP endpoint, or of a gateway before it; None if it is not JSON.
+    """Read a JSON answer of an OTLP endpoint, or of a gateway before it.
 
-    An error without a text of a name that is known is its own text.
+    An error without a text of a name that is known is its own text. None if it is not JSON, or
+    nested so deeply that it is none of theirs.
     """
     try:
-        found = json.loads(answer.content)
+        return _read_json(answer)
     except (ValueError, RecursionError):
         return None
+
+
+def _read_json(answer: Answer) -> EndpointMessage:
+    found = json.loads(answer.content)
     values = (found.get(name) for name in PARTIAL) if isinstance(found, dict) else ()
     partial = next(filter(None, values), None)
     if isinstance(partial, dict):

@@ -20,6 +20,7 @@ PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
 NO_HTTP = "answers no HTTP/1.1 (4317 is gRPC, 4318 is HTTP)"
 BAD_HTTP = "its answer breaks the rules of HTTP/1.1"
 NOT_FOUND = "the host name is not found"
+NO_THREAD = "no thread is left; Lambda allows a sandbox 1024"
 
 POST_ERRORS = (aiohttp.ClientError, OSError)
 """What a request that gets no answer raises."""
@@ -57,6 +58,8 @@ def _detail(error: Exception, certificate: str) -> str:
     match error:
         case NotSignedError():
             return str(error)
+        case RuntimeError() if "thread" in str(error):
+            return NO_THREAD
         case aiohttp.ClientConnectorCertificateError():
             wrong = getattr(error.certificate_error, "verify_message", "")
             return f"{wrong}; {certificate} {AUTHORITIES}"

@@ -74,6 +74,14 @@ def _gunzip(content: bytes) -> bytes:
         return b""
 
 
+async def _in_a_thread(compress: Callable[[bytes], bytes], body: bytes) -> bytes:
+    """Compress in a thread, or here if there is none: the function may have taken them all."""
+    try:
+        return await asyncio.to_thread(compress, body)
+    except RuntimeError:
+        return compress(body)
+
+
 def _answer(response: aiohttp.ClientResponse, content: bytes) -> Answer:
     headers = response.headers
     return Answer(
@@ -153,6 +161,8 @@ class Post:
             return Outcome(kind="rejected", cause=describe_failure(error))
         except POST_ERRORS as error:
             return Outcome(kind="kept", cause=describe_failure(error))
+        except RuntimeError as error:  # of the interpreter: looking up a name takes a thread
+            return Outcome(kind="kept", cause=describe_failure(error))
         except ValueError as error:  # a request that cannot be made: waiting does not cure it
             return Outcome(kind="rejected", cause=describe_failure(error))
 
@@ -165,7 +175,7 @@ class Post:
     ) -> Outcome:
         compress = COMPRESSORS[target.compression]
         if len(body) >= LARGE_BYTES and target.compression != "none":
-            compressed = await asyncio.to_thread(compress, body)
+            compressed = await _in_a_thread(compress, body)
         else:
             compressed = compress(body)
         answer = await self._ask(target, compressed, headers)

@@ -27,6 +27,9 @@ STATUS = b"\x08\x03\x12\x14missing service.name\x1a\x02\x0a\x00"
 """A google.rpc.Status: a code, a message and a detail."""
 
 
+DEEP = b'{"error":' * 900 + b"{}" + b"}" * 900
+"""Less deep than the decoder takes, and deeper than a message is looked for in."""
+
 PATH_KEY = "ZaVnC4dhaV0mQx7Rk2pLw9Ts5Yb8Nc3Uf1Gh6Je4Ko=="
 """As Sumo Logic has it in the path of an endpoint."""
 
@@ -84,8 +87,10 @@ def partial(rejected: int, message: str) -> bytes:
         (502, "text/html", b"<h1>Bad Gateway</h1>", EndpointMessage()),
         (502, "", b"<!-- x --> <HTML lang=en>Bad", EndpointMessage()),
         (400, JSON, b"[" * 100_000, EndpointMessage(text="[" * 100_000)),
+        (400, JSON, DEEP, EndpointMessage(text=DEEP.decode())),
+        (200, JSON, b'{"partialSuccess":{"errorMessage":%b}}' % DEEP, EndpointMessage()),
     ],
-    ids=range(36),
+    ids=range(38),
 )  # fmt: skip
 def test_answers(status: int, content_type: str, content: bytes, message: EndpointMessage) -> None:
     """Counts and messages are found; what is not understood is shown as text or not at all."""

@@ -16,6 +16,7 @@ from extension.telemetry.export.connection_failures import (
     AUTHORITIES,
     BAD_HTTP,
     NO_HTTP,
+    NO_THREAD,
     PROXIES,
     NotSignedError,
     describe_failure,
@@ -39,6 +40,8 @@ def of_tls(reason: str | None) -> ssl.SSLError:
     ("error", "text"),
     [
         (NotSignedError("no credentials"), "NotSignedError: no credentials"),
+        (RuntimeError("can't start new thread"), f"RuntimeError: {NO_THREAD}"),
+        (RuntimeError("secret"), "RuntimeError"),
         (aiohttp.ClientConnectorCertificateError(KEY, ValueError("x")),
          f"ClientConnectorCertificateError: ; {CERTIFICATE} {AUTHORITIES}"),
         (aiohttp.ClientConnectorSSLError(KEY, of_tls("WRONG_VERSION_NUMBER")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import ssl
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from extension.process.waits import Budget
 from extension.settings.aws_hosts import SignedFor
 from extension.telemetry.export.answers import Answer, EndpointMessage
 from extension.telemetry.export.compression import COMPRESSORS, LARGE_BYTES
+from extension.telemetry.export.connection_failures import NO_THREAD
 from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post
 from extension.telemetry.export.target import Target
@@ -150,6 +153,35 @@ async def test_a_large_body_is_compressed_by_a_thread(
     monkeypatch.setitem(COMPRESSORS, compression, compress)
     await send(Session(), target(compression=compression), b"x" * size)
     assert [each is not threading.main_thread() for each in threads] == [by_a_thread]
+
+
+class NoThreads(ThreadPoolExecutor):
+    """A sandbox in which the function has all threads that there may be."""
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        """Start none."""
+        raise RuntimeError("can't start new thread")
+
+
+async def test_without_a_thread_a_large_body_is_compressed_all_the_same() -> None:
+    """The function may have all threads that a sandbox may have."""
+    asyncio.get_running_loop().set_default_executor(NoThreads())
+    session = Session()
+    outcome = await send(session, target(compression="gzip"), b"x" * LARGE_BYTES)
+    assert outcome.kind == "accepted"
+    [(_, _, asked)] = session.asked
+    assert asked["data"] == COMPRESSORS["gzip"](b"x" * LARGE_BYTES)
+
+
+async def test_without_a_thread_a_name_is_not_found_and_the_data_waits() -> None:
+    """It is a failure of the export, as one of the network is, and says what is missing."""
+    asyncio.get_running_loop().set_default_executor(NoThreads())
+    elsewhere = replace(target(), url="http://otlp.invalid/v1/traces")
+    post = Post({"traces": elsewhere}, clock=SystemClock())
+    budget = Budget(10, clock=SystemClock())
+    outcome = await post.send("traces", b"x", content_type="text/plain", budget=budget)
+    await post.close()
+    assert (outcome.kind, outcome.cause) == ("kept", f"RuntimeError: {NO_THREAD}")
 
 
 async def test_an_answer_is_read_up_to_a_bound() -> None:
