@@ -12,15 +12,18 @@ MOST_DIGITS = 4300
 
 
 def read_json(text: str | bytes) -> Any:
-    """Return the value; half characters, which JSON can spell but no encoder can send, become `?`.
+    """Return the value; half characters, which no encoder can send, become `?`.
+
+    JSON can spell them, and UTF-8 that is not quite right can hold them as they are.
 
     Numbers that are not finite, `1e999` and `NaN`, stay texts: JSON has no way to write them.
 
     Raises:
         ValueError: it is not JSON, or nested too deeply to be read.
     """
+    has_halves = False
     if isinstance(text, bytes):
-        text = text.decode(json.detect_encoding(text), "surrogatepass")
+        text, has_halves = _decoded(text)
     try:
         try:
             value, end = SCAN(text, 0)
@@ -28,9 +31,18 @@ def read_json(text: str | bytes) -> Any:
             value, end = None, -1
         if end != len(text):  # white space around it, or no JSON
             value = _loads(text)
-        return _without_halves(value) if may_have_halves(text) else value
+        return _without_halves(value) if has_halves or may_have_halves(text) else value
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _decoded(raw: bytes) -> tuple[str, bool]:
+    """Return bytes as text, and whether half characters stand in it."""
+    encoding = json.detect_encoding(raw)
+    try:
+        return raw.decode(encoding), False
+    except UnicodeDecodeError:
+        return raw.decode(encoding, "surrogatepass"), True
 
 
 def _loads(text: str) -> Any:

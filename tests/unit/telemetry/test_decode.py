@@ -214,9 +214,11 @@ def test_times_that_no_encoder_can_send_are_none(time: str) -> None:
         parse_time(time)
 
 
-def test_lone_surrogates_do_not_survive() -> None:
+@pytest.mark.parametrize("half", [b"\\ud800", b"\xed\xa0\x80"])
+def test_lone_surrogates_do_not_survive(half: bytes) -> None:
     """A half character, which no encoder could send, is replaced."""
-    batch = parse(b'[{"time":"2026-01-01T12:00:00Z","type":"function","record":"a\\ud800b"}]')
+    line_of = b'[{"time":"2026-01-01T12:00:00Z","type":"function","record":"a%bb"}]'
+    batch = parse(line_of % half)
     line = batch.events[0]
     assert isinstance(line, LogLine)
     assert line.record == "a?b"

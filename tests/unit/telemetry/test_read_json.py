@@ -29,6 +29,13 @@ def test_half_characters_become_question_marks(half: str) -> None:
     assert told == {"a?": ["b?", {"c": "?"}, 1]}
 
 
+@pytest.mark.parametrize("half", [b"\xed\xa0\x80", b"\xed\xbf\xbf"])
+def test_half_characters_in_bytes_become_question_marks(half: bytes) -> None:
+    """Where something has written them as if they were characters, which is no UTF-8."""
+    told = read_json(b'{"a%b": ["b%b", {"c": "\xc3\xa4%b"}, 1]}' % (half, half, half))
+    assert told == {"a?": ["b?", {"c": "ä?"}, 1]}
+
+
 def test_whole_characters_stay() -> None:
     """Though JSON spells them in halves."""
     assert read_json('"\\ud83d\\ude00 \\u00e4"') == "😀 ä"
