@@ -39,6 +39,10 @@ LONGEST_INIT_S = 10.0
 """Later than that a GET belongs to an invocation, even if that is still to be announced to us."""
 
 
+LOOK_S = 0.05
+"""How often it is looked whether that time has come."""
+
+
 class Opening:
     """The parts of the process; `jobs` are those that take part in the life cycle so far."""
 
@@ -130,6 +134,28 @@ class Opening:
     async def _open_parameters(self) -> None:
         if not self._cache_sockets:
             return
+        refusing = asyncio.create_task(self._refuse_gets(), name="refuse GETs")
+        try:
+            await self._open_cache()
+        finally:
+            refusing.cancel()
+
+    async def _refuse_gets(self) -> None:
+        """Answer GETs that wait before the function times out, until the cache can serve them.
+
+        Behind the deadline there is nobody to answer: it is that of the last invocation.
+        """
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._last.invoke is None:
+                continue
+            from extension.platform import first_gets  # noqa: PLC0415  # slow starts only
+
+            left_s = self._clock.now().until_ms(self._last.invoke.deadline_ms)
+            if 0 < left_s < first_gets.ANSWER_S:
+                first_gets.refuse_waiting(self._cache_sockets)
+
+    async def _open_cache(self) -> None:
         await self.importer.load("extension.parameters.parameters", "extension.bridge")
         from extension.bridge import redact_what_is_served  # noqa: PLC0415  # heavy
         from extension.parameters.parameters import Parameters  # noqa: PLC0415  # heavy

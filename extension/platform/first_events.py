@@ -15,7 +15,7 @@ import time
 
 from extension.platform import early_calls, plain_http
 from extension.platform.bootstrap import Start
-from extension.platform.first_gets import refuse_waiting
+from extension.platform.first_gets import ANSWER_S, refuse_waiting
 from extension.platform.start_mark import lent_s
 from extension.platform.survive import is_shutdown
 from extension.process.priority import give_way
@@ -28,9 +28,6 @@ PAUSE_S = 0.05
 
 RESPONSE_S = 5.0
 """For the rest of a response that has begun."""
-
-ANSWER_S = 0.75
-"""So long before its timeout a function gets its answers: it needs some time to use them."""
 
 LAST_S = 1.0
 """Of the two seconds that SHUTDOWN leaves; the rest is for exporting. Without telemetry there is

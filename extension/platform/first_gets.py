@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+ANSWER_S = 0.75
+"""So long before its timeout a function gets its answers: it needs some time to use them."""
+
 READ_S = 0.05
 """How long requests may take to arrive, all together; those that wait are there already. A function
 may have opened thousands of connections, and /next is not requested meanwhile."""

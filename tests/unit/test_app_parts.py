@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import aiohttp
 import pytest
 
 from extension import opening
+from extension.parameters.response import NOT_READY
 from extension.process import imports
+from extension.process.clock import NS_PER_S, Instant, SystemClock
 from extension.telemetry.telemetry import Telemetry
 from extension.telemetry_part import telemetry_modules
 from tests import platform_events as given
@@ -414,6 +417,55 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 CACHE_MODULES = ["extension.parameters.parameters", "extension.bridge"]
+
+
+async def test_a_get_that_the_cache_is_open_too_late_for_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before its function times out, which would start everything again, and not sooner."""
+    monkeypatch.setattr("extension.platform.bootstrap.BUDGET_S", 0.0)
+    load, may_load = imports._import, threading.Event()
+
+    def held(name: str) -> None:
+        if name in CACHE_MODULES:
+            may_load.wait()
+        load(name)
+
+    monkeypatch.setattr(imports, "_import", held)
+    port, target = free_port(), "/systemsmanager/parameters/get?name=/a/b"
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        async with running(ExtensionsApi(), cached(aws, port)) as process:
+            await until(lambda: NEXT in process.api.asked)
+            getting = asyncio.create_task(get(port, target))
+            process.api.invoke(timeout_s=30)
+            await until(lambda: process.app._opening._last.invoke)
+            process.app._opening._clock = early = _Later(29)
+            await until(lambda: early.looks > 2)
+            assert not getting.done()
+            process.app._opening._clock = _Later(29.5)
+            try:
+                assert await asyncio.wait_for(getting, PATIENCE_S) == (400, NOT_READY.text)
+            finally:
+                process.app._opening._clock = _Later(31)
+                may_load.set()
+            assert (await get(port, target))[0] == 200
+            await whole_invocation(process)
+            await ended(process)
+
+
+class _Later:
+    """A clock that is some seconds ahead."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ns = round(seconds * NS_PER_S)
+        self.looks = 0
+
+    def now(self) -> Instant:
+        """Return a moment to come."""
+        self.looks += 1
+        now = SystemClock().now()
+        return Instant(now.wall_ns + self._ns, now.monotonic_ns + self._ns)
 
 
 async def test_heavy_modules_are_imported_one_by_one(loaded: list[str]) -> None:
