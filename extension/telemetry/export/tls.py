@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from weakref import WeakKeyDictionary
 
 from extension.process.authorities import Places
@@ -105,8 +105,10 @@ def trust_bundle(context: ssl.SSLContext) -> None:
 def _trusting(certificate: str, environ: Mapping[str, str], places: Places) -> ssl.SSLContext:
     if certificate.lstrip().startswith(PEM):
         return ssl.create_default_context(cadata=certificate)
-    if certificate or _is_chosen(environ):
+    if certificate:
         return ssl.create_default_context(cafile=certificate)
+    if _is_chosen(environ):
+        return _chosen(environ)
     folder, bundle = places.find_folder(), places.find_bundle()
     if not folder:
         return ssl.create_default_context(cafile=bundle)
@@ -120,8 +122,26 @@ def _is_chosen(environ: Mapping[str, str]) -> bool:
 
     OpenSSL takes an empty one for a file without a name, and then trusts no authority.
     """
-    file, folder = (environ.get(name, "").strip() for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    file, folder = _named(environ)
     return bool(folder) or os.access(file, os.R_OK)
+
+
+def _chosen(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Return a context that trusts what OpenSSL would by its variables, and its own defaults.
+
+    OpenSSL would read the process's, where an import hides them for a moment (`process.imports`).
+    """
+    file, folder = _named(environ)
+    usual = ssl.get_default_verify_paths()
+    context = ssl.create_default_context(capath=folder or usual.openssl_capath)
+    with suppress(OSError):  # OpenSSL, too, says nothing of a file that it cannot use
+        context.load_verify_locations(file or usual.openssl_cafile)
+    return context
+
+
+def _named(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the file and the folder that OpenSSL's variables name."""
+    return environ.get("SSL_CERT_FILE", "").strip(), environ.get("SSL_CERT_DIR", "").strip()
 
 
 @contextmanager

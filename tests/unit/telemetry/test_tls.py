@@ -11,6 +11,7 @@ import pytest
 
 from extension.process.authorities import Places
 from extension.process.clock import SystemClock
+from extension.process.imports import no_certificates
 from extension.process.waits import Budget
 from extension.settings.otlp import OtlpConfig
 from extension.telemetry.export.outcome import Outcome
@@ -89,6 +90,27 @@ def test_a_users_choice_is_the_only_one(
     client = build_tls(OtlpConfig(), {variable: value}, places=hashed(tmp_path))
     assert not trusts(client, server)
     assert not is_narrow(client)
+
+
+def test_a_users_choice_counts_while_a_module_is_imported(
+    server: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """An import hides OpenSSL's variables in the process, perhaps beside another thread."""
+    certificate = str(tmp_path / "certificate.pem")
+    with no_certificates():
+        client = build_tls(
+            OtlpConfig(), {"SSL_CERT_FILE": certificate}, places=Places(folders=(), bundles=())
+        )
+    assert trusts(client, server)
+    assert not is_narrow(client)
+
+
+def test_a_chosen_file_without_certificates_is_no_error(tmp_path: Path) -> None:
+    """Nobody is trusted then."""
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    client = build_tls(OtlpConfig(), {"SSL_CERT_FILE": str(empty)})
+    assert client.get_ca_certs() == []
 
 
 def test_a_setting_of_the_endpoint_is_the_only_one(server: ssl.SSLContext, tmp_path: Path) -> None:
