@@ -32,12 +32,15 @@ class OwnCredentials:
         self._on_secret = on_secret
         self._clock = clock
         self._signer: Signer | None = None
+        self._for_calls: SandboxCredentials | None = None
 
     def open_source(self, config: ParametersConfig) -> Source:
         """Build the AWS clients of the cache; called in a worker thread. Raises SettingError."""
         from extension.parameters.lazy_clients import open_source  # noqa: PLC0415  # heavy
 
-        return open_source(config, self._environ, credentials=self._of_the_sandbox())
+        if self._for_calls is None:  # else the clients could not be built before
+            self._for_calls = self._of_the_sandbox()
+        return open_source(config, self._environ, credentials=self._for_calls)
 
     def open_source_locally(self, config: ParametersConfig) -> Source:
         """Build the same outside Lambda, with a developer's credentials."""
@@ -58,7 +61,9 @@ class OwnCredentials:
         return self._signer
 
     def forget_for_snapshot(self) -> None:
-        """Forget what was fetched for signing: the memory is written to a snapshot."""
+        """Forget what was fetched, for a GET, too: the memory is written to a snapshot."""
+        if self._for_calls is not None:
+            self._for_calls.forget()
         if self._signer is not None:
             self._signer.forget()
 

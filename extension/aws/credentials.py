@@ -52,6 +52,11 @@ class _ContainerCredentials(DeferredRefreshableCredentials):  # type: ignore[mis
         """Whether to fetch them before the next request is signed."""
         return self.has_expired or bool(super().refresh_needed(refresh_in))
 
+    def forget(self) -> None:
+        """Be as they were before they were fetched."""
+        self._access_key = self._secret_key = self._token = None
+        self._expiry_time = self._frozen_credentials = None
+
 
 class SandboxCredentials:
     """Resolves credentials; has the shape of botocore's credential resolver.
@@ -112,7 +117,8 @@ class SandboxCredentials:
     def forget(self) -> None:
         """Hold nothing that was fetched: the memory is written to a snapshot."""
         with self._lock:
-            self._renewable = None
+            if self._renewable is not None:  # clients have this object, too
+                self._renewable.forget()
             self._tokens.clear()
 
     def renewed_tokens(self) -> tuple[str, ...]:

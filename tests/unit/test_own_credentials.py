@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from extension.aws.call import Call, Service
 from extension.own_credentials import OwnCredentials
 from extension.settings.parameters import ParametersConfig
 from tests.credentials_endpoint import CredentialsEndpoint
 from tests.doubles import ManualClock
+from tests.fake_aws import FakeAws
 
 AUTHORIZATION = "authorization"
 STATIC = {
@@ -49,6 +51,13 @@ class Own:
         return await asyncio.to_thread(
             sign, "POST", url, {}, b"", service="xray", region="eu-central-1"
         )
+
+
+def secret() -> Call:
+    """Return a call for a secret."""
+    arguments = {"SecretId": "s"}
+    service = Service.SECRETS_MANAGER
+    return Call(service=service, operation="GetSecretValue", name="s", arguments=arguments)
 
 
 @asynccontextmanager
@@ -89,6 +98,22 @@ async def test_a_snapshot_holds_nothing_that_was_fetched() -> None:
         endpoint.token = "another"
         own.credentials.forget_for_snapshot()
         assert (await own.sign())["X-Amz-Security-Token"] == "another"
+        assert endpoint.requests == 2
+
+
+async def test_a_snapshot_holds_nothing_that_was_fetched_for_a_get() -> None:
+    """The clients of the cache fetch credentials once more for the first call after the restore."""
+    async with FakeAws() as aws, from_endpoint() as (endpoint, _):
+        aws.put_secret("s", "v")
+        fetched = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        environ = {name: each for name, each in aws.environment.items() if name not in fetched}
+        own = Own({**environ, **endpoint.environment}).credentials
+        source = own.open_source(ParametersConfig())
+        for _ in range(2):
+            await asyncio.to_thread(source.call, secret())
+        assert endpoint.requests == 1
+        own.forget_for_snapshot()
+        await asyncio.to_thread(source.call, secret())
         assert endpoint.requests == 2
 
 

@@ -77,18 +77,24 @@ def test_there_are_no_other_credentials_than_those_in_the_environment() -> None:
     assert not Signer(SandboxCredentials(KEY.environment)).renew_since(0)
 
 
+HELD = ("_access_key", "_secret_key", "_token", "_expiry_time", "_frozen_credentials")
+"""Where botocore keeps what was fetched."""
+
+
 async def test_a_snapshot_holds_no_credentials_that_were_fetched() -> None:
     """What was signed during init leaves nothing behind; the next signature fetches again."""
     async with CredentialsEndpoint(token="in-the-snapshot", authorization="secret") as endpoint:
         credentials = SandboxCredentials(endpoint.environment)
         signer = Signer(credentials)
         await asyncio.to_thread(signed, signer)
-        held = [credentials.are_renewable]
+        found = credentials.load_credentials()
+        before = [getattr(found, each) for each in HELD]
         signer.forget()
-        held.append(credentials.are_renewable)
+        after = [getattr(found, each) for each in HELD]
         endpoint.token = "restored"
         request = await asyncio.to_thread(signed, signer)
-    assert held == [True, False]
+    assert all(before)
+    assert after == [None] * len(HELD)
     assert request.header("x-amz-security-token") == "restored"
 
 
