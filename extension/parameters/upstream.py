@@ -124,13 +124,18 @@ class Upstream:
             ) from None
 
     async def _body(self, key: Key, region: str, asking: _Asking, *, is_alone: bool) -> bytes:
-        match key:
-            case ParameterKey():
-                return await self._parameter(key, region, asking)
-            case SecretKey():
-                return await self._secret(key, region, asking, is_alone=is_alone)
-            case PathKey():
-                return await self._path(key, region, asking)
+        try:
+            match key:
+                case ParameterKey():
+                    return await self._parameter(key, region, asking)
+                case SecretKey():
+                    return await self._secret(key, region, asking, is_alone=is_alone)
+                case PathKey():
+                    return await self._path(key, region, asking)
+        except UpstreamError:
+            raise
+        except Exception as error:  # what parses, and is no answer of AWS all the same
+            raise UpstreamError(UNUSABLE, service=key.service, transient=True) from error
 
     async def _run(self, call: Call, asking: _Asking) -> Answer:
         traceparent, limits = asking

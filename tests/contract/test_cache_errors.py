@@ -183,3 +183,22 @@ async def test_longer_accept_lists_keep_the_text(
     """HTTP libraries send lists by default: that is not a wish for JSON errors."""
     aws.faults.append(DENIED)
     assert (await cache.secret("secretId=n", Accept=accept)).body == GENERIC
+
+
+NO_DATE = Fault(
+    status=200, body=b'{"Parameter":{"Value":"v","LastModifiedDate":253402300799.9999}}'
+)
+
+
+async def test_an_answer_without_sense_is_one_that_may_pass(
+    aws: FakeAws, cache: RunningCache
+) -> None:
+    """A date behind the year 9999: the stale value is served, and names beside it have theirs."""
+    assert (await cache.parameter("name=/a/b")).status == 200
+    aws.fault = lambda asked: NO_DATE if asked.arguments.get("Name") != "/a/secure" else None
+    cache.clock.advance(400)
+    several = await cache.get("/systemsmanager/parameters/getMany?name=/a/b&name=/n&name=/a/secure")
+    assert several.status == 200
+    results = [(each["status"], each.get("cache")) for each in several.json["results"]]
+    assert results == [(200, "STALE"), (400, None), (200, "MISS")]
+    assert several.json["results"][1]["error"]["code"] == "InvalidResponse"
