@@ -56,7 +56,7 @@ class AwsConfig(Frozen):
         "DISPATCH_ROLE_EXTERNAL_ID",
         external_id(),
         default="",
-        meaning="the external id by which a `roleArn` is assumed, if its trust policy wants one",
+        meaning="the external id for a `roleArn` whose trust policy requires one",
     )
     use_fips: bool = variable(
         "AWS_USE_FIPS_ENDPOINT", switch(), default=False, meaning="true: AWS's FIPS endpoints"

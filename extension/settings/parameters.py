@@ -137,7 +137,7 @@ class ParametersConfig(Frozen):
         "DISPATCH_CACHE_BATCH",
         switch(),
         default=False,
-        meaning="on: parameters missed at once share a GetParameters call",
+        meaning="true: parameters missed at once share a GetParameters call",
     )
     decrypt: bool = variable(
         "DISPATCH_CACHE_DECRYPT",

@@ -52,13 +52,13 @@ class RedactionConfig(Frozen):
         "DISPATCH_REDACT",
         switch(),
         default=True,
-        meaning="off: what is exported may hold secrets",
+        meaning="false: what is exported may hold secrets",
     )
     redact_strict: bool = variable(
         "DISPATCH_REDACT_STRICT",
         switch(),
         default=False,
-        meaning="on: short values, words, numbers and what stands under open keys are hidden, too",
+        meaning="true: short values, words, numbers and values of keys like `host` are hidden, too",
     )
     redact_extra: str = variable(
         "DISPATCH_REDACT_EXTRA",

@@ -50,7 +50,7 @@ class TelemetryConfig(Frozen):
         "DISPATCH_TRACES_URI",
         http_url(),
         default="",
-        meaning="where spans are posted, as it stands; unset: below `DISPATCH_POST_URI`",
+        meaning="the whole URL that spans are posted to; unset: below `DISPATCH_POST_URI`",
     )
     logs_uri: str = variable(
         "DISPATCH_LOGS_URI", http_url(), default="", meaning="likewise for log records"

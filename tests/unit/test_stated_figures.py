@@ -23,9 +23,9 @@ SHUTDOWN = ("SHUTDOWN to exit, healthy endpoint", "SHUTDOWN to exit, hanging end
 STATED = [
     (README, "every cold start waits for | {0} | {0r} (a bare", REGISTER),
     (README, "both | {0n} · {1n} · {2} | {2r} (a script", CPU),
-    (README, "parameters alone · both | {0n} · {1n} · {2} | {2r} (likewise)", MEMORY),
+    (README, "parameters alone · both | {0n} · {1n} · {2} | {2r} (the same", MEMORY),
     (README, "`DISPATCH_FLUSH=end` | {0} | {0r} (waiting", END),
-    (README, "`DISPATCH_FLUSH=periodic` | {0} | {0r} (likewise)", PERIODIC),
+    (README, "`DISPATCH_FLUSH=periodic` | {0} | {0r} (the same)", PERIODIC),
     (README, "one core | {0} | {0r} (a protocol", GETS),
     (README, "hanging endpoint | {0} · {1} | {0r} (no extension)", SHUTDOWN),
     (README, "for four Pythons, zipped | {0} | {0r} (the same", ("layer: zipped",)),
