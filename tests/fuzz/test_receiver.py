@@ -11,7 +11,8 @@ from extension.telemetry.export.envelopes import count
 from extension.telemetry.health import Health
 from extension.telemetry.receiver.content import Posted, RefusedError, check, decompress
 from extension.telemetry.receiver.counts import ReceiverCounts
-from extension.telemetry.receiver.from_json import JsonConverter, NotOtlpError
+from extension.telemetry.receiver.from_json import JsonConverter
+from extension.telemetry.receiver.json_fields import NotOtlpError
 from extension.telemetry.receiver.posted_reader import PostedReader
 from tests.fuzz.budget import fuzz
 from tests.fuzz.posted import SECRET, posts

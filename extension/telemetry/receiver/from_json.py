@@ -1,27 +1,25 @@
 """OTLP in JSON to protobuf, an eighth of the time that protobuf's own converter takes.
 
-It knows what OTLP's JSON has in its own way: ids are hexadecimal, which the official converter
-takes for base64 without complaint; enums are numbers; what is not known is ignored. Beyond that
-it takes what senders in the field write: keys in snake case, names of enums, numbers for int64.
-Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+A request is converted at once, a large one in steps, so that nothing else waits for it.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from base64 import b64decode
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, NamedTuple
-
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from collections.abc import Generator
 
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.receiver.json_fields import (
+    UNKNOWN,
+    Coder,
+    FieldTables,
+    NotOtlpError,
+    Table,
+    coded,
+    sized,
+)
 from extension.telemetry.receiver.large_json import LARGE, MAX_DEPTH, WINDOW, LargeJson
-from extension.telemetry.receiver.messages import ID_BYTES, is_repeated, request_type
-from extension.telemetry.wire import FIXED32, FIXED64, LENGTH, VARINT, varint
-
-UNSIGNED = (1 << 64) - 1
 
 STEP_VALUES = 512
 STEP_CHARACTERS = 65_536
@@ -30,110 +28,31 @@ STEP_CHARACTERS = 65_536
 MOST_VALUES = 524_288
 """Read one by one of a request: those of a span are not, unless it is a large one."""
 
-Encode = Callable[[Any], bytes]
-"""From a value of a field to the field, tag included."""
-
-URL_SAFE = str.maketrans("-_", "+/")
-
-
-class NotOtlpError(ValueError):
-    """The JSON is not what the protocol says."""
-
-
-class Coder(NamedTuple):
-    """How a field is written.
-
-    Attributes:
-        encode: Writes all of it.
-        tag: Of the field.
-        message: The fields of what is in it, None for anything but a message.
-        element: How one of a list is written, None for what is no list.
-        is_packed: The list stands in one field.
-    """
-
-    encode: Encode
-    tag: bytes = b""
-    message: Table | None = None
-    element: Coder | None = None
-    is_packed: bool = False
-
-
-Table = Mapping[str, Coder]
-
-UNKNOWN = Coder(encode=lambda _: b"")
-"""Of a field that is not known, and of all that is in it."""
-
 
 class JsonConverter:
-    """Converts requests; the tables of a signal are made when the first one comes.
+    """Converts requests.
 
     `window`: characters that are decoded at once; a request that is larger is converted in steps.
     """
 
     def __init__(self, *, window: int = WINDOW) -> None:
         self._window = window
-        self._tables: dict[str, dict[str, Coder]] = {}
+        self._tables = FieldTables()
 
     def convert(self, signal: Signal, body: bytes) -> Generator[None, None, bytes]:
         """Return a request as protobuf, a large one in steps; raises NotOtlpError."""
         try:
-            table = self._table(request_type(signal).DESCRIPTOR)
+            table = self._tables.of(signal)
             if len(body) > self._window:
                 return (yield from _LargeRequest(body, window=self._window).convert(table))
             request = json.loads(body)
             if not isinstance(request, dict):
                 raise NotOtlpError("not an object")
-            return _fields(request, table)
+            return coded(request, table)
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise NotOtlpError(type(error).__name__) from None
         except struct.error:
             raise NotOtlpError("a number is too large") from None
-
-    def _table(self, message: Descriptor) -> Table:
-        table = self._tables.get(message.full_name)
-        if table is None:
-            table = self._tables[message.full_name] = {}  # first, for messages that hold themselves
-            for field in message.fields:
-                table[field.name] = table[field.json_name] = self._field(field)
-        return table
-
-    def _field(self, field: FieldDescriptor) -> Coder:
-        encode, tag = self._single(field), varint(field.number << 3 | LENGTH)
-        message = self._table(field.message_type) if field.message_type else None
-        one = Coder(encode, tag=tag, message=message)
-        if not is_repeated(field):
-            return one
-        packed = _packed(field)
-        if packed is not None:
-            return Coder(packed, tag=tag, element=Coder(_scalar(field)[0]), is_packed=True)
-        return Coder(lambda values: b"".join(map(encode, values)), element=one)
-
-    def _single(self, field: FieldDescriptor) -> Encode:
-        number, kind = field.number, FieldDescriptor
-        match field.type:
-            case kind.TYPE_MESSAGE:
-                tag, table = varint(number << 3 | LENGTH), self._table(field.message_type)
-                return lambda value: _sized(tag, _fields(value, table))
-            case kind.TYPE_STRING:
-                tag = varint(number << 3 | LENGTH)
-                return lambda value: _sized(tag, value.encode("utf-8", "replace"))
-            case kind.TYPE_BYTES:
-                tag = varint(number << 3 | LENGTH)
-                decode = bytes.fromhex if field.name in ID_BYTES else _from_base64
-                return lambda value: _sized(tag, decode(value))
-            case _:
-                scalar, wire = _scalar(field)
-                tag = varint(number << 3 | wire)
-                return lambda value: tag + scalar(value)
-
-
-def _fields(value: dict[str, Any], table: Table) -> bytes:
-    parts = []
-    for name, each in value.items():
-        coder = table.get(name)
-        if coder is not None and each is not None:
-            parts.append(coder.encode(each))
-    return b"".join(parts)
 
 
 class _LargeRequest:
@@ -186,13 +105,13 @@ class _LargeRequest:
             if element is None:
                 raise NotOtlpError("not a list")
             listed = yield from self._list(element, depth=depth + 1)
-            return _sized(coder.tag, listed) if coder.is_packed else listed
+            return sized(coder.tag, listed) if coder.is_packed else listed
         if coder is UNKNOWN:
             return (yield from self._object({}, depth=depth + 1))
         if coder.message is None:
             raise NotOtlpError("not an object")
         inner = yield from self._object(coder.message, depth=depth + 1)
-        return _sized(coder.tag, inner)
+        return sized(coder.tag, inner)
 
     def _is_step(self) -> bool:
         """Count a value; tell whether enough was done at once."""
@@ -204,70 +123,3 @@ class _LargeRequest:
             return False
         self._step_values, self._step_at = self._values, self._json.at
         return True
-
-
-def _scalar(field: FieldDescriptor) -> tuple[Encode, int]:
-    """Return how a number is written, without its tag, and its kind on the wire."""
-    kind = FieldDescriptor
-    match field.type:
-        case kind.TYPE_ENUM:
-            names = {each.name: each.number for each in field.enum_type.values}
-            return lambda value: varint(_int(names.get(value, value)) & UNSIGNED), VARINT
-        case kind.TYPE_BOOL:
-            return lambda value: b"\1" if _bool(value) else b"\0", VARINT
-        case kind.TYPE_FIXED64:
-            return lambda value: struct.pack("<Q", _int(value)), FIXED64
-        case kind.TYPE_SFIXED64:
-            return lambda value: struct.pack("<q", _int(value)), FIXED64
-        case kind.TYPE_FIXED32:
-            return lambda value: struct.pack("<I", _int(value)), FIXED32
-        case kind.TYPE_DOUBLE:
-            return lambda value: struct.pack("<d", _float(value)), FIXED64
-        case kind.TYPE_SINT32 | kind.TYPE_SINT64:
-            return lambda value: varint(_zigzag(_int(value))), VARINT
-    return lambda value: varint(_int(value) & UNSIGNED), VARINT
-
-
-def _packed(field: FieldDescriptor) -> Encode | None:
-    """Return how a list of numbers is written, None for a list of anything else."""
-    if field.message_type or field.type in (
-        FieldDescriptor.TYPE_STRING,
-        FieldDescriptor.TYPE_BYTES,
-    ):
-        return None
-    tag, (scalar, _) = varint(field.number << 3 | LENGTH), _scalar(field)
-    return lambda values: _sized(tag, b"".join(map(scalar, values)))
-
-
-def _sized(tag: bytes, value: bytes) -> bytes:
-    return tag + varint(len(value)) + value
-
-
-def _zigzag(number: int) -> int:
-    return (number << 1) ^ (number >> 63)
-
-
-def _int(value: Any) -> int:
-    """Read an integer, which 64-bit ones are strings of."""
-    if isinstance(value, float) and not value.is_integer():
-        raise NotOtlpError("not an integer")
-    number = int(value)
-    if not -(1 << 63) <= number <= UNSIGNED:
-        raise NotOtlpError("not of 64 bits")
-    return number
-
-
-def _float(value: Any) -> float:
-    if isinstance(value, bool):
-        raise NotOtlpError("not a number")
-    return float(value)
-
-
-def _bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise NotOtlpError("neither true nor false")
-    return value
-
-
-def _from_base64(value: str) -> bytes:
-    return b64decode(value.translate(URL_SAFE) + "=" * (-len(value) % 4))

@@ -23,7 +23,8 @@ from extension.telemetry.receiver.cleaning import (
 )
 from extension.telemetry.receiver.content import MAX_BODY_BYTES, Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
-from extension.telemetry.receiver.from_json import JsonConverter, NotOtlpError
+from extension.telemetry.receiver.from_json import JsonConverter
+from extension.telemetry.receiver.json_fields import NotOtlpError
 
 MAX_WHOLE_BYTES = 1_048_576
 MAX_WHOLE_ITEMS = 4096

@@ -12,8 +12,8 @@ from extension.telemetry.receiver.from_json import (
     STEP_CHARACTERS,
     STEP_VALUES,
     JsonConverter,
-    NotOtlpError,
 )
+from extension.telemetry.receiver.json_fields import NotOtlpError
 from extension.telemetry.receiver.large_json import MAX_DEPTH
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
