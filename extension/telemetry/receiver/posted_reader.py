@@ -14,17 +14,12 @@ from typing import Protocol
 from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
 from extension.telemetry.export.envelopes import NOTHING, NotProtobufError, split
 from extension.telemetry.health import Health
-from extension.telemetry.receiver.cleaning import (
-    BadItemError,
-    Cleaner,
-    HiddenError,
-    Redaction,
-    TooLargeError,
-)
+from extension.telemetry.receiver.cleaning import Cleaner, HiddenError, TooLargeError
 from extension.telemetry.receiver.content import MAX_BODY_BYTES, Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
 from extension.telemetry.receiver.from_json import JsonConverter
 from extension.telemetry.receiver.json_fields import NotOtlpError
+from extension.telemetry.receiver.text_walks import BadItemError, Redaction
 
 MAX_WHOLE_BYTES = 1_048_576
 MAX_WHOLE_ITEMS = 4096

@@ -26,6 +26,7 @@ from extension.telemetry.receiver.posted_reader import (
     Outgoing,
     PostedReader,
 )
+from extension.telemetry.receiver.text_walks import TextWalks
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
 SECRET = "tr0ub4dor&3-correct-horse"
@@ -274,9 +275,9 @@ def test_small_items_leave_without_the_one_that_is_refused() -> None:
 
 def test_bytes_that_a_later_protocol_adds_are_searched() -> None:
     """Ids are none of them, and values of attributes are read by their kind."""
-    cleaner = Cleaner(with_secret())
+    walks = TextWalks(with_secret())
     value = AnyValue(bytes_value=SECRET.encode())
-    cleaner._step(TextField("bytes_value", "bytes", ""), {})(value)
+    walks._step(TextField("bytes_value", "bytes", ""), {})(value)
     assert value.bytes_value == HIDDEN.encode()
 
 
