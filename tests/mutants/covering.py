@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import hashlib
 import pickle
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from mmap import mmap
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 MOST_LINES = 1024
 """Of a module."""
+
+START_THREAD = _thread.start_new_thread
 
 Lines = dict[str, int]
 """For each file a number whose bits are the lines."""
@@ -47,11 +50,14 @@ class Watch:
         """Note lines from now on."""
         self._ran[:] = bytes(len(self._ran))
         threading.settrace(self._called)
+        # `threading` has its own name for it, and starts its threads without this.
+        _thread.start_new_thread = self._start_thread  # type: ignore[assignment]
         sys.settrace(self._called)
 
     def end(self) -> Lines:
         """Return the lines, with files as they are named in the project."""
         sys.settrace(None)
+        _thread.start_new_thread = START_THREAD
         threading.settrace(None)
         lines: Lines = {}
         for name, place in zip(self._names, self._places.values(), strict=True):
@@ -59,6 +65,15 @@ class Watch:
             if any(ran):
                 lines[name] = sum(1 << line for line, has_run in enumerate(ran) if has_run)
         return lines
+
+    def _start_thread(self, run: Callable[..., object], arguments: tuple[Any, ...]) -> int:
+        """Start a thread that is watched, though `threading` does not know of it."""
+
+        def watched(*given: Any) -> None:
+            sys.settrace(self._called)
+            run(*given)
+
+        return START_THREAD(watched, arguments)
 
     def _called(self, frame: FrameType, event: str, argument: object) -> Any:
         del event, argument

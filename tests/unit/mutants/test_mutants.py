@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import os
 import subprocess
@@ -145,6 +146,23 @@ def test_lines_that_run_are_noted(module: Path) -> None:
     assert lines == {"extension/module.py": sum(1 << line for line in (6, 8, 10))}
     watch.begin()
     assert watch.end() == {}
+
+
+def test_a_thread_of_the_built_in_module_is_watched(module: Path) -> None:
+    """Code that may import nothing else starts it, and `threading` does not know of it."""
+    bounded: Any = load(module)["bounded"]
+    has_ended = _thread.allocate_lock()
+    has_ended.acquire()
+
+    def run(number: int) -> None:
+        bounded(number)
+        has_ended.release()
+
+    watch = Watch(module.parents[1])
+    watch.begin()
+    _thread.start_new_thread(run, (1,))
+    has_ended.acquire()
+    assert watch.end() == {"extension/module.py": sum(1 << line for line in (6, 8, 10))}
 
 
 def test_a_thread_that_several_tests_share_is_watched_in_each(module: Path) -> None:
