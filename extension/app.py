@@ -122,11 +122,10 @@ class App:
 
     async def _serve_locally(self) -> int:
         """Serve the cache outside Lambda, until Ctrl-C or SIGTERM."""
-        if not await self._opening.open_cache_only():
-            self._log.error("nothing to serve", cause="outside Lambda, and there is no cache")
-            return 1
-        await asyncio.Event().wait()
-        return 0
+        if await self._opening.open_cache_only():
+            await asyncio.Event().wait()  # a signal cancels it
+        self._log.error("nothing to serve", cause="outside Lambda, and there is no cache")
+        return 1
 
     async def _register(self) -> bool:
         """Register again if the bootstrap failed to; return False if that has become pointless."""

@@ -192,8 +192,8 @@ class Opening:
         """
         start, mark = self._start, self._start.mark
         elapsed_s = start.elapsed_s
-        is_within_invocation = mark is not None and mark.is_repeated and mark.timeout_ms
-        limit_s = mark.timeout_ms / 1000 if mark and is_within_invocation else INIT_S
+        timeout_ms = mark.timeout_ms if mark is not None and mark.is_repeated else 0
+        limit_s = timeout_ms / 1000 if timeout_ms else INIT_S
         if not start.api or not start.receives_invoke or elapsed_s > max(limit_s, LONGEST_INIT_S):
             return 0.0
         return max(limit_s - elapsed_s, 0.1)

@@ -105,7 +105,7 @@ class TelemetryPart:
         late = LateSubscription(
             self._start,
             types=early_calls.event_types(self._environ),
-            is_confirmed=self._is_confirmed,
+            is_confirmed=partial(self._is_confirmed, self._early),
             on_refusal=refused,
             clock=self._clock,
             log=self._log,
@@ -113,9 +113,9 @@ class TelemetryPart:
         self._jobs.append(late)
         await late.begin()
 
-    def _is_confirmed(self) -> bool:
+    def _is_confirmed(self, early: EarlyTelemetry) -> bool:
         """Return whether the platform delivers: it has said so, or has done so."""
-        return self._start.is_subscribed or (self._early is not None and self._early.has_heard)
+        return self._start.is_subscribed or early.has_heard
 
     def give_up(self) -> None:
         """Stop taking deliveries; the function's SDK goes on posting, into nothing."""
@@ -148,6 +148,7 @@ class TelemetryPart:
         assert self._early is not None
         await self._load(parameters)
         telemetry = await self._build(parameters)
+        telemetry.is_expected = partial(self._is_confirmed, self._early)
         async with AsyncExitStack() as undo:
             undo.push_async_callback(telemetry.close)
             self._connect(telemetry, parameters)
@@ -204,7 +205,6 @@ class TelemetryPart:
 
     def _connect(self, telemetry: Telemetry, parameters: Parameters | None) -> None:
         """Connect telemetry with the receiver, the tap and the end of init."""
-        telemetry.is_expected = self._is_confirmed
         if self._config.sandbox.is_snapshot:
             telemetry.pipeline.on_init_end = partial(self._forget_for_snapshot, parameters)
             if parameters is not None and self._config.redaction.redact:

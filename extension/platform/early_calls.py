@@ -71,12 +71,17 @@ def subscribe(start: Start, types: tuple[str, ...], *, versions: tuple[str, ...]
         ValueError: the subscription was refused in every schema version.
     """
     end_s = start.elapsed_s + SUBSCRIBE_S
-    for version in versions:
+    *newer, oldest = versions
+
+    def ask(version: str) -> plain_http.Response:
         request = _request(start, types, version=version)
-        response = _exchange(start, request, timeout_s=max(end_s - start.elapsed_s, 0.05))
-        if response.status != 400 or version == versions[-1]:
+        return _exchange(start, request, timeout_s=max(end_s - start.elapsed_s, 0.05))
+
+    for version in newer:
+        response = ask(version)
+        if response.status != 400:
             return is_accepted(start, response)
-    return False
+    return is_accepted(start, ask(oldest))
 
 
 def _exchange(start: Start, request: bytes, *, timeout_s: float) -> plain_http.Response:

@@ -79,4 +79,4 @@ def _open(path: str, flags: int) -> int:
     """Open without waiting: a pipe would wait for its other end."""
     import posix  # noqa: PLC0415  # built in, unlike os
 
-    return posix.open(path, flags | posix.O_NONBLOCK | posix.O_CLOEXEC)
+    return posix.open(path, flags | posix.O_NONBLOCK)

@@ -154,9 +154,8 @@ def _is_complete(data: bytes) -> bool:
     if not separator:
         return False
     lines = head.lower()
-    _, announced, rest = lines.partition(b"\r\ncontent-length:")
-    length = rest.split(b"\r\n")[0].strip()
-    if announced and length.isdigit():
+    length = lines.partition(b"\r\ncontent-length:")[2].split(b"\r\n")[0].strip()
+    if length.isdigit():
         return len(body) >= int(length)
     return b"\r\ntransfer-encoding: chunked" in lines and body.endswith(b"0\r\n\r\n")
 

@@ -27,7 +27,7 @@ LONGEST_TIMEOUT_MS = 900_000
 MOST_LENT_S = 2.0
 """Most that an invocation is held for what is still to be opened, as for an export."""
 
-_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class StartMark:
@@ -119,7 +119,7 @@ def _plain(text: str) -> str:
 
 def _boot_id() -> str:
     try:
-        descriptor = os.open(BOOT_ID, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(BOOT_ID, os.O_RDONLY)
     except OSError:
         return ""
     try:

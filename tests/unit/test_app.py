@@ -93,6 +93,36 @@ async def test_on_a_first_start_next_waits_for_the_opening(
         assert await process.status() == 0
 
 
+async def test_jobs_learn_of_what_was_let_go_before_the_event_loop() -> None:
+    """On a repeated start, before the first event of the life cycle."""
+    learned: list[str] = []
+
+    class Recorder(Job):
+        def invoked_before(self, invoke: Invoke, *, at_ns: int) -> None:
+            learned.append(f"{invoke.request_id} at {at_ns}")
+
+    api = ExtensionsApi()
+    async with running(api) as process:
+        process.app._opening.jobs.append(Recorder())
+        event = b'{"eventType":"INVOKE","requestId":"r","deadlineMs":1}'
+        process.start.let_go.append((event, 1, 2))
+        await until(lambda: NEXT in api.asked)
+        assert learned == ["r at 1"]
+        api.shut_down()
+        assert await process.status() == 0
+
+
+async def test_what_is_open_at_the_end_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """The process ends at once, and the kernel closes it."""
+    api = ExtensionsApi()
+    async with running(api) as process:
+        await until(lambda: NEXT in api.asked)
+        api.shut_down()
+        assert await process.status() == 0
+        asyncio.get_running_loop().call_exception_handler({"message": "unclosed transport"})
+    assert "unclosed transport" not in caplog.text
+
+
 async def test_sigterm_is_an_end(folder: Path) -> None:
     """Local tools send it: the jobs do what they do at SHUTDOWN, and no mark stays."""
     reasons: list[str] = []
@@ -117,12 +147,13 @@ async def test_registering_is_repeated_until_it_succeeds(monkeypatch: pytest.Mon
     api = ExtensionsApi(refused=frozenset([REGISTER]))
     async with running(api) as process:
         await until(lambda: "registration failed" in process.lines.messages)
-        api.refused = frozenset()
+        api.refused = frozenset([SUBSCRIBE])
         await until(lambda: NEXT in api.asked)
         api.shut_down()
         assert await process.status() == 0
-    assert process.lines.parsed[0]["message"] == "switched off"
-    assert process.lines.parsed[0]["cause"].startswith("registration failed: status 403")
+    causes = [line["cause"] for line in process.lines.parsed if line["message"] == "switched off"]
+    assert causes[0].startswith("registration failed: status 403")
+    assert causes[1:] == ["subscription failed: status 403 Extension.Refused"]
 
 
 async def test_a_registration_that_is_refused_for_long_ends_the_process(

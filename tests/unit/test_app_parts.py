@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from extension import opening
+from extension.own_credentials import OwnCredentials
 from extension.parameters.response import NOT_READY
 from extension.process import imports
 from extension.process.clock import NS_PER_S, Instant, SystemClock
@@ -21,16 +22,17 @@ from extension.telemetry.telemetry import Telemetry
 from extension.telemetry_part import telemetry_modules
 from tests import platform_events as given
 from tests.credentials_endpoint import CredentialsEndpoint
-from tests.extensions_api import NEXT, TOKEN, ExtensionsApi, Turn
+from tests.extensions_api import NEXT, SUBSCRIBE, TOKEN, ExtensionsApi, Turn
 from tests.fake_aws import FakeAws
 from tests.posted_requests import spans
 from tests.running_app import Running, leave_the_process_alone, running
 from tests.sandbox import free_port
-from tests.tapped_messages import event
+from tests.tapped_messages import Copy, event
 from tests.waiting import PATIENCE_S, until
 
 SECRET = "correct-horse-battery-staple"
 OURS = "static-key-of-ours-1"
+MANAGED = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
 WHOLE = (given.start("r", 1), given.done("r", 2), given.report("r", 2))
 
 # A process ends with its sockets open, and the kernel closes them.
@@ -123,6 +125,24 @@ async def test_without_telemetry_the_sdk_posts_into_nothing(
     assert process.lines.messages == ["switched off", "what the SDK sent is not exported"]
 
 
+async def test_without_telemetry_the_pump_makes_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It learns by the end of its channel that nobody reads them."""
+    from extension.telemetry.opening import TelemetryBuilder  # noqa: PLC0415  # as late as the app does
+
+    async def broken(_: TelemetryBuilder) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(TelemetryBuilder, "build", broken)
+    pump, channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pump.settimeout(0)
+    with pump:
+        async with running(ExtensionsApi(), tap=channel) as process:
+            await until(lambda: "switched off" in process.lines.messages)
+            assert pump.recv(1) == b""
+            process.api.shut_down()
+            assert await process.status() == 0
+
+
 @pytest.mark.parametrize(
     ("variables", "hidden"), [({}, True), ({"DISPATCH_REDACT": "false"}, False)]
 )
@@ -209,8 +229,30 @@ async def test_clients_that_are_wanted_are_built_during_init() -> None:
             await ended(process)
 
 
-async def test_a_snapshot_holds_no_secret_and_prepares_no_export() -> None:
+async def test_on_a_first_start_next_waits_for_what_is_prefetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A freeze would interrupt the call; within the time that a start has for its opening."""
+    monkeypatch.setattr("extension.platform.bootstrap.BUDGET_S", PATIENCE_S)
+    monkeypatch.setattr("extension.platform.bootstrap.SLOW_SHARE", 0.0)
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        aws.hold()
+        more = cached(aws, free_port()) | {"DISPATCH_CACHE_PREFETCH": "ssm:/a/b"}
+        async with running(ExtensionsApi(), more) as process:
+            await until(lambda: aws.waiting == 1)
+            assert NEXT not in process.api.asked
+            aws.release()
+            await until(lambda: NEXT in process.api.asked)
+            await ended(process)
+
+
+async def test_a_snapshot_holds_no_secret_and_prepares_no_export(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What was read during init is forgotten at its end; the environment's secrets stay hidden."""
+    forgotten: list[OwnCredentials] = []
+    monkeypatch.setattr(OwnCredentials, "forget_for_snapshot", lambda own: forgotten.append(own))  # noqa: PLW0108  # a method
     port = free_port()
     async with FakeAws() as aws:
         aws.put_secret("shop/key", SECRET)
@@ -229,6 +271,7 @@ async def test_a_snapshot_holds_no_secret_and_prepares_no_export() -> None:
             assert await process.api.deliver(*given.init(0, 1, kind="snap-start")) == 200
             await until(lambda: redact(SECRET).names == ())
             assert redact(OURS).names == ("AWS_SECRET_ACCESS_KEY",)
+            assert forgotten == [process.app._opening._own]
             assert [each.arguments["SecretId"] for each in aws.requests] == ["shop/key"]
             await ended(process)
 
@@ -294,18 +337,38 @@ async def test_credentials_that_the_process_fetches_are_hidden() -> None:
             await ended(process)
 
 
+def packet(copy: Copy) -> bytes:
+    """Return a whole message, copied, as the pump hands it over."""
+    at_ns, size = given.ns(copy.first), len(copy.data)
+    numbers = (1, 1, at_ns, at_ns, size, 1, 0, size)
+    return " ".join(map(str, numbers)).encode() + b"\n" + copy.data
+
+
 async def test_the_tap_says_what_caused_an_invocation() -> None:
     """What the pump has copied since before the runtime started is in the span."""
     pump, channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     copy = event("r", {"Records": [{"eventSource": "aws:sqs", "messageId": "m"}]})
-    at_ns, size = given.ns(copy.first), len(copy.data)
-    numbers = (1, 1, at_ns, at_ns, size, 1, 0, size)
     with pump:
-        pump.send(" ".join(map(str, numbers)).encode() + b"\n" + copy.data)
+        pump.send(packet(copy))
         async with running(ExtensionsApi(), tap=channel) as process:
             await whole_invocation(process)
             await until(lambda: process.has_exported("pubsub"))
             await ended(process)
+
+
+async def test_on_managed_instances_many_events_wait_for_their_invocations() -> None:
+    """Hundreds of invocations run at once there, and the platform tells of them later."""
+    pump, channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with pump:
+        for request_id in ["r", *(f"other-{each}" for each in range(99))]:
+            copy = event(request_id, {"Records": [{"eventSource": "aws:sqs", "messageId": "m"}]})
+            pump.send(packet(copy))
+        async with running(ExtensionsApi(), MANAGED, tap=channel) as process:
+            await until(lambda: process.app._start.is_subscribed)
+            kind = MANAGED["AWS_LAMBDA_INITIALIZATION_TYPE"]
+            await process.api.deliver(*given.init(0, 1, kind=kind), *WHOLE)
+            await ended(process)
+    assert process.has_exported("pubsub")
 
 
 async def test_outside_lambda_the_cache_serves_until_sigterm(tmp_path: Path) -> None:
@@ -331,6 +394,20 @@ async def test_outside_lambda_the_cache_serves_until_sigterm(tmp_path: Path) -> 
     assert process.api.asked == []
 
 
+async def test_outside_lambda_values_are_prefetched_too() -> None:
+    """The clients are built for that at once, and not by the first GET."""
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        more = cached(aws, free_port()) | {
+            "AWS_LAMBDA_RUNTIME_API": "",
+            "DISPATCH_CACHE_PREFETCH": "ssm:/a/b",
+        }
+        async with running(ExtensionsApi(), more) as process:
+            await until(lambda: aws.operations == ["GetParameter"])
+            signal.raise_signal(signal.SIGTERM)
+            assert await process.status() == 0
+
+
 async def test_without_bytecode_there_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Imports take ten times as long then, so a thread does them from the beginning."""
     resumed: list[bool] = []
@@ -342,9 +419,6 @@ async def test_without_bytecode_there_is_a_warning(monkeypatch: pytest.MonkeyPat
         await until(lambda: NEXT in process.api.asked)
         await ended(process)
     assert process.lines.messages[0] == "no bytecode: starts take ten times as long"
-
-
-MANAGED = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}
 
 
 async def test_managed_instances_export_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,6 +441,37 @@ async def test_a_late_subscription_that_is_refused_switches_telemetry_off() -> N
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
         await ended(process)
+
+
+@pytest.mark.parametrize("delivers", [True, False])
+async def test_a_subscription_that_nothing_confirms_is_reported(
+    monkeypatch: pytest.MonkeyPatch, *, delivers: bool
+) -> None:
+    """It may have taken effect: what is delivered shows it."""
+    monkeypatch.setattr("extension.platform.late_subscription.PAUSE_S", 0.0)
+
+    async def deliver(api: ExtensionsApi) -> None:
+        assert await api.deliver(*WHOLE) == 200
+
+    last = Turn(status=500, when=deliver if delivers else None)
+    api = ExtensionsApi(turns=[Turn(status=500), last])
+    async with running(api, MANAGED) as process:
+        await until(lambda: api.asked.count(SUBSCRIBE) == 2)
+        await ended(process)
+    assert ("subscription not confirmed" in process.lines.messages) is not delivers
+
+
+async def test_an_end_of_the_regular_exports_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Managed Instances nothing else exports before SHUTDOWN."""
+
+    async def end(_: Telemetry) -> None:
+        return
+
+    monkeypatch.setattr(Telemetry, "export_regularly", end)
+    async with running(ExtensionsApi(), MANAGED) as process:
+        await until(lambda: "a task failed" in process.lines.messages)
+        [task] = [line["task"] for line in process.lines.parsed if "task" in line]
+        assert task == "export regularly"
 
 
 async def test_what_was_opened_of_telemetry_is_closed_if_the_rest_breaks(

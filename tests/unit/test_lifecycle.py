@@ -150,6 +150,22 @@ def test_a_job_may_take_until_a_moment_before_the_deadline(left_s: float, within
     assert lifecycle._time_for(event, clock) == pytest.approx(within_s)
 
 
+@pytest.mark.parametrize("left_s", [-5.0, 2.1, 600.0])
+def test_a_job_has_two_seconds_at_the_end_if_its_deadline_is_implausible(left_s: float) -> None:
+    """It may come from another clock: Lambda never gives more, and has just given some."""
+    clock = ManualClock()
+    deadline_ms = clock.now().wall_ns // NS_PER_MS + round(left_s * 1000)
+    event = Shutdown(reason="spindown", deadline_ms=deadline_ms)
+    assert lifecycle._time_for(event, clock) == pytest.approx(2.0 - lifecycle.SAFETY_S)
+
+
+def test_an_end_of_our_own_has_the_time_that_lambda_gives() -> None:
+    """Two seconds."""
+    clock = ManualClock()
+    end = lifecycle.end(lifecycle.GONE, clock)
+    assert end == Shutdown(reason="gone", deadline_ms=clock.wall_ns // NS_PER_MS + 2000)
+
+
 async def test_next_is_requested_again_after_a_failure() -> None:
     """Exiting would end the function; repeating the call does not."""
     diary = Diary()
@@ -259,11 +275,15 @@ async def test_calls_settle_after_all_jobs_and_before_next() -> None:
     assert asking.entries[1] in {"settled within 3", "settled within 2"}
 
 
-async def test_calls_do_not_settle_beyond_the_deadline() -> None:
+@pytest.mark.parametrize(("left_ms", "settles"), [(200, False), (250, False), (260, True)])
+async def test_calls_do_not_settle_beyond_the_deadline(left_ms: int, *, settles: bool) -> None:
     """A job that used up the time of the invocation leaves none for it."""
-    asking = Asking()
-    await run(Script([invoke("a", left_ms=200), shutdown()]), asking)
-    assert asking.entries == ["a", "a is let go", "spindown"]
+    asking, clock = Asking(), ManualClock()
+    now_ms = clock.wall_ns // NS_PER_MS
+    events = Script([Invoke(request_id="a", deadline_ms=now_ms + left_ms), shutdown()])
+    await lifecycle.run(events, jobs=[asking], clock=clock, log=Log(clock=clock, sink=LogLines()))
+    settled = ["settled within 0"] if settles else []
+    assert asking.entries == ["a", *settled, "a is let go", "spindown"]
 
 
 async def test_settling_that_fails_costs_one_line() -> None:

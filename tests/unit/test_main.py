@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from typing import TextIO
 
 import pytest
@@ -107,6 +107,15 @@ def test_the_app_s_status_is_the_process_s(
     assert process.main() == status
     assert process.done == ["run"]
     assert lines(capsys) == []
+
+
+def test_what_was_written_is_out_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends without the interpreter's own exit, which would flush it."""
+    out = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(out))
+    process = Process(monkeypatch, run=lambda: sys.stdout.write("x"))
+    assert process.main() == 1
+    assert out.getvalue() == b"x"
 
 
 def test_no_garbage_is_collected_while_modules_are_imported(

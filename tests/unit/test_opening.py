@@ -13,6 +13,7 @@ import pytest
 
 from extension import opening as module
 from extension.opening import LastInvoke, Opening
+from extension.parameters.parameters import Parameters
 from extension.platform.bootstrap import Start, bind_and_register
 from extension.platform.events import Invoke
 from extension.platform.survive import stop_listening
@@ -193,5 +194,26 @@ async def test_what_is_opened_during_an_invocation_learns_of_it(*, was_let_go: b
     parameters = parts._parameters
     assert parameters is not None
     assert (parameters._is_ready(), parameters.time.deadline_ms) == (True, 5)
+    stop_listening(start)
+    parts._cache_sockets.close()
+
+
+@pytest.mark.parametrize(("environ", "builds"), [({}, True), (TELEMETRY, False)])
+async def test_clients_of_a_cache_that_is_not_set_up_are_left_to_the_first_get(
+    monkeypatch: pytest.MonkeyPatch, environ: Mapping[str, str], *, builds: bool
+) -> None:
+    """Its port listens, for a variable is not needed to use it."""
+    built: list[bool] = []
+
+    async def build(_: Parameters) -> None:
+        built.append(True)
+
+    monkeypatch.setattr(Parameters, "open", build)
+    start = bind_and_register({"DISPATCH_CACHE_PORT": str(free_port())})
+    start.api = "api:1"
+    parts = opening(environ, start=start)
+    await parts._open_parameters()
+    await parts._open_clients()
+    assert built == [True] * builds
     stop_listening(start)
     parts._cache_sockets.close()

@@ -272,6 +272,18 @@ def test_a_response_that_is_late_comes_before_another_request(
     assert start.pending_registration is None
 
 
+def test_a_response_that_is_late_twice_is_not_waited_for_alone() -> None:
+    """Another request is made, which an API that was started again has not refused."""
+    ours, theirs = _socket.socketpair()
+    ours.settimeout(0.001)
+    with closing(ours), closing(theirs), api(REGISTERED) as served:
+        start = Start(served.address)
+        start.pending_registration = ours, False
+        register(start, {})
+        assert start.pending_registration == (ours, False)
+    assert (start.identifier, start.receives_invoke) == (IDENTIFIER, True)
+
+
 @pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:x", "127.0.0.1:1"])
 def test_an_unreachable_api_is_reported(address: str) -> None:
     """A wrong address, or one where nothing listens, is a problem, not an exception."""
@@ -441,7 +453,7 @@ def test_opening_delays_next_for_a_budget_unless_there_is_little_cpu(
     monkeypatch: pytest.MonkeyPatch, elapsed_s: float, cpu_s: float, budget_s: float
 ) -> None:
     """Counted from registering; in the first half second, waiting for the disk looks the same."""
-    now = {"monotonic": 128.0, "process_time": 64.0}
+    now = {"monotonic": 128.0, "process_time": 0.15}  # twice of it is a number without rounding
     clock = SimpleNamespace(**{name: partial(now.__getitem__, name) for name in now})
     monkeypatch.setattr("extension.platform.bootstrap.time", clock)
     begun = Start("")
@@ -786,7 +798,17 @@ def test_a_failure_of_the_platform_is_no_refusal_of_invoke() -> None:
         with started({"AWS_LAMBDA_RUNTIME_API": served.address}) as done:
             assert done.receives_invoke
             assert done.problems == [("registration", "registration failed: status 500: {}")]
+            assert done.pending_registration is None  # nothing else was requested
         assert len(served.requests) == 1
+
+
+def test_a_refusal_of_shutdown_alone_is_not_asked_for_twice() -> None:
+    """There is nothing to leave out."""
+    with api(b"HTTP/1.1 403 -\r\n\r\n{}") as served:
+        environ = {"AWS_LAMBDA_RUNTIME_API": served.address, "DISPATCH_ENABLED": "off"}
+        with started(environ) as done:
+            assert done.problems == [("registration", "registration failed: status 403: {}")]
+            assert done.pending_registration is None  # nothing else was requested
 
 
 def test_an_identifier_alone_is_no_registration() -> None:

@@ -97,6 +97,18 @@ async def test_a_connection_that_died_is_replaced(before: bytes) -> None:
     assert platform.connected == 2
 
 
+async def test_a_connection_that_takes_no_request_is_closed_and_replaced() -> None:
+    """It was reset while the sandbox was frozen; its descriptor is needed."""
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    ours.settimeout(0)
+    platform = Platform([[WHOLE]])
+    async with platform.running() as api:
+        api._kept = ours
+        assert await api.next_event() == GOODBYE
+        assert ours.fileno() == -1
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

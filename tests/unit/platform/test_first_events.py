@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import builtins
 import socket
 import sys
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from extension.platform import early_calls, first_events
+from extension.platform import early_calls, first_events, first_gets, plain_http
 from extension.platform.bootstrap import Start
 from extension.platform.early_calls import request_next
 from extension.platform.first_events import Import, answer_while_importing
@@ -181,6 +182,23 @@ def test_a_failed_call_is_made_again(monkeypatch: pytest.MonkeyPatch, failure: b
     assert len(served.requests) == 3
 
 
+def test_the_rest_of_a_response_that_has_begun_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For five seconds: what is given up is an invocation that nobody learns of."""
+    limits: list[float | None] = []
+    receive = plain_http.receive
+
+    def noted(connection: _socket.socket) -> plain_http.Response:
+        limits.append(connection.gettimeout())
+        return receive(connection)
+
+    monkeypatch.setattr(plain_http, "receive", noted)
+    with answering(monkeypatch, answer(invoke()), ends_in=1) as (start, _, _):
+        assert answer_while_importing(start, "m")
+    assert limits == [5.0]
+
+
 def test_an_api_that_cannot_be_reached_is_tried_until_the_import_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -199,12 +217,17 @@ def test_an_api_that_cannot_be_reached_is_tried_until_the_import_is_done(
 
 def test_a_hundred_invocations_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import that never ends does not fill the memory."""
-    monkeypatch.setattr(first_events, "MAX_KEPT", 2)
-    names = ["a", "b", "c"]
-    answers = [answer(invoke(name)) for name in names]
-    with answering(monkeypatch, *answers, answer(SHUTDOWN)) as (start, _, _):
+    events = [invoke(str(number)) for number in range(101)]
+    with answering(monkeypatch, answer(events[-1]), answer(SHUTDOWN)) as (start, _, _):
+        start.let_go = [(event, 1, 2) for event in events[:-1]]
         answer_while_importing(start, "m")
-        assert [event for event, *_ in start.let_go] == [invoke("b"), invoke("c")]
+        assert [event for event, *_ in start.let_go] == events[1:]
+
+
+def test_the_time_in_which_gets_are_refused_is_not_missed() -> None:
+    """Neither by a look for events nor by clients that send nothing."""
+    for seconds in (first_events.POLL_S, first_events.PAUSE_S, first_gets.READ_S):
+        assert 0 < seconds <= first_events.ANSWER_S / 10
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_every_request_that_waits_gets_the_answer_of_aws_s_extension(
 def test_where_nothing_waits_nothing_is_waited_for(listening: _socket.socket) -> None:
     """And the port goes on listening: the cache takes it over."""
     refuse_waiting([listening])
+    assert listening.gettimeout() == 0
     with closing(waiting(listening)) as client:
         refuse_waiting([listening])
         assert answer_to(client)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ REFUSED = b'HTTP/1.1 403 -\r\nContent-Length: 25\r\n\r\n{"errorType":"No.Reason"
 UNKNOWN_VERSION = b"HTTP/1.1 400 -\r\nContent-Length: 0\r\n\r\n"
 FAILED = b"HTTP/1.1 500 -\r\nContent-Length: 0\r\n\r\n"
 NONE = b"HTTP/1.1 404 -\r\nContent-Length: 0\r\n\r\n"
+PAUSE_S = late_subscription.PAUSE_S
 ENDS = Shutdown(reason="spindown", deadline_ms=1)
 
 
@@ -36,6 +38,7 @@ class Stage:
 
     answers: list[bytes | None]
     versions: list[str] = field(default_factory=list)
+    asked_at_s: list[float] = field(default_factory=list)
     lines: LogLines = field(default_factory=LogLines)
     refusals: int = 0
     is_confirmed: bool = False
@@ -43,6 +46,7 @@ class Stage:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request."""
+        self.asked_at_s.append(asyncio.get_running_loop().time())
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         self.versions.append(json.loads(await reader.readexactly(length))["schemaVersion"])
@@ -183,6 +187,40 @@ def asked(start: Start) -> None:
     """Ask, and do not wait for the answer."""
     with pytest.raises(TimeoutError):
         early_calls.subscribe(start, ("platform",), versions=SCHEMA_VERSIONS)
+
+
+async def test_there_is_a_pause_before_it_is_asked_for_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What has failed would fail again."""
+    monkeypatch.setattr(late_subscription, "PAUSE_S", 0.05)
+    async with running(FAILED, TAKEN) as (stage, _, late):
+        await settled(late)
+    first_s, second_s = stage.asked_at_s
+    assert second_s - first_s >= 0.05
+
+
+def test_the_pause_is_over_while_the_start_still_waits() -> None:
+    """Else the second attempt would come too late for the first /next."""
+    assert 0 < PAUSE_S <= early_calls.SUBSCRIBE_S / 4
+
+
+async def test_without_a_connection_in_time_it_is_asked_for_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing was asked for that could still be answered."""
+    failures = [TimeoutError()]
+    ask = early_calls.subscribe
+
+    def subscribe(*arguments: Any, **options: Any) -> bool:
+        if failures:
+            raise failures.pop()
+        return ask(*arguments, **options)
+
+    monkeypatch.setattr(early_calls, "subscribe", subscribe)
+    async with running(TAKEN) as (stage, start, late):
+        await settled(late)
+    assert (start.is_subscribed, len(stage.versions), failures) == (True, 1, [])
 
 
 async def test_a_version_that_is_refused_late_is_replaced() -> None:

@@ -17,6 +17,7 @@ def test_the_first_folder_with_hashed_names_is_found(tmp_path: Path) -> None:
     ):
         folder.mkdir()
         (folder / name).touch()
+    (first / "ca-bundle.crt").touch()  # images have both in one folder
     folders = tuple(map(str, (missing, unhashed, first, second)))
     assert Places(folders=folders).find_folder() == str(first)
     assert Places(folders=folders[:2]).find_folder() == ""

@@ -49,6 +49,7 @@ def test_aiohttps_own_contexts_trust_no_one() -> None:
 def test_garbage_is_collected_again() -> None:
     """After the imports the collector runs, and skips the objects that they made."""
     gc.disable()
+    gc.unfreeze()
     resume_garbage_collection()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0

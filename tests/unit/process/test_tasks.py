@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -61,6 +63,26 @@ async def test_a_task_that_should_run_for_ever_must_not_end(
     on_error = log_errors(logged(lines), name="timer")
     await start_task(end(), name="timer", on_error=on_error, runs_forever=runs_forever)
     assert [line["cause"] for line in lines.parsed] == causes
+
+
+async def test_a_task_is_kept_until_its_end_and_no_longer() -> None:
+    """The event loop does not keep one that waits for itself alone; a sandbox starts thousands."""
+
+    async def work() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    on_error = log_errors(logged(LogLines()), name="timer")
+    task = weakref.ref(start_task(work(), name="timer", on_error=on_error))
+    await asyncio.sleep(0)
+    gc.collect()
+    kept = task()
+    assert kept is not None
+    kept.cancel()
+    await asyncio.wait({kept})
+    del kept
+    await asyncio.sleep(0)
+    gc.collect()
+    assert task() is None
 
 
 async def test_cancelling_is_not_an_error() -> None:

@@ -302,3 +302,12 @@ def test_what_comes_is_seen_at_once(simulated: Simulated) -> None:
     before = simulated.clock.now()
     simulated.loop.run_until_complete(again)
     assert simulated.clock.now() == before
+
+
+def test_after_a_wait_nothing_is_counted(simulated: Simulated) -> None:
+    """The end of its time would be news of nothing, for whoever waits next."""
+    simulated.come()
+    simulated.end()
+    simulated.news.clear()
+    simulated.loop.run_until_complete(asyncio.sleep(10))
+    assert not simulated.news.is_set()
