@@ -67,7 +67,7 @@ class Outgoing:
         if self._bytes > MAX_WHOLE_BYTES or self._items > MAX_WHOLE_ITEMS:
             self._is_whole = False
         if not self._is_whole:
-            self._take(self._signal, *self._parts.pop(0), is_whole=False)
+            self._hand_on(*self._parts.pop(0))
 
     def rest(self) -> Iterator[None]:
         """Hand on what is kept; each step is a part of it."""
@@ -76,9 +76,12 @@ class Outgoing:
             self._take(self._signal, body, self._items, is_whole=True)
             return
         for part, number in self._parts:
-            if number:
-                self._take(self._signal, part, number, is_whole=False)
-                yield
+            self._hand_on(part, number)
+            yield
+
+    def _hand_on(self, part: bytes, number: int) -> None:
+        if number:
+            self._take(self._signal, part, number, is_whole=False)
 
 
 class PostedReader:

@@ -170,7 +170,7 @@ class TextWalks:
 
     def _step(self, field: TextField, walks: dict[str, Walk]) -> Walk:
         name, clean = field.name, self._clean
-        if field.of == KEY_VALUE and field.content == "messages":
+        if field.of == KEY_VALUE:
             return self._pairs(name, walks)
 
         def text(message: Any) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
 from extension.telemetry.export.buffer import Signal
+from extension.telemetry.receiver import from_json as module
 from extension.telemetry.receiver.from_json import (
     STEP_CHARACTERS,
     STEP_VALUES,
@@ -134,6 +136,7 @@ def test_what_senders_in_the_field_write() -> None:
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"flags":4294967296}]}]}]}',
         b'{"resourceSpans":[{"schemaUrl":{' + b" " * 400 + b"}}]}", b'{"resourceSpans":[],' +
         b" " * 400 + b"5:1}", b'{"resourceSpans":[]' + b" " * 400 + b"x}",
+        b'{"resourceSpans":[{"resource":[' + b"null," * 100 + b"null]}]}",
         b'{"resourceSpans":' * 5000, b"[" * 100_000, b"\xff\xfe",
     ],
 )  # fmt: skip
@@ -252,6 +255,23 @@ def test_a_large_request_is_converted_in_steps() -> None:
     for number in (1, 4):
         long = b'{"schemaUrl":"%b"}' % (b"u" * STEP_CHARACTERS)
         assert steps_of(b'{"resourceSpans":[%b]}' % b",".join([long] * number)) == number
+
+
+@pytest.mark.parametrize("size", range(13))
+def test_bytes_may_come_without_their_padding(size: int) -> None:
+    """Some encoders leave it out."""
+    value = bytes(range(size))
+    text = b64encode(value).decode().rstrip("=")
+    span = of_span(attributes=[{"key": "k", "value": {"bytesValue": text}}])
+    assert span.attributes[0].value.bytes_value == value
+
+
+def test_what_is_read_in_steps_has_so_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are not known count, too."""
+    monkeypatch.setattr(module, "MOST_VALUES", 50)
+    assert in_steps("traces", b'{"x":[' + b"1," * 49 + b"1]}", window=20) == b""
+    with pytest.raises(NotOtlpError):
+        in_steps("traces", b'{"x":[' + b"1," * 50 + b"1]}", window=20)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":', "}")])

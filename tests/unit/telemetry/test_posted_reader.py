@@ -11,12 +11,20 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from extension.redaction.redactor import Redacted, Redactor
 from extension.telemetry.export.buffer import REQUEST_BYTES, Signal
+from extension.telemetry.export.envelopes import MOST_TOGETHER
 from extension.telemetry.health import Health
-from extension.telemetry.receiver.cleaning import MAX_VALUES, SMALL_BYTES, Cleaner, TooLargeError
+from extension.telemetry.receiver.cleaning import (
+    MAX_ITEM_BYTES,
+    MAX_VALUES,
+    SMALL_BYTES,
+    Cleaner,
+    TooLargeError,
+)
 from extension.telemetry.receiver.content import Encoding, Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
 from extension.telemetry.receiver.messages import TextField
 from extension.telemetry.receiver.posted_reader import (
+    LEAST_WORK_BYTES,
     MAX_WHOLE_BYTES,
     MAX_WHOLE_ITEMS,
     MOST_ITEMS,
@@ -454,6 +462,18 @@ def test_an_item_has_so_many_values() -> None:
 
 
 @pytest.mark.parametrize("more", [0, 1])
+def test_an_item_has_so_many_bytes(more: int) -> None:
+    """With its resource and scope."""
+    length = MAX_ITEM_BYTES + more
+    filler = length - len(spans("a", key="v" * length).SerializeToString())
+    body = spans("a", key="v" * (length + filler)).SerializeToString()
+    assert len(body) == length
+    scene = Scene()
+    scene.read("traces", body)
+    assert scene.health.dropped == ({"too_large": 1} if more else {})
+
+
+@pytest.mark.parametrize("more", [0, 1])
 def test_a_request_has_so_many_empty_envelopes(more: int) -> None:
     """One that has more is no request; what came before is handed on."""
     scene = Scene()
@@ -463,6 +483,27 @@ def test_a_request_has_so_many_empty_envelopes(more: int) -> None:
     assert len(steps) == 1 + MOST_NOTHINGS // STEP_NOTHINGS
     assert [number for _, _, number in scene.taken] == [1]
     assert scene.health.dropped == ({"bad_request": 1} if more else {})
+
+
+def test_what_is_said_of_a_resource_is_read_so_many_times() -> None:
+    """It leaves with each part of its items; too much of it is no request."""
+
+    def sent(parts: int, *, text_bytes: int) -> Any:
+        request = spans()
+        [of] = request.resource_spans
+        of.resource.attributes.add(key="k").value.string_value = "v" * text_bytes
+        for _ in range(parts * MOST_TOGETHER):
+            of.scope_spans[0].spans.add()
+        return request
+
+    part_bytes = 1 << 18
+    fill = 2 * part_bytes - len(sent(1, text_bytes=part_bytes).SerializeToString())
+    assert len(sent(1, text_bytes=fill).SerializeToString()) == part_bytes
+    scene = Scene()
+    scene.read("traces", sent(40, text_bytes=fill))
+    most = LEAST_WORK_BYTES // part_bytes + 1
+    assert sum(number for *_, number in scene.taken) == most * MOST_TOGETHER
+    assert scene.health.dropped == {"bad_request": 1}
 
 
 @pytest.mark.parametrize("more", [0, 1])
@@ -505,8 +546,17 @@ def test_what_is_too_much_for_a_whole_leaves_in_parts(part: bytes, number: int) 
     parts.add(b"z", 2)
     assert taken == [(part, number, False), (b"y", 1, False)]
     parts.add(b"without items", 0)
-    assert list(parts.rest()) == []
-    assert taken[2:] == [(b"z", 2, False)]
+    parts.add(b"last", 3)
+    assert len(list(parts.rest())) == 1
+    assert taken[2:] == [(b"z", 2, False), (b"last", 3, False)]
+    taken.clear()
+    several = Outgoing("logs", take)
+    for kept in (b"a", b"b"):
+        several.add(kept, 1)
+    several.add(part, number)
+    assert taken == [(b"a", 1, False)]
+    assert len(list(several.rest())) == 2
+    assert taken[1:] == [(b"b", 1, False), (part, number, False)]
 
 
 def test_counts_that_are_worth_a_line() -> None:
@@ -544,6 +594,14 @@ class Blind(Redactor):
     def may_stand_in(self, raw: bytes) -> bool:
         """Find one."""
         return bool(raw)
+
+
+def test_a_text_that_was_clean_is_searched_for_what_is_learned_since() -> None:
+    """A secret may be read from the cache between two exports."""
+    scene = Scene(with_secret("another-secret-of-the-function"))
+    assert scene.read("traces", spans("a", key=SECRET)) == spans("a", key=SECRET)
+    scene.redactor.learn(NAME, SECRET)
+    assert scene.read("traces", spans("b", key=SECRET)) == spans("b", key=HIDDEN)
 
 
 def test_an_item_in_which_a_secret_is_left_does_not_leave() -> None:

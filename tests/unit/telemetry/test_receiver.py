@@ -67,6 +67,7 @@ async def test_what_was_kept_is_counted_where_telemetry_is_off(early: RunningRec
     assert (await early.post(BODY, path="/v1/logs")).body == b""
     counts = early.receiver.counts
     assert counts.not_forwarded == {"traces": 1, "logs": 1}
+    assert not early.receiver._kept
     assert not counts.refused
     await early.receiver.shut_down(END)
     [line] = map(json.loads, early.lines)
