@@ -173,11 +173,7 @@ class Connection(asyncio.Protocol):
         self._end_of_turn()
 
     def _handle(self, request: Request) -> Reply | Awaitable[Reply]:
-        try:
-            return self._handler(request.head, request.body) if request.head else BAD_REQUEST
-        except BaseException:  # a bug of ours; left open, its caller would wait without end
-            self.close()
-            raise
+        return self._handler(request.head, request.body) if request.head else BAD_REQUEST
 
     async def _answer(self, request: Request | None, reply: Reply | Awaitable[Reply]) -> None:
         """Answer a request and all that wait behind it."""

@@ -207,6 +207,20 @@ async def test_while_others_wait_connections_are_not_kept(serving: Serving) -> N
     await late
 
 
+async def test_while_others_wait_what_was_sent_already_is_answered(serving: Serving) -> None:
+    """The connection ends behind the last of its requests that have arrived."""
+    pairs = [await serving.open() for _ in range(PLACES)]
+    serving.may_answer.clear()
+    for _, writer in pairs:
+        writer.write(GET + GET)
+    await until(lambda: len(serving.asked) == PLACES)
+    late = asyncio.create_task(serving.connect())
+    await until(lambda: serving.server.callers_wait)
+    serving.may_answer.set()
+    assert [(await whole(reader)).count(b" 200 ") for reader, _ in pairs] == [2] * PLACES
+    await late
+
+
 async def test_without_descriptors_callers_wait(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,6 +470,20 @@ async def test_a_caller_that_was_answered_may_make_room_at_once() -> None:
         await late
 
 
+async def test_a_caller_that_was_answered_makes_others_the_ones_that_are_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One of them makes room at once, if the one that was answered has sent more."""
+    async with Serving(check_s=3600) as serving:
+        first, _, third = [await serving.connect() for _ in range(PLACES)]
+        late = asyncio.create_task(serving.connect())
+        await until(lambda: serving.server._is_paused)
+        monkeypatch.setattr("extension.http.connections.IDLE_S", 0.0)
+        third[1].write(GET + b"GET")
+        await late
+        assert await whole(first[0]) == b""
+
+
 async def test_a_caller_that_left_while_it_was_answered_no_longer_counts(serving: Serving) -> None:
     """As soon as the handler has ended; what it had sent behind its request is not kept."""
     serving.may_answer.clear()
@@ -545,13 +573,24 @@ async def test_while_it_ends_no_caller_waits_for_a_place(serving: Serving) -> No
 async def test_a_connection_that_is_gone_before_it_is_opened_does_not_count(
     serving: Serving,
 ) -> None:
-    """Its place is another's."""
-    gone = socket.socket()
-    gone.close()
-    serving.server._open(gone)
-    assert len(serving.server.connections) == 1
-    await until(lambda: len(serving.server.connections) == 0)
+    """Its place is another's, and so is its descriptor."""
+    gone, caller = socket.socketpair()  # which refuses the options of TCP
+    with gone, caller:
+        serving.server._open(gone)
+        assert len(serving.server.connections) == 1
+        await until(lambda: len(serving.server.connections) == 0)
+        assert gone.fileno() == -1
     assert serving.faults == []
+
+
+async def test_a_connection_that_is_gone_before_it_is_opened_makes_room_at_once() -> None:
+    """The next one does not wait for a check."""
+    async with Serving(check_s=3600) as serving:
+        gone = socket.socket()
+        gone.close()
+        serving.server._open(gone)
+        serving.server._pause()
+        await serving.connect()
 
 
 async def test_a_connection_may_be_closed_before_it_is_opened(serving: Serving) -> None:
