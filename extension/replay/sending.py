@@ -47,7 +47,7 @@ class Sender:
         )
         if outcome.kind == "too_large" and count > 1:
             return await self._send_parts(signal, divide(signal, body, count), whole=outcome)
-        if outcome.kind == "accepted" and outcome.rejected_items:
+        if outcome.rejected_items:  # of what was accepted
             cause = REFUSED_PART.format(refused=min(outcome.rejected_items, count), count=count)
             return Outcome(kind="rejected", cause=cause, said=outcome.said)
         return outcome

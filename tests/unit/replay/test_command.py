@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from extension.process.ids import Ids
 from extension.process.log import Log
+from extension.replay import __main__ as module
 from extension.replay.__main__ import (
     INTERRUPTED,
     NO_CREDENTIALS,
@@ -20,6 +22,7 @@ from extension.replay.__main__ import (
     settings_of,
 )
 from extension.settings.config import Config
+from extension.telemetry.export.log_stream import LogStream
 from extension.telemetry.export.target import build_targets
 from simulator.aws.endpoints import AwsEndpoints
 from simulator.aws.endpoints.bucket import StoredObject
@@ -233,6 +236,26 @@ async def test_a_list_names_the_files_and_sends_nothing(
     assert await run(aws, "--dry-run") == 0
     assert capsys.readouterr().out.endswith("files to send: 2; other objects, not touched: 1\n")
     assert len(aws.bucket.objects) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "group"),
+    [({}, "/lambda-dispatch/replay"), ({"DISPATCH_LOG_GROUP": "/shop"}, "/shop")],
+)
+async def test_records_for_cloudwatch_have_a_log_group(
+    aws: AwsEndpoints, monkeypatch: pytest.MonkeyPatch, more: dict[str, str], group: str
+) -> None:
+    """That of a variable, or one of the command's own."""
+    groups: list[str] = []
+
+    class Noted(LogStream):
+        def __init__(self, group: str, *, ids: Ids, log: Log) -> None:
+            groups.append(group)
+            super().__init__(group, ids=ids, log=log)
+
+    monkeypatch.setattr(module, "LogStream", Noted)
+    assert await run(aws, "--dry-run", **more) == 0
+    assert groups == [group]
 
 
 async def test_what_was_sent_is_counted(

@@ -172,14 +172,18 @@ async def test_damaged_files(stage: Stage, why: str) -> None:
     assert stage.names == ["a"]
 
 
+@pytest.mark.parametrize("is_compressed", [True, False])
 @pytest.mark.parametrize(("more", "is_sent"), [(0, True), (1, False)])
 async def test_a_file_of_the_largest_size_is_sent(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, more: int, *, is_sent: bool
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, more: int, *, is_sent: bool, is_compressed: bool
 ) -> None:
     """One with a byte more is left, for it would not fit into memory."""
     content = spans("a" * 1000).SerializeToString()
     monkeypatch.setattr("extension.replay.files.MAX_FILE_BYTES", len(content) - more)
-    key = stage.put("traces_1.binpb", content)
+    if is_compressed:
+        key = stage.put("traces_1.binpb.gz", gzip.compress(content))
+    else:
+        key = stage.put("traces_1.binpb", content)
     run = await stage.run()
     assert (run.sent, stage.left) == ((1, set()) if is_sent else (0, {key}))
     assert is_sent or stage.problem_of(key).startswith("left: larger than")
@@ -260,6 +264,18 @@ def with_large_resource(*names: str) -> bytes:
     return content
 
 
+async def test_metrics_with_a_large_resource_are_divided(stage: Stage) -> None:
+    """Into one each, for half as many as there are points would be all of them."""
+    request = points("a", "b", each=4)
+    [of] = request.resource_metrics
+    of.resource.attributes.add(key="large").value.string_value = "x" * 5_000
+    content = request.SerializeToString()
+    stage.put("metrics_1.binpb", content)
+    stage.intake.respond = lambda sent: Reply(status=200 if len(sent.body) < len(content) else 413)
+    run = await stage.run()
+    assert (run.sent, len(stage.intake.requests)) == (1, 1 + 2)
+
+
 async def test_parts_without_items(stage: Stage) -> None:
     """Resources and scopes without any items make no request."""
     request = spans("a", "b")
@@ -295,6 +311,7 @@ async def test_busy_bucket(stage: Stage) -> None:
     stage.aws.trouble.refuse = refuse
     run = await stage.run()
     assert (run.sent, stage.left) == (1, set())
+    assert stage.pauses_s == [PAUSES_S[0]] * 2
 
 
 async def test_dead_endpoint(stage: Stage) -> None:
@@ -306,6 +323,24 @@ async def test_dead_endpoint(stage: Stage) -> None:
     assert "status 503" in run.stopped
     tried = len(stage.intake.requests) / (len(PAUSES_S) + 1)
     assert tried <= MOST_IN_A_ROW + AT_ONCE - 1
+
+
+async def test_may_not_read(stage: Stage) -> None:
+    """Without the permission to read, the run ends after a few files."""
+    keys = {stage.put_spans("a", file=f"{number:02}") for number in range(20)}
+    stage.aws.trouble.denied.add("s3:GetObject")
+    run = await stage.run()
+    assert (run.left, stage.left) == (20, keys)
+    assert run.stopped.startswith("the bucket: ")
+    assert "the role needs s3:GetObject" in run.stopped
+
+
+async def test_a_few_failures_do_not_end_a_run(stage: Stage) -> None:
+    """Each file is tried, and its reason is that of the file alone."""
+    keys = {stage.put_spans("a", file=str(number)) for number in range(MOST_IN_A_ROW - 1)}
+    stage.intake.respond = lambda _: Reply(status=503)
+    run = await stage.run()
+    assert (run.stopped, stage.left) == ("", keys)
 
 
 async def test_one_bad_file_among_good_ones(stage: Stage) -> None:
