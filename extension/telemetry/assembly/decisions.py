@@ -88,7 +88,7 @@ class Decisions:
             decision = self.by_share(
                 trace_id,
                 of_trace,
-                is_sampled=any(map(has_sdk, traces)) or sdk is not None,
+                is_sampled=sdk is not None or has_sdk(trace_id),
                 has_parent=sdk is not None and sdk.parent_span_id != 0,
             )
         self.requests[invocation.request_id] = decision

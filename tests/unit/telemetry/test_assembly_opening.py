@@ -14,6 +14,7 @@ from tests.assembly import assemble
 from tests.doubles import SequentialIds
 
 LOGS = {"DISPATCH_SIGNALS": "traces,logs"}
+DETAILS = {"DISPATCH_DETAIL_LEVEL_MIN": "INFO"}
 
 
 def settings(**variables: str) -> TelemetryConfig:
@@ -56,6 +57,10 @@ def test_lines_wait_for_what_may_still_change_with_their_span(
         ({"DISPATCH_SAMPLE_RATIO": "1"}, False),
         ({"DISPATCH_SAMPLE_RATIO": "0.5", "DISPATCH_SIGNALS": "metrics"}, False),
         ({"DISPATCH_SAMPLE_RATIO": "0.5", "DISPATCH_EVENTS": "function"}, False),
+        ({**LOGS, **DETAILS, "DISPATCH_OTLP_PORT": "4318"}, True),
+        ({**LOGS, **DETAILS}, False),
+        ({**LOGS, "DISPATCH_OTLP_PORT": "4318"}, False),
+        ({**DETAILS, "DISPATCH_OTLP_PORT": "4318"}, False),
     ],
 )
 def test_a_sampler_is_there_where_something_may_be_left_out(
@@ -64,3 +69,19 @@ def test_a_sampler_is_there_where_something_may_be_left_out(
     """Without one, nothing waits for a verdict."""
     sampler = open_sampler(settings(**variables), concurrent=False, health=Health())
     assert (sampler is not None) is is_open
+    if sampler is not None:
+        assert sampler.concerns("traces") is ("DISPATCH_SAMPLE_RATIO" in variables)
+
+
+@pytest.mark.parametrize(("variables", "counted"), [(DETAILS, 1), ({}, 0)])
+def test_lines_below_a_level_wait_for_a_verdict_where_there_is_one(
+    variables: dict[str, str], counted: int
+) -> None:
+    """Those of an invocation that was fine are counted."""
+    health = Health()
+    assembler = open_assembler(
+        settings(**LOGS, **variables), concurrent=False, ids=SequentialIds(), health=health
+    )
+    line = given.line({"level": "DEBUG", "message": "paid"}, 1.1)
+    assemble(assembler, [[given.start("r", 1), line, given.done("r", 2), given.report("r", 3)]])
+    assert health.filtered["details"] == counted

@@ -114,6 +114,21 @@ def test_the_sdk_may_have_drawn(
     assert threshold != EVERY
 
 
+@pytest.mark.parametrize(("below", "kept"), [(0, 1), (1, 0)])
+def test_a_trace_is_chosen_from_the_threshold_on(below: int, kept: int) -> None:
+    """As the specification has it: the threshold is the least random value that is kept."""
+    assert len(Stage().feed(invocation(trace=threshold_of(0.1) - below))) == kept
+
+
+def test_what_the_sdk_says_of_another_trace_is_not_said_of_ours() -> None:
+    """Its tracestate belongs to the ids of its own span."""
+    span = SdkSpan(request_id="r", trace_id=CHOSEN, span_id=5, body=b"x", tracestate="ot=th:8")
+    stage = Stage(SDK_SHARE)
+    [kept] = stage.feed(invocation(trace=OTHER, sdk=span))
+    assert isinstance(kept, Invocation)
+    assert stage.sampler._decisions.requests["r"].threshold == threshold_of(0.1)
+
+
 def test_spans_in_the_trace_are_a_sign_that_the_sdk_has_drawn_it() -> None:
     """Log records are none."""
     for part, kept in ((spans(), 2), (replace(spans(), signal="logs", is_detail=True), 0)):

@@ -191,6 +191,14 @@ def test_a_detail_after_the_end_may_be_of_the_next_invocation() -> None:
     assert stage.filtered == {"details": 1}
 
 
+def test_an_invocation_without_details_has_none_to_give_back() -> None:
+    """Where a later one begins, whose lines came before its start."""
+    stage = Stage()
+    stage.feed(given.start("a", 1), given.done("a", 2), info("early", 3.1))
+    stage.feed(given.start("b", 3))
+    assert stage.feed(given.done("b", 4)) == [("Invocation", ["early"])]
+
+
 def test_late_details_of_a_failure_go_out_with_the_report() -> None:
     """Nothing of a failure is left out."""
     stage = Stage()

@@ -44,6 +44,7 @@ def test_a_shape_counts_as_the_last_line_alone() -> None:
     assert left("a", SHAPE) == "OrderError"
     assert left("a", SHAPE, "retried") == ""
     assert left("a", SHAPE, "\n") == "OrderError"
+    assert left("a", SHAPE, PANIC_TRAILER) == "OrderError"  # the runtime wrote that
     assert left(SHAPE, "retried", SHAPE) == "OrderError"
 
 

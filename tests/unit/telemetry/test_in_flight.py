@@ -322,3 +322,16 @@ def test_the_runtimes_end_is_zero_if_it_was_not_reported() -> None:
     assert request(START).runtime_end_ns == 0
     assert request(None, DONE).runtime_end_ns == DONE.time_ns
     assert request(None, replace(DONE, duration_ms=1.0)).begun_ns == DONE.time_ns - NS_PER_MS
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_error_that_is_not_kept_has_no_line_of_its_own(*, refused: bool) -> None:
+    """Then its span alone says what left the handler."""
+    each = request(START, replace(DONE, status="error"))
+    raised = Record(
+        time_ns=1, observed_ns=1, stream="function", body="x", evidence="mark", error=RAISED
+    )
+    each.learn_all([line("before"), raised], refused={1} if refused else ())
+    left = each.failure.left_handler(status="error", platform_decides=False)
+    assert left is not None
+    assert (left.error, left.has_record) == (RAISED, not refused)

@@ -122,6 +122,26 @@ def test_lines_of_several_requests_are_told_apart(*, streams: bool) -> None:
 
 
 @pytest.mark.parametrize("together", [True, False])
+def test_a_line_that_names_no_request_of_ours_takes_no_other_with_it(*, together: bool) -> None:
+    """What names an earlier request is of that one, beside lines of the request that runs."""
+    stage = Stage()
+    stage.start("a", 1)
+    stage.done("a", 2)
+    stage.start("b", 3)
+    records = [
+        Record(time_ns=4, observed_ns=4, stream="function", body=body, request_id=request_id)
+        for body, request_id in [("of a", "a"), ("of b", "of an API")]
+    ]
+    if together:
+        stage.assembler.feed_records(records)
+    else:
+        for each in records:
+            stage.assembler.feed_record(each)
+    assert stage.report("a", 5) == [("Oa", "of a")]
+    assert stage.done("b", 6) == [("Ib", "of b")]
+
+
+@pytest.mark.parametrize("together", [True, False])
 def test_a_line_before_its_start_is_given_back(*, together: bool) -> None:
     """It went to the request before, until the later one was heard of."""
     stage = Stage()

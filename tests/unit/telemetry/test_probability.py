@@ -24,6 +24,7 @@ from extension.telemetry.assembly.probability import (
         (1 / 3, "aaab"),
         (0.25, "c"),
         (0.2, "cccd"),
+        (0.15, "d99a"),
         (0.1, "e666"),
         (0.0625, "f"),
         (0.01, "fd70a"),

@@ -160,8 +160,10 @@ def test_what_belongs_to_a_request_waits_for_it() -> None:
     """However many others end, and whatever becomes of its trace."""
     stage = Stage()
     assert stage.feed(late("later")) == []
+    assert stage.sdk(spans()) == []
     for at in range(PATIENCE + 2):
         stage.feed(invocation(f"r{at}", trace=9))
+    assert stage.filtered["unsampled_sdk"] == 1  # which is nobody's
     assert stage.feed(invocation("same trace", status="error")) != []
     assert stage.sampler.undecided.bytes > 0
     out = stage.feed(invocation("later", status="error"))
