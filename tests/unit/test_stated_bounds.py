@@ -10,6 +10,7 @@ from extension.http import connections, messages, server
 from extension.parameters import lazy_clients, parameters, references, rotations, time_left
 from extension.pump import framing
 from extension.redaction import forms, readings, redactor, secrets, undo
+from extension.replay import files, replay, retries
 from extension.telemetry.assembly import (
     details,
     held_records,
@@ -34,6 +35,10 @@ STALLED = "those that stall in a request or do not read an answer, after one to 
 GAPS = "once the mean of 20 gaps is under a minute"
 ELEMENTS = "of a delivery 10,000 elements are read and 100 that cannot be"
 QUIET = "1.5 times the longest of the last 20 durations, at least 2 s and at most 60 s"
+BUSY = (
+    "three more attempts, `Retry-After` is followed up to a minute; "
+    "after four files in a row the run ends"
+)
 LAYERS = "in any order, up to six layers and sixteen readings"
 TRIVIAL = (
     "values under\neight characters or with fewer than five different characters, "
@@ -57,6 +62,10 @@ STATED = [
     ("SECURITY.md", "64 KiB of an answer read and unpacked", posting.MAX_ANSWER_BYTES, 65_536),
     (LETTERS, "of at most 1 MiB before compression", dead_letters.FILE_BYTES, 1 << 20),
     (LETTERS, "within the same limit of 2 s", bucket.TIMEOUT_S, 2),
+    (LETTERS, BUSY, len(retries.PAUSES_S), 3),
+    (LETTERS, BUSY, retries.LONGEST_PAUSE_S, 60),
+    (LETTERS, BUSY, replay.MOST_IN_A_ROW, 4),
+    (LETTERS, "no OTLP, or larger than 64 MiB", files.MAX_FILE_BYTES, 64 << 20),
     (LIMITS, "512 connections, 3 calls", connections.MAX_CONNECTIONS, 512),
     ("SECURITY.md", STALLED, connections.STALLED_CHECKS * server.CHECK_S, 1),
     ("SECURITY.md", STALLED, connections.SILENT_CHECKS * server.CHECK_S, 3),
