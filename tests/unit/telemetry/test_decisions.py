@@ -64,6 +64,13 @@ def test_a_trace_that_was_kept_stays_kept() -> None:
     assert len(stage.sdk(spans())) == 1
 
 
+def test_the_details_of_a_trace_are_kept_after_a_failure_in_it() -> None:
+    """Also when another invocation of it has ended since, which was fine."""
+    stage = Stage()
+    stage.feed(invocation("a", status="error"), invocation("b"))
+    assert len(stage.sdk(details())) == 1
+
+
 def test_a_trace_that_only_the_share_keeps_keeps_no_other() -> None:
     """Another invocation of it is drawn by the same trace id, and its details wait for it."""
     stage = Stage(Share(ratio=0.1))

@@ -324,6 +324,19 @@ def test_the_runtimes_end_is_zero_if_it_was_not_reported() -> None:
     assert request(None, replace(DONE, duration_ms=1.0)).begun_ns == DONE.time_ns - NS_PER_MS
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_line_may_say_that_memory_ran_out(*, together: bool) -> None:
+    """The lines after it do not take that back."""
+    each = request(START)
+    lines = [line("before"), line("signal: killed"), line("after")]
+    if together:
+        each.learn_all(lines, refused=())
+    else:
+        for record in lines:
+            each.learn(record)
+    assert each.out_of_memory
+
+
 @pytest.mark.parametrize("refused", [False, True])
 def test_an_error_that_is_not_kept_has_no_line_of_its_own(*, refused: bool) -> None:
     """Then its span alone says what left the handler."""
