@@ -22,6 +22,7 @@ HTTP, HTTPS = "http://api.example.com/x", "https://api.example.com/x"
         (HTTP, {"HTTP_PROXY": PROXY, "https_proxy": PROXY}, None),
         (HTTP, {"all_proxy": "proxy.example.com:3128"}, PROXY),
         (HTTPS, {}, None),
+        ("http:///x", {}, None),
     ],
 )
 def test_the_usual_variables_name_it(url: str, environ: dict[str, str], proxy: str | None) -> None:

@@ -758,6 +758,24 @@ async def test_after_the_callers_end_there_is_nothing_to_discard(
     await until(lambda: len(serving.server.connections) == 0)
 
 
+async def test_the_callers_end_is_the_end_of_what_is_refused(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection ends with the answer: no rest of the body can come."""
+    monkeypatch.setattr("extension.http.connection.LINGER_S", 3600)
+    serving.may_answer.clear()
+    reader, writer = await serving.open()
+    writer.write(POST + b"Content-Length: 5000\r\n\r\n")
+    await until(lambda: bool(serving.asked))
+    connection = only(serving)
+    assert connection._state is State.LINGERING
+    writer.write_eof()
+    await until(lambda: connection._state is State.LAST)
+    serving.may_answer.set()
+    assert b" 200 " in await whole(reader)
+    await until(lambda: len(serving.server.connections) == 0)
+
+
 async def test_a_server_that_is_closed_leaves_nothing_in_the_event_loop() -> None:
     """The number of its socket may be another's soon."""
     async with Serving() as serving:

@@ -15,7 +15,9 @@ from extension.process.log import Log
 from extension.redaction.redactor import Redactor
 from extension.settings.telemetry import TelemetryConfig
 from extension.telemetry.health import Health
+from extension.telemetry.receiver import door
 from extension.telemetry.receiver.content import Posted
+from extension.telemetry.receiver.counts import ReceiverCounts
 from extension.telemetry.receiver.opening import connect_receiver
 from extension.telemetry.receiver.receiver import MAX_KEPT_BYTES, receive
 from tests.doubles import ManualClock
@@ -142,3 +144,13 @@ async def test_a_fault_of_ours_is_a_success(
     assert response.headers["content-type"] == content_type
     assert early.receiver.counts.faults == {"LookupError": 1}
     assert early.receiver.counts.summary()["faults.LookupError"] == 1
+
+
+@pytest.mark.parametrize(("limit", "most"), [(512, 64), (3, 3)])
+def test_connections_are_bounded_also_where_there_are_few_descriptors(
+    monkeypatch: pytest.MonkeyPatch, limit: int, most: int
+) -> None:
+    """The cache and the listener need some, too."""
+    monkeypatch.setattr(door, "connection_limit", lambda: limit)
+    opened = door.Door(take=lambda _: True, counts=ReceiverCounts())
+    assert opened._server.connections._at_most == most
