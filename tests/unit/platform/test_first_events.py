@@ -227,7 +227,7 @@ def test_a_hundred_invocations_are_kept(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_time_in_which_gets_are_refused_is_not_missed() -> None:
     """Neither by a look for events nor by clients that send nothing."""
     for seconds in (first_events.POLL_S, first_events.PAUSE_S, first_gets.READ_S):
-        assert 0 < seconds <= first_events.ANSWER_S / 10
+        assert 0 < seconds <= first_gets.ANSWER_S / 10
 
 
 @pytest.mark.parametrize(
