@@ -14,7 +14,13 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from extension.settings.sharing import Share
-from extension.telemetry.assembly.finished import Invocation, JoinedSpan
+from extension.telemetry.assembly.finished import (
+    CallSpan,
+    Invocation,
+    JoinedSpan,
+    LooseRecords,
+    Overhead,
+)
 from extension.telemetry.assembly.keeping import reason_to_keep
 from extension.telemetry.assembly.probability import (
     EVERY,
@@ -29,6 +35,9 @@ from extension.telemetry.assembly.undecided import (
     is_detail,
     tracestate_of,
 )
+
+Attached = CallSpan | Invocation | JoinedSpan | LooseRecords | Overhead
+"""An invocation, or what may belong to one."""
 
 MAX_REMEMBERED = 2048
 """Decisions: of requests that are open, or whose report is still to come."""
@@ -57,7 +66,8 @@ class Decisions:
         self._threshold = None if share.ratio is None else threshold_of(share.ratio)
         self._slow_ms = slow_ms
         self._concurrent = concurrent
-        self.requests: OrderedDict[str, Decision] = OrderedDict()
+        self.requests: OrderedDict[tuple[str, int], Decision] = OrderedDict()
+        """By the id of a request and that of its span: each attempt of a request has its own."""
         self.traces: OrderedDict[int, Decision] = OrderedDict()
         self.count = 0
         """Of invocations that were judged."""
@@ -91,9 +101,13 @@ class Decisions:
                 is_sampled=sdk is not None or has_sdk(trace_id),
                 has_parent=sdk is not None and sdk.parent_span_id != 0,
             )
-        self.requests[invocation.request_id] = decision
+        self.requests[_invocation_of(invocation)] = decision
         _forget_oldest(self.requests)
         return decision
+
+    def of(self, finished: Attached) -> Decision | None:
+        """Return what was decided of the invocation that something belongs to."""
+        return self.requests.get(_invocation_of(finished))
 
     def by_share(
         self, trace_id: int, of_trace: str, *, is_sampled: bool, has_parent: bool = False
@@ -129,6 +143,10 @@ class Decisions:
             decision = max(before, decision, key=lambda each: (each.is_kept, each.has_details))
         self.traces[trace_id] = decision
         _forget_oldest(self.traces)
+
+
+def _invocation_of(finished: Attached) -> tuple[str, int]:
+    return finished.request_id, finished.context.span_id if finished.context else 0
 
 
 def traces_of(invocation: Invocation) -> Collection[int]:

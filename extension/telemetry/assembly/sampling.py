@@ -83,7 +83,7 @@ class Sampler:
             yield from self._follow(finished)
         elif isinstance(finished, Initialization):
             yield self._marked(finished, Decision(is_kept=True))
-        elif decision := self._decisions.requests.get(finished.request_id):
+        elif decision := self._decisions.of(finished):
             yield from self._decided(finished, decision)
         elif finished.context is None and not isinstance(finished, JoinedSpan):
             yield finished
@@ -110,10 +110,8 @@ class Sampler:
     def _follow(self, finished: Finished) -> Iterator[Item]:
         """Pass on what is kept whatever happens; it may tell the request of a trace."""
         yield finished
-        if isinstance(finished, JoinedSpan) and finished.request_id in self._decisions.requests:
-            yield from self._claim(
-                finished.span.trace_id, self._decisions.requests[finished.request_id]
-            )
+        if isinstance(finished, JoinedSpan) and (decision := self._decisions.of(finished)):
+            yield from self._claim(finished.span.trace_id, decision)
 
     def _judge(self, invocation: Invocation) -> Iterator[Item]:
         decision = self._decisions.judge(invocation, has_sdk=self.undecided.has_sdk)

@@ -116,7 +116,7 @@ def test_the_sdk_may_have_drawn(
     [kept] = stage.feed(invocation(sdk=span))
     assert isinstance(kept, Invocation)
     assert bool(kept.context.tracestate) is (threshold is not None)
-    assert stage.sampler._decisions.requests["r"].threshold == threshold
+    assert stage.sampler._decisions.requests["r", 2].threshold == threshold
     assert stage.feed(invocation("other", trace=5)) == []
     assert threshold != EVERY
 

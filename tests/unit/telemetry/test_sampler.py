@@ -41,6 +41,17 @@ from tests.sampler_stage import (
 )
 
 
+def test_each_attempt_of_a_request_is_decided_by_itself() -> None:
+    """Lines of one that fails wait for that, though the one before was not kept."""
+    stage, context = Stage(), TraceContext(trace_id=OTHER, span_id=3)
+    assert stage.feed(invocation()) == []
+    lines = replace(late(), context=context)
+    assert stage.feed(lines) == []
+    out = stage.feed(invocation(status="error", context=context))
+    assert [type(each).__name__ for each in out] == ["LooseRecords", "Invocation"]
+    assert stage.filtered == {"unsampled_invocations": 1}
+
+
 def test_what_is_left_out_is_counted_by_its_kind() -> None:
     """Lines with those that were dropped before; metrics count all of it."""
     stage = Stage()
