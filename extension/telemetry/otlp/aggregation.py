@@ -89,7 +89,11 @@ class Aggregation:
         self.distributions.setdefault((name, label), Distribution(bounds)).add(value)
 
     def collect(self, *, now_ns: int) -> list[Metric]:
-        """Return the metrics that have a point."""
+        """Return the metrics that have a point, which never begins after its end.
+
+        The clock may have been set back meanwhile, and back ends refuse what it would say.
+        """
+        self._begin_ns = min(self._begin_ns, now_ns)
         metrics = [*self._sums(now_ns), *self._histograms(now_ns)]
         if not self._is_cumulative:
             self.sums.clear()

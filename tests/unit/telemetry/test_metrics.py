@@ -176,6 +176,21 @@ def test_the_time_of_a_point(
     assert times == expected
 
 
+@pytest.mark.parametrize(("temporality", "begins"), [("delta", (30, 30)), ("cumulative", (0, 0))])
+def test_a_point_does_not_begin_after_its_end(
+    temporality: Literal["delta", "cumulative"], begins: tuple[int, ...]
+) -> None:
+    """Where the clock was set back since the last collection."""
+    into = meter(temporality)
+    record(into, given.start("a", 1), given.done("a", 2))
+    collect(into, at=60)
+    for begin, at in zip(begins, (30, 40), strict=True):
+        record(into, given.start(str(at), at - 2), given.done(str(at), at - 1))
+        points = [point for metric in collected(into, at=at) for point in _points(metric)]
+        times = {(point.start_time_unix_nano, point.time_unix_nano) for point in points}
+        assert times == {(given.ns(begin), given.ns(at))}
+
+
 def test_cumulative_goes_on() -> None:
     """For back ends that want totals of each sandbox."""
     into = meter("cumulative")
