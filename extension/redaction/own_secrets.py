@@ -12,7 +12,12 @@ from urllib.parse import unquote
 from extension.redaction.connection_strings import basic_password, passwords
 from extension.redaction.url_keys import keys_in_url
 
-CREDENTIALS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
+CREDENTIALS = (
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",  # what it was called before, and what is used where it is unset
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
 
 HEADERS = re.compile(r"DISPATCH_POST_HEADERS|OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS")
 URIS = re.compile(

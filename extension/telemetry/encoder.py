@@ -27,6 +27,9 @@ class Encoder:
     def learn_instance(self, instance_id: str) -> None:
         """Take the sandbox's name, which every later item carries."""
 
+    def restored(self, at_ns: int) -> None:
+        """Learn that the sandbox began at a time, from a snapshot."""
+
     def encode_events(self, events: Sequence[Any]) -> Sequence[PendingItem]:
         """Return the items that the platform's events, JSON objects as they came, are sent as."""
         del events

@@ -75,6 +75,10 @@ class Aggregation:
         self.sums: Counter[Key] = Counter()
         self.distributions: dict[Key, Distribution] = {}
 
+    def begin(self, at_ns: int) -> None:
+        """Let what is collected next begin then, if it would begin earlier."""
+        self._begin_ns = max(self._begin_ns, at_ns)
+
     def count(self, name: str, label: str = "", *, by: float = 1) -> None:
         """Add to a sum."""
         self.count_all({(name, label): by})

@@ -72,6 +72,11 @@ class OtlpEncoder(Encoder):
         self._resource = build_resource(self._identity, instance_id=instance_id)
         self._requests.use(self._resource)
 
+    def restored(self, at_ns: int) -> None:
+        """Let metrics begin with the restore: the snapshot may be weeks old."""
+        if self._meter:
+            self._meter.gathered.begin(at_ns)
+
     def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
         """Take the spans of invocations out of a request that the function's SDK sent."""
         if self._sdk is None:

@@ -12,20 +12,24 @@ from opentelemetry.sdk.resources import Resource
 
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Invocation, Overhead
+from extension.telemetry.assembly.held_records import FULL_SIZE
 from extension.telemetry.assembly.invocations import Assembler
 from extension.telemetry.export.buffer import PendingItem
 from extension.telemetry.health import Health
+from extension.telemetry.otlp.encoder import OtlpEncoder
 from extension.telemetry.otlp.instruments import INSTRUMENTS
 from extension.telemetry.otlp.metrics import Meter
 from extension.telemetry.reading.events import Report, RuntimeDone
 from extension.telemetry.reading.xray import TraceContext
 from extension.telemetry.receiver.counts import ReceiverCounts
+from extension.telemetry.resource_identity import ResourceIdentity
 from extension.telemetry.tap.cause import Cause
 from extension.telemetry.tap.facts import Trigger
 from extension.telemetry.tap.tapped import Tapped
 from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
+from tests.pipeline_stage import Stage
 
 COLD = [
     *given.init(0, 1),
@@ -189,6 +193,26 @@ def test_a_point_does_not_begin_after_its_end(
         points = [point for metric in collected(into, at=at) for point in _points(metric)]
         times = {(point.start_time_unix_nano, point.time_unix_nano) for point in points}
         assert times == {(given.ns(begin), given.ns(at))}
+
+
+@pytest.mark.parametrize("temporality", ["delta", "cumulative"])
+def test_what_is_measured_after_a_restore_begins_with_that(
+    temporality: Literal["delta", "cumulative"],
+) -> None:
+    """The process began when the snapshot was made, which may be weeks ago."""
+    into = meter(temporality)
+    encoder = OtlpEncoder(
+        ids=SequentialIds(), identity=ResourceIdentity(), signals=["metrics"], part=FULL_SIZE,
+        meter=into, health=Health(),
+    )  # fmt: skip
+    stage = Stage(encoder=encoder)
+    stage.feed(given.platform("restoreStart", 50), given.start("a", 51), given.done("a", 52))
+    points = [point for metric in collected(into, at=60) for point in _points(metric)]
+    assert {point.start_time_unix_nano for point in points} == {given.ns(50)}
+    stage.feed(given.platform("restoreStart", 50), given.start("b", 61), given.done("b", 62))
+    points = [point for metric in collected(into, at=70) for point in _points(metric)]
+    begin = 60 if temporality == "delta" else 50
+    assert {point.start_time_unix_nano for point in points} == {given.ns(begin)}
 
 
 def test_cumulative_goes_on() -> None:
