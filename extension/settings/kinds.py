@@ -22,6 +22,10 @@ MOST_REGIONS = 5
 """Regions with replicas of a secret: each has its share of the time that a GET may take."""
 
 
+MOST_PEM_BYTES = 16_777_216
+"""A bundle of all authorities has half a megabyte; a device has no end."""
+
+
 class BadValueError(ValueError):
     """The text is not what the variable allows."""
 
@@ -53,15 +57,22 @@ def pem_file() -> Kind[str]:
 
     def parse(raw: str) -> str:
         try:
-            with open(raw, "rb") as file:  # noqa: PTH123  # pathlib costs
-                content = file.read()
-        except OSError as error:
+            with open(raw, "rb", opener=_without_waiting) as file:  # pathlib costs
+                content = file.read(MOST_PEM_BYTES)
+        except (OSError, ValueError) as error:
             raise BadValueError(raw) from error
-        if b"-----BEGIN " not in content:
+        if b"-----BEGIN " not in (content or b""):
             raise BadValueError(raw)
         return raw
 
     return Kind(parse=parse, allowed="a PEM file that can be read")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe would wait for its other end, and with it the function."""
+    import posix  # noqa: PLC0415  # built in, and only where such a file is named
+
+    return posix.open(path, flags | posix.O_NONBLOCK | posix.O_CLOEXEC)
 
 
 def credential(allowed: str) -> Kind[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +34,7 @@ from extension.settings.kinds import (
     switch,
     whole,
 )
+from tests.waiting import PATIENCE_S
 
 
 class Case(NamedTuple):
@@ -184,9 +187,31 @@ def test_a_file_has_to_be_there_and_to_hold_pem(tmp_path: Path) -> None:
     good.write_text("# ours\n-----BEGIN CERTIFICATE-----\n")
     bad.write_text("CERTIFICATE")
     assert pem_file().parse(str(good)) == str(good)
-    for path in (bad, tmp_path / "missing.pem", tmp_path):
+    for path in (bad, tmp_path / "missing.pem", tmp_path, "nul\0"):
         with pytest.raises(BadValueError):
             pem_file().parse(str(path))
+
+
+def test_no_setting_makes_the_start_wait_for_a_file(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, and a device without an end, are no PEM files."""
+    pipe, opened = tmp_path / "pipe", os.pipe()
+    os.mkfifo(pipe)
+    refused: list[str] = []
+
+    def refuse(path: str) -> None:
+        with pytest.raises(BadValueError):
+            pem_file().parse(path)
+        refused.append(path)
+
+    try:
+        for path in (str(pipe), f"/proc/self/fd/{opened[0]}", "/dev/zero"):
+            parsing = threading.Thread(target=refuse, args=[path], daemon=True)
+            parsing.start()
+            parsing.join(PATIENCE_S)
+            assert refused[-1:] == [path]
+    finally:
+        for each in opened:
+            os.close(each)
 
 
 @pytest.mark.parametrize(
