@@ -18,6 +18,9 @@ PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 """A word of `camelCase2`, or a number."""
 PIECE_OF_WORDS = 4
 """Characters that a piece of words has at least, by their mean; of a random text it has two."""
+WITHIN = re.compile(r"(?<=[A-Za-z])[0-9]+(?=[A-Za-z])")
+"""A number between letters. Names have one at most, in `k8s` or `s3`, between letters of words."""
+CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{4}", re.IGNORECASE)
 
 
 def keys_in_url(url: str) -> Iterator[str]:
@@ -41,4 +44,7 @@ def _is_key(text: str) -> bool:
 
 def _is_random(run: str) -> bool:
     pieces = len(PIECE.findall(run))
-    return len(run) > LONGEST_WORD or len(run) < PIECE_OF_WORDS * pieces
+    if len(run) > LONGEST_WORD or len(run) < PIECE_OF_WORDS * pieces:
+        return True
+    within = len(WITHIN.findall(run))
+    return within > 1 or (within == 1 and CONSONANTS.search(run) is not None)

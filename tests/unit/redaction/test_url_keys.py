@@ -17,6 +17,8 @@ KEYS = [
     "k3Jx9Qw2Lp7Vn4Tz",
     "q8zrkw4tmxyb1hn5jd0c",  # few digits
     "x9Kq2LmZ-7Rt4WpQs",  # short between its marks
+    "xofdgr6ubspqzpvsi3iq",  # two numbers among small letters
+    "1ohf5niywpsvwyyi",  # one, and letters of no word
 ]
 
 
@@ -44,6 +46,8 @@ def test_a_key_is_found_wherever_it_stands(key: str, place: str) -> None:
         "https://h/k8s-cluster-eu1-prod/opentelemetry-collector-contrib-gateway/v1alpha1",
         "https://h/openTelemetryTraceIngestV2?api-version=2024-01-01&region=eu-central-1",
         "https://h/otlp?debug",
+        "https://h/log4jappenders/s3bucketexporters/otel2kubernetes/v1alpha1",
+        "https://h/tenants/eu1productiongateway/ec2spotinstances/2ndgenerationcollector",
         "https://h/collector1/opentelemetry-collector-2/20240101T000000Z/tenants/abc12345-production",
         "https://abcdefghijklm0123456789.execute-api.eu-west-1.amazonaws.com/prod",
     ],
