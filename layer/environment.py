@@ -207,6 +207,7 @@ def body_of(answer: bytes) -> bytes:
     headers = {name.lower(): value.strip() for name, _, value in pairs}
     if status != "200":
         code = headers.get("x-amzn-errortype", "")
+        code = code if code.isascii() and code.isalnum() else ""  # a stranger may have the port
         raise UnresolvedError(f"the cache answered {status or 'nothing'} {code}".strip())
     if headers.get("content-length") != str(len(body)):
         raise UnresolvedError("the cache's answer is incomplete")
@@ -231,7 +232,7 @@ def port(environment: Environment) -> int:
     """Return the cache's port, by the extension's own rules."""
     for name in (b"DISPATCH_CACHE_PORT", b"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"):
         text = environment.get(name, b"").strip()
-        if text.isdigit() and 0 < int(text) < 65536:
+        if text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536:
             return int(text)
     return 2773
 

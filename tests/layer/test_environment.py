@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from extension.platform import bootstrap
 from layer import environment
 from tests.layer.built import LayerTree
 
@@ -89,6 +90,22 @@ ARN = b"arn:aws:secretsmanager:eu-central-1:1:secret:a-AbCdEf"
 def test_what_is_asked_for(reference: bytes, query: bytes) -> None:
     """Names, ARNs, keys, stages and versions reach the cache as they are."""
     assert environment.target_of(reference).partition(b"?")[2] == query
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "2799", " 2799 ", "02799", "002799", "65536", "+2799", "9" * 5000]
+)
+def test_the_cache_is_asked_where_it_listens(text: str) -> None:
+    """A port is read as the extension reads it."""
+    name = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
+    assert environment.port({name.encode(): text.encode()}) == bootstrap._cache_port({name: text})
+
+
+def test_a_stranger_s_error_code_does_not_break_the_line() -> None:
+    """Whoever has the port may answer anything."""
+    with pytest.raises(environment.UnresolvedError) as raised:
+        environment.body_of(b'HTTP/1.1 400 Bad\r\nX-Amzn-ErrorType: a"\\b\xe4 c\r\n\r\n')
+    assert str(raised.value) == "the cache answered 400"
 
 
 def test_the_wrapper_is_in_the_layer(layer_tree: LayerTree) -> None:
