@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from botocore.credentials import (
@@ -143,14 +144,21 @@ class SandboxCredentials:
             return str(ContainerMetadataFetcher().full_url(relative))
         return None
 
+    def _authorization(self) -> str | None:
+        """Return what the endpoint knows us by; EKS replaces the file from time to time."""
+        path = self._value("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+        if path is None:
+            return self._value("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+        return Path(path).read_text().strip()
+
     def _fetch(self) -> dict[str, Any]:
-        token = self._value("AWS_CONTAINER_AUTHORIZATION_TOKEN")
-        headers = {"Authorization": token} if token else None
         try:
+            token = self._authorization()
+            headers = {"Authorization": token} if token else None
             fetcher = ContainerMetadataFetcher(sleep=lambda _: self._never.wait(PAUSE_S))
             answer = fetcher.retrieve_full_uri(self._uri(), headers=headers)
             fetched = {name: answer[field] for name, field in FIELDS.items()}
-        except (MetadataRetrievalError, ValueError, LookupError, TypeError) as error:
+        except (MetadataRetrievalError, OSError, ValueError, LookupError, TypeError) as error:
             raise CredentialRetrievalError(provider=METHOD, error_msg="no answer") from error
         for field, name in SECRETS.items():
             if isinstance(fetched[field], str):

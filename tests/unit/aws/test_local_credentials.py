@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import CredentialRetrievalError
 
 from extension.aws.errors import SettingError
 from extension.aws.local_credentials import LocalCredentials
@@ -84,6 +86,30 @@ async def test_the_container_endpoint_has_our_own_object(
         credentials = LocalCredentials(endpoint.environment)
         credentials.load_credentials()
         assert credentials.are_renewable
+
+
+async def test_the_container_endpoint_may_ask_for_a_token_in_a_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of EKS does, which replaces it: it is read each time."""
+    (home / "credentials").unlink()
+    token = home / "token"
+    token.write_text("a")
+    async with CredentialsEndpoint(token="t", authorization="a") as endpoint:
+        environ = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": endpoint.url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+        }
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        credentials = await asyncio.to_thread(LocalCredentials, environ)
+        assert await asyncio.to_thread(key_of, credentials) == "AKID-t"
+        endpoint.authorization = "b"
+        token.write_text("b")
+        assert await asyncio.to_thread(credentials.renewed_tokens) == ("t",)
+        token.unlink()
+        with pytest.raises(CredentialRetrievalError):
+            await asyncio.to_thread(credentials.renewed_tokens)
 
 
 def test_a_profile_that_is_not_there_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
