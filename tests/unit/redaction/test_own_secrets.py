@@ -16,6 +16,7 @@ ENVIRON = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjEXAMPLE+token/of=many==",
+    "AWS_SECURITY_TOKEN": "security-token-1",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-token-1",
     "DISPATCH_POST_URI": "https://user:uri-password-1@otlp.example.com",
     "DISPATCH_POST_HEADERS": "api-key=key%2Dof%2Dvendor%2D1, x-honeycomb-dataset=shop-production",
@@ -30,6 +31,7 @@ ENVIRON = {
     [
         (ENVIRON["AWS_SECRET_ACCESS_KEY"], ("AWS_SECRET_ACCESS_KEY",)),
         (ENVIRON["AWS_SESSION_TOKEN"], ("AWS_SESSION_TOKEN",)),
+        ("security-token-1", ("AWS_SECURITY_TOKEN",)),
         ("container-token-1", ("AWS_CONTAINER_AUTHORIZATION_TOKEN",)),
         ("uri-password-1", ("DISPATCH_POST_URI",)),
         ("key-of-vendor-1", ("DISPATCH_POST_HEADERS#api-key",)),
