@@ -33,7 +33,7 @@ from extension.process.clock import Clock
 from extension.process.frozen import as_dict
 from extension.process.ids import draw
 from extension.process.log import Log
-from extension.settings.parameters import ParametersConfig
+from extension.settings.parameters import PREFETCHED, ParametersConfig
 from extension.settings.process import LambdaConfig, LocalConfig
 
 if TYPE_CHECKING:
@@ -205,7 +205,8 @@ class Parameters(Job):
     async def _prefetch(self) -> None:
         keys, unusable = read_list(self._config.prefetch, decrypt=self._config.decrypt)
         for item in unusable:
-            self._log.warning("configuration", cause=f"DISPATCH_CACHE_PREFETCH: {item} is ignored")
+            cause = f"DISPATCH_CACHE_PREFETCH: {item} is ignored; allowed: {PREFETCHED}"
+            self._log.warning("configuration", cause=cause)
         listed, self._uncached = dict.fromkeys([*keys, *self._uncached]), {}
         kept = [key for key in listed if self._policy.keeps(key)][: self._policy.size]
         if len(kept) < len(listed):

@@ -50,7 +50,13 @@ USER_SECTIONS = (
     AwsConfig,
     LocalConfig,
 )
-"""What the README's table lists."""
+"""What the table in docs/configuration.md lists."""
+
+OWN_PREFIX = "DISPATCH_"
+FROM_LAUNCHER = "DISPATCH_EXTENSION_NAME"
+"""Set by the launcher, for the registration."""
+
+UNKNOWN = "is no variable of this extension and has no effect: is it misspelled?"
 
 
 def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]]:
@@ -80,7 +86,17 @@ def read_config(environ: Mapping[str, str]) -> tuple[Config, tuple[Problem, ...]
         sandbox=sandbox,
     )
     problems = in_process + in_telemetry + in_otlp + in_redaction
-    return config, problems + in_parameters + in_aws + in_sandbox
+    problems += in_parameters + in_aws + in_sandbox
+    return config, (*problems, *_unknown(environ))
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the variables with our prefix that nothing reads."""
+    ours = {name for name in environ if name.startswith(OWN_PREFIX) and environ[name].strip()}
+    if ours:
+        known = {row.name for section in USER_SECTIONS for row in variables(section)}
+        for name in sorted(ours - known - {FROM_LAUNCHER}):
+            yield Problem(variable=name, reason=UNKNOWN)
 
 
 def _not_in_lambda(local: LocalConfig) -> Iterator[str]:

@@ -6,6 +6,9 @@ from extension.process.frozen import Frozen
 from extension.settings.kinds import choice, fraction, port, regions, switch, text, whole
 from extension.settings.variable import variable
 
+PREFETCHED = "a comma list of ssm:NAME, ssm+decrypt:NAME, secretsmanager:ID"
+"""What DISPATCH_CACHE_PREFETCH allows."""
+
 
 class ParametersConfig(Frozen):
     """The localhost cache; those without `DISPATCH_` are AWS's own extension's."""
@@ -129,7 +132,7 @@ class ParametersConfig(Frozen):
     )
     prefetch: str = variable(
         "DISPATCH_CACHE_PREFETCH",
-        text("a comma list of ssm:NAME, ssm+decrypt:NAME, secretsmanager:ID"),
+        text(PREFETCHED),
         default="",
         meaning="what is fetched during init",
     )

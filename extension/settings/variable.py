@@ -91,7 +91,7 @@ def read(
             values[name] = error.value
             problems.append(_problem(row, text, error.consequence, sources))
         except ValueError:
-            instead = "" if row.default in ("", ()) else f", using {row.default!r}"
+            instead = "" if row.default in ("", ()) else f", using {as_written(row.default)}"
             problems.append(_problem(row, text, f"is ignored{instead}", sources))
     return section(**values), tuple(problems)
 
@@ -101,6 +101,13 @@ def _problem(row: Variable, text: str, consequence: str, sources: Mapping[str, s
     allowed = f"{row.kind.allowed} {row.unit}".rstrip()
     name = sources.get(row.name, row.name)
     return Problem(variable=name, reason=f"= {shown} {consequence}; allowed: {allowed}")
+
+
+def as_written(default: object) -> str:
+    """Return a default as a user would write it into the environment."""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def as_shown(text: str) -> str:

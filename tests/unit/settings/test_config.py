@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extension.platform.bootstrap import NAME_VARIABLE
 from extension.settings.config import USER_SECTIONS, Config, read_config
 from extension.settings.process import LambdaConfig
 from extension.settings.sdk_variables import PREFIX, SIGNALS
@@ -78,6 +79,34 @@ def test_variables_for_other_places_are_named_if_they_are_set(*, in_lambda: bool
     environ = {"DISPATCH_TOKEN_FILE": "/run/token"}
     config, _ = read_config({**environ, **({"AWS_LAMBDA_RUNTIME_API": "a:1"} if in_lambda else {})})
     assert [each.partition(" ")[0] for each in config.notes] == [*environ] * in_lambda
+
+
+def test_a_misspelled_variable_is_named() -> None:
+    """If it has our prefix and a value; the launcher's own is none of them."""
+    read = {"DISPATCH_CACHE_PORT": "2774", "OTEL_NO_VARIABLE": "a", NAME_VARIABLE: "10-dispatch"}
+    assert read_config(read)[1] == ()
+    wrong = {"DISPATCH_SECRETS_TTL": "9", "DISPATCH_FLUSHING": "end", "DISPATCH_NOTHING": " "}
+    _, problems = read_config({**read, **wrong})
+    assert [each.variable for each in problems] == ["DISPATCH_FLUSHING", "DISPATCH_SECRETS_TTL"]
+    assert str(problems[0]) == (
+        "DISPATCH_FLUSHING is no variable of this extension and has no effect: is it misspelled?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "default"),
+    [
+        ("DISPATCH_SIGNALS", "traces"),
+        ("DISPATCH_EVENTS", "platform,function,extension"),
+        ("DISPATCH_REDACT", "true"),
+        ("DISPATCH_FLUSH", "auto"),
+        ("SECRETS_MANAGER_TTL", "300"),
+    ],
+)
+def test_the_default_that_is_used_is_written_as_a_user_would(variable: str, default: str) -> None:
+    """Not as Python has it."""
+    _, [problem] = read_config({variable: "some"})
+    assert f" is ignored, using {default}; allowed: " in str(problem)
 
 
 def test_a_problem_of_each_section_is_reported() -> None:
