@@ -29,7 +29,7 @@ from extension.aws.errors import (
     is_outdated,
     is_transient,
 )
-from extension.aws.reasons import reason_of
+from extension.aws.reasons import reason_of, reason_of_denial
 
 NETWORK = (HTTPClientError, ConnectionError, CredentialRetrievalError, ResponseParserError)
 """Errors without an answer of AWS after which another attempt may succeed."""
@@ -108,9 +108,15 @@ class Attempts:
         call.request_id = metadata.get("RequestId", "")
         code, message = str(fields.get("Code", "")) or UNUSABLE, str(fields.get("Message", ""))
         can_renew = code in EXPIRED and _renews(client)
+        reason = ""
+        if client.service == call.service:  # not STS, whose refusals `roles` explains
+            reason = reason_of_denial(
+                code, message=message, service=call.service, operation=call.operation
+            )
         return UpstreamError(
             code,
             message=message,
+            reason=reason,
             service=client.service,
             request_id=call.request_id,
             transient=can_renew

@@ -51,6 +51,9 @@ sending is enough to cause one."""
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 """The credentials have expired. Those of a container endpoint can be fetched again."""
 
+DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+"""A permission is missing, of the caller or of a KMS key."""
+
 UNREACHED = frozenset(
     {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "SSLError"}
 )

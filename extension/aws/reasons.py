@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from extension.aws.call import Service
+from extension.aws.errors import DENIED
+
 ROUTE = "a function in a VPC needs a NAT gateway or a VPC endpoint to reach AWS"
 NO_NAME = f"check the region's name; {ROUTE}"
+IAM_PREFIXES = {Service.SSM: "ssm", Service.SECRETS_MANAGER: "secretsmanager"}
+"""What the names of their IAM actions begin with."""
+
 CONTAINER = "container-role"
 """botocore's name for the container endpoint: all that Lambda has besides variables."""
 
@@ -54,6 +60,15 @@ def reason_of(error: Exception, *, host: str, named_by: str = "") -> str:
             is_container = getattr(error, "kwargs", {}).get("provider") == CONTAINER
             return NO_CONTAINER if is_container else NO_PROFILE
     return ""
+
+
+def reason_of_denial(code: str, *, message: str, service: Service, operation: str) -> str:
+    """Return which permission to check if AWS's code says that one is missing, else nothing."""
+    if code not in DENIED:
+        return ""
+    is_key = "kms" in message.lower()  # a key without permission has the same code
+    action = "kms:Decrypt" if is_key else f"{IAM_PREFIXES[service]}:{operation}"
+    return f"check that the role may call {action} on {'its key' if is_key else 'it'}"
 
 
 def _remedy(error: Exception, named_by: str) -> str:

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
 from extension.aws.call import STS
 from extension.aws.client_builder import CONNECT_S, Limits
-from extension.aws.errors import UNUSABLE, UpstreamError
+from extension.aws.errors import DENIED, UNUSABLE, UpstreamError
 from extension.process.clock import NS_PER_S, Clock, Instant
 from extension.settings.process import LambdaConfig
 
@@ -32,8 +32,6 @@ RETRY_S = 60.0
 
 SECRETS = {"SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
 """The secret fields of STS's answer, with the names of the variables that hold them elsewhere."""
-
-DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
 LONGEST_NAME = 64
 """Characters of a session's name."""

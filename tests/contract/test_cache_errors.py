@@ -39,7 +39,7 @@ async def test_refusals_of_aws(
 
 
 async def test_log_line_of_a_failure(aws: FakeAws, cache: RunningCache) -> None:
-    """It names operation, name, code and request id: what a person needs to act."""
+    """It names operation, name, code, request id and permission: what a person needs to act."""
     aws.faults.append(DENIED)
     await cache.secret("secretId=n&foo=hunter2")
     (line,) = cache.log.parsed
@@ -54,6 +54,7 @@ async def test_log_line_of_a_failure(aws: FakeAws, cache: RunningCache) -> None:
         "request_id": REQUEST_ID,
         "attempts": 1,
         "region": "eu-central-1",
+        "reason": "check that the role may call secretsmanager:GetSecretValue on it",
     }
 
 

@@ -154,6 +154,25 @@ def test_a_refusal_is_told_as_aws_wrote_it(code: str, status: int, transient: bo
     assert len(bench.botocore.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("message", "action"),
+    [
+        ("not authorized to perform: ssm:GetParameter", "ssm:GetParameter on it"),
+        ("The ciphertext refers to a KMS key that is not there", "kms:Decrypt on its key"),
+    ],
+)
+def test_a_denial_names_the_permission(message: str, action: str) -> None:
+    """In our own words: AWS's may hold more than may be logged."""
+    denied = Bench(refusal("AccessDeniedException", message=message)).error()
+    assert denied.reason == f"check that the role may call {action}"
+    assert Bench(refusal("ParameterNotFound", message=message)).error().reason == ""
+
+
+def test_a_denial_by_sts_is_not_one_of_the_value() -> None:
+    """What a role lacks is said by the role."""
+    assert Bench(refusal("AccessDenied"), service="STS").error().reason == ""
+
+
 def test_a_refusal_without_a_code_is_unusable() -> None:
     """Something that is not AWS has answered."""
     error = Bench(ClientError({}, "GetParameter")).error()
