@@ -240,9 +240,9 @@ def test_an_output_that_takes_no_line_breaks_nothing(
 
 @pytest.mark.parametrize("is_repeated", [True, False])
 def test_a_repeated_start_answers_events_while_the_app_is_imported(
-    monkeypatch: pytest.MonkeyPatch, *, is_repeated: bool
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_repeated: bool
 ) -> None:
-    """A first start has the time of init, and imports at once."""
+    """A first start has the time of init, and imports at once; nothing is said of either."""
     process = Process(monkeypatch, is_repeated=is_repeated)
 
     def answer(start: Start, name: str) -> bool:
@@ -251,8 +251,11 @@ def test_a_repeated_start_answers_events_while_the_app_is_imported(
         return True
 
     monkeypatch.setattr(first_events, "answer_while_importing", answer)
-    assert process.main() == 0
+    with socket.socket() as listening:
+        process.start.telemetry_socket = listening
+        assert process.main() == 0
     assert process.done == [*(["extension.app"] if is_repeated else []), "run"]
+    assert lines(capsys) == []
 
 
 @pytest.mark.parametrize("has_telemetry", [True, False])

@@ -37,6 +37,7 @@ def test_a_mark_counts_wherever_it_stands() -> None:
     """A background thread may write after the runtime's report."""
     assert left("a", MARK, "b") == "ValueError"
     assert left(MARK, SHAPE, "b") == "ValueError"
+    assert left(MARK, MARK.replace("ValueError", "KeyError"), "b") == "KeyError"
 
 
 def test_a_shape_counts_as_the_last_line_alone() -> None:
