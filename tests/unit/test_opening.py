@@ -89,6 +89,25 @@ async def test_what_does_not_listen_does_not_subscribe() -> None:
     assert [type(each) for each in parts.jobs] == [LastInvoke]
 
 
+@pytest.mark.parametrize(
+    ("uri", "is_subscribed", "subscribes_late", "expected"),
+    [
+        ("http://h", True, False, True),
+        ("http://h", False, True, True),
+        ("http://h", False, False, False),
+        ("http://", True, False, False),
+    ],
+)
+async def test_deliveries_are_expected_where_they_can_be_exported(
+    uri: str, *, is_subscribed: bool, subscribes_late: bool, expected: bool
+) -> None:
+    """The bootstrap only looks at how a URI begins, and may have subscribed for one of no use."""
+    start = Start("api:1")
+    start.is_subscribed, start.subscribes_late = is_subscribed, subscribes_late
+    parts = opening({"DISPATCH_POST_URI": uri}, start=start)
+    assert parts.telemetry.is_expected is expected
+
+
 @dataclass
 class Mark:
     """What a repeated start finds."""
