@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import pytest
@@ -234,5 +235,27 @@ async def test_clients_of_a_cache_that_is_not_set_up_are_left_to_the_first_get(
     await parts._open_parameters()
     await parts._open_clients()
     assert built == [True] * builds
+    stop_listening(start)
+    parts._cache_sockets.close()
+
+
+async def test_the_opening_ends_when_what_is_asked_for_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first /next waits for it, for a freeze would interrupt the call."""
+    monkeypatch.setattr(module, "resume_garbage_collection", lambda: None)
+    asked: list[float] = []
+
+    async def settle(_: Parameters, within_s: float) -> float:
+        asked.append(within_s)
+        return 0.0
+
+    monkeypatch.setattr(Parameters, "settle_calls", settle)
+    start = bind_and_register({"DISPATCH_CACHE_PORT": str(free_port())})
+    start.api = "api:1"
+    parts = opening(TELEMETRY, start=start)
+    parts.registered.set()
+    await parts.open_all()
+    assert asked == [inf]
     stop_listening(start)
     parts._cache_sockets.close()
