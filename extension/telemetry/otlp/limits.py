@@ -8,6 +8,7 @@ Source: https://opentelemetry.io/docs/specs/otel/common/#attribute-limits
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -72,3 +73,7 @@ class Limits:
         mark = f"…[{len(text) - self.length} characters cut]…"
         kept = self.length - len(mark)
         return text[: kept - kept // 2] + mark + text[len(text) - kept // 2 :]
+
+
+NO_LIMITS = Limits(length=sys.maxsize, count=sys.maxsize)
+"""For what is within its limits already."""

@@ -110,6 +110,10 @@ class AttributeBytes:
             fields = self._within_limit(fields, without, left)
         elif "" in fields or without in fields or None in fields.values():
             fields = dict(_sent(fields, without))
+        return self.pairs(fields)
+
+    def pairs(self, fields: Mapping[str, Any]) -> bytes:
+        """Return attributes that are within the limits, each with a name and a value."""
         return self._pairs(self._heads, fields)
 
     def _within_limit(self, fields: Mapping[str, Any], without: str, left: int) -> dict[str, Any]:
@@ -136,7 +140,7 @@ class AttributeBytes:
 
     def one(self, key: str, value: str) -> bytes:
         """Return an attribute that is a text."""
-        return self._pairs(self._heads, {key: value})
+        return self.pairs({key: value})
 
     def values(self, values: Iterable[Any]) -> Sequence[bytes]:
         """Return values as `AnyValue`s, nothing for None."""

@@ -7,7 +7,7 @@ it is encoded once and put into each request.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanContext
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
+from extension.telemetry.otlp.span_bytes import SpanBytes
 from extension.telemetry.wire import Heads, head
 
 
@@ -49,6 +50,7 @@ class Requests:
 
     def __init__(self, resource: Resource, *, health: Health) -> None:
         self._health = health
+        self._spans = SpanBytes()
         self.use(resource)
 
     def use(self, resource: Resource) -> None:
@@ -72,23 +74,18 @@ class Requests:
         """Yield requests with these log records, which are encoded already."""
         return self._requests("logs", records)
 
-    def _encode(self, spans: Sequence[SpanWithLines]) -> list[bytes]:
-        """Encode spans together, or in halves where one cannot be encoded."""
-        if not spans:
-            return []
-        try:
-            [of_resource] = encode_spans(spans).resource_spans
-            [of_scope] = of_resource.scope_spans
-            encoded = [span.SerializePartialToString() for span in of_scope.spans]
-        except Exception as error:  # noqa: BLE001  # one span's, whatever is wrong with it
-            self._health.faults[type(error).__name__] += 1
-            if len(spans) == 1:
+    def _encode(self, spans: Iterable[SpanWithLines]) -> list[bytes]:
+        """Encode spans, each by itself; one that cannot be encoded costs no other."""
+        encoded: list[bytes] = []
+        for span in spans:
+            try:
+                body = self._spans.encode(span) + span.lines
+            except Exception as error:  # noqa: BLE001  # this span's, whatever is wrong with it
+                self._health.faults[type(error).__name__] += 1
                 self._health.dropped["unencodable"] += 1
-                return []
-            middle = len(spans) // 2
-            return [*self._encode(spans[:middle]), *self._encode(spans[middle:])]
-        whole = (body + span.lines for body, span in zip(encoded, spans, strict=True))
-        return [SPANS[len(body)] + body for body in whole]
+            else:
+                encoded.append(SPANS[len(body)] + body)
+        return encoded
 
     def _requests(self, signal: Signal, items: Sequence[bytes]) -> Iterator[PendingItem]:
         """Yield requests with these items, as they stand in the message of their scope."""

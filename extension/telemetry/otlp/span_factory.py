@@ -85,6 +85,8 @@ class SpanFactory:
         events: list[SpanEvent] = []
         if error and (self._with_records or self._repeat or not error.has_record):
             events.append(exception_event(error, limits=self._limits))
+        if not dropped:
+            return events
         bounded = BoundedList.from_seq(len(events), events)
         bounded.dropped += dropped
         return bounded
