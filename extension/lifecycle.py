@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, Protocol
 
 from extension.platform.bootstrap import Start
@@ -136,7 +137,12 @@ async def _handle(event: LambdaEvent, *, job: Job, within_s: float, log: Log) ->
 
 def _overriding(jobs: Sequence[Job], method: str) -> list[Job]:
     """Return the jobs that have something to do there."""
-    return [job for job in jobs if getattr(type(job), method) is not getattr(Job, method)]
+    return [job for job in jobs if _overrides(type(job), method)]
+
+
+@cache
+def _overrides(kind: type[Job], method: str) -> bool:
+    return getattr(kind, method) is not getattr(Job, method)
 
 
 async def _all(works: Sequence[Coroutine[Any, Any, None]]) -> None:

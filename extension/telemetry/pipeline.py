@@ -226,7 +226,8 @@ class Pipeline:
 
     def _feed_records(self, records: Columns, finished: list[Finished]) -> None:
         refused = self._refused(records)
-        self._health.filtered.update(refused.values())
+        if refused:
+            self._health.filtered.update(refused.values())
         self._health.leaks += sum(map(bool, map(LEAKS, records.others.values())))
         finished += self._assembler.feed_records(records, refused=refused)
 

@@ -240,8 +240,9 @@ class DeliveryReader:
             return True
         if not self._events and not self._items:
             self._begin_next(self._bodies.popleft())
-        items, self._items = self._items[:STEP_EVENTS], self._items[STEP_EVENTS:]
-        self._pipeline.feed_items(items)
+        if self._items:
+            items, self._items = self._items[:STEP_EVENTS], self._items[STEP_EVENTS:]
+            self._pipeline.feed_items(items)
         self._pipeline.feed(self._take_events())
         return True
 

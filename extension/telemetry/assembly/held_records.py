@@ -131,14 +131,18 @@ class HeldRecords:
         kept = 0
         if not self._further.records:
             kept = self._hold_in(self._first, records, sizes)
+            if kept == len(sizes):
+                return kept  # nearly always
         return kept + self._hold_in(self._further, records[kept:], sizes[kept:])
 
     def _hold_in(self, part: Part, records: Columns, sizes: Sequence[int]) -> int:
         """Keep as many of the lines as fit into a part, and are within what all may hold."""
         left = MAX_BYTES_TOGETHER - self._budget.held_bytes
         number = min(part.number_of(sizes), bisect_right([*accumulate(sizes)], left))
-        held = sum(sizes[:number])
-        part.add_all(records[:number], held)
+        if number < len(sizes):
+            records, sizes = records[:number], sizes[:number]
+        held = sum(sizes)
+        part.add_all(records, held)
         self._budget.held_bytes += held
         self._held_in_all += held
         return number

@@ -25,6 +25,8 @@ from extension.telemetry.otlp.span_events import LineEvents, exception_event
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
 
+UNSET = Status(StatusCode.UNSET)
+
 
 class SpanFactory:
     """Makes one span at a time; `with_records`: the log lines become span events."""
@@ -53,8 +55,6 @@ class SpanFactory:
         more_links: Sequence[SpanLink] = (),
     ) -> SpanWithLines:
         """Return a span; attributes that are empty or None are left out."""
-        failed = verdict is not None and verdict.failed
-        code = StatusCode.ERROR if failed else StatusCode.UNSET
         span = SpanWithLines(
             name=name,
             context=own_context(context),
@@ -66,9 +66,7 @@ class SpanFactory:
             events=events,
             links=links(context, *more_links),
             kind=kind,
-            status=Status(
-                code, self._limits.text(verdict.description) if failed and verdict else None
-            ),
+            status=self._status(verdict),
             start_time=start_ns,
             end_time=end_ns,
             instrumentation_scope=SCOPE,
@@ -76,6 +74,11 @@ class SpanFactory:
         if lines and self._with_records:
             span.lines = self._lines.encode(lines)
         return span
+
+    def _status(self, verdict: Verdict | None) -> Status:
+        if verdict is None or not verdict.failed:
+            return UNSET
+        return Status(StatusCode.ERROR, self._limits.text(verdict.description))
 
     def events(self, *, dropped: int, error: TimedError | None = None) -> Sequence[SpanEvent]:
         """Return the exception, which no line stands before.

@@ -11,6 +11,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from extension.process.frozen import Frozen
@@ -218,4 +219,5 @@ PhaseTold = InitRuntimeDone | InitReport | RestoreRuntimeDone | RestoreReport | 
 
 def phases(*events: PhaseTold | None) -> tuple[PhaseSpan, ...]:
     """Return the parts that some events tell, each once, for some come in two of them."""
-    return tuple(dict.fromkeys(part for event in events if event for part in event.spans))
+    told = [event.spans for event in events if event and event.spans]
+    return told[0] if len(told) == 1 else tuple(dict.fromkeys(chain.from_iterable(told)))
