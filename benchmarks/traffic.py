@@ -24,8 +24,11 @@ def request_id(number: int) -> str:
 
 
 def during(number: int) -> bytes:
-    """Return the delivery in the n-th invocation: the report before, its start, its lines."""
-    before = [_report(number - 1)] if number > 1 else []
+    """Return the delivery in the n-th invocation: the report before, its start, its lines.
+
+    The first one has the start of the init instead, which names the runtime.
+    """
+    before = [_report(number - 1)] if number > 1 else [_init_start()]
     lines = [_line(number, index) for index in range(LINES)]
     return _batch([*before, _start(number), *lines])
 
@@ -56,6 +59,17 @@ def _event(kind: str, number: int, offset_ms: float, record: object) -> Event:
 def _time(number: int, offset_ms: float) -> str:
     at = _BEGIN + timedelta(seconds=number, milliseconds=offset_ms)
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+
+
+def _init_start() -> Event:
+    record = {
+        "initializationType": "on-demand",
+        "phase": "init",
+        "runtimeVersion": "python:3.13.v60",
+        "functionName": "function",
+        "functionVersion": "$LATEST",
+    }
+    return _event("platform.initStart", 1, -100, record)
 
 
 def _start(number: int) -> Event:

@@ -167,7 +167,9 @@ def runtime_spans(invocation: Invocation, *, clock: PlatformClock) -> list[Recor
 
 
 def _runtime_version(settings: FunctionSettings) -> Record:
-    version = f"python:{sys.version_info.major}.{sys.version_info.minor}.v1"
+    """Name Python's runtime, or the one that a command of the user's own runs in."""
+    python = f"python:{sys.version_info.major}.{sys.version_info.minor}.v1"
+    version = "provided:al2023.v1" if settings.runtime else python
     return {
         "runtimeVersion": version,
         "runtimeVersionArn": f"arn:aws:lambda:{settings.region}::runtime:{'0' * 64}",

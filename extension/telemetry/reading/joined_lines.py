@@ -6,6 +6,8 @@ the platform wraps each line of a stack trace that is printed. Lines are joined 
 one another, wherever the platform has cut its deliveries: what the next delivery may continue is
 kept back until it is here, or `flush` says that none is to come.
 
+Python, Node.js and .NET in AWS's images write each record whole: nothing waits for more there.
+
 On Managed Instances the report of a request may stand before lines of the same moment; they are
 put before it, for the report ends the request.
 """
@@ -15,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from extension.telemetry.reading.event_columns import Events, in_events
-from extension.telemetry.reading.events import Event, LogLine, Report
+from extension.telemetry.reading.events import Event, InitStart, LogLine, Report
 from extension.telemetry.reading.form import INITIAL
 
 JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")
@@ -23,6 +25,9 @@ RUBY_BEGINS = '  "errorMessage": '
 PARTS = ("\t", "Caused by: ", "{\n", "{\r")
 """How a line begins that may be a part of something; most deliveries hold none."""
 FIRST_OF_PARTS = frozenset(part[0] for part in PARTS)
+
+WHOLE = ("python", "nodejs", "dotnet")
+"""How the versions of AWS's runtimes begin that write each record whole, stack traces too."""
 
 WRAPPER = frozenset(("timestamp", "level", "message", "requestId"))
 WRAPPED_LEVEL = "INFO"
@@ -47,6 +52,8 @@ class LineJoiner:
 
     def __init__(self, *, concurrent: bool = False) -> None:
         self._concurrent = concurrent
+        self._joins = True
+        """Whether lines may be parts; not after the platform has named a runtime without any."""
         self._out: list[Event] = []
         """What is decided; between two deliveries only reports that a line may go before."""
         self._before: LogLine | None = None
@@ -66,6 +73,8 @@ class LineJoiner:
     def feed(self, events: Iterable[Event]) -> Events:
         """Return what is decided with this delivery, in its order."""
         events = in_events(events)
+        if not self._joins:
+            return events
         decided = Events()
         last = range(len(events))
         if len(events) > 2 and not (self._ruby or self._out or self._may_be_parts(events)):
@@ -75,6 +84,9 @@ class LineJoiner:
         for at in last:
             self._take(events[at])
         decided.append_all(self._decided())
+        if not self._concurrent and any(map(_is_of_whole_lines, events.others.values())):
+            decided.append_all(self.flush())
+            self._joins = False
         return decided
 
     def flush(self) -> list[Event]:
@@ -195,6 +207,11 @@ class LineJoiner:
             at -= 1
         decided, self._out = self._out[:at], self._out[at:]
         return decided
+
+
+def _is_of_whole_lines(event: Event) -> bool:
+    """Tell whether an event names a runtime that writes each record whole."""
+    return isinstance(event, InitStart) and event.runtime_version.startswith(WHOLE)
 
 
 def _text(line: LogLine) -> str | None:

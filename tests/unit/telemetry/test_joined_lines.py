@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from extension.telemetry.reading.events import Event, LogLine, Report, RuntimeDone
+import pytest
+
+from extension.telemetry.reading.events import Event, InitStart, LogLine, Report, RuntimeDone
 from extension.telemetry.reading.joined_lines import (
     LineJoiner,
 )
@@ -245,3 +247,39 @@ def test_a_line_that_is_no_head_does_not_wait() -> None:
     assert texts(joiner.feed(lines("a\n", "b\n"))) == ["a\n"]
     assert texts(joiner.feed(lines("c\n"))) == ["b\n"]
     assert texts(joiner.flush()) == ["c\n"]
+
+
+def begun(runtime_version: str) -> InitStart:
+    """Return the event by which the platform names the runtime."""
+    return InitStart(time_ns=ns(0), runtime_version=runtime_version)
+
+
+@pytest.mark.parametrize("version", ["python:3.13.v5", "nodejs:22.v30", "dotnet:8.v20"])
+def test_nothing_is_kept_back_where_records_come_whole(version: str) -> None:
+    """What waits when the runtime becomes known goes out, and lines like parts stay apart."""
+    joiner = LineJoiner()
+    before = joiner.feed(lines("a\n", "b\n"))
+    decided = joiner.feed([begun(version), *lines("c\n")])
+    assert texts([*before, *(each for each in decided if isinstance(each, LogLine))]) == [
+        "a\n", "b\n", "c\n",
+    ]  # fmt: skip
+    assert not joiner.waits
+    assert texts(joiner.feed(lines(*JAVA))) == JAVA
+    assert not joiner.waits
+
+
+@pytest.mark.parametrize("version", ["java:21.v40", "ruby:3.4.v1", "provided:al2023.v100", ""])
+def test_lines_are_joined_whoever_else_writes(version: str) -> None:
+    """Whatever a runtime is written in may be of Java, unless it is known."""
+    joiner = LineJoiner()
+    joiner.feed([begun(version)])
+    assert [*joiner.feed(lines(*JAVA)), *joiner.flush()] == in_order(lines(*JAVA))
+
+
+def test_lines_still_go_before_reports_on_managed_instances() -> None:
+    """That is for all runtimes: the report of a request may stand before its lines."""
+    joiner = LineJoiner(concurrent=True)
+    joiner.feed([begun("python:3.13.v5")])
+    report = Report(time_ns=ns(1), request_id="r")
+    [line] = lines("a\n")
+    assert [*joiner.feed([report, line]), *joiner.flush()] == [line, report]
