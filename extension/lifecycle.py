@@ -137,7 +137,7 @@ async def _handle(event: LambdaEvent, *, job: Job, within_s: float, log: Log) ->
 
 def _overriding(jobs: Sequence[Job], method: str) -> list[Job]:
     """Return the jobs that have something to do there."""
-    return [job for job in jobs if _overrides(type(job), method)]
+    return [job for job in jobs if _overrides(type(job), method)]  # type: ignore[arg-type]  # a class is hashable
 
 
 @cache

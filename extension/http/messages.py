@@ -122,6 +122,8 @@ def read_body(head: Head, received: bytearray, body: bytearray) -> bool:
 
 def encode(reply: Reply, *, to: Head | None, close: bool, date: str = "") -> bytes:
     """Return a reply as bytes, with a date if there is one; a reply to HEAD has no body."""
+    if to and to.minor and not (reply.headers or reply.body or date or close):
+        return _empty_reply(reply.status)
     lines = [_status_line(reply.status), *map(": ".join, reply.headers.items())]
     if date:
         lines.append(f"Date: {date}")
@@ -202,6 +204,11 @@ def _length(headers: Mapping[str, str], *, minor: int) -> int | None:
     if announced is not None and not _LENGTH.fullmatch(announced):
         raise BadMessageError("the length is not a number")
     return int(announced or 0)
+
+
+@lru_cache
+def _empty_reply(status: int) -> bytes:
+    return f"{_status_line(status)}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
 @lru_cache

@@ -49,6 +49,8 @@ class Exports:
         self._min_batch_size = min_batch_size
         self._beside: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due_s: float | None = None
+        """When a period is over, by the event loop's time; None where none is counted."""
 
     async def export(self, budget: Budget) -> bool:
         """Export what waits; return whether all of it is out."""
@@ -91,14 +93,27 @@ class Exports:
 
     def start_timer(self) -> None:
         """Export each period from now on, however long the invocation runs."""
-        self.stop_timer()
-        self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._period_is_over)
+        loop = asyncio.get_running_loop()
+        self._due_s = loop.time() + PERIOD_S
+        if self._timer is None:  # else it goes on at its end, for another one each time costs more
+            self._timer = loop.call_at(self._due_s, self._end_timer)
 
     def stop_timer(self) -> None:
         """Leave it to what happens next."""
+        self._due_s = None
+
+    def close_timer(self) -> None:
+        """Begin no export any more: the sandbox ends."""
+        self.stop_timer()
         if self._timer is not None:
             self._timer.cancel()
 
-    def _period_is_over(self) -> None:
+    def _end_timer(self) -> None:
+        loop, self._timer = asyncio.get_running_loop(), None
+        if self._due_s is None:
+            return
+        if loop.time() < self._due_s:  # it was begun anew meanwhile
+            self._timer = loop.call_at(self._due_s, self._end_timer)
+            return
         self.begin_beside()
         self.start_timer()

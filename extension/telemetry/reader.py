@@ -101,9 +101,7 @@ class DeliveryReader:
     async def _take_with_patience(self, body: bytes) -> None:
         """Wait for room; the platform may repeat meanwhile what it gets no answer for."""
         self._hoping[body] += 1
-        await self._wait_for(
-            lambda: self._has_room(body), news=self._progress, within_s=RECEIVE_PATIENCE_S
-        )
+        await self.wait_for(lambda: self._has_room(body), within_s=RECEIVE_PATIENCE_S)
         self._hoping -= Counter([body])
         if self._deliveries.is_repeated(body):
             self._health.repeated_deliveries += 1
@@ -145,11 +143,15 @@ class DeliveryReader:
     async def wait_for_progress(self, seconds: float) -> None:
         """Wait until events were read, for so long at most."""
         seen = self._steps
-        await self._wait_for(lambda: self._steps > seen, news=self._progress, within_s=seconds)
+        await self.wait_for(lambda: self._steps > seen, within_s=seconds)
+
+    async def wait_for(self, condition: Callable[[], bool], *, within_s: float) -> None:
+        """Wait for what reading events brings about, for so long at most."""
+        await self._wait_for(condition, news=self._progress, within_s=within_s)
 
     async def wait_until_read(self, seconds: float) -> None:
         """Wait until all that was received is read, for so long at most."""
-        await self._wait_for(lambda: not self._has_unread, news=self._progress, within_s=seconds)
+        await self.wait_for(lambda: not self._has_unread, within_s=seconds)
 
     def read_all(self, within_s: float = inf) -> None:
         """Read everything now, for so long at most: nothing comes after it.

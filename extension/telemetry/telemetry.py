@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from extension.platform.events import Invoke, Job, Shutdown, plausible_shutdown_s
@@ -166,7 +167,7 @@ class Telemetry(Job):
 
     async def shut_down(self, shutdown: Shutdown) -> None:
         """Export everything, for there is no later, and tell how it went."""
-        self._exports.stop_timer()
+        self._exports.close_timer()
         began = self._clock.now()
         left_s = plausible_shutdown_s(began.until_ms(shutdown.deadline_ms))
         end = Ending(began=began, lasts_s=shutdown_budget_s(left_s=left_s), clock=self._clock)
@@ -220,20 +221,24 @@ class Telemetry(Job):
         )
         while True:
             awaited = self._assembler.requests.awaited_of(invoke.request_id)
+            lost = self.pipeline.loss.at
             left_s = hold.left_s(
-                self._clock.now(),
-                awaited=awaited,
-                heard=self.reader.spoke,
-                lost=self.pipeline.loss.at,
+                self._clock.now(), awaited=awaited, heard=self.reader.spoke, lost=lost
             )
             if left_s <= 0:
                 break
-            await self.reader.wait_for_progress(left_s)
+            # What else is heard may prolong the hold: that is seen when the time is up.
+            await self.reader.wait_for(partial(self._may_end, invoke, lost), within_s=left_s)
         if awaited in ("start", "end"):
             self._policy.missed()
             self._given_up = GivenUp(invoke.request_id, max(began, self.reader.spoke or began))
         else:
             self._exports.stop_timer()
+
+    def _may_end(self, invoke: Invoke, lost: Instant | None) -> bool:
+        """Tell whether an invocation has ended, or what is lost may let it go sooner."""
+        awaited = self._assembler.requests.awaited_of(invoke.request_id)
+        return awaited not in ("start", "end") or self.pipeline.loss.at is not lost
 
     def _heard_ns(self, invoke: Invoke) -> int:
         """Return when an invocation that was given up was heard of last, 0 for all others."""

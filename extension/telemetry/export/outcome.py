@@ -64,6 +64,10 @@ class Outcome(Frozen):
     """Whether it has cost all the time it was given."""
 
 
+TAKEN = Outcome(kind="accepted")
+"""What nearly all answers mean; there is nothing to say of it."""
+
+
 def judge(
     answer: Answer, message: EndpointMessage, *, said: str = "", retry_after_s: float = 0.0
 ) -> Outcome:
@@ -73,13 +77,15 @@ def judge(
         cause = f"answers {language}, not OTLP: a sign-in page or a proxy?"
         return Outcome(kind="rejected", cause=cause)
     outcome = judge_status(answer.status, rejected_items=message.rejected_items)
+    if not (said or retry_after_s):
+        return outcome
     return replace(outcome, said=said, retry_after_s=retry_after_s)
 
 
 def judge_status(status: int, *, rejected_items: int = 0) -> Outcome:
     """Return what an HTTP status means; a redirect is not followed and counts as refusal."""
     if 200 <= status < 300:
-        return Outcome(kind="accepted", rejected_items=rejected_items)
+        return Outcome(kind="accepted", rejected_items=rejected_items) if rejected_items else TAKEN
     cause = f"status {status}: {HINTS[status]}" if status in HINTS else f"status {status}"
     if status in UNAUTHENTICATED:
         return Outcome(kind="unauthenticated", cause=cause)

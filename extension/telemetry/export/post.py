@@ -34,7 +34,7 @@ from extension.telemetry.export.connection_failures import (
     try_twice,
 )
 from extension.telemetry.export.connections import Connections
-from extension.telemetry.export.outcome import Outcome, judge, retry_after_s
+from extension.telemetry.export.outcome import TAKEN, Outcome, judge, retry_after_s
 from extension.telemetry.export.target import Target
 from extension.telemetry.export.tls import is_narrow, trust_bundle
 
@@ -138,7 +138,7 @@ class Post:
         if target is None:
             return Outcome(kind="unauthenticated", cause="credentials not resolved")
         outcome = await self._send(target, body, content_type, budget, read)
-        return replace(outcome, variable=target.variable)
+        return outcome if outcome is TAKEN else replace(outcome, variable=target.variable)
 
     async def _send(
         self, target: Target, body: bytes, content_type: str, budget: Budget, read: Read

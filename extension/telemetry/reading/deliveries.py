@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from extension.telemetry.reading.decode import Batch, parse
 from extension.telemetry.reading.split_record import join
 
@@ -19,7 +17,8 @@ class Deliveries:
 
     def __init__(self, *, reads_lines: bool = True) -> None:
         self._reads_lines = reads_lines
-        self._seen: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
+        self._seen: dict[tuple[int, int], None] = {}
+        """The latest, in their order."""
         self._first_part = b""
 
     def is_repeated(self, body: bytes) -> bool:
@@ -28,7 +27,9 @@ class Deliveries:
 
     def taken(self, body: bytes) -> None:
         """Remember a delivery that is taken: where it comes again, it is not wanted."""
-        self._seen.append(_seen(body))
+        self._seen[_seen(body)] = None
+        if len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
 
     @property
     def waits_for_more(self) -> bool:

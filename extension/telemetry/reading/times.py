@@ -34,6 +34,7 @@ IN_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII
 """How the platform and the runtimes write a time."""
 SECOND = slice(0, 20)
 FRACTION = slice(20, None)
+DAY = slice(0, 10)
 MOST_REMEMBERED = 2000
 """Times, seconds, and milliseconds of one."""
 
@@ -71,8 +72,10 @@ def parse_time(text: str) -> int:
 
 def _remembered(text: str) -> int | None:
     try:
-        time_ns = _parse_any(text)
+        time_ns = _day_ns(text[DAY]) + _of_day_ns(text)
     except ValueError:
+        return None
+    if time_ns >= LATEST_NS - NS_PER_S:  # its second may not be sent to its end
         return None
     fraction = time_ns % NS_PER_S
     _remember(_seconds, text[SECOND], time_ns - fraction)
@@ -84,6 +87,20 @@ def _remember(parts: dict[str, int], part: str, value_ns: int) -> None:
     if len(parts) >= MOST_REMEMBERED:
         parts.clear()
     parts[part] = value_ns
+
+
+@lru_cache(maxsize=4)
+def _day_ns(text: str) -> int:
+    return _parse_any(text)
+
+
+def _of_day_ns(text: str) -> int:
+    """Return what has passed of the day; raises ValueError for what is no time of one."""
+    hours, minutes, seconds = int(text[11:13]), int(text[14:16]), int(text[17:19])
+    if hours > 23 or minutes > 59 or seconds > 59:
+        raise ValueError("no time of a day")
+    whole_s = hours * 3600 + minutes * 60 + seconds
+    return whole_s * NS_PER_S + int(text[20:23]) * NS_PER_MS
 
 
 @lru_cache(maxsize=16)

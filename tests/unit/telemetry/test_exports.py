@@ -229,6 +229,7 @@ def test_a_long_invocation_exports_each_period(stage: Stage) -> None:
         stage.exports.stop_timer()
         stage.exports.start_timer()
         await asyncio.sleep(PERIOD_S / 2)
+        stage.exports.stop_timer()
         stage.exports.start_timer()  # the next one: its period begins here
         for number in range(3):
             await asyncio.sleep(PERIOD_S - 1)

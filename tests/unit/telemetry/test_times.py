@@ -102,3 +102,34 @@ def test_each_digit_of_a_time_counts() -> None:
         else:
             with pytest.raises(ValueError, match=r"before 1970|must be|out of range"):
                 parse_time(other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-28T23:59:59.999Z", "2024-02-29T00:00:00.000Z", "1970-01-01T00:00:00.001Z",
+        "2262-04-11T23:47:16.854Z",
+    ],
+)  # fmt: skip
+def test_a_new_day_and_its_seconds_are_added_up(text: str) -> None:
+    """As the standard library does, to the millisecond; a time is read twice, by its parts too."""
+    moment = datetime.fromisoformat(text)
+    since = moment - times.EPOCH
+    expected = (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+    for _ in range(2):
+        assert parse_time(text) == expected
+        MILLISECONDS.clear()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-01T25:00:00.000Z", "2026-01-01T12:60:00.000Z", "2026-01-01T12:00:61.000Z",
+        "2026-02-30T12:00:00.000Z", "1969-12-31T23:59:59.999Z", "2262-04-11T23:47:16.855Z",
+    ],
+)  # fmt: skip
+def test_what_no_clock_shows_is_no_time(text: str) -> None:
+    """Nor what no encoder can send."""
+    assert MILLISECONDS[text] is None
+    with pytest.raises(ValueError, match=r"must be in|out of range|before 1970|Invalid"):
+        parse_time(text)
