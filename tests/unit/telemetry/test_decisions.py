@@ -133,7 +133,7 @@ def test_what_the_sdk_says_of_another_trace_is_not_said_of_ours() -> None:
     stage = Stage(SDK_SHARE)
     [kept] = stage.feed(invocation(trace=OTHER, sdk=span))
     assert isinstance(kept, Invocation)
-    assert stage.sampler._decisions.requests["r"].threshold == threshold_of(0.1)
+    assert stage.sampler._decisions.requests["r", 2].threshold == threshold_of(0.1)
 
 
 def test_spans_in_the_trace_are_a_sign_that_the_sdk_has_drawn_it() -> None:
