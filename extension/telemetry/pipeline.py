@@ -189,6 +189,8 @@ class Pipeline:
     def _feed(self, event: PlatformEvent, finished: list[Finished]) -> None:
         if not self._redaction.is_idle:
             event = redact_event(event, self._redaction.redact)
+        if isinstance(event, RestoreStart):
+            self._encoder.restored(event.time_ns)
         if not isinstance(event, LogsDropped):  # any extension's lines may be what was dropped
             self.spoke = self._clock.now()
         match event:
