@@ -17,7 +17,7 @@ from extension import opening
 from extension.own_credentials import OwnCredentials
 from extension.parameters.response import NOT_READY
 from extension.process import imports
-from extension.process.clock import NS_PER_S, Instant, SystemClock
+from extension.process.clock import NS_PER_MS, Instant
 from extension.telemetry.telemetry import Telemetry
 from extension.telemetry_part import telemetry_modules
 from tests import platform_events as given
@@ -544,33 +544,36 @@ async def test_a_get_that_the_cache_is_open_too_late_for_is_answered(
             await until(lambda: NEXT in process.api.asked)
             getting = asyncio.create_task(get(port, target))
             process.api.invoke(timeout_s=30)
-            await until(lambda: process.app._opening._last.invoke)
-            process.app._opening._clock = early = _Later(29)
+            opened = process.app._opening
+            await until(lambda: opened._last.invoke)
+            assert opened._last.invoke is not None
+            deadline_ms = opened._last.invoke.deadline_ms
+            opened._clock = early = _At(deadline_ms - 750)
             await until(lambda: early.looks > 2)
             assert not getting.done()
-            process.app._opening._clock = _Later(29.5)
+            opened._clock = _At(deadline_ms - 749)
             try:
                 assert await asyncio.wait_for(getting, PATIENCE_S) == (400, NOT_READY.text)
             finally:
-                process.app._opening._clock = _Later(31)
+                opened._clock = passed = _At(deadline_ms)
+                late = asyncio.create_task(get(port, target))
+                await until(lambda: passed.looks > 2)
                 may_load.set()
-            assert (await get(port, target))[0] == 200
-            await whole_invocation(process)
+            assert (await late)[0] == 200
             await ended(process)
 
 
-class _Later:
-    """A clock that is some seconds ahead."""
+class _At:
+    """A clock that stands still, in epoch milliseconds, and how often it was looked at."""
 
-    def __init__(self, seconds: float) -> None:
-        self._ns = round(seconds * NS_PER_S)
+    def __init__(self, wall_ms: int) -> None:
+        self._wall_ms = wall_ms
         self.looks = 0
 
     def now(self) -> Instant:
-        """Return a moment to come."""
+        """Return always the same."""
         self.looks += 1
-        now = SystemClock().now()
-        return Instant(now.wall_ns + self._ns, now.monotonic_ns + self._ns)
+        return Instant(self._wall_ms * NS_PER_MS, 0)
 
 
 async def test_heavy_modules_are_imported_one_by_one(loaded: list[str]) -> None:

@@ -136,8 +136,12 @@ def test_gets_are_refused_before_the_function_times_out(
     monkeypatch.setattr(first_events, "refuse_waiting", refused.append)
     answers = answer(invoke(left_ms=left_ms)), None
     with answering(monkeypatch, *answers) as (start, waits, _):
-        looks = iter([False, False, False, True])
-        monkeypatch.setattr(waits, "wait", lambda _: setattr(waits, "is_done", next(looks)))
+        looks = iter([False, False, True])
+
+        def wait(_: float) -> None:
+            waits.is_done = bool(start.let_go) and next(looks)
+
+        monkeypatch.setattr(waits, "wait", wait)
         assert answer_while_importing(start, "m")
         assert refused == [start.cache_sockets] * (3 if are_refused else 0)
 
