@@ -282,6 +282,63 @@ async def test_a_batch_too_large_for_the_endpoint_goes_in_halves() -> None:
     assert stage.health.dropped == {}
 
 
+async def test_two_items_too_large_together_go_one_by_one() -> None:
+    """As each may be small enough."""
+    stage = Stage([TOO_LARGE])
+    stage.add(*"ab")
+    assert await stage.flush() is True
+    assert [items for _, items in stage.exporter.sent] == [["a", "b"], ["a"], ["b"]]
+    assert stage.health.dropped == {}
+
+
+async def test_a_fault_with_one_signal_leaves_the_others_their_time() -> None:
+    """It is raised when they are through."""
+    stage = Stage()
+    stage.add("a")
+    stage.add("x", signal="logs")
+    faults = [RuntimeError("a bug of ours")]
+
+    def fail_once() -> None:
+        if faults:
+            raise faults.pop()
+
+    async def answer_later() -> None:
+        for _ in range(9):
+            await asyncio.sleep(0)
+
+    stage.exporter.meanwhile = fail_once
+    stage.exporter.answered = answer_later
+    with pytest.raises(RuntimeError):
+        await stage.flush()
+    assert stage.health.accepted == {"logs": 1}
+
+
+async def test_the_slowest_of_several_signals_decides_what_a_flush_costs() -> None:
+    """They are under way at the same time."""
+    stage = Stage()
+    stage.add("a")
+    stage.add("x", signal="logs")
+    pauses = iter([5, 0])
+
+    async def answer_later() -> None:
+        for _ in range(pause := next(pauses)):
+            await asyncio.sleep(0)
+        stage.clock.advance(1.0 if pause else 0.0)
+
+    stage.exporter.answered = answer_later
+    budget = Budget(2.0, clock=stage.clock)
+    assert await stage.delivery.flush(budget)
+    assert budget.left_s == pytest.approx(1.0)
+
+
+async def test_credentials_that_are_the_same_are_not_tried_again() -> None:
+    """They would be refused again, in the time of the invocation."""
+    stage = Stage([UNAUTHENTICATED])
+    stage.add("a")
+    assert not await stage.flush()
+    assert len(stage.exporter.sent) == 1
+
+
 async def test_an_endpoint_that_refused_all_sizes_for_a_while_gets_whole_batches_again() -> None:
     """What was learned from less than a usual request is not remembered."""
     stage = Stage([TOO_LARGE] * 4)
