@@ -13,7 +13,15 @@ import pytest
 from extension.aws.call import Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import UNUSABLE, UpstreamError
-from extension.parameters.batch import MOST_NAMES, MOST_REFUSED, WINDOW_S, Batch, Leave, goes_alone
+from extension.parameters.batch import (
+    MOST_NAMES,
+    MOST_REFUSED,
+    WINDOW_S,
+    Batch,
+    Leave,
+    _hand_out,
+    goes_alone,
+)
 from extension.parameters.hooks import Hooks
 from extension.parameters.request import Key, ParameterKey
 from extension.parameters.upstream import Upstream
@@ -55,6 +63,17 @@ class Bench:
 def source() -> DictSource:
     """Ten parameters, each with its name for a value."""
     return DictSource(values={name: name for name in NAMES})
+
+
+async def test_a_caller_that_has_left_costs_the_others_nothing() -> None:
+    """Its value is there, but nobody waits for it."""
+    loop = asyncio.get_running_loop()
+    gone, waits = loop.create_future(), loop.create_future()
+    gone.cancel()
+    answer = {"Parameters": [{"Name": name, "Value": name} for name in NAMES[:2]]}
+    left = _hand_out(answer, {ParameterKey(NAMES[0]): gone, ParameterKey(NAMES[1]): waits})
+    assert left == {}
+    assert json.loads(waits.result())["Parameter"]["Value"] == NAMES[1]
 
 
 async def test_ten_names_are_sent_at_once(source: DictSource) -> None:

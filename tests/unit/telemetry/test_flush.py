@@ -63,6 +63,13 @@ def test_auto_stops_holding_once_invocations_are_frequent() -> None:
     assert policy.holds is False
 
 
+def test_end_holds_however_frequent_they_are() -> None:
+    """It is what the user wants: telemetry that is out when its invocation ends."""
+    policy, clock = FlushPolicy("end"), ManualClock()
+    invoked(policy, clock, times=30, gap_s=5)
+    assert policy.holds is True
+
+
 def test_auto_holds_again_when_they_become_rare() -> None:
     """The mean of the last twenty gaps follows the traffic, across freezes."""
     policy, clock = FlushPolicy("auto"), ManualClock()
