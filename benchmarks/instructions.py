@@ -1,8 +1,10 @@
-"""The instructions of a cached GET, which no other work on the machine changes; needs valgrind.
+"""The instructions of a warm invocation and of a cached GET; needs valgrind.
 
-`python -m benchmarks.instructions` counts those of the cache, in user space, and of the constant
-answer beside it: over a connection that is kept, over one for each, and with a new `traceparent`
-in each request. What is counted is a difference of two runs, so that the start does not count.
+No other work on the machine changes them, unless it is so much that time limits pass.
+`python -m benchmarks.instructions` counts those in user space: of an invocation, in which telemetry
+is held, exported and compressed; and of the cache, with the constant answer beside it, over a
+connection that is kept, over one for each, and with a new `traceparent` in each request. What is
+counted is a difference of two runs, so that the start does not count.
 """
 
 from __future__ import annotations
@@ -14,11 +16,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
+from benchmarks.api import Api
 from benchmarks.asking import ask_at_once, ask_each
+from benchmarks.contenders import TELEMETRY, modes
 from benchmarks.parameters import HIT
+from benchmarks.process import Process
 
 FEW, MANY = 300, 1_300
+FEW_INVOCATIONS, MANY_INVOCATIONS = 20, 70
+DEADLINE_S = 600.0
+"""Under valgrind a start takes fifty times as long."""
+
+VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 COUNTED = re.compile(r"I\s+refs:\s+([\d,]+)")
 
 Ask = Callable[[int, int], None]
@@ -49,10 +60,7 @@ WAYS: dict[str, Ask] = {
 
 def instructions(server: str, ask: Ask, number: int) -> int:
     """Return what a server executes from its start to its end, with so many requests between."""
-    command = (
-        "valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null",
-        sys.executable, "-m", "benchmarks.parameters", "serve", server,
-    )  # fmt: skip
+    command = (*VALGRIND, sys.executable, "-m", "benchmarks.parameters", "serve", server)
     environ = {**os.environ, "PYTHONHASHSEED": "0"}
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -61,13 +69,32 @@ def instructions(server: str, ask: Ask, number: int) -> int:
         ask(int(process.stdout.readline()), number)
         process.send_signal(signal.SIGTERM)
         _, printed = process.communicate()
+    return _counted(printed)
+
+
+def instructions_of_invocations(number: int) -> int:
+    """Return what the extension executes in a life of so many invocations, telemetry only."""
+    with Api() as api:
+        plain = modes(api)[TELEMETRY]
+        contender = replace(plain, command=(*VALGRIND, *plain.command))
+        with Process(contender, api, deadline_s=DEADLINE_S) as process:
+            for each in range(1, number + 1):
+                process.invoke(each)
+            process.end()
+            return _counted(process.printed())
+
+
+def _counted(printed: str) -> int:
     counted = COUNTED.search(printed)
     assert counted is not None, printed
     return int(counted[1].replace(",", ""))
 
 
 def main() -> None:
-    """Print the instructions of one GET, for each way of asking."""
+    """Print the instructions of one invocation, and of one GET for each way of asking."""
+    few, many = map(instructions_of_invocations, (FEW_INVOCATIONS, MANY_INVOCATIONS))
+    each = (many - few) / (MANY_INVOCATIONS - FEW_INVOCATIONS)
+    print(f"{'a warm invocation':<28} {'end':<6} {each:>10,.0f}", flush=True)
     for way, ask in WAYS.items():
         for server in ("cache", "limit"):
             few, many = (instructions(server, ask, number) for number in (FEW, MANY))

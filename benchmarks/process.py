@@ -121,11 +121,19 @@ def register_ms(contender: Contender, api: Api) -> float:
 class Process:
     """One extension, from its start to its first /next; killed on the way out, if need be."""
 
-    def __init__(self, contender: Contender, api: Api, *, spawn: Spawn = subprocess.Popen) -> None:
-        """`spawn` starts the process, as `subprocess.Popen` does."""
+    def __init__(
+        self,
+        contender: Contender,
+        api: Api,
+        *,
+        spawn: Spawn = subprocess.Popen,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        """`spawn` starts the process, as `subprocess.Popen` does; no step takes `deadline_s`."""
         self._contender = contender
         self._api = api
         self._spawn = spawn
+        self._deadline_s = deadline_s
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill
 
     def start(self) -> None:
@@ -193,8 +201,8 @@ class Process:
     def end(self) -> None:
         """Shut it down; what it printed must tell of no trouble, or the figures mean nothing."""
         self._api.shut_down()
-        self._child.wait(DEADLINE_S)
-        printed = self._printed()
+        self._child.wait(self._deadline_s)
+        printed = self.printed()
         if self._child.returncode or any(word in printed for word in TROUBLE):
             raise RuntimeError(f"{self._contender.command}: {printed}")
 
@@ -226,19 +234,20 @@ class Process:
         telemetry is open; then the second invocation exports what the first one brought.
         """
         try:
-            self._api.exported.get(timeout=FIRST_EXPORT_S if is_first else DEADLINE_S)
+            self._api.exported.get(timeout=FIRST_EXPORT_S if is_first else self._deadline_s)
         except Empty:
             if not is_first:
-                raise RuntimeError(f"no export: {self._printed()}") from None
+                raise RuntimeError(f"no export: {self.printed()}") from None
 
     def _wait_for(self, queue: SimpleQueue[Seen]) -> Seen:
         """Return the next request of a kind."""
         try:
-            return queue.get(timeout=DEADLINE_S)
+            return queue.get(timeout=self._deadline_s)
         except Empty:
-            raise RuntimeError(f"nothing within {DEADLINE_S:g} s: {self._printed()}") from None
+            raise RuntimeError(f"nothing within {self._deadline_s:g} s: {self.printed()}") from None
 
-    def _printed(self) -> str:
+    def printed(self) -> str:
+        """Return what it has written so far."""
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
 
