@@ -80,7 +80,7 @@ async def test_ten_names_are_sent_at_once(source: DictSource) -> None:
     """A full batch does not wait for its window; the eleventh begins another."""
     bench = Bench(source)
     assert await bench.ask([*NAMES, "/nope"]) == [*NAMES, "NotFound"]
-    assert source.operations == ["GetParameters", "GetParameter"]
+    assert sorted(source.operations) == ["GetParameter", "GetParameters"]  # in two threads
 
 
 async def test_next_moment_is_another_batch(source: DictSource) -> None:
