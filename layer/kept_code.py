@@ -1,9 +1,9 @@
 """Code that modules generate as text, compiled by the build; shipped in the library.
 
-Named tuples and attrs write their methods as text and have it compiled, and `typing` compiles
-annotations that are texts: a twentieth of a start. These modules get a `compile` or an `eval` of
-their own, which finds the code by its text. Any other text is compiled as ever, as all are in a
-Python with other bytecode.
+Named tuples, dataclasses and attrs write their methods as text and have it compiled, and `typing`
+compiles annotations that are texts: a twentieth of a start. These modules get a `compile`, `eval`
+or `exec` of their own, which finds the code by its text. Any other text is compiled as ever, as all
+are in a Python with other bytecode.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ Compile = Callable[[str, str, str], CodeType]
 Given = Mapping[str, Mapping[str, Any]]
 """By module, what it has besides its own names before it runs."""
 
+NO_FILE = "<string>"
+"""What Python names the file of a text that is not of one."""
+
 SALTED = "return hash(("
 """attrs writes a number behind it that differs from one process to the next, on a line of its own.
 
@@ -42,13 +45,19 @@ def install(made_for: object, kept: MutableMapping[Key, bytes]) -> Given:
 
 
 def give(compile_text: Compile) -> Given:
-    """Have the standard library's texts compiled by it; return what to give to packages."""
+    """Have the standard library's texts compiled by it; return what to give to other modules."""
 
     def evaluate(text: str, namespace: dict[str, Any]) -> Any:
-        return eval(compile_text(text, "<string>", "eval"), namespace)
+        return eval(compile_text(text, NO_FILE, "eval"), namespace)
+
+    def execute(text: str, *namespaces: dict[str, Any]) -> None:
+        exec(compile_text(text, NO_FILE, "exec"), *namespaces)
 
     vars(collections)["eval"] = evaluate
     vars(typing)["compile"] = compile_text
+    import dataclasses  # noqa: PLC0415  # what it imports itself makes named tuples
+
+    vars(dataclasses)["exec"] = execute
     return {"attr._make": {"compile": compile_text}}
 
 
@@ -61,19 +70,20 @@ def compile_new(text: str, file: str, mode: str) -> CodeType:
 def finder_of(kept: MutableMapping[Key, bytes], compile_new: Compile = compile_new) -> Compile:
     """Return what makes code from what is kept, and has any other text compiled.
 
-    Kept code is forgotten when it is found. Annotations are there many times, and share theirs.
+    Kept code is forgotten when it is found. Texts that name no file, annotations and methods of
+    dataclasses, are there many times, and share theirs.
     """
-    annotations: dict[Key, CodeType] = {}
+    found: dict[Key, CodeType] = {}
 
     def compile_text(text: str, file: str, mode: str) -> CodeType:
         key = key_of(text, file, mode)
-        if (shared := annotations.get(key)) is not None:
+        if (shared := found.get(key)) is not None:
             return shared
         if (known := kept.pop(key, None)) is None:
             return compile_new(text, file, mode)
         code: CodeType = marshal.loads(known)
-        if mode == "eval":
-            annotations[key] = code
+        if file == NO_FILE:
+            found[key] = code
         return code
 
     return compile_text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 import marshal
 import typing
@@ -22,8 +23,8 @@ TEXTS = [
     ("def __eq__(self, other):\n    return self.a == other.a\n", "<attrs methods>", "exec"),
 ]
 
-SPARED = ("def __create_fn__(", "def raise_from(", "hits, misses, ", "module_finder, name, ")
-"""What is compiled all the same: dataclasses, `six`, and named tuples made before."""
+SPARED = ("def raise_from(", "hits, misses, ", "module_finder, name, ")
+"""What is compiled all the same: `six`, and named tuples made before."""
 
 IMPORT_ALL = """
 import sys
@@ -73,6 +74,7 @@ def own_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take back what the modules of the standard library are given."""
     monkeypatch.setitem(vars(collections), "eval", eval)
     monkeypatch.setitem(vars(typing), "compile", compile)
+    monkeypatch.setitem(vars(dataclasses), "exec", exec)
 
 
 @pytest.mark.parametrize("key", TEXTS)
@@ -93,12 +95,14 @@ def test_every_kept_code_of_the_layer_is_the_compiled_one(layer_tree: LayerTree)
             assert is_same(marshal.loads(code), compile_new(*key))
 
 
-def test_an_annotation_is_found_as_often_as_it_is_there() -> None:
+def test_a_text_without_a_file_is_found_as_often_as_it_is_there() -> None:
     """Other code is forgotten when it is found: it takes memory."""
     annotation, method = TEXTS[1], TEXTS[2]
-    kept = as_stored(annotation, method)
+    of_dataclass = (method[0], "<string>", "exec")
+    kept = as_stored(annotation, method, of_dataclass)
     find = finder_of(kept, never)
     assert find(*annotation) is find(*annotation)
+    assert find(*of_dataclass) is find(*of_dataclass)
     assert find(*method).co_filename == method[1]
     assert kept == {}
 
@@ -127,7 +131,7 @@ def test_a_salt_does_not_matter() -> None:
 
 @pytest.mark.usefixtures("own_functions")
 def test_classes_are_as_ever() -> None:
-    """Named tuples, typed or not, have their values; attrs is given what makes code."""
+    """Named tuples and dataclasses have their values; attrs is given what makes code."""
     asked: list[str] = []
 
     def compile_text(text: str, file: str, mode: str) -> CodeType:
@@ -145,6 +149,9 @@ def test_classes_are_as_ever() -> None:
         "int | None",
         "lambda _cls, a, b: _tuple_new(_cls, (a, b))",
     ]
+    data = dataclasses.make_dataclass("data", [("a", "int"), ("b", "int", 2)], repr=False, eq=False)
+    assert vars(data(1)) == {"a": 1, "b": 2}
+    assert [text.count("def __init__") for text in asked[4:]] == [1]
     assert given == {"attr._make": {"compile": compile_text}}
 
 
