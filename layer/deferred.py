@@ -10,7 +10,10 @@ from __future__ import annotations
 
 DEFERRED = {
     # Nothing traces our requests, keeps cookies or logs in with a digest.
-    "aiohttp": (".tracing", ".client_middleware_digest_auth", ".cookiejar", ".multipart"),
+    "aiohttp": (
+        *(".tracing", ".client_middleware_digest_auth", ".cookiejar", ".multipart"),
+        ".payload_streamer",
+    ),
     "aiohttp.client": (".tracing", ".cookiejar"),
     # Bodies of several parts.
     "aiohttp.client_reqrep": (".multipart",),
@@ -20,6 +23,8 @@ DEFERRED = {
     "urllib3.fields": ("mimetypes",),
     # Credentials and proxies from files and variables, which we do not let it read; content types.
     "aiohttp.helpers": ("netrc", "email.parser", "email.policy", "pathlib", "urllib.request"),
+    # Names of hosts that are not ASCII: the tables of Unicode are the largest module of a start.
+    "yarl._url": ("idna",),
     # Where its headers in C lie.
     "multidict": ("pathlib",),
     # A class for each of them is generated at import.
@@ -35,9 +40,15 @@ DEFERRED = {
     "google.protobuf.internal.python_message": ("google.protobuf.text_format",),
     # Looks among all installed packages for one that speaks HTTP/2.
     "urllib3.connection": (".http2.probe",),
-    # Documentation, waiters, and a retry mode that is not ours.
-    "botocore.client": ("botocore.waiter", "botocore.retries.adaptive"),
-    "botocore.session": ("botocore.waiter",),
+    # Bodies of several parts.
+    "urllib3": (".filepost",),
+    "urllib3._request_methods": (".filepost",),
+    # Documentation, waiters, a retry mode that is not ours, endpoints asked of a service, metrics.
+    "botocore.client": ("botocore.waiter", "botocore.retries.adaptive", "botocore.discovery"),
+    "botocore.session": ("botocore.waiter", "botocore.monitoring"),
+    # Validation, which is off; numbers in CBOR, and answers that are streams of events.
+    "botocore.serialize": ("botocore.validate", "decimal"),
+    "botocore.parsers": ("botocore.eventstream",),
     "botocore.docs": ("botocore.docs.service",),
     "botocore.docs.docstring": (
         "botocore.docs.bcdoc.restdoc",
@@ -50,7 +61,8 @@ DEFERRED = {
     "botocore.credentials": ("dateutil.parser",),
     "botocore.tokens": ("dateutil.parser",),
     # Settings in files, and paths into requests, which our operations have none of.
-    "botocore.configloader": ("configparser",),
+    "botocore.configloader": ("configparser", "shlex"),
+    "botocore.compat": ("shlex",),
     "botocore.regions": ("jmespath",),
     "botocore.paginate": ("jmespath",),
 }
