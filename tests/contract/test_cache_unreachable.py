@@ -120,7 +120,8 @@ async def test_without_a_route_to_aws_the_remedy_is_a_route(aws: FakeAws) -> Non
     (line,) = cache.log.parsed
     assert line["reason"] == (
         "no connection to secretsmanager.eu-central-1.amazonaws.com: Name or service not known; "
-        "a function in a VPC needs a NAT gateway or a VPC endpoint to reach AWS"
+        "check the region's name; a function in a VPC needs a NAT gateway or a VPC endpoint to"
+        " reach AWS"
     )
 
 
