@@ -87,7 +87,9 @@ class Outputs:
     ) -> Iterable[Finished]:
         context = self._span_ids.of(in_flight)
         if self._span_ids.tap:
-            in_flight.tapped = self._span_ids.tap.settle(in_flight.request_id)
+            in_flight.tapped = self._span_ids.tap.settle(
+                in_flight.request_id, begun_ns=in_flight.begun_ns
+            )
         if not self._concurrent:
             for call in self._cold_start.take_calls(since_ns=in_flight.begun_ns):
                 in_flight.hold_call(call)  # it ended before this invocation was heard of

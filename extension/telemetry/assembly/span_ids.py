@@ -33,7 +33,8 @@ class SpanIds:
         if in_flight.context is None:
             ours = self._identify(in_flight, self._trace_parent)
             if self.tap and not self._shares_trace_with_sdk(in_flight, ours):
-                ours = self._follow(in_flight, ours, tapped=self.tap.of(in_flight.request_id))
+                tapped = self.tap.of(in_flight.request_id, begun_ns=in_flight.begun_ns)
+                ours = self._follow(in_flight, ours, tapped=tapped)
             if self.follow_sdk:
                 ours = self._join(in_flight, ours)
             in_flight.context = ours
@@ -43,7 +44,7 @@ class SpanIds:
         """Tell whether the ids may depend on an event that has not been copied yet."""
         if self.tap is None or in_flight.context is not None:
             return False
-        return self.tap.awaits(in_flight.request_id)
+        return self.tap.awaits(in_flight.request_id, begun_ns=in_flight.begun_ns)
 
     def _shares_trace_with_sdk(self, in_flight: InFlightInvocation, ours: TraceContext) -> bool:
         """Tell whether the SDK's spans are in X-Ray's trace, which then stays that of all."""

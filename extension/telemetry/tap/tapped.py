@@ -7,11 +7,11 @@ error that it reported left the handler, and after a response nothing did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from extension.process.clock import NS_PER_MS
-from extension.process.frozen import Frozen
+from extension.process.frozen import Frozen, replace
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.xray import SpanLink, TraceContext, TraceParent
 from extension.telemetry.tap import names
@@ -19,9 +19,13 @@ from extension.telemetry.tap.age import age_ms
 from extension.telemetry.tap.answer import Answer
 from extension.telemetry.tap.cause import Cause
 from extension.telemetry.tap.following import follow, links_of
+from extension.telemetry.tap.reported_error import shorten
 from extension.telemetry.tap.trace_context import RemoteSpan
 
 ELSEWHERE = (names.FAAS_TRIGGER, names.ERROR_TYPE)
+
+Clean = Callable[[str], str]
+"""Takes the secrets out of a text."""
 
 
 class Tapped(Frozen):
@@ -108,3 +112,33 @@ class Tapped(Frozen):
         if not self.first_byte_ns:
             return None
         return max(0, self.first_byte_ns - (self.received_ns or start_ns)) / NS_PER_MS
+
+
+def clean_cause(cause: Cause, clean: Clean) -> Cause:
+    """Return a cause without secrets."""
+    return replace(
+        cause,
+        name=clean(cause.name),
+        attributes={name: _clean_value(value, clean) for name, value in cause.attributes.items()},
+        parent=_clean_parent(cause.parent, clean),
+    )
+
+
+def clean_error(error: HandlerError, clean: Clean) -> HandlerError:
+    """Return an error without secrets, and then with a type of a bounded length."""
+    return shorten(replace(error, **{name: clean(text) for name, text in vars(error).items()}))
+
+
+def _clean_value(value: Any, clean: Clean) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list | tuple):
+        return [_clean_value(each, clean) for each in value]
+    return value
+
+
+def _clean_parent(parent: RemoteSpan | None, clean: Clean) -> RemoteSpan | None:
+    """Leave out a state with a secret in it: without one it is no state any more."""
+    if parent is None or clean(parent.trace_state) == parent.trace_state:
+        return parent
+    return parent._replace(trace_state="")

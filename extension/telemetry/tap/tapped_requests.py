@@ -3,26 +3,29 @@
 Some runtimes post a response on another connection than that of `/next`, and on Managed Instances
 many invocations run at once, so only the request id says what belongs together. Messages come in
 any order, twice, or not at all: the first of each kind counts, and what is missing costs a detail.
+An event that comes after a result is that of another attempt, which Lambda makes under the same id;
+time tells attempts apart.
 
 An event is read as late as possible, because the function starts when its copy arrives. What waits
-unread is bounded, and so is the number of requests: the oldest is read, or forgotten.
+unread is bounded, and so is the number of requests: the oldest is read, or forgotten. Secrets are
+taken out when the span leaves, because the function may have fetched them meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any
+from itertools import chain
+from typing import TypeVar
 
-from extension.process.clock import NS_PER_MS
+from extension.process.clock import NS_PER_MS, NS_PER_S
 from extension.process.frozen import replace
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.tap.answer import read_answer
 from extension.telemetry.tap.cause import DEFAULT_OPTIONS, Cause, CauseOptions, read_cause
 from extension.telemetry.tap.copied_message import Copied, Message, read_message
-from extension.telemetry.tap.reported_error import read_error, read_trailers, shorten
-from extension.telemetry.tap.tapped import Tapped
-from extension.telemetry.tap.trace_context import RemoteSpan
+from extension.telemetry.tap.reported_error import read_error, read_trailers
+from extension.telemetry.tap.tapped import Clean, Tapped, clean_cause, clean_error
 
 MAX_UNREAD_BYTES = 2 * 1_048_576
 MAX_REQUESTS = 64
@@ -34,22 +37,39 @@ INIT_SLACK_NS = 100 * NS_PER_MS
 """How much later than the init's end its error may be dated: the platform gives the end in whole
 milliseconds, and the pump notes its own time for the copy of the error."""
 
+MOST_ATTEMPTS = 3
+"""Of an asynchronous invocation, as Lambda makes at most."""
+
+ATTEMPT_SLACK_NS = 30 * NS_PER_S
+"""How much the platform's clock and the sandbox's may differ; Lambda waits for a minute before it
+makes another attempt."""
+
 MISSES = 2
 """After so many invocations without an event, none is expected: the runtime is not tapped."""
 
 NO_CAUSE = Cause(source="", trigger="other")
 """For a response whose event was not copied: only its size is read."""
 
-Clean = Callable[[str], str]
+T = TypeVar("T")
 
 
 class Copies:
-    """The messages of one request that were copied and not read yet, and what was read."""
+    """The messages of one attempt that were copied and not read yet, and what was read."""
 
     def __init__(self) -> None:
         self.tapped = Tapped()
         self.event: Message | None = None
         self.results: list[Message] = []
+
+    @property
+    def has_event(self) -> bool:
+        """Whether its event was copied."""
+        return self.tapped.received_ns != 0
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a response or an error was copied."""
+        return bool(self.tapped.first_byte_ns or self.tapped.error_ns)
 
     @property
     def unread_bytes(self) -> int:
@@ -77,7 +97,8 @@ class TappedRequests:
         self._clean = clean
         self._on_fault = on_fault
         self._most = MAX_CONCURRENT_REQUESTS if concurrent else MAX_REQUESTS
-        self._requests: OrderedDict[str, Copies] = OrderedDict()
+        self._requests: OrderedDict[str, list[Copies]] = OrderedDict()
+        """The attempts of each id, the latest at the end."""
         self.unread_bytes = 0
         """Of the messages that were not read yet."""
         self.catch_up: Callable[[], None] = lambda: None
@@ -90,7 +111,7 @@ class TappedRequests:
         message = read_message(copied)
         if message.kind in ("init", "restore"):
             error = read_error(message.body, headers=message.headers)
-            self._init_errors.append((last_ns, self._clean_error(error)))
+            self._init_errors.append((last_ns, error))
         if not message.request_id:
             return
         if message.kind == "answer" and message.status == 200:
@@ -103,23 +124,28 @@ class TappedRequests:
         """Learn that nothing is copied any more."""
         self._missed = MISSES
 
-    def awaits(self, request_id: str) -> bool:
+    def awaits(self, request_id: str, *, begun_ns: int = 0) -> bool:
         """Tell whether the event of a request may still come."""
         self.catch_up()
-        known = self._requests.get(request_id)
-        has_cause = known is not None and (known.event or known.tapped.cause)
-        return not has_cause and self._missed < MISSES
+        copies = self._find(request_id, begun_ns)
+        return not (copies and copies.has_event) and self._missed < MISSES
 
-    def of(self, request_id: str) -> Tapped:
-        """Return what is known of a request."""
+    def of(self, request_id: str, *, begun_ns: int = 0) -> Tapped:
+        """Return what is known of a request; its texts are not clean, so only ids may leave.
+
+        `begun_ns`: when this attempt began, 0 if there is only one.
+        """
         self.catch_up()
-        copies = self._requests.get(request_id)
+        copies = self._find(request_id, begun_ns)
         return self._read(copies) if copies else Tapped()
 
-    def settle(self, request_id: str) -> Tapped:
-        """Return what is known of a request whose span leaves, and forget it."""
-        tapped = self.of(request_id)
-        self._requests.pop(request_id, None)
+    def settle(self, request_id: str, *, begun_ns: int = 0) -> Tapped:
+        """Return what is known of a request whose span leaves, without secrets, and forget it."""
+        tapped = self._cleaned(self.of(request_id, begun_ns=begun_ns))
+        if copies := self._find(request_id, begun_ns):
+            self._requests[request_id].remove(copies)
+            if not self._requests[request_id]:
+                del self._requests[request_id]
         self._missed = 0 if tapped.cause else self._missed + 1
         return tapped
 
@@ -127,11 +153,15 @@ class TappedRequests:
         """Return when and what the runtime reported of an init or a restore, if it did."""
         self.catch_up()
         reported = (each for each in self._init_errors if start_ns <= each[0])
-        return next((each for each in reported if each[0] <= end_ns + INIT_SLACK_NS), None)
+        found = next((each for each in reported if each[0] <= end_ns + INIT_SLACK_NS), None)
+        clean = self._without_secrets(found[1], clean_error) if found else None
+        return (found[0], clean) if found and clean else None
 
     def _take_event(self, message: Message, *, at_ns: int) -> None:
         copies = self._get(message.request_id)
-        if copies.event or copies.tapped.cause:
+        if copies.has_event and copies.has_result:
+            copies = self._begin_attempt(message.request_id)
+        elif copies.has_event:
             return
         copies.tapped = replace(copies.tapped, received_ns=at_ns)
         copies.event = message
@@ -153,18 +183,33 @@ class TappedRequests:
         self._hold(message)
 
     def _get(self, request_id: str) -> Copies:
-        copies = self._requests.get(request_id)
-        if copies is None:
-            copies = self._requests[request_id] = Copies()
-            if len(self._requests) > self._most:
-                _, oldest = self._requests.popitem(last=False)
-                self.unread_bytes -= oldest.unread_bytes
+        """Return the latest attempt; the first one, if there is none."""
+        attempts = self._requests.get(request_id)
+        return attempts[-1] if attempts else self._begin_attempt(request_id)
+
+    def _begin_attempt(self, request_id: str) -> Copies:
+        copies = Copies()
+        attempts = self._requests.setdefault(request_id, [])
+        attempts.append(copies)
+        gone = [attempts.pop(0)] if len(attempts) > MOST_ATTEMPTS else []
+        if len(self._requests) > self._most:
+            gone += self._requests.popitem(last=False)[1]
+        self.unread_bytes -= sum(each.unread_bytes for each in gone)
         return copies
+
+    def _find(self, request_id: str, begun_ns: int) -> Copies | None:
+        """Return the attempt that began then, the latest if times do not tell."""
+        attempts = self._requests.get(request_id)
+        if not attempts:
+            return None
+        since_ns = begun_ns - ATTEMPT_SLACK_NS
+        later = (each for each in attempts if each.tapped.received_ns >= since_ns)
+        return next(later, attempts[-1])
 
     def _hold(self, message: Message) -> None:
         """Let a message wait; the oldest are read if there are too many."""
         self.unread_bytes += len(message.body.head) + len(message.body.tail)
-        for copies in self._requests.values():
+        for copies in chain.from_iterable(self._requests.values()):
             if self.unread_bytes <= MAX_UNREAD_BYTES:
                 return
             self._read(copies)
@@ -185,7 +230,7 @@ class TappedRequests:
         """Return what is known with one more message."""
         if message.kind == "answer":
             cause = read_cause(message.body, headers=message.headers, options=self._options)
-            return replace(tapped, cause=self._clean_cause(cause))
+            return replace(tapped, cause=cause)
         return self._with_result(tapped, message)
 
     def _with_result(self, tapped: Tapped, message: Message) -> Tapped:
@@ -199,29 +244,17 @@ class TappedRequests:
             error = read_trailers(message.trailers)
         if error is None or tapped.error:
             return tapped
-        return replace(tapped, error=self._clean_error(error))
+        return replace(tapped, error=error)
 
-    def _clean_cause(self, cause: Cause) -> Cause:
-        attributes = {name: self._clean_value(value) for name, value in cause.attributes.items()}
-        return replace(
-            cause,
-            name=self._clean(cause.name),
-            attributes=attributes,
-            parent=self._clean_parent(cause.parent),
-        )
+    def _cleaned(self, tapped: Tapped) -> Tapped:
+        """Return what is known without secrets; a part that cannot be cleaned is left out."""
+        cause = self._without_secrets(tapped.cause, clean_cause)
+        error = self._without_secrets(tapped.error, clean_error)
+        return replace(tapped, cause=cause, error=error)
 
-    def _clean_parent(self, parent: RemoteSpan | None) -> RemoteSpan | None:
-        """Leave out a state with a secret in it: without one it is no state any more."""
-        state = parent.trace_state if parent else ""
-        return parent._replace(trace_state="") if parent and self._clean(state) != state else parent
-
-    def _clean_value(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._clean(value)
-        if isinstance(value, list | tuple):
-            return [self._clean_value(each) for each in value]
-        return value
-
-    def _clean_error(self, error: HandlerError) -> HandlerError:
-        texts = {name: self._clean(text) for name, text in vars(error).items()}
-        return shorten(replace(error, **texts))
+    def _without_secrets(self, part: T | None, clean: Callable[[T, Clean], T]) -> T | None:
+        try:
+            return None if part is None else clean(part, self._clean)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong, the span leaves
+            self._on_fault(error)
+            return None

@@ -81,6 +81,20 @@ def only(stage: Stage) -> Any:
     return span
 
 
+def test_an_attempt_whose_predecessor_is_reported_late() -> None:
+    """Each has its own event and result, though the end of the first came in the second."""
+    stage = Tapped().runtime(event("r", SQS, at=1)).platform(START)
+    stage.runtime(error("r", RAISED, at=2), event("r", SQS, at=63))
+    stage.platform(given.done("r", 3, status="error"), given.start("r", 63))
+    stage.runtime(response("r", {"batchItemFailures": []}, first=64, last=64))
+    stage.platform(given.done("r", 65))
+    failed, passed = stage.spans
+    assert told(failed)["faas.trigger"] == told(passed)["faas.trigger"] == "pubsub"
+    assert told(failed)["error.type"] == "TeaError"
+    assert "error.type" not in told(passed)
+    assert told(passed)["lambda_dispatch.time_to_first_byte_ms"] == 1000
+
+
 def test_a_request_and_its_response() -> None:
     """The caller's span is the parent, X-Ray's a link; the response says how it went."""
     stage = Tapped().runtime(event("r", REST, at=1)).platform(START)

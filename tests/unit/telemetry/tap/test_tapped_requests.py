@@ -48,7 +48,7 @@ def test_the_reported_error_is_read_whole_and_without_secrets() -> None:
     """Type, message and stack as the runtime wrote them."""
     requests = TappedRequests(clean=lambda text: text.replace(SECRET, "***"))
     give(requests, event("r", SQS), error("r", RAISED, at=2))
-    tapped = requests.of("r")
+    tapped = requests.settle("r")
     assert tapped.error is not None
     assert (tapped.error.type, tapped.error.message) == ("TeaError", "cold: ***")
     assert 'File "tea.py", line 2' in tapped.error.stack
@@ -70,7 +70,7 @@ def test_no_part_of_a_secret_is_left_where_a_text_is_bounded(before: int) -> Non
     context = {**REST["requestContext"], "identity": identity}
     caused = {**REST, "path": text, "requestContext": context}
     give(requests, event("r", caused), error("r", {"errorType": text, "errorMessage": "m"}))
-    tapped = requests.of("r")
+    tapped = requests.settle("r")
     said = f"{tapped.attributes(start_ns=ns(1))} {tapped.error}"
     assert "correct" not in said
 
@@ -79,7 +79,7 @@ def test_no_secret_is_left_in_names_and_attributes() -> None:
     """Those that the cache knows may stand anywhere in an event."""
     requests = TappedRequests(clean=lambda text: text.replace("orders", "***"))
     give(requests, event("r", SQS))
-    tapped = requests.of("r")
+    tapped = requests.settle("r")
     assert tapped.span_name == "process ***"
     assert "orders" not in str(tapped.attributes(start_ns=ns(1)))
     assert tapped.trigger == "pubsub"
@@ -90,10 +90,67 @@ def test_no_secret_is_left_in_a_trace_state() -> None:
     requests = TappedRequests(clean=lambda text: text.replace("hunter2", "***"))
     headers = {"traceparent": f"00-{1:032x}-{2:016x}-01", "tracestate": "a=hunter2"}
     give(requests, event("r", {**REST, "multiValueHeaders": {}, "headers": headers}))
-    cause = requests.of("r").cause
+    cause = requests.settle("r").cause
     assert cause is not None
     assert cause.parent is not None
     assert (cause.parent.ids, cause.parent.trace_state) == ((1, 2), "")
+
+
+def test_a_secret_that_is_fetched_meanwhile_is_hidden_too() -> None:
+    """The function may fetch what its caller has sent, to compare it, after the event was read."""
+    fetched: list[str] = []
+
+    def clean(text: str) -> str:
+        return text.replace(SECRET, "***") if fetched else text
+
+    requests = TappedRequests(clean=clean)
+    headers = {"traceparent": f"00-{1:032x}-{2:016x}-01", "tracestate": f"a={SECRET}"}
+    called = {**REST, "path": f"/hook/{SECRET}", "multiValueHeaders": {}, "headers": headers}
+    give(requests, event("r", called), error("r", RAISED), init_error(RAISED, at=1))
+    assert requests.of("r").cause is not None
+    fetched.append(SECRET)
+    tapped = requests.settle("r")
+    failed = requests.init_error(start_ns=ns(0), end_ns=ns(1))
+    assert tapped.cause is not None
+    assert tapped.cause.attributes[names.URL_PATH] == "/hook/***"
+    assert tapped.error is not None
+    assert SECRET not in f"{tapped.cause} {vars(tapped.error)} {failed and vars(failed[1])}"
+
+
+def test_attempts_of_a_request_are_kept_apart() -> None:
+    """The span of one may leave when the next one has begun, or has ended."""
+    requests = TappedRequests()
+    give(requests, event("r", SQS, at=1), error("r", RAISED, at=2), event("r", SQS, at=62))
+    give(requests, response("r", {"batchItemFailures": []}, first=63))
+    first = requests.settle("r", begun_ns=ns(1.5))
+    assert (first.trigger, first.error_ns, first.has_responded) == ("pubsub", ns(2), False)
+    assert not requests.awaits("r", begun_ns=ns(62))
+    second = requests.settle("r", begun_ns=ns(62.5))
+    assert (second.trigger, second.error, second.has_responded) == ("pubsub", None, True)
+    assert second.first_byte_ns == ns(63)
+    assert requests.unread_bytes == 0
+    assert requests.awaits("r", begun_ns=ns(62))
+
+
+def test_a_later_attempt_may_leave_first() -> None:
+    """Time tells which one it is; where no time fits, it is the latest."""
+    requests = TappedRequests()
+    for minute in range(2):
+        give(requests, event("r", SQS, at=60 * minute + 1))
+        give(requests, response("r", {}, first=60 * minute + 2))
+    assert requests.settle("r", begun_ns=ns(61)).first_byte_ns == ns(62)
+    assert requests.settle("r", begun_ns=ns(3600)).first_byte_ns == ns(2)
+
+
+def test_attempts_take_a_bounded_memory() -> None:
+    """Lambda makes three; of more the oldest is forgotten."""
+    requests = TappedRequests()
+    for minute in range(5):
+        give(requests, event("r", SQS, at=60 * minute + 1))
+        give(requests, response("r", {}, first=60 * minute + 2))
+    left = [requests.settle("r").first_byte_ns for _ in range(4)]
+    assert left == [ns(122), ns(182), ns(242), 0]
+    assert requests.unread_bytes == 0
 
 
 def test_requests_that_run_at_once_are_kept_apart() -> None:
@@ -288,7 +345,7 @@ def test_a_fault_of_ours_costs_one_message() -> None:
 
     requests = TappedRequests(clean=clean, on_fault=faults.append)
     give(requests, event("r", REST), error("r", RAISED), response("r", FAILED))
-    tapped = requests.of("r")
+    tapped = requests.settle("r")
     assert (tapped.trigger, tapped.error, tapped.error_type) == ("http", None, "503")
     assert [type(each) for each in faults] == [LookupError]
 
