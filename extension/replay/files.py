@@ -14,7 +14,7 @@ from extension.process.clock import Clock
 from extension.process.waits import Budget
 from extension.replay.retries import Sleep, patiently
 from extension.telemetry.export.answers import Answer
-from extension.telemetry.export.bucket import Bucket, judge
+from extension.telemetry.export.bucket import Bucket, code_of, judge
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.connection_failures import POST_ERRORS, describe_failure
 from extension.telemetry.export.envelopes import NotProtobufError, count
@@ -28,6 +28,10 @@ MAX_FILE_BYTES = 64 * 1_048_576
 LIST_BYTES = 8 * 1_048_576
 """Of one page of a list: a thousand keys of a kilobyte each, with what S3 says of them."""
 
+ARCHIVED = "InvalidObjectState"
+GONE = "NoSuchKey"
+"""Codes of S3 that say something of one file, and nothing of the next one."""
+
 TIMEOUT_S = 60.0
 """For one request to the bucket, however slowly it answers."""
 
@@ -37,7 +41,11 @@ class BucketError(Exception):
 
 
 class DamagedError(Exception):
-    """A file holds no request; the text says why."""
+    """A file holds no request that can be read; the text says why."""
+
+
+class GoneError(Exception):
+    """A file is not there any more."""
 
 
 class DeadLetterFiles:
@@ -64,6 +72,8 @@ class DeadLetterFiles:
             query += f"list-type=2&prefix={quote(under, safe='')}"
             page = await self._ask("GET", "s3:ListBucket", query=query)
             text = page.decode("utf-8", "replace")  # of whatever answers in the bucket's place
+            if "</ListBucketResult>" not in text:
+                raise BucketError("answers no list of objects, or a part of one")
             for key in map(unescape, re.findall("<Key>([^<]*)</Key>", text)):
                 if KEY.fullmatch(key):
                     yield key
@@ -79,7 +89,8 @@ class DeadLetterFiles:
 
         Raises:
             BucketError: the bucket does not return it.
-            DamagedError: it holds no request, or one that is too large.
+            DamagedError: it holds no request, or one that is too large, or it is archived.
+            GoneError: it was deleted meanwhile.
         """
         content = await self._ask("GET", "s3:GetObject", key=key)
         body = _decompress(content) if key.endswith(".gz") else content
@@ -115,6 +126,11 @@ class DeadLetterFiles:
                 return Outcome(kind="kept", cause=describe_failure(error)), b""
             except (SettingError, UpstreamError) as error:
                 return Outcome(kind="kept", cause=f"no AWS credentials: {error}"), b""
+            code = code_of(answer)
+            if code == GONE:
+                raise GoneError
+            if code == ARCHIVED:
+                raise DamagedError("archived; restore it first")
             return judge(answer, action=action), answer.content
 
         outcome, content = await patiently(

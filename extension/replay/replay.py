@@ -10,7 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
-from extension.replay.files import BucketError, DamagedError, DeadLetterFiles, in_words, signal_of
+from extension.replay.files import (
+    BucketError,
+    DamagedError,
+    DeadLetterFiles,
+    GoneError,
+    in_words,
+    signal_of,
+)
 from extension.replay.sending import Sender
 
 AT_ONCE = 4
@@ -21,7 +28,10 @@ MOST_IN_A_ROW = 4
 
 
 class Replay:
-    """One run; `sent` and `left` count its files, `stopped` says why it ended early."""
+    """One run; `sent` and `left` count its files, `stopped` says why it ended early.
+
+    `gone`: files that were in the list and are not there any more, as another run has sent them.
+    """
 
     def __init__(
         self, files: DeadLetterFiles, sender: Sender, *, write: Callable[[str], object]
@@ -32,6 +42,7 @@ class Replay:
         self._in_a_row = 0
         self.sent = 0
         self.left = 0
+        self.gone = 0
         self.stopped = ""
 
     async def run(self) -> None:
@@ -45,7 +56,7 @@ class Replay:
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._move_some(left))
-        self.left = len(keys) - self.sent
+        self.left = len(keys) - self.sent - self.gone
 
     async def _move_some(self, keys: Iterator[str]) -> None:
         while not self.stopped:
@@ -63,6 +74,9 @@ class Replay:
             return f"left: no endpoint for {signal}"
         try:
             body, count = await self._files.read(key)
+        except GoneError:
+            self.gone += 1
+            return "not there any more"
         except DamagedError as error:
             return f"left: {error}"
         except BucketError as error:

@@ -176,7 +176,7 @@ def code_of(answer: Answer) -> str:
 
 def judge(answer: Answer, *, action: str = "s3:PutObject") -> Outcome:
     """Return what S3's answer to an action means, with what to do about it."""
-    if answer.is_success and action == "s3:PutObject" and answer.is_page:
+    if answer.is_success and action != "s3:GetObject" and answer.is_page:
         return Outcome(kind="rejected", cause="answers HTML, not S3: a sign-in page or a proxy?")
     if answer.is_success:
         return Outcome(kind="accepted")

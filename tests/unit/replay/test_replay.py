@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, repeat
+from urllib.parse import unquote
 
 import pytest
 
@@ -20,6 +21,7 @@ from extension.replay.files import MAX_FILE_BYTES, BucketError, DeadLetterFiles
 from extension.replay.replay import AT_ONCE, MOST_IN_A_ROW, Replay
 from extension.replay.retries import PAUSES_S
 from extension.replay.sending import Sender
+from extension.telemetry.export.answers import Answer
 from extension.telemetry.export.bucket import Bucket, Route
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.export.post import Post
@@ -29,6 +31,7 @@ from simulator.aws.endpoints import AwsEndpoints
 from simulator.aws.endpoints.answers import AwsError
 from simulator.aws.endpoints.bucket import StoredObject
 from simulator.aws.endpoints.encryption import Encryption
+from simulator.aws.endpoints.request import Received
 from simulator.intake import Intake, IntakeRequest
 from simulator.intake.replies import Hang, Reply
 from tests.posted_requests import points, records, spans
@@ -402,6 +405,71 @@ async def test_interrupted_and_resumed(stage: Stage) -> None:
     run = await stage.run()
     assert (run.sent, run.left, stage.left) == (before, 0, set())
     assert len(stage.names) == before
+
+
+def refuse(stage: Stage, code: str, *, status: int, of: set[str]) -> None:
+    """Have the bucket refuse to return these files."""
+
+    def refuse_some(request: Received) -> None:
+        if request.method == "GET" and unquote(request.path).endswith(tuple(of)):
+            raise AwsError(code, "of this object", status=status)
+
+    stage.aws.trouble.refuse = refuse_some
+
+
+async def test_archived_files(stage: Stage) -> None:
+    """They stay and are named, however many there are, and those after them are sent."""
+    archived = {stage.put_spans("old", file=f"0{number}") for number in range(MOST_IN_A_ROW * 2)}
+    stage.put_spans("a", file="1")
+    refuse(stage, "InvalidObjectState", status=403, of=archived)
+    run = await stage.run()
+    assert (run.sent, run.left, run.stopped, stage.left) == (1, len(archived), "", archived)
+    assert {*map(stage.problem_of, archived)} == {"left: archived; restore it first"}
+
+
+async def test_files_that_another_run_has_sent(stage: Stage) -> None:
+    """They are named, are not counted as left, and end nothing."""
+    gone = {stage.put_spans("old", file=f"0{number}") for number in range(MOST_IN_A_ROW * 2)}
+    stage.put_spans("a", file="1")
+    refuse(stage, "NoSuchKey", status=404, of=gone)
+    run = await stage.run()
+    assert (run.sent, run.gone, run.left, run.stopped) == (1, len(gone), 0, "")
+    assert {*map(stage.problem_of, gone)} == {"not there any more"}
+
+
+PAGES = {
+    "HTML": ("text/html", b"<!DOCTYPE html><html><body>Sign in</body></html>"),
+    "no list of objects": ("application/json", b"{}"),
+    "a part of one": ("application/xml", b"<ListBucketResult><Contents><Key>a</Key></Contents>"),
+}
+
+
+class Portal(Bucket):
+    """What answers everything in the bucket's place."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.location = location_of("s3://tea", region="eu-west-1")  # it needs no connection
+        self._always = answer
+
+    async def ask(self, *_: object, **__: object) -> Answer:
+        """Answer."""
+        return self._always
+
+
+@pytest.mark.parametrize("why", PAGES)
+async def test_an_answer_in_place_of_the_list(why: str) -> None:
+    """A sign-in page does not mean that there are no files."""
+    kind, content = PAGES[why]
+    portal = Portal(Answer(status=200, content=content, content_type=kind))
+    with pytest.raises(BucketError, match=why):
+        _ = [key async for key in DeadLetterFiles(portal, clock=SystemClock()).list_keys()]
+
+
+async def test_a_page_is_no_deletion() -> None:
+    """A file is deleted when S3 says so."""
+    page = Answer(status=200, content=b"<html></html>", content_type="text/html")
+    with pytest.raises(BucketError, match="HTML"):
+        await DeadLetterFiles(Portal(page), clock=SystemClock()).delete("traces_1.binpb.gz")
 
 
 async def test_more_than_a_page(stage: Stage) -> None:
