@@ -90,7 +90,7 @@ MEANINGS = {
     tap.DETAIL: (TAPPED, "what kind of event of its source it was"),
     tap.EXECUTION_ARN: (TAPPED, "the execution of Step Functions, or the durable one"),
     tap.FIRST_BYTE_MS: (TAPPED, "from the event to the first byte of the response, in ms"),
-    tap.FAILED_MESSAGES: (TAPPED, "messages that their source delivers again"),
+    tap.FAILED_MESSAGES: (TAPPED, "messages of the batch that the function reported as failed"),
     tap.RECEIVE_COUNT: (TAPPED, "how often the message that was tried most often was received"),
     tap.RESPONSE_BYTES: (TAPPED, "size of the response, with all that was posted"),
     tap.SOURCE: (TAPPED, "where the event came from"),

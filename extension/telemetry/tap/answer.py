@@ -71,12 +71,22 @@ def read_answer(excerpt: Excerpt, *, cause: Cause, headers: Mapping[str, str]) -
 def _status(excerpt: Excerpt, *, cause: Cause, headers: Mapping[str, str]) -> int:
     """Return the status that the caller receives, 0 if it is unknown."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() == PRELUDE_TYPE:
-        return _code(at(read_head(excerpt.head.partition(PRELUDE_END)[0]), "statusCode")) or 200
+        return _status_of_prelude(excerpt.head)
     value = _value(excerpt)
     if code := _code(at(value, "statusCode")):
         return code
     has_none = excerpt.is_whole and value is not None and at(value, "statusCode") is None
     return 200 if cause.expects == "http_or_value" and has_none else 0
+
+
+def _status_of_prelude(head: bytes) -> int:
+    """Return the status that precedes a streamed body: 200 only if all is there and names none."""
+    text, end, _ = head.partition(PRELUDE_END)
+    prelude = read_head(text)
+    if code := _code(at(prelude, "statusCode")):
+        return code
+    names_none = isinstance(prelude, dict) and at(prelude, "statusCode") is None
+    return 200 if end and names_none else 0
 
 
 def _code(value: Any) -> int:

@@ -117,6 +117,24 @@ def test_a_stream_without_a_status_is_a_200() -> None:
     assert answer(FUNCTION_URL, b"{}" + b"\0" * 8 + b"tea", **PRELUDE).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"headers": {"a": "' + b"x" * 70_000 + b'"}, "statusCode": 503}' + b"\0" * 8,
+        b'{"headers": {}',
+        b'{"headers": {}}',
+        b"\0" * 8 + b"tea",
+        b"no JSON" + b"\0" * 8 + b"tea",
+        b'{"statusCode": "none"}' + b"\0" * 8 + b"tea",
+    ],
+)
+def test_a_stream_whose_status_was_not_kept_has_none(data: bytes) -> None:
+    """What precedes its body may be longer than what is copied, cut, or no JSON."""
+    kept = Excerpt(data[:65_536], b"", len(data))
+    found = read_answer(kept, cause=cause_of(FUNCTION_URL), headers=PRELUDE)
+    assert (found.status_code, found.error_type) == (0, "")
+
+
 @pytest.mark.parametrize("order", [("statusCode", "body"), ("body", "statusCode")])
 def test_the_status_of_a_large_response_stands_at_either_end(order: tuple[str, str]) -> None:
     """Some frameworks write it behind the body."""
