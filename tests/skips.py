@@ -24,6 +24,7 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     (r"provider for AWS cannot", "a machine that reaches the registry of Terraform's providers"),
     (r"neither actionlint", "install go, or actionlint"),
     (r"cannot be (?:fetched|installed here)", "reach the registries of packages"),
+    (r"exec: (\S+): not found", "install {0}"),
     (r"rotel cannot be installed|package index|cannot fetch|not within", "reach a package index"),
     (r"rotel does not run: .*(libpython[\d.]+so)", "a Python built with {0}, its shared library"),
     (r"rotel does not run", "a machine with glibc 2.34 or newer"),
@@ -46,6 +47,9 @@ REMEDIES: tuple[tuple[str, str], ...] = (
 )
 """What a reason looks like, and what to do; `{0}` is its first group."""
 
+LONGEST = 160
+"""Characters of a reason that are shown."""
+
 ASK_THE_TEST = "see the test: it says no more"
 
 
@@ -59,7 +63,11 @@ def remedy(reason: str) -> str:
 
 def listed(reasons: Iterable[str]) -> list[str]:
     """Return a line for each reason: how many tests, why, and what would make them run."""
-    return [
-        f"{number:4} {reason}  →  {remedy(reason)}"
-        for reason, number in sorted(Counter(reasons).items(), key=lambda each: -each[1])
-    ]
+    counted = Counter((_in_a_line(reason), remedy(reason)) for reason in reasons)
+    return [f"{number:4} {reason}  →  {todo}" for (reason, todo), number in counted.most_common()]
+
+
+def _in_a_line(reason: str) -> str:
+    """Return the beginning of a reason, which may end with what a tool has printed."""
+    text = " ".join(reason.split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

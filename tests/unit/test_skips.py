@@ -28,6 +28,10 @@ def test_that_passes():
     ("reason", "remedy"),
     [
         ("cargo is not installed", "install cargo"),
+        (
+            "npm cannot fetch: sh -c ./build\n./build: 4: exec: autoreconf: not found\nerror",
+            "install autoreconf",
+        ),
         ("takes minutes: LAYER_TESTS=all python", "LAYER_TESTS=all python"),
         ("the interpreter for arm64 cannot be fetched", "install Go"),
         ("no arm64 system can be had here: no word", "an x86_64 machine with apt-get"),
@@ -55,6 +59,14 @@ def test_reasons_are_listed_once_the_most_frequent_first() -> None:
     first, second = skips.listed(["no IPv6", "node is not installed", "node is not installed"])
     assert first.split() == ["2", "node", "is", "not", "installed", "→", "install", "node"]
     assert second.startswith("   1 no IPv6")
+
+
+def test_what_a_tool_has_printed_takes_one_line() -> None:
+    """Its beginning is shown, and what differs behind that makes no second entry of it."""
+    printed = "npm cannot fetch: error\n" + "sh: 4: exec: autoreconf: not found\n" * 9
+    [line] = skips.listed([f"{printed} at 03:55", f"{printed} at 04:00"])
+    assert line.startswith("   2 npm cannot fetch: error sh: 4: exec: autoreconf: not found sh:")
+    assert line.endswith("…  →  install autoreconf")
 
 
 def test_every_reason_of_a_test_is_known() -> None:
