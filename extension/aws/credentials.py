@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from botocore.credentials import (
@@ -149,7 +148,8 @@ class SandboxCredentials:
         path = self._value("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
         if path is None:
             return self._value("AWS_CONTAINER_AUTHORIZATION_TOKEN")
-        return Path(path).read_text().strip()
+        with open(path) as file:  # noqa: PTH123  # a start does not load pathlib
+            return file.read().strip()
 
     def _fetch(self) -> dict[str, Any]:
         try:
