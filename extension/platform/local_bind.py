@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import _socket
 
+from extension.process.files import open_without_waiting
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,15 +70,8 @@ def path_of(environ: Mapping[str, str]) -> str:
 def content_of(path: str) -> str:
     """Return the token in a file, empty if there is none; raises nothing."""
     try:
-        with open(path, "rb", opener=_open) as file:  # pathlib is not built in
+        with open(path, "rb", opener=open_without_waiting) as file:  # pathlib is not built in
             content = file.read(FILE_BYTES)
         return content.decode().strip()
     except (OSError, ValueError):
         return ""
-
-
-def _open(path: str, flags: int) -> int:
-    """Open without waiting: a pipe would wait for its other end."""
-    import posix  # noqa: PLC0415  # built in, unlike os
-
-    return posix.open(path, flags | posix.O_NONBLOCK)

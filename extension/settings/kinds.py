@@ -56,8 +56,10 @@ def pem_file() -> Kind[str]:
     """The path of a file that can be read and holds PEM."""
 
     def parse(raw: str) -> str:
+        from extension.process.files import open_without_waiting  # noqa: PLC0415  # for few starts
+
         try:
-            with open(raw, "rb", opener=_without_waiting) as file:  # pathlib costs
+            with open(raw, "rb", opener=open_without_waiting) as file:  # pathlib costs
                 content = file.read(MOST_PEM_BYTES)
         except (OSError, ValueError) as error:
             raise BadValueError(raw) from error
@@ -66,13 +68,6 @@ def pem_file() -> Kind[str]:
         return raw
 
     return Kind(parse=parse, allowed="a PEM file that can be read")
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe would wait for its other end, and with it the function."""
-    import posix  # noqa: PLC0415  # built in, and only where such a file is named
-
-    return posix.open(path, flags | posix.O_NONBLOCK | posix.O_CLOEXEC)
 
 
 def credential(allowed: str) -> Kind[str]:
