@@ -23,10 +23,10 @@ from botocore.utils import (
     ContainerMetadataFetcher,
 )
 
+from extension.aws.reasons import CONTAINER
+
 MAX_TOKENS = 4
 """Session tokens kept: the current one and those it replaced."""
-
-METHOD = "container-role"
 
 PAUSE_S = 0.1
 """Between attempts to ask the endpoint, in place of botocore's second: it is in this sandbox."""
@@ -86,7 +86,7 @@ class SandboxCredentials:
             return None
         with self._lock:
             if self._renewable is None:
-                self._renewable = _ContainerCredentials(self._renew, METHOD)
+                self._renewable = _ContainerCredentials(self._renew, CONTAINER)
         return self._renewable
 
     def _static(self) -> Credentials | None:
@@ -159,7 +159,7 @@ class SandboxCredentials:
             answer = fetcher.retrieve_full_uri(self._uri(), headers=headers)
             fetched = {name: answer[field] for name, field in FIELDS.items()}
         except (MetadataRetrievalError, OSError, ValueError, LookupError, TypeError) as error:
-            raise CredentialRetrievalError(provider=METHOD, error_msg="no answer") from error
+            raise CredentialRetrievalError(provider=CONTAINER, error_msg="no answer") from error
         for field, name in SECRETS.items():
             if isinstance(fetched[field], str):
                 self.on_secret(name, fetched[field])

@@ -13,9 +13,9 @@ import botocore.session
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 
-from extension.aws.credentials import METHOD, SandboxCredentials
+from extension.aws.credentials import SandboxCredentials
 from extension.aws.errors import SettingError
-from extension.aws.reasons import NO_PROFILE
+from extension.aws.reasons import CONTAINER, NO_PROFILE
 
 METADATA_SERVICE = "iam-role"
 """botocore's name for it."""
@@ -55,6 +55,6 @@ class LocalCredentials(SandboxCredentials):
             found = self._static() or self._resolver.load_credentials()
         except BotoCoreError as error:  # its text may have what a command has printed
             raise SettingError(NO_PROFILE) from error
-        if found is None or found.method == METHOD:
+        if found is None or found.method == CONTAINER:
             return super().load_credentials()
         return found

@@ -18,9 +18,9 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import NewConnectionError, ProxyError
 
-from extension.aws.credentials import METHOD
 from extension.aws.reasons import (
     AUTHORITIES,
+    CONTAINER,
     CREDENTIALS,
     NO_AUTHORITIES,
     NO_CONTAINER,
@@ -89,7 +89,7 @@ UNKNOWN_NAME = socket.gaierror(-2, "Name or service not known")
         (ReadTimeoutError(endpoint_url=URL), f"{HOST} accepts connections and does not answer"),
         (NoCredentialsError(), CREDENTIALS),
         (UnauthorizedSSOTokenError(), "single sign-on has expired: run aws sso login"),
-        (CredentialRetrievalError(provider=METHOD, error_msg="y"), NO_CONTAINER),
+        (CredentialRetrievalError(provider=CONTAINER, error_msg="y"), NO_CONTAINER),
         (CredentialRetrievalError(provider="custom-process", error_msg="y"), NO_PROFILE),
         (
             EndpointConnectionError(
