@@ -4,7 +4,7 @@ Some runtimes post a response on another connection than that of `/next`, and on
 many invocations run at once, so only the request id says what belongs together. Messages come in
 any order, twice, or not at all: the first of each kind counts, and what is missing costs a detail.
 An event that comes after a result is that of another attempt, which Lambda makes under the same id;
-time tells attempts apart.
+times distinguish attempts.
 
 An event is read as late as possible, because the function starts when its copy arrives. What waits
 unread is bounded, and so is the number of requests: the oldest is read, or forgotten. Secrets are
@@ -141,8 +141,10 @@ class TappedRequests:
 
     def settle(self, request_id: str, *, begun_ns: int = 0) -> Tapped:
         """Return what is known of a request whose span leaves, without secrets, and forget it."""
-        tapped = self._cleaned(self.of(request_id, begun_ns=begun_ns))
-        if copies := self._find(request_id, begun_ns):
+        self.catch_up()
+        copies = self._find(request_id, begun_ns)
+        tapped = self._cleaned(self._read(copies)) if copies else Tapped()
+        if copies:
             self._requests[request_id].remove(copies)
             if not self._requests[request_id]:
                 del self._requests[request_id]
@@ -198,7 +200,7 @@ class TappedRequests:
         return copies
 
     def _find(self, request_id: str, begun_ns: int) -> Copies | None:
-        """Return the attempt that began then, the latest if times do not tell."""
+        """Return the attempt that began then, the latest if no time fits."""
         attempts = self._requests.get(request_id)
         if not attempts:
             return None
