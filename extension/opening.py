@@ -38,9 +38,8 @@ INIT_S = 8.0
 LONGEST_INIT_S = 10.0
 """Later than that a GET belongs to an invocation, even if that is still to be announced to us."""
 
-
 LOOK_S = 0.05
-"""How often it is looked whether that time has come."""
+"""How often the time left to the function is checked."""
 
 
 class Opening:
@@ -143,7 +142,7 @@ class Opening:
     async def _refuse_gets(self) -> None:
         """Answer GETs that wait before the function times out, until the cache can serve them.
 
-        Behind the deadline there is nobody to answer: it is that of the last invocation.
+        A deadline that has passed is that of the last invocation, whose callers are gone.
         """
         while True:
             await asyncio.sleep(LOOK_S)

@@ -33,7 +33,7 @@ class Instant(NamedTuple):
     def ran_since(self, earlier: Instant) -> float:
         """Return the seconds that the process ran since `earlier`, for times without a freeze.
 
-        Nobody sets the clock by which they are counted.
+        The monotonic clock counts them, which cannot be set.
         """
         return (self.monotonic_ns - earlier.monotonic_ns) / NS_PER_S
 

@@ -95,7 +95,7 @@ class Exports:
         """Export each period from now on, however long the invocation runs."""
         loop = asyncio.get_running_loop()
         self._due_s = loop.time() + PERIOD_S
-        if self._timer is None:  # else it goes on at its end, for another one each time costs more
+        if self._timer is None:  # else it is extended when it ends, which costs less
             self._timer = loop.call_at(self._due_s, self._end_timer)
 
     def stop_timer(self) -> None:
@@ -112,7 +112,7 @@ class Exports:
         loop, self._timer = asyncio.get_running_loop(), None
         if self._due_s is None:
             return
-        if loop.time() < self._due_s:  # it was begun anew meanwhile
+        if loop.time() < self._due_s:  # the period was restarted meanwhile
             self._timer = loop.call_at(self._due_s, self._end_timer)
             return
         self.begin_beside()

@@ -102,7 +102,7 @@ def test_the_cache_is_asked_where_it_listens(text: str) -> None:
 
 
 def test_a_stranger_s_error_code_does_not_break_the_line() -> None:
-    """Whoever has the port may answer anything."""
+    """Another process may have the port, and send any answer."""
     with pytest.raises(environment.UnresolvedError) as raised:
         environment.body_of(b'HTTP/1.1 400 Bad\r\nX-Amzn-ErrorType: a"\\b\xe4 c\r\n\r\n')
     assert str(raised.value) == "the cache answered 400"

@@ -1,7 +1,7 @@
 """PURE: every request that is open, or was lately, in the order in which it was heard of.
 
 An id may stand for several invocations: Lambda tries an asynchronous one again, under its id and
-mostly in the same sandbox. Each attempt is a request of its own, and time tells them apart.
+usually in the same sandbox. Each attempt is a request of its own; times distinguish them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_CLOSED = 128
 
 
 Told = Start | RuntimeDone | Report
-"""What the platform tells of a request."""
+"""The platform's events about a request."""
 
 
 class RequestTable:
@@ -55,14 +55,14 @@ class RequestTable:
     def find_told(self, event: Told) -> InFlightInvocation | None:
         """Return the request that an event of the platform is about, None for a new attempt.
 
-        One that has the event already, for then it is repeated; else the latest that lacks it, and
+        One that has the event already, as it is repeated then; else the latest that lacks it, and
         has begun by then if that is known. Only a start begins an attempt.
         """
         attempts = self._attempts.get(event.request_id, ())
         if not attempts:
             return None
-        if repeated := [each for each in attempts if _has(each, event)]:
-            return repeated[0]
+        if repeated := next((each for each in attempts if _has(each, event)), None):
+            return repeated
         lacking = [each for each in reversed(attempts) if _may_take(each, event)]
         if isinstance(event, Start):
             return lacking[0] if lacking else None

@@ -1,8 +1,8 @@
 """Spans as the bytes of their message: what nearly all of them are.
 
-They are written by hand, for the messages of the official encoder cost five times as much. What is
-unusual, an event, a trace state or a description, is left to that encoder, which is the oracle of
-the tests for everything here.
+They are written by hand because the messages of the official encoder cost five times as much. What
+is unusual, an event, a trace state or a description, is left to that encoder, which is the oracle
+of the tests for everything here.
 Source: https://github.com/open-telemetry/opentelemetry-proto, trace.proto
 """
 
@@ -25,7 +25,7 @@ ATTRIBUTES, LINKS, STATUS = 9, 13, 15
 """Numbers of the fields."""
 
 TRACE_ID, SPAN_ID, PARENT_ID = b"\x0a\x10", b"\x12\x08", b"\x22\x08"
-"""What stands before the ids of a span; in a link the first two are the same."""
+"""The bytes before the ids of a span; in a link the first two are the same."""
 
 TIMES = struct.Struct("<BQBQ").pack
 START, END = 7 << 3 | 1, 8 << 3 | 1

@@ -66,7 +66,7 @@ def source() -> DictSource:
 
 
 async def test_a_caller_that_has_left_costs_the_others_nothing() -> None:
-    """Its value is there, but nobody waits for it."""
+    """Its value arrives, but it no longer waits for it."""
     loop = asyncio.get_running_loop()
     gone, waits = loop.create_future(), loop.create_future()
     gone.cancel()

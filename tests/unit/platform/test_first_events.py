@@ -189,7 +189,7 @@ def test_a_failed_call_is_made_again(monkeypatch: pytest.MonkeyPatch, failure: b
 def test_the_rest_of_a_response_that_has_begun_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """For five seconds: what is given up is an invocation that nobody learns of."""
+    """For five seconds: giving it up would lose the invocation that it announces."""
     limits: list[float | None] = []
     receive = plain_http.receive
 
