@@ -8,9 +8,10 @@ from typing import Any
 
 from extension.aws.call import Call, Service
 from extension.parameters.hooks import Hooks
+from extension.parameters.keys import ParameterKey
 from extension.parameters.lazy_clients import LazyClients
 from extension.parameters.lookup import Lookup, Policy
-from extension.parameters.request import ParameterKey, Query
+from extension.parameters.request import Query
 from extension.process.clock import Clock
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig

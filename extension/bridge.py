@@ -14,8 +14,8 @@ from extension.redaction.redactor import Redactor
 if TYPE_CHECKING:  # a function that uses one of them, or where one is broken, does not import both
     from extension.parameters.answer import Result
     from extension.parameters.hooks import Value
+    from extension.parameters.keys import Key
     from extension.parameters.parameters import Parameters
-    from extension.parameters.request import Key
     from extension.telemetry.export.credentials import Resolve
     from extension.telemetry.pipeline import Pipeline
     from extension.telemetry.reader import DeliveryReader

@@ -16,7 +16,7 @@ from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Served
 from extension.parameters.cache import AgedEntry, Entry
 from extension.parameters.flights import Flights
-from extension.parameters.request import Key
+from extension.parameters.keys import Key
 from extension.process.clock import Clock, Instant
 from extension.process.waits import TimeLimit
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from extension.aws.call import Answer, Service
 from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.answer import parameter_body
-from extension.parameters.request import ParameterKey
+from extension.parameters.keys import ParameterKey
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log
 

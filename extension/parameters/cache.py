@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
-from extension.parameters.request import Key
+from extension.parameters.keys import Key
 from extension.process.clock import NEW, Instant
 
 TOGETHER_S = 1.0

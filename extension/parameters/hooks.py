@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from extension.aws.call import Answer, CompletedCall
 from extension.parameters.answer import Result
-from extension.parameters.request import Key, SecretKey
+from extension.parameters.keys import Key, SecretKey
 from extension.process.log import Log
 
 MOST_EARLY = 256

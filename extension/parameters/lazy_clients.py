@@ -15,7 +15,7 @@ from extension.aws.errors import NOT_OPEN, UpstreamError
 from extension.parameters.batch import Batch, Leave
 from extension.parameters.flights import Flights, UnderWay
 from extension.parameters.hooks import Hooks
-from extension.parameters.request import Key, ParameterKey, SecretKey
+from extension.parameters.keys import Key, ParameterKey, SecretKey
 from extension.parameters.upstream import Upstream
 from extension.process.clock import NS_PER_S, Clock
 from extension.process.frozen import Frozen

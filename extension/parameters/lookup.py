@@ -16,8 +16,9 @@ from extension.parameters.ahead import RenewalsAhead, postponed
 from extension.parameters.answer import Result, Served, region_of_body
 from extension.parameters.cache import AgedEntry, Cache, Entry, Jitter
 from extension.parameters.flights import CallerWaits, Flights
+from extension.parameters.keys import Key, SecretKey
 from extension.parameters.missing import Missing
-from extension.parameters.request import Key, Query, SecretKey
+from extension.parameters.request import Query
 from extension.process.clock import NEW, Clock, Instant
 from extension.process.frozen import Frozen
 from extension.process.log import Log

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from extension.aws.errors import UpstreamError
-from extension.parameters.request import Key
+from extension.parameters.keys import Key
 from extension.process.clock import Instant
 
 NOT_FOUND = frozenset({"ParameterNotFound", "ResourceNotFoundException"})

@@ -17,6 +17,7 @@ from extension.parameters import response
 from extension.parameters.access import Tokens
 from extension.parameters.flights import CallerWaits
 from extension.parameters.hooks import Hooks
+from extension.parameters.keys import Key
 from extension.parameters.lazy_clients import OPEN_WAIT_S, LazyClients
 from extension.parameters.lookup import Lookup, Policy
 from extension.parameters.references import (
@@ -25,7 +26,6 @@ from extension.parameters.references import (
     read_list,
     read_reference,
 )
-from extension.parameters.request import Key
 from extension.parameters.server import Exchange, Server
 from extension.parameters.time_left import TimeLeft
 from extension.platform.events import Invoke, Job

@@ -12,7 +12,8 @@ from functools import partial
 
 from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Served
-from extension.parameters.request import Key, ParameterKey, Query, SecretKey
+from extension.parameters.keys import Key, ParameterKey, SecretKey
+from extension.parameters.request import Query
 from extension.process.log import Log
 from extension.settings.variable import as_shown
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from extension.aws.arns import region_of
-from extension.parameters.request import Key, SecretKey
+from extension.parameters.keys import Key, SecretKey
 from extension.process.clock import Instant
 
 REST_S = 30.0

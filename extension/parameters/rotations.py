@@ -22,7 +22,7 @@ from cachetools import LRUCache
 
 from extension.aws.errors import UpstreamError
 from extension.parameters.flights import Flights
-from extension.parameters.request import SecretKey
+from extension.parameters.keys import SecretKey
 from extension.process.clock import NS_PER_S, Clock, Instant
 from extension.process.log import Log
 

@@ -18,8 +18,8 @@ from extension.aws.calls import Calls
 from extension.aws.errors import TIMEOUT, UNUSABLE, UpstreamError
 from extension.parameters.answer import parameter_body, parameters_of, path_body, secret_body
 from extension.parameters.hooks import Hooks, parameter_values, secret_values
+from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
 from extension.parameters.replicas import Replicas
-from extension.parameters.request import Key, ParameterKey, PathKey, SecretKey
 from extension.process.waits import TimeLimit
 
 T = TypeVar("T")

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from extension.parameters.answer import encode
 from extension.parameters.cache import Cache, Entry
+from extension.parameters.keys import ParameterKey, SecretKey
 from extension.parameters.references import read_list
-from extension.parameters.request import ParameterKey, Query, Rejection, SecretKey, read
+from extension.parameters.request import Query, Rejection, read
 from tests.doubles import ManualClock
 
 values = st.recursive(

@@ -14,7 +14,7 @@ from extension.bridge import (
     resolver,
 )
 from extension.parameters.hooks import Hooks, Value
-from extension.parameters.request import ParameterKey
+from extension.parameters.keys import ParameterKey
 from extension.process.clock import SystemClock
 from extension.process.log import Log
 from extension.redaction.redactor import Redactor

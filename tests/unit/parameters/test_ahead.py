@@ -12,7 +12,7 @@ from extension.aws.errors import UpstreamError
 from extension.parameters.ahead import RenewalsAhead, postponed
 from extension.parameters.answer import Result, Served
 from extension.parameters.cache import AgedEntry, Entry
-from extension.parameters.request import ParameterKey
+from extension.parameters.keys import ParameterKey
 from tests.doubles import ManualClock
 from tests.waiting import PATIENCE_S, until
 

@@ -23,7 +23,7 @@ from extension.parameters.batch import (
     goes_alone,
 )
 from extension.parameters.hooks import Hooks
-from extension.parameters.request import Key, ParameterKey
+from extension.parameters.keys import Key, ParameterKey
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log
 from tests.doubles import DictSource, LogLines, ManualClock

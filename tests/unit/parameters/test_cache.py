@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from extension.parameters.cache import Cache, Entry, Jitter
-from extension.parameters.request import ParameterKey
+from extension.parameters.keys import ParameterKey
 from tests.doubles import ManualClock
 
 KEY = ParameterKey("a")

@@ -11,8 +11,9 @@ import pytest
 
 from extension.aws.errors import TIMEOUT, UpstreamError
 from extension.parameters.flights import CallerWaits
+from extension.parameters.keys import Key, ParameterKey
 from extension.parameters.parameters import Parameters
-from extension.parameters.request import Key, ParameterKey, Query
+from extension.parameters.request import Query
 from extension.platform.events import Invoke
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig

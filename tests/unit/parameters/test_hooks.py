@@ -14,7 +14,7 @@ from extension.parameters.hooks import (
     secret_values,
     values_in,
 )
-from extension.parameters.request import ParameterKey, SecretKey
+from extension.parameters.keys import ParameterKey, SecretKey
 from extension.process.clock import SystemClock
 from extension.process.log import Log
 from tests.doubles import LogLines

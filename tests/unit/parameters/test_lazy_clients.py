@@ -10,8 +10,8 @@ import pytest
 from extension.aws.call import CompletedCall, Service, Source
 from extension.aws.errors import NOT_OPEN, UpstreamError
 from extension.parameters.hooks import Hooks
+from extension.parameters.keys import ParameterKey, SecretKey
 from extension.parameters.lazy_clients import LazyClients
-from extension.parameters.request import ParameterKey, SecretKey
 from extension.process.clock import SystemClock
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig

@@ -13,8 +13,9 @@ import pytest
 from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Result
+from extension.parameters.keys import Key, ParameterKey, SecretKey
 from extension.parameters.lookup import Lookup, Policy
-from extension.parameters.request import Key, ParameterKey, Query, SecretKey
+from extension.parameters.request import Query
 from extension.parameters.rotations import Rotations
 from extension.process.clock import NS_PER_S
 from extension.process.log import Log

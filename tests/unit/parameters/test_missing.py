@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from extension.aws.errors import UpstreamError
+from extension.parameters.keys import ParameterKey
 from extension.parameters.missing import Missing, StillMissingError
-from extension.parameters.request import ParameterKey
 from tests.doubles import ManualClock
 
 KEY = ParameterKey("a")

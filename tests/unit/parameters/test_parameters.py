@@ -12,6 +12,7 @@ import pytest
 
 from extension.aws.call import Service
 from extension.aws.errors import UpstreamError
+from extension.parameters.keys import ParameterKey
 from extension.parameters.lazy_clients import (
     DEADLINE_S,
     LONGEST_S,
@@ -21,7 +22,7 @@ from extension.parameters.lazy_clients import (
 )
 from extension.parameters.parameters import Parameters, _policy
 from extension.parameters.references import UnusableValueError
-from extension.parameters.request import ParameterKey, Query
+from extension.parameters.request import Query
 from extension.platform.events import Invoke
 from extension.process.log import Log
 from extension.settings.parameters import ParametersConfig

@@ -9,13 +9,14 @@ import pytest
 from extension.aws.errors import UpstreamError
 from extension.parameters import references
 from extension.parameters.answer import Result, Served
+from extension.parameters.keys import ParameterKey, SecretKey
 from extension.parameters.references import (
     BadReferenceError,
     prefetch,
     read_list,
     read_reference,
 )
-from extension.parameters.request import ParameterKey, Query, SecretKey
+from extension.parameters.request import Query
 from extension.process.log import Log
 from tests.doubles import LogLines, ManualClock
 from tests.waiting import until

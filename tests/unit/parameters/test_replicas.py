@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
 from extension.parameters.replicas import REST_S, Replicas
-from extension.parameters.request import Key, ParameterKey, PathKey, SecretKey
 from tests.doubles import ManualClock
 
 HOME, WEST, FAR = "eu-central-1", "eu-west-1", "us-east-1"

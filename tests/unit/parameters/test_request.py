@@ -5,16 +5,8 @@ from __future__ import annotations
 import pytest
 
 from extension.parameters import request
-from extension.parameters.request import (
-    NO_ROUTE,
-    ParameterKey,
-    PathKey,
-    Query,
-    Rejection,
-    SecretKey,
-    Several,
-    read,
-)
+from extension.parameters.keys import ParameterKey, PathKey, SecretKey
+from extension.parameters.request import NO_ROUTE, Query, Rejection, Several, read
 
 PARAMETER = "/systemsmanager/parameters/get"
 PATH = "/systemsmanager/parameters/getByPath"
@@ -84,12 +76,6 @@ def test_long_targets_are_not_remembered() -> None:
 def test_as_many_targets_are_remembered_as_the_cache_has_entries() -> None:
     """Nearly: 1024 of them."""
     assert request._remembered.cache_info().maxsize == 1024
-
-
-def test_keys_of_different_services_differ() -> None:
-    """A parameter and a secret of one name are two entries."""
-    parameter, path, secret = ParameterKey("a"), PathKey("a"), SecretKey("a")
-    assert len({parameter, path, secret}) == 3
 
 
 ROLE = "arn:aws:iam::111122223333:role/a"

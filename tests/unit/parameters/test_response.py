@@ -9,8 +9,9 @@ import pytest
 from extension.aws.errors import UpstreamError, is_transient
 from extension.parameters.access import UNAUTHORIZED
 from extension.parameters.answer import Result, Served, secret_body
+from extension.parameters.keys import ParameterKey
 from extension.parameters.missing import StillMissingError
-from extension.parameters.request import ParameterKey, Query, Rejection
+from extension.parameters.request import Query, Rejection
 from extension.parameters.response import (
     GENERIC,
     HEALTHY,

@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from extension.aws.errors import UpstreamError
-from extension.parameters.request import SecretKey
+from extension.parameters.keys import SecretKey
 from extension.parameters.rotations import Rotations
 from extension.process.clock import NS_PER_S
 from extension.process.log import Log

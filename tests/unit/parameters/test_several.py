@@ -7,8 +7,9 @@ from typing import Any
 
 from extension.aws.errors import UpstreamError
 from extension.parameters.answer import Result, Served, parameter_body, secret_body
+from extension.parameters.keys import ParameterKey, SecretKey
 from extension.parameters.missing import StillMissingError
-from extension.parameters.request import ParameterKey, Query, SecretKey
+from extension.parameters.request import Query
 from extension.parameters.several import Outcome, reply
 
 PARAMETER = Query(ParameterKey("a"))

@@ -12,7 +12,7 @@ from extension.aws.call import STS, Answer, Call, Service
 from extension.aws.calls import Calls
 from extension.aws.errors import UNUSABLE, UpstreamError
 from extension.parameters.hooks import Hooks
-from extension.parameters.request import Key, ParameterKey, PathKey, SecretKey
+from extension.parameters.keys import Key, ParameterKey, PathKey, SecretKey
 from extension.parameters.upstream import Upstream
 from extension.process.log import Log
 from extension.process.waits import TimeLimit
