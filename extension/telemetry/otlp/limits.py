@@ -22,6 +22,9 @@ MOST = 128
 SHORTEST_CUT = 64
 """Within a shorter limit nothing says what is missing."""
 
+NESTED = (list, dict, tuple)
+"""Types of values in which there may be long texts."""
+
 
 class Limits:
     """Those of one signal; what they cost is counted in `cut`."""
@@ -43,7 +46,7 @@ class Limits:
             if isinstance(value, str):
                 if len(value) <= longest:
                     continue
-            elif not isinstance(value, list | dict | tuple):
+            elif not isinstance(value, NESTED):
                 continue
             return {key: self._value(each) for key, each in attributes.items()}
         return attributes

@@ -155,7 +155,10 @@ def _event(item: Any, received_ns: int) -> Event | None:
         if kind not in LAYOUTS:
             return Unknown(time_ns=time_ns, type=str(kind), record=record)
         shape, layout = LAYOUTS[kind]
-        payload = {name: read(record, key) for name, key, read in layout}
+        metrics = record.get("metrics")
+        # The others have their defaults: asking for each of them takes a third of the time.
+        told = {*record, *metrics} if isinstance(metrics, dict) else record
+        payload = {name: read(record, key) for name, key, read in layout if key in told}
         event: Event = shape(time_ns=time_ns, **payload)
         return event
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):

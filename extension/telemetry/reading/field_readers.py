@@ -17,6 +17,9 @@ LARGEST_NUMBER = 2**53
 MOST_DIGITS = 16
 """Of a number written as text; fewer than `LARGEST_NUMBER` has."""
 
+NUMBERS = frozenset({int, float})
+"""Types of JSON's numbers; a bool is none."""
+
 Fields = Mapping[str, Any]
 
 
@@ -81,8 +84,7 @@ def _tracing(record: Fields, key: str) -> Tracing | None:
 
 
 def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) < LARGEST_NUMBER
+    return type(value) in NUMBERS and abs(value) < LARGEST_NUMBER
 
 
 READERS: Mapping[str, Callable[[Fields, str], Any]] = {

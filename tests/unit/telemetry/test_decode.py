@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from extension.telemetry.reading.decode import MOST_EVENTS, MOST_UNREADABLE, parse
+from extension.telemetry.reading.decode import LAYOUTS, MOST_EVENTS, MOST_UNREADABLE, parse
 from extension.telemetry.reading.events import (
     Event,
     ExtensionState,
@@ -154,6 +154,15 @@ def test_optional_field_of_a_wrong_type_counts_as_absent(field: str, value: Any)
     read = only(event)
     assert isinstance(read, RuntimeDone)
     assert (read.request_id, read.duration_ms, read.spans, read.tracing) == ("r", None, (), None)
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_a_field_that_is_not_sent_is_what_reading_one_of_a_wrong_type_gives(kind: str) -> None:
+    """Only fields that an event has are read; the defaults of its value stand for the others."""
+    shape, layout = LAYOUTS[kind]
+    optional = [each for each in layout if each[0] != "request_id"]
+    defaults = {name: getattr(shape, name) for name, _, _ in optional}
+    assert defaults == {name: read({}, key) for name, key, read in optional}
 
 
 @pytest.mark.parametrize(
