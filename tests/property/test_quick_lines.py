@@ -106,35 +106,41 @@ LOGGED = st.fixed_dictionaries(
         "order": st.integers() | st.floats() | st.none() | st.lists(BODIES, max_size=2),
         "error": BODIES,
     },
-).map(json.dumps)
+)
 """As one logger writes them, whose lines have the same keys, or nearly."""
-ENDED = st.builds("{}{}".format, LOGGED, ENDS | st.sampled_from([" ", "x", "}"]))
+ENDED = st.builds("{}{}".format, LOGGED.map(json.dumps), ENDS | st.sampled_from([" ", "x", "}"]))
 
 
 @drawn(
-    st.lists(TEXTS | ENDED | st.sampled_from(["{", "{\n", '["a"]', "[]"]), min_size=1, max_size=6)
+    st.lists(
+        TEXTS | ENDED | LOGGED | st.sampled_from(["{", "{\n", '["a"]', "[]"]),
+        min_size=1,
+        max_size=6,
+    )
 )
 @example([JSON_LINE, "{", JSON_LINE])
 @example([JSON_LINE, JSON_LINE.replace(UUID, "of another service")])
 @example([JSON_LINE, JSON_LINE.replace("paid", "\\ud800")])
 @example([JSON_LINE.replace("paid", ""), JSON_LINE.replace(given.iso(1), given.iso(400))])
+@example([{"message": "[INFO]\tpaid"}, {"message": "paid"}] * 2)
+@example([{"message": "MemoryError", "order": 7}, {"message": ["paid"], "order": 7}] * 2)
 @example([f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n", "paid\n"])
 @example([f"{given.iso(1)}\t{UUID}\tINFO\tpaid\n", f"{given.iso(400)}\t{UUID}\tINFO\tpaid\n"])
-def test_a_quick_look_is_enough_or_says_so(texts: list[str]) -> None:
+def test_a_quick_look_is_enough_or_says_so(lines: list[str | dict[str, Any]]) -> None:
     """It gives what the closer look gives, or says that this is needed."""
-    records, unusual = read_quickly(texts, [NOW_NS] * len(texts), knows=UUID.__eq__)
-    for at, text in enumerate(texts):
+    records, unusual = read_quickly(lines, [NOW_NS] * len(lines), knows=UUID.__eq__)
+    for at, each in enumerate(lines):
         if at not in unusual:
-            line = LogLine(NOW_NS, "function", text)
+            line = LogLine(NOW_NS, "function", each)
             assert records[at] == read_record(line, knows=UUID.__eq__)
 
 
-@pytest.mark.parametrize("text", ["paid\n", f"{JSON_LINE}\n",
+@pytest.mark.parametrize("line", ["paid\n", f"{JSON_LINE}\n",
                                   f"[INFO]\t{given.iso(1)}\t{UUID}\tpaid\n",
                                   f"{given.iso(1)}\t{UUID}\tINFO\tpaid\n"])  # fmt: skip
-def test_the_forms_of_nearly_all_lines_are_read_quickly(text: str) -> None:
+def test_the_forms_of_nearly_all_lines_are_read_quickly(line: str) -> None:
     """Python's, Node.js's, JSON, and plain text: else their cost would be ten times as much."""
-    assert not read_quickly([text], [NOW_NS], knows=UUID.__eq__)[1]
+    assert not read_quickly([line], [NOW_NS], knows=UUID.__eq__)[1]
 
 
 OUTPUTS = st.lists(

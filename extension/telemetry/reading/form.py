@@ -32,9 +32,9 @@ class Form(NamedTuple):
     """Which of them, counted from 0, are not of this form after all."""
 
 
-Reader = Callable[[Sequence[str], Sequence[int], Knows], Iterable[Form]]
-"""Takes texts, when the platform took each, and what tells whose request ids are ours; lines that
-are in no form are unusual."""
+Reader = Callable[[Sequence[Any], Sequence[int], Knows], Iterable[Form]]
+"""Takes texts or objects, when the platform took each, and what tells whose request ids are ours;
+lines that are in no form are unusual."""
 
 
 def far_off(times_ns: Sequence[Any], platform_ns: Sequence[int]) -> list[int]:

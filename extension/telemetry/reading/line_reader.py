@@ -79,7 +79,9 @@ class LineReader:
             suspects: Collection[int] = [at for at in others if len(levels[at][1]) > LONGEST_LEVEL]
         else:
             texts = [*payloads]
-            for at in (*others, *_decoded(payloads, others)):
+            objects = [at for at, each in enumerate(payloads) if type(each) is dict]
+            own = {*others, *objects}
+            for at in (*own, *_decoded(payloads, own)):
                 texts[at] = _text_of(records[at])
             suspects = self._redaction.suspects(texts)
         redact = redacting_once(self._redaction.redact)

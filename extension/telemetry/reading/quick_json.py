@@ -18,9 +18,13 @@ from extension.telemetry.reading.json_lines import ERROR_SEVERITY
 from extension.telemetry.reading.json_lines import NO_PLAIN_TEXT as NO_TEXT
 from extension.telemetry.reading.levels import LEVELS, UNREAD, read_level
 from extension.telemetry.reading.read_json import SCAN, may_have_halves
-from extension.telemetry.reading.records import LINE_ENDS, Knows
+from extension.telemetry.reading.records import LINE_ENDS, PLATFORM_KEYS, Knows
 from extension.telemetry.reading.table import places_of
+from extension.telemetry.reading.text_lines import TEXT_FORMS
 from extension.telemetry.reading.times import MILLISECONDS, own_time
+
+FEW = 4
+"""Fewer objects are read sooner one by one."""
 
 
 def read_json_lines(
@@ -36,6 +40,27 @@ def read_json_lines(
         unusual |= {at for at, text in enumerate(texts) if may_have_halves(text)}
     if unusual:
         objects = tuple({} if at in unusual else each for at, each in enumerate(objects))
+    yield from _forms(objects, platform_ns, knows)
+
+
+def read_object_lines(
+    objects: Sequence[dict[str, Any]], platform_ns: Sequence[int], knows: Knows
+) -> Iterator[Form]:
+    """Read lines that the platform delivers as objects; a text that it has put into one is left."""
+    if len(objects) < FEW:
+        return
+    for form in _forms(objects, platform_ns, knows):
+        unusual = {*form.unusual}
+        if objects[form.places[0]].keys() <= PLATFORM_KEYS:
+            texts = enumerate(map(str, form.bodies))
+            unusual.update([at for at, text in texts if text[:1] in TEXT_FORMS])
+        yield form._replace(unusual=unusual)
+
+
+def _forms(
+    objects: Sequence[dict[str, Any]], platform_ns: Sequence[int], knows: Knows
+) -> Iterator[Form]:
+    """Read together what has the same keys."""
     for keys, places in places_of(map(tuple, objects)).items():
         alike, times_ns = objects, platform_ns
         if len(places) < len(objects):

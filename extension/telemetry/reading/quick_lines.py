@@ -18,7 +18,7 @@ from extension.telemetry.reading.columns import NO_LEVEL, Columns, LineLevel
 from extension.telemetry.reading.form import FIRST, INITIAL, Form, Reader, far_off, without_value
 from extension.telemetry.reading.levels import LEVELS
 from extension.telemetry.reading.logger_lines import BEGINNINGS
-from extension.telemetry.reading.quick_json import read_json_lines
+from extension.telemetry.reading.quick_json import read_json_lines, read_object_lines
 from extension.telemetry.reading.records import LINE_ENDS, Knows
 from extension.telemetry.reading.table import put_all
 from extension.telemetry.reading.text_lines import NODE_LEVELS, READERS, UUID
@@ -148,8 +148,10 @@ def _by_reader(lines: Sequence[Any]) -> Iterable[tuple[Reader, Sequence[int]]]:
         return [(readers.pop(), range(len(lines)))]
     places: dict[Reader, list[int]] = {}
     for at, line in enumerate(lines):
-        is_text = type(line) is str
-        reader = QUICK_READERS.get(line[:1], read_plain_text) if is_text else read_unusual
+        if type(line) is str:
+            reader = QUICK_READERS.get(line[:1], read_plain_text)
+        else:
+            reader = read_object_lines
         places.setdefault(reader, []).append(at)
     return places.items()
 

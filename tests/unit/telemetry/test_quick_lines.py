@@ -54,9 +54,13 @@ EARLY = f"{AT}\tundefined\tINFO\tloading\n"
         [logged(timestamp=iso(1)[:-5] + "Z"), logged(timestamp=iso(1)[:-5] + "Z")],
         [logged(level=30), logged(level=20)],
         [logged(requestId=OTHER), logged(requestId=OTHER)],
+        [json.loads(logged()), json.loads(logged(message="open"))] * 2,
+        [json.loads(logged()), logged(order=7), {"message": "an object"}, "paid\n", {"msg": "x"}]
+        * 2,
+        [json.loads(logged(message=PYTHON, order=7))] * 4,
     ],
 )
-def test_usual_lines_need_no_closer_look(lines: list[str]) -> None:
+def test_usual_lines_need_no_closer_look(lines: list[Any]) -> None:
     """In one form or several, and each is what it is alone."""
     assert read(*lines) == ([*map(alone, lines)], [])
 
@@ -68,7 +72,8 @@ def test_usual_lines_need_no_closer_look(lines: list[str]) -> None:
         "level=info msg=x\n", "time=1 level=info msg=x", "two\nlines\n", "a\rb\n",
         f"[LOUD]\t{AT}\t{REQUEST}\tpaid\n", f"[INFO]\t{AT}\tpaid\n",
         f"{AT}\tx\tINFO\tpaid\n", f"{iso(400)}\t{REQUEST}\tINFO\tpaid\n",
-        f"{AT}\t{REQUEST}\tINFO\t{{}}\n", {"message": "an object"},
+        f"{AT}\t{REQUEST}\tINFO\t{{}}\n", {"message": 7}, {},
+        {"message": PYTHON}, json.loads(logged(message=NODE)),
         logged(level="ERROR"), logged(timestamp=iso(400)), logged(message=7),
         logged(timestamp=None), logged(requestId=OTHER), logged(requestId=""),
         logged(requestId=None), logged(message="\ud800"), logged() + "}",
@@ -80,6 +85,14 @@ def test_an_unusual_line_costs_the_others_nothing(odd: Any) -> None:
     usual, unusual = read(*before, odd, *after)
     assert unusual == [2]
     assert usual == [*map(alone, [*before, *after])]
+
+
+@pytest.mark.parametrize("odd", [{"message": 7}, {}, {"message": PYTHON}])
+def test_an_unusual_object_costs_others_nothing(odd: Any) -> None:
+    """One with a text that the platform has put into it, for instance; few are read one by one."""
+    usual = json.loads(logged())
+    assert read(usual, usual, odd, usual) == ([alone(usual)] * 3, [2])
+    assert read(usual, usual, usual) == ([], [0, 1, 2])
 
 
 def test_an_unusual_line_costs_lines_of_its_own_form_nothing() -> None:
