@@ -38,7 +38,7 @@ MEMORY_MB = 128
 TURNS = 3
 NAME = f"{MEMORY_MB} MB share"
 TIMEOUT_S = 3.0
-PATIENT_TIMEOUT_S = 15.0
+PATIENT_TIMEOUT_S = 30.0
 """Of the function whose first GET is measured: with three seconds it would be refused in time."""
 AT_MOST_MS = 2000
 """Of the three seconds of a function's timeout; the rest is for its own start."""
@@ -165,7 +165,8 @@ def _first_get(contender: Contender, api: Api, hold: Hold) -> Start:
         taken_ms = (time.perf_counter_ns() - began_ns) / NS_PER_MS
         connection.close()
         if answer.status != 200:
-            raise RuntimeError(f"a GET was answered with {answer.status}: {body[:200]!r}")
+            kind = answer.getheader("x-amzn-errortype")
+            raise RuntimeError(f"a GET was answered with {answer.status}, {kind}: {body[:200]!r}")
         return Start(
             register_ms=process.register_ms,
             next_ms=process.next_ms + taken_ms,

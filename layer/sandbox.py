@@ -39,6 +39,9 @@ GETS = {
 }
 """What the function asks the cache for, and what is in the answer."""
 
+_NOT_READY = ("status 400, ServiceUnavailable:", "status 400, NotReadyException:")
+"""How the cache refuses a GET before it is open, or before its AWS clients are built."""
+
 _TOKEN = "a-session-token"  # of no account
 _AWS: dict[str, dict[str, Any]] = {
     "AmazonSSM.GetParameter": {
@@ -120,10 +123,19 @@ class Sandbox:
         _open(request, self._deadline_s)
 
     def get(self, path: str) -> str:
-        """Return what the extension's cache answers."""
+        """Return what the extension's cache answers, at the deadline also that it is not ready.
+
+        A slow machine, or an emulated one, may build the AWS clients for longer than a GET waits.
+        """
         token = {"X-Aws-Parameters-Secrets-Token": _TOKEN}
         url = f"http://127.0.0.1:{self._cache_port}{path}"
-        return _open(urllib.request.Request(url, headers=token), self._deadline_s)
+        began = time.monotonic()
+        while True:
+            answer = _open(urllib.request.Request(url, headers=token), self._deadline_s)
+            is_late = time.monotonic() - began > self._deadline_s
+            if is_late or not answer.startswith(_NOT_READY):
+                return answer
+            time.sleep(_PAUSE_S)
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return what platform, AWS or intake answers to a request, and with which headers."""
@@ -180,7 +192,8 @@ def _open(request: urllib.request.Request, deadline_s: float) -> str:
         with opener.open(request, timeout=deadline_s) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as refusal:
-        return f"status {refusal.code}: {refusal.read().decode()}"
+        kind = refusal.headers.get("x-amzn-errortype", "no error type")
+        return f"status {refusal.code}, {kind}: {refusal.read().decode()}"
 
 
 def _free_port() -> int:
