@@ -190,7 +190,11 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command."""
     arguments = _parser().parse_args(words)
     try:
-        return asyncio.run(replay(arguments, os.environ))
+        status = asyncio.run(replay(arguments, os.environ))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        status, cause = INTERRUPTED, "its output is closed: run it again to go on"
     except (UsageError, SettingError, BadProxyError) as error:
         status, cause = 2, str(error)
     except BucketError as error:
@@ -199,8 +203,15 @@ def main(words: Sequence[str] | None = None) -> int:
         status, cause = 2, f"no AWS credentials: {error}"
     except KeyboardInterrupt:
         status, cause = INTERRUPTED, "interrupted: run it again to go on"
+    else:
+        return status
     sys.stderr.write(f"replay: {cause}\n")
     return status
+
+
+def _drop_output() -> None:
+    """Give what is still buffered a place to go, for Python writes it when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

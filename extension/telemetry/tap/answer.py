@@ -17,7 +17,7 @@ from typing import Any
 from extension.process.frozen import Frozen
 from extension.telemetry.tap import names
 from extension.telemetry.tap.cause import Cause
-from extension.telemetry.tap.json_paths import at, list_at, text_at
+from extension.telemetry.tap.json_paths import at, text_at
 from extension.telemetry.tap.partial_json import Excerpt, members_at_end, read_excerpt, read_head
 
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
@@ -104,17 +104,21 @@ def _value(excerpt: Excerpt) -> Any:
 
 
 def _failed_items(value: Any, *, cause: Cause) -> int | None:
-    """Return how many messages will be retried; an item without an id means all of them.
+    """Return how many messages will be retried; what is no list of ids means all of them.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
-    failures = list_at(value, "batchItemFailures")
-    if not failures:
-        return 0 if at(value, "batchItemFailures") is not None else None
-    if not all(text_at(each, "itemIdentifier") for each in failures):
+    failures = at(value, "batchItemFailures")
+    if failures is None:
+        return None
+    if not isinstance(failures, list) or not all(map(_identifier, failures)):
         return cause.message_count or -1
-    different = {text_at(each, "itemIdentifier") for each in failures}
+    different = set(map(_identifier, failures))
     return min(len(different), cause.message_count or len(different))
+
+
+def _identifier(failure: Any) -> str:
+    return text_at(failure, "itemIdentifier")
 
 
 def _failed_records(value: Any) -> int | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import os
 import re
+import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
@@ -211,16 +214,15 @@ def put(aws: AwsEndpoints, key: str) -> None:
     )
 
 
+def environment(aws: AwsEndpoints) -> dict[str, str]:
+    """Return the variables that give access to the bucket."""
+    return {**aws.key.environment, "AWS_REGION": aws.region, "AWS_ENDPOINT_URL_S3": aws.url}
+
+
 async def run(aws: AwsEndpoints, *words: str, **more: str) -> int:
     """Run the command on the bucket; return its exit status."""
-    environ = {
-        **aws.key.environment,
-        "AWS_REGION": aws.region,
-        "AWS_ENDPOINT_URL_S3": aws.url,
-        **more,
-    }
     arguments = _parser().parse_args([f"s3://{aws.bucket.name}", *words])
-    return await replay(arguments, environ)
+    return await replay(arguments, {**environment(aws), **more})
 
 
 async def test_a_list_names_the_files_and_sends_nothing(
@@ -236,6 +238,23 @@ async def test_a_list_names_the_files_and_sends_nothing(
     assert await run(aws, "--dry-run") == 0
     assert capsys.readouterr().out.endswith("files to send: 2; other objects, not touched: 1\n")
     assert len(aws.bucket.objects) == 3
+
+
+async def test_output_that_is_closed_ends_it_with_a_line(
+    aws: AwsEndpoints, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a pipe to `head`: there is no traceback, also none from the exit of the interpreter."""
+    put(aws, f"{FOLDER}/traces_1.binpb.gz")
+    for name, text in environment(aws).items():
+        monkeypatch.setenv(name, text)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert (
+            await asyncio.to_thread(main, [f"s3://{aws.bucket.name}", "--dry-run"]) == INTERRUPTED
+        )
+    assert capsys.readouterr().err == "replay: its output is closed: run it again to go on\n"
 
 
 @pytest.mark.parametrize(
