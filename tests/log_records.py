@@ -19,8 +19,8 @@ from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
 from extension.telemetry.otlp.line_attributes import add_line_attributes, exception_attributes, flat
 from extension.telemetry.otlp.logs import LogEncoder, build_log_record
-from extension.telemetry.otlp.requests import PLACEHOLDER
-from extension.telemetry.otlp.resource import NO_RESOURCE, SCOPE
+from extension.telemetry.otlp.requests import NO_RESOURCE, PLACEHOLDER
+from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_events import LineEvents
 from extension.telemetry.reading.records import Record
 

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace import ReadableSpan
 
-from extension.telemetry.otlp.span_bytes import SpanWithLines
 from simulator.aws.endpoints.stored_event import plain
 from tests.doubles import NOON_NS
 
 
-def as_text(spans: Iterable[SpanWithLines]) -> str:
+def as_text(spans: Iterable[ReadableSpan]) -> str:
     """Return one paragraph a span: ids, times and status, then attributes, events and links."""
     return "\n".join(line for span in spans for line in _lines(span)) + "\n"
 
 
-def _lines(made: SpanWithLines) -> Iterable[str]:
-    span, context = made.readable(), made.context
+def _lines(span: ReadableSpan) -> Iterable[str]:
+    context = span.get_span_context()
+    assert context is not None
     status = span.status
     text = f" {status.description!r}" if status.description else ""
     parent = f" under {_id(span.parent.span_id)}" if span.parent else ""
@@ -30,7 +31,7 @@ def _lines(made: SpanWithLines) -> Iterable[str]:
     yield from (f"  {name} = {value!r}" for name, value in (span.attributes or {}).items())
     for event in span.events:
         yield _event(event.timestamp, event.name, event.attributes or {})
-    for line in Span.FromString(made.lines).events:
+    for line in Span.FromString(getattr(span, "lines", b"")).events:
         fields = {each.key: plain(each.value) for each in line.attributes}
         yield _event(line.time_unix_nano, line.name, fields)
     if span.dropped_events:

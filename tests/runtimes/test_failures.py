@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace.status import StatusCode
 
 from extension.telemetry.assembly.invocations import Assembler
-from extension.telemetry.otlp.span_bytes import SpanWithLines
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
 from tests import platform_events as given
@@ -20,12 +20,12 @@ from tests.runtimes.cases import CASES, INITS_TELL, REQUEST, Case
 from tests.runtimes.table import PAGE, page
 
 
-def span(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> SpanWithLines:
+def span(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> ReadableSpan:
     """Return the span of the invocation that these deliveries tell of."""
     return next(each for each in spans(*deliveries, concurrent=concurrent) if each.name == "shop")
 
 
-def spans(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> list[SpanWithLines]:
+def spans(*deliveries: Sequence[JsonEvent], concurrent: bool = False) -> list[ReadableSpan]:
     """Return all that these deliveries tell of."""
     into = Assembler(ids=SequentialIds(), concurrent=concurrent)
     builder = SpanBuilder(
@@ -63,7 +63,7 @@ def broken_init(case: Case, begin: float, *more: Any, phase: str) -> list[JsonEv
     return [start, *lines, ready, report]
 
 
-def exceptions(of: SpanWithLines) -> list[Any]:
+def exceptions(of: ReadableSpan) -> list[Any]:
     """Return type and message of each exception of the span."""
     seen = [event.attributes or {} for event in of.events if event.name == "exception"]
     return [(each["exception.type"], each.get("exception.message", "")) for each in seen]

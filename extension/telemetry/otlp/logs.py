@@ -36,7 +36,8 @@ from extension.telemetry.otlp.line_bytes import (
     level_bytes,
     write_together,
 )
-from extension.telemetry.otlp.resource import NO_RESOURCE, SCOPE
+from extension.telemetry.otlp.requests import NO_RESOURCE
+from extension.telemetry.otlp.resource import SCOPE
 from extension.telemetry.otlp.span_contexts import own_context
 from extension.telemetry.reading.columns import Columns, in_columns
 from extension.telemetry.reading.line_parts import LineTrace

@@ -17,15 +17,32 @@ from opentelemetry.trace import SpanContext
 
 from extension.telemetry.export.buffer import REQUEST_BYTES, PendingItem, Signal
 from extension.telemetry.health import Health
-from extension.telemetry.otlp.resource import SCOPE
-from extension.telemetry.otlp.span_bytes import SpanBytes, SpanWithLines
+from extension.telemetry.otlp.resource import SCHEMA_URL, SCOPE
+from extension.telemetry.otlp.span_bytes import SpanBytes
 from extension.telemetry.wire import Heads, head
+
+
+class _NoResource(Resource):
+    """An empty resource; the SDK's own writes all of one as JSON for each hash."""
+
+    def __hash__(self) -> int:
+        return 0
+
+
+NO_RESOURCE = _NoResource({}, SCHEMA_URL)
+"""What items carry until their request gets the real one."""
 
 SPANS = Heads(2)
 """What stands before a span in the message of its scope."""
 
 PLACEHOLDER = SpanContext(trace_id=1, span_id=1, is_remote=False)
 """Of the span by which the resource is encoded."""
+
+
+class SpanWithLines(ReadableSpan):
+    """A span, and the log lines that are its events too, already encoded."""
+
+    lines = b""
 
 
 class Requests:

@@ -32,17 +32,6 @@ LATEST = "$LATEST"
 SCOPE = InstrumentationScope(NAME, __version__, SCHEMA_URL)
 
 
-class _NoResource(Resource):
-    """An empty resource; the SDK's own writes all of one as JSON for each hash."""
-
-    def __hash__(self) -> int:
-        return 0
-
-
-NO_RESOURCE = _NoResource({}, SCHEMA_URL)
-"""What items carry until their request gets the real one."""
-
-
 def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Resource:
     """Build the resource; what the user sets in OTEL_RESOURCE_ATTRIBUTES wins over what we find.
 

@@ -1,4 +1,4 @@
-"""Makes spans with ids and times of their own, within the limits of attributes.
+"""Makes `ReadableSpan`s with ids and times of their own, within the limits of attributes.
 
 The SDK's tracer and its batch processor are not used: they read clocks, draw ids from `random`
 and start threads and timers, none of which survives a freeze.
@@ -18,10 +18,14 @@ from extension.telemetry.assembly.finished import TimedError
 from extension.telemetry.assembly.verdict import Verdict
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.otlp.span_bytes import UNSET, SpanWithLines
+from extension.telemetry.otlp.requests import NO_RESOURCE, SpanWithLines
+from extension.telemetry.otlp.resource import SCOPE
+from extension.telemetry.otlp.span_contexts import links, own_context, parent_context
 from extension.telemetry.otlp.span_events import LineEvents, exception_event
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.xray import SpanLink, TraceContext
+
+UNSET = Status(StatusCode.UNSET)
 
 
 class SpanFactory:
@@ -52,18 +56,20 @@ class SpanFactory:
     ) -> SpanWithLines:
         """Return a span; attributes that are empty or None are left out."""
         span = SpanWithLines(
-            name,
-            identity=context,
+            name=name,
+            context=own_context(context),
+            parent=parent_context(context, is_remote=has_remote_parent),
+            resource=NO_RESOURCE,
             attributes=self._limits.apply(
                 {key: value for key, value in attributes.items() if value not in ("", None)}
             ),
             events=events,
-            has_remote_parent=has_remote_parent,
-            more_links=more_links,
+            links=links(context, *more_links),
             kind=kind,
             status=self._status(verdict),
             start_time=start_ns,
             end_time=end_ns,
+            instrumentation_scope=SCOPE,
         )
         if lines and self._with_records:
             span.lines = self._lines.encode(lines)
@@ -83,7 +89,7 @@ class SpanFactory:
         if error and (self._with_records or self._repeat or not error.has_record):
             events.append(exception_event(error, limits=self._limits))
         if not dropped:
-            return tuple(events)
+            return events
         bounded = BoundedList.from_seq(len(events), events)
         bounded.dropped += dropped
         return bounded

@@ -28,6 +28,7 @@ from extension.telemetry.assembly.verdict import Verdict, judge, judge_initializ
 from extension.telemetry.health import Health
 from extension.telemetry.otlp import attributes as names
 from extension.telemetry.otlp.limits import Limits
+from extension.telemetry.otlp.requests import SpanWithLines
 from extension.telemetry.otlp.span_attributes import (
     call_attributes,
     initialization_attributes,
@@ -35,7 +36,6 @@ from extension.telemetry.otlp.span_attributes import (
     overhead_attributes,
     remote_attributes,
 )
-from extension.telemetry.otlp.span_bytes import SpanWithLines
 from extension.telemetry.otlp.span_contexts import below
 from extension.telemetry.otlp.span_factory import SpanFactory
 from extension.telemetry.reading.columns import Columns, in_columns

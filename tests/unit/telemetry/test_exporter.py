@@ -19,7 +19,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import Event as SpanEvent
-from opentelemetry.sdk.trace import ReadableSpan
 
 from extension.process.clock import SystemClock
 from extension.process.waits import Budget
@@ -31,9 +30,8 @@ from extension.telemetry.export.post import Post
 from extension.telemetry.export.target import Target, parse_headers, signal_url
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.exporter import OtlpExporter, read_answer
-from extension.telemetry.otlp.requests import Requests
+from extension.telemetry.otlp.requests import Requests, SpanWithLines
 from extension.telemetry.otlp.resource import SCHEMA_URL, build_resource
-from extension.telemetry.otlp.span_bytes import SpanWithLines
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.resource_identity import ResourceIdentity
 from simulator.aws.endpoints.stored_event import plain
@@ -72,13 +70,12 @@ def bodies() -> list[bytes]:
     return [outgoing.body for outgoing in requests.spans(spans())]
 
 
-def as_the_sdk_has_them(spans: list[SpanWithLines]) -> list[ReadableSpan]:
+def as_the_sdk_has_them(spans: list[SpanWithLines]) -> list[SpanWithLines]:
     """Give the spans the resource that our requests get as a whole, and their lines as events."""
-    made = [span.readable() for span in spans]
-    for each, span in zip(made, spans, strict=True):
-        each._resource = RESOURCE
-        each._events = [*span.events, *map(_sdk_event, Span.FromString(span.lines).events)]
-    return made
+    for span in spans:
+        span._resource = RESOURCE
+        span._events = [*span.events, *map(_sdk_event, Span.FromString(span.lines).events)]
+    return spans
 
 
 def _sdk_event(line: Span.Event) -> SpanEvent:

@@ -94,7 +94,7 @@ def test_a_span_that_cannot_be_encoded_costs_itself_alone() -> None:
     """Each is encoded by itself; what cannot be is a fault of ours, and counted."""
     health = Health()
     good, bad = spans(), spans()
-    bad[1].identity = None  # type: ignore[assignment]
+    bad[1]._context = None
     [made] = requests(health).spans([*good, bad[1], good[0]])
     assert made.count == 4
     assert health.dropped == {"unencodable": 1}

@@ -11,7 +11,7 @@ from extension.telemetry.assembly.finished import TimedError
 from extension.telemetry.assembly.verdict import Verdict
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.otlp.span_bytes import SpanWithLines
+from extension.telemetry.otlp.requests import SpanWithLines
 from extension.telemetry.otlp.span_factory import SpanFactory
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.records import Record

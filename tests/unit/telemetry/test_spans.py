@@ -13,7 +13,7 @@ from extension.telemetry.assembly.held_records import PartSize
 from extension.telemetry.assembly.initialization import Initialization
 from extension.telemetry.health import Health
 from extension.telemetry.otlp.limits import Limits
-from extension.telemetry.otlp.span_bytes import SpanWithLines
+from extension.telemetry.otlp.requests import SpanWithLines
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.error_objects import HandlerError
 from extension.telemetry.reading.events import PhaseSpan
