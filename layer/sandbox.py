@@ -39,8 +39,8 @@ GETS = {
 }
 """What the function asks the cache for, and what is in the answer."""
 
-_NOT_READY = ("status 400, ServiceUnavailable:", "status 400, NotReadyException:")
-"""How the cache refuses a GET before it is open, or before its AWS clients are built."""
+_NOT_READY = "not ready "
+"""In the error of a GET that came before the cache was open, or its AWS clients were built."""
 
 _TOKEN = "a-session-token"  # of no account
 _AWS: dict[str, dict[str, Any]] = {
@@ -127,13 +127,13 @@ class Sandbox:
 
         A slow machine, or an emulated one, may build the AWS clients for longer than a GET waits.
         """
-        token = {"X-Aws-Parameters-Secrets-Token": _TOKEN}
+        headers = {"X-Aws-Parameters-Secrets-Token": _TOKEN, "Accept": "application/json"}
         url = f"http://127.0.0.1:{self._cache_port}{path}"
         began = time.monotonic()
         while True:
-            answer = _open(urllib.request.Request(url, headers=token), self._deadline_s)
+            answer = _open(urllib.request.Request(url, headers=headers), self._deadline_s)
             is_late = time.monotonic() - began > self._deadline_s
-            if is_late or not answer.startswith(_NOT_READY):
+            if is_late or _NOT_READY not in answer:
                 return answer
             time.sleep(_PAUSE_S)
 
@@ -192,8 +192,7 @@ def _open(request: urllib.request.Request, deadline_s: float) -> str:
         with opener.open(request, timeout=deadline_s) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as refusal:
-        kind = refusal.headers.get("x-amzn-errortype", "no error type")
-        return f"status {refusal.code}, {kind}: {refusal.read().decode()}"
+        return f"status {refusal.code}: {refusal.read().decode()}"
 
 
 def _free_port() -> int:

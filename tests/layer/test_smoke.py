@@ -9,30 +9,34 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from extension.aws.errors import NOT_OPEN, UpstreamError
+from extension.parameters.response import NOT_READY, failure, refusal
 from layer.sandbox import Sandbox, open_sandbox
 
-Refusal = tuple[str, str]
-"""Error type and text of an answer 400."""
 
-NOT_BUILT = ("ServiceUnavailable", "an unexpected error occurred while executing request")
-NOT_OPEN = ("NotReadyException", "not ready to serve traffic, please wait")
-DENIED = ("AccessDeniedException", "an unexpected error occurred while executing request")
+def failed(message: str) -> bytes:
+    """Return the cache's answer to a GET for which there are no AWS clients."""
+    return failure(UpstreamError(NOT_OPEN, message=message), as_json=True).body
+
+
+NOT_OPEN_YET = refusal(NOT_READY, as_json=True).body
+NOT_BUILT_YET = failed("not ready within 15 s")
+NEVER_BUILT = failed("the AWS clients could not be built: ModuleNotFoundError")
 
 
 @contextmanager
-def cache_of(sandbox: Sandbox, refusals: Sequence[Refusal]) -> Iterator[list[str]]:
-    """Serve the port of the cache: first these refusals, then a value; yield the paths asked."""
-    asked: list[str] = []
+def cache_of(sandbox: Sandbox, refusals: Sequence[bytes]) -> Iterator[list[str | None]]:
+    """Serve the port of the cache: first these refusals, then a value; yield what was accepted."""
+    accepted: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
-            refusal = refusals[len(asked) - 1] if len(asked) <= len(refusals) else None
-            self.send_response(400 if refusal else 200)
-            if refusal:
-                self.send_header("x-amzn-errortype", refusal[0])
+            is_refused = len(accepted) < len(refusals)
+            body = refusals[len(accepted)] if is_refused else b"a parameter"
+            accepted.append(self.headers["Accept"])
+            self.send_response(400 if is_refused else 200)
             self.end_headers()
-            self.wfile.write((refusal[1] if refusal else "a parameter").encode())
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its signature
             """Say nothing."""
@@ -41,28 +45,27 @@ def cache_of(sandbox: Sandbox, refusals: Sequence[Refusal]) -> Iterator[list[str
     with HTTPServer(("127.0.0.1", port), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield asked
+            yield accepted
         finally:
             server.shutdown()
 
 
-@pytest.mark.parametrize("refusal", [NOT_BUILT, NOT_OPEN])
-def test_a_cache_that_is_not_ready_is_asked_again(refusal: Refusal) -> None:
+@pytest.mark.parametrize("refused", [NOT_OPEN_YET, NOT_BUILT_YET])
+def test_a_cache_that_is_not_ready_is_asked_again(refused: bytes) -> None:
     """A slow machine may take longer to build the AWS clients than a GET waits for them."""
-    with open_sandbox() as sandbox, cache_of(sandbox, [refusal, refusal]) as asked:
-        assert sandbox.get("/a?b=c") == "a parameter"
-    assert asked == ["/a?b=c"] * 3
+    with open_sandbox() as sandbox, cache_of(sandbox, [refused, refused]) as accepted:
+        assert sandbox.get("/a") == "a parameter"
+    assert accepted == ["application/json"] * 3
 
 
 def test_a_cache_that_is_never_ready_is_given_up() -> None:
     """Its answer is the reason why the layer is refused."""
-    with open_sandbox(deadline_s=0.1) as sandbox, cache_of(sandbox, [NOT_BUILT] * 1000):
-        assert sandbox.get("/a").startswith("status 400, ServiceUnavailable: an unexpected error")
+    with open_sandbox(deadline_s=0.1) as sandbox, cache_of(sandbox, [NOT_BUILT_YET] * 1000):
+        assert "not ready within 15 s" in sandbox.get("/a")
 
 
-def test_any_other_refusal_is_the_answer() -> None:
-    """With its error type, for the text is the same for all of them."""
-    with open_sandbox() as sandbox, cache_of(sandbox, [DENIED]) as asked:
-        answer = sandbox.get("/a")
-    assert answer == f"status 400, AccessDeniedException: {DENIED[1]}"
-    assert asked == ["/a"]
+def test_clients_that_cannot_be_built_are_not_waited_for() -> None:
+    """The answer says why there are none: a layer that lacks something fails at once."""
+    with open_sandbox() as sandbox, cache_of(sandbox, [NEVER_BUILT]) as accepted:
+        assert sandbox.get("/a") == f"status 400: {NEVER_BUILT.decode()}"
+    assert len(accepted) == 1
