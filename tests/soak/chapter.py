@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median_high
 from tempfile import TemporaryDirectory
 
 from simulator.intake import Intake
@@ -24,9 +23,6 @@ WARM_UP = 8
 
 GROWTH = 1.03
 """Most that memory may grow after it."""
-
-LAST_SAMPLES = 5
-"""Judged by their median: a single one may be of a moment in which much waits for an export."""
 
 EXPORT_TIMEOUT_MS = 3_000
 """Far above what an answer in time takes: on a busy machine, too, only the late ones miss it."""
@@ -61,19 +57,14 @@ class Result:
         return [*self.surprises, *self.ledger.problems(), *self._growth()]
 
     def _growth(self) -> list[str]:
-        if not self.rss_kib or self.last_rss_kib <= self.warm_rss_kib * GROWTH:
+        if not self.rss_kib or self.rss_kib[-1] <= self.warm_rss_kib * GROWTH:
             return []
-        return [f"memory grew from {self.warm_rss_kib} to {self.last_rss_kib} KiB"]
+        return [f"memory grew from {self.warm_rss_kib} to {self.rss_kib[-1]} KiB"]
 
     @property
     def warm_rss_kib(self) -> int:
         """Memory after the first eighth."""
         return self.rss_kib[len(self.rss_kib) // WARM_UP]
-
-    @property
-    def last_rss_kib(self) -> int:
-        """Memory at the end: the median of the last samples."""
-        return median_high(self.rss_kib[-LAST_SAMPLES:])
 
 
 async def live(chapter: Chapter, *, seed: int) -> Result:

@@ -36,7 +36,7 @@ def _memory(result: Result) -> str:
     rss_kib = result.rss_kib
     if not rss_kib:
         return "not sampled: the sandboxes die too soon"
-    warm, last = result.warm_rss_kib / KIB_PER_MIB, result.last_rss_kib / KIB_PER_MIB
+    warm, last = result.warm_rss_kib / KIB_PER_MIB, rss_kib[-1] / KIB_PER_MIB
     eighths = [rss_kib[len(rss_kib) * part // 8] / KIB_PER_MIB for part in range(8)]
     return (
         f"{warm:.1f} MiB after the first eighth, {last:.1f} at the end ({last / warm - 1:+.1%}); "
