@@ -192,6 +192,16 @@ async def test_a_file_of_the_largest_size_is_sent(
     assert is_sent or stage.problem_of(key).startswith("left: larger than")
 
 
+async def test_a_file_may_be_larger_than_a_page_of_the_list(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read of a page of the list has a bound of its own."""
+    monkeypatch.setattr("extension.replay.files.LIST_BYTES", 2000)
+    stage.put("traces_1.binpb", spans("a" * 3000).SerializeToString())
+    run = await stage.run()
+    assert (run.sent, stage.left) == (1, set())
+
+
 async def test_stored_with_an_encoding(stage: Stage) -> None:
     """A file that the collector has stored, with a header for its compression, arrives whole."""
     names = [f"span {number}" for number in range(2_000)]

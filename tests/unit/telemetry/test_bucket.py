@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -24,6 +24,7 @@ from tests.security.hostile_endpoint import Answer as Answering
 from tests.security.hostile_endpoint import answering, dripping, once, silent
 
 NEW = AccessKey(key_id="AKIDNEW", secret="new", token="new")
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @pytest.fixture
@@ -35,7 +36,11 @@ async def aws() -> AsyncIterator[AwsEndpoints]:
 
 @asynccontextmanager
 async def opened(
-    aws: AwsEndpoints, environ: dict[str, str], *, endpoint: str = ""
+    aws: AwsEndpoints,
+    environ: dict[str, str],
+    *,
+    endpoint: str = "",
+    put_headers: Mapping[str, str] = NO_HEADERS,
 ) -> AsyncIterator[Bucket]:
     """The bucket, as the credentials in these variables reach it."""
     post = Post({}, clock=SystemClock())
@@ -43,7 +48,7 @@ async def opened(
     location = location_of(f"s3://{aws.bucket.name}", region=aws.region, endpoint=url)
     signer = Signer(SandboxCredentials(environ))
     try:
-        yield Bucket(Route(location=location, put_headers={}), post=post, signer=signer)
+        yield Bucket(Route(location=location, put_headers=put_headers), post=post, signer=signer)
     finally:
         await post.close()
 
@@ -90,6 +95,18 @@ async def test_expired_are_renewed_once(aws: AwsEndpoints) -> None:
     assert {outcome.kind for outcome in outcomes} == {"accepted"}
     assert set(aws.bucket.objects) == {"first", *keys}
     assert container.requests == 2
+
+
+async def test_the_second_request_has_the_headers_of_the_first(aws: AwsEndpoints) -> None:
+    """A file is encrypted as it is configured after a refusal, too."""
+    aws.trouble.clock_skew_s = 7200.0
+    encryption = {"x-amz-server-side-encryption": "AES256"}
+    async with opened(aws, aws.key.environment, put_headers=encryption) as s3:
+        await s3.put("a", b"body", Budget(10.0, clock=SystemClock()))
+    assert len(aws.exchanges) == 2
+    stored = aws.bucket.objects["a"]
+    assert stored.encryption.was_asked
+    assert stored.headers["Content-Type"] == "application/octet-stream"
 
 
 @pytest.mark.parametrize("skew_s", [-7200.0, 7200.0])

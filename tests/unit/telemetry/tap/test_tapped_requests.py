@@ -182,8 +182,8 @@ def test_the_first_event_of_a_request_counts() -> None:
         give(requests, event("r", REST))
         if is_read:
             requests.of("r")
-        give(requests, event("r", SQS))
-        assert requests.of("r").trigger == "http"
+        give(requests, event("r", SQS, at=62))
+        assert requests.of("r", begun_ns=ns(62)).trigger == "http"
 
 
 def test_a_caller_is_looked_for_in_one_trace() -> None:
@@ -263,6 +263,7 @@ def test_messages_of_no_invocation_change_nothing() -> None:
         event("r", REST).cut(head=20),
     )
     assert requests.of("r") == Tapped()
+    assert requests.of("") == Tapped()
 
 
 def test_an_answer_that_is_no_200_is_no_event() -> None:
@@ -290,6 +291,16 @@ def test_requests_are_bounded_in_number() -> None:
     assert requests.of("0") == Tapped()
     assert requests.of("1").trigger == "http"
     assert requests.of("64").trigger == "http"
+
+
+def test_requests_whose_spans_have_left_are_not_counted() -> None:
+    """One that takes long is kept, however many come and go meanwhile."""
+    requests = TappedRequests()
+    give(requests, event("long", REST))
+    for number in range(100):
+        give(requests, event(f"{number}", SQS))
+        requests.settle(f"{number}")
+    assert requests.of("long").trigger == "http"
 
 
 def test_what_waits_unread_is_bounded() -> None:
@@ -361,6 +372,8 @@ def test_what_has_been_copied_by_now_is_taken_first() -> None:
 
     requests.catch_up = catch_up
     assert not requests.awaits("r")
+    waiting.append(event("s", SQS))
+    assert requests.of("s").trigger == "pubsub"
     waiting.append(error("r", RAISED))
     tapped = requests.settle("r")
     assert (tapped.trigger, tapped.error_type) == ("http", "503")
