@@ -11,6 +11,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from extension.aws.errors import is_transient
 from extension.process.frozen import replace
 from extension.telemetry.export.answers import Answer
 from extension.telemetry.export.outcome import Outcome
@@ -29,7 +30,7 @@ CREDENTIALS = (
 )
 """How the names begin of errors that other credentials may cure."""
 
-SKEWED = ("RequestTimeTooSkewed", "RequestExpired")
+SKEWED = ("RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture")
 SKEWED_WORDS = ("Signature expired", "Signature not yet current")
 
 MAY_REFUSE = (400, 401, 403)
@@ -71,8 +72,15 @@ def time_of(answer: Answer) -> float | None:
 
 
 def refine(outcome: Outcome, answer: Answer) -> Outcome:
-    """Return the outcome of an answer of AWS: what a person can cure is kept until then."""
+    """Return the outcome of an answer of AWS; what passes, or a person can cure, is kept.
+
+    AWS's own SDKs send again after a fault, status 500 included, and after throttling under any
+    status, which OTLP's rules for statuses do not.
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    """
     name = error_of(answer)
+    if outcome.kind == "rejected" and is_transient(name, status=answer.status):
+        outcome = replace(outcome, kind="kept")
     if not name:
         return outcome
     cause = f"status {answer.status} {name}"

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simulator.aws.endpoints import AccessKey, AwsEndpoints
+from simulator.aws.endpoints.answers import AwsError
+from simulator.aws.endpoints.request import Received
 from tests.credentials_endpoint import CredentialsEndpoint
 from tests.e2e.failures.conftest import Run
 from tests.e2e.failures.expectations import assert_unharmed, invocation_id, started
@@ -116,3 +118,24 @@ async def test_no_credentials(run: Run, cloud: AwsEndpoints) -> None:
     assert_unharmed(stage, answers)
     assert cloud.exchanges == []
     assert "there are no AWS credentials" in " ".join(stage.causes)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("InternalFailure", 500), ("TooManyRequestsException", 400)],
+)
+async def test_aws_is_at_fault_for_a_moment(
+    run: Run, cloud: AwsEndpoints, name: str, status: int
+) -> None:
+    """What AWS's own SDKs would send again is sent again, whatever status it has."""
+
+    def refuse(received: Received) -> None:
+        raise AwsError(name, "Try again.", status=status)
+
+    async with run(environment=environment(cloud)) as stage:
+        cloud.trouble.refuse = refuse
+        answers = await stage.invoke(SENT)
+        cloud.trouble.refuse = None
+    assert_unharmed(stage, answers)
+    assert_all_arrived(stage, cloud)
+    assert f"status {status} {name}" in stage.causes

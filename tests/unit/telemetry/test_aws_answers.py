@@ -8,7 +8,7 @@ import pytest
 
 from extension.telemetry.export.answers import Answer
 from extension.telemetry.export.aws_answers import error_of, refine, remedy_of, time_of
-from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outcome import Outcome, judge_status
 
 SKEWED = "Signature expired: 20260101T120000Z is now earlier than 20260101T130000Z"
 
@@ -47,6 +47,7 @@ def test_the_name_of_an_error(given: Answer, name: str) -> None:
         (answer("InvalidSignatureException", "does not match", status=403), "credentials"),
         (answer("InvalidSignatureException", SKEWED, status=403), "clock"),
         (answer("RequestTimeTooSkewed", status=403), "clock"),
+        (answer("RequestInTheFuture", status=403), "clock"),
         (answer("AccessDeniedException", status=403), ""),
         (answer("ExpiredTokenException", status=503), ""),
         (answer(message=SKEWED, status=403), ""),
@@ -78,6 +79,27 @@ def test_an_error_that_nothing_cures_keeps_its_meaning() -> None:
     outcome = Outcome(kind="rejected", cause="status 400", said="words")
     refined = refine(outcome, answer("ValidationException"))
     assert refined == Outcome(kind="rejected", cause="status 400 ValidationException", said="words")
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        (answer("InternalFailure", status=500), "status 500 InternalFailure"),
+        (answer("InternalServiceError", status=400), "status 400 InternalServiceError"),
+        (answer("RequestLimitExceeded", status=400), "status 400 RequestLimitExceeded"),
+        (Answer(status=500, content=b"<html>"), "status 500"),
+    ],
+)
+def test_a_fault_of_aws_keeps_what_was_sent(given: Answer, cause: str) -> None:
+    """It passes, though OTLP's rules would drop the batch."""
+    outcome = judge_status(given.status)
+    assert outcome.kind == "rejected"
+    assert refine(outcome, given) == Outcome(kind="kept", cause=cause)
+
+
+def test_a_body_that_is_too_large_stays_so() -> None:
+    """Whatever the error is called: it would be as large the next time."""
+    assert refine(judge_status(413), answer("RequestTimeout", status=413)).kind == "too_large"
 
 
 @pytest.mark.parametrize("key", ["message", "Message"])
