@@ -22,6 +22,7 @@ from extension.parameters.request import Query
 from extension.process.clock import NEW, Clock, Instant
 from extension.process.frozen import Frozen
 from extension.process.log import Log
+from extension.process.waits import watch_for_freeze
 
 if TYPE_CHECKING:
     from extension.parameters.rotations import Rotations
@@ -189,12 +190,20 @@ class Lookup:
 
     async def _renew(self, key: Key, *, refresh: bool, traceparent: str | None) -> Served:
         started = self._clock.now()
-        try:
-            body = await self._fetch(key, traceparent=traceparent, batchable=not refresh)
-        except UpstreamError as error:
-            return self._stale(key, error)
-        self._store(key, body, refresh=refresh, started=started, fetched_at=self._clock.now())
-        return _fetched(body, Result.REFRESH if refresh else Result.MISS)
+        body, failure = b"", None
+        with watch_for_freeze(clock=self._clock) as watch:
+            try:
+                body = await self._fetch(key, traceparent=traceparent, batchable=not refresh)
+            except UpstreamError as error:
+                failure = error
+        now = self._clock.now()
+        # AWS may have answered before the freeze: then the answer is as old as the question.
+        said_at = started if watch.was_frozen else now
+        if failure is not None:
+            return self._stale(key, failure, said_at=said_at)
+        self._store(key, body, refresh=refresh, started=started, fetched_at=said_at)
+        result = Result.REFRESH if refresh else Result.MISS
+        return _fetched(body, result, age_s=now.since(said_at))
 
     def _renew_ahead(self, key: Key, *, now: Instant, traceparent: str | None) -> None:
         """Begin to renew an entry, unless it is being fetched, or the invocation ends too soon."""
@@ -253,17 +262,20 @@ class Lookup:
             if ttl_s < cached.entry.ttl_s:
                 self._cache.store(key, cached.entry._replace(ttl_s=ttl_s, ahead_s=inf))
 
-    def _stale(self, key: Key, error: UpstreamError) -> Served:
-        """Return the stale value if that is allowed; a refusal by AWS discards an expired one."""
+    def _stale(self, key: Key, error: UpstreamError, *, said_at: Instant | None = None) -> Served:
+        """Return the stale value if that is allowed; a refusal by AWS discards an expired one.
+
+        `said_at`: when AWS said so, unless it is now.
+        """
         now = self._clock.now()
         cached = self._cache.find(key, now=now)
         if cached is None or self._policy.max_stale_s == 0:
-            self._missing.note(key, error, now=now)
+            self._missing.note(key, error, now=said_at or now)
             raise error
         if not error.transient:
             if not cached.fresh:
                 self._cache.discard(key)
-                self._missing.note(key, error, now=now)
+                self._missing.note(key, error, now=said_at or now)
             raise error
         if not _backs_off(cached.entry, now=now):  # else another caller has said so just now
             self._cache.store(key, cached.entry._replace(failed_at=now))
@@ -272,8 +284,8 @@ class Lookup:
         return _kept(cached, Result.STALE)
 
 
-def _fetched(body: bytes, result: Result) -> Served:
-    return Served(body, result, region=region_of_body(body))
+def _fetched(body: bytes, result: Result, *, age_s: float = 0.0) -> Served:
+    return Served(body, result, age_s, region_of_body(body))
 
 
 def _kept(cached: AgedEntry, result: Result) -> Served:

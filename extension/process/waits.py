@@ -8,7 +8,9 @@ response that arrived during the freeze is still in time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from math import inf
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -63,6 +65,21 @@ class Countdown:
         elif self.was_frozen:
             self.left_s -= self._step_s
         self.was_frozen |= froze
+
+
+@contextmanager
+def watch_for_freeze(*, clock: Clock) -> Iterator[Countdown]:
+    """Yield what says in `was_frozen`, once the `with` block is over, whether one fell into it."""
+    countdown = Countdown(inf, on_end=_never, clock=clock)
+    countdown.start()
+    try:
+        yield countdown
+    finally:
+        countdown.stop()
+
+
+def _never() -> None:
+    """End nothing: a countdown from infinity does not get there."""
 
 
 class TimeLimit(Countdown):

@@ -102,6 +102,25 @@ async def test_call_that_a_freeze_cut_is_made_again_once(aws: FakeAws, cache: Ru
     assert len(aws.requests) == 6
 
 
+@pytest.mark.parametrize("frozen_s", [299, 600, 7200])
+async def test_answer_from_before_a_freeze_is_as_old_as_its_question(
+    aws: FakeAws, cache: RunningCache, frozen_s: int
+) -> None:
+    """The caller gets it, with its age; it is not fresh for five more minutes after the thaw."""
+    aws.hold()
+    asking = asyncio.create_task(cache.secret("secretId=n"))
+    await until(lambda: aws.waiting == 1)
+    cache.clock.freeze(frozen_s)
+    aws.release()
+    answer = await asking
+    assert (answer.cache, answer.headers["Age"]) == ("MISS", str(frozen_s))
+    aws.put_secret("n", "rotated during the freeze")
+    cache.clock.advance(2)
+    answer = await cache.secret("secretId=n")
+    assert (answer.cache, answer.json["SecretString"]) == ("MISS", "rotated during the freeze")
+    assert (await cache.secret("secretId=n")).cache == "HIT"
+
+
 async def test_next_waits_for_what_is_under_way(aws: FakeAws, cache: RunningCache) -> None:
     """Until it is there; how long that took is returned."""
     assert await cache.parameters.settle_calls() == 0.0

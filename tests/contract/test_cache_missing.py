@@ -9,6 +9,7 @@ import pytest
 from tests.contract.conftest import Serve
 from tests.fake_aws import BROKEN, DENIED, FakeAws, Fault
 from tests.running_cache import GET_PARAMETER, GET_SECRET, RunningCache
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -106,6 +107,20 @@ async def test_jumps_of_the_clock_do_not_keep_it_longer(aws: FakeAws, cache: Run
     cache.clock.advance(11)
     await cache.secret("secretId=nope")
     assert len(aws.requests) == 3
+
+
+async def test_it_is_as_old_as_the_question_before_a_freeze(
+    aws: FakeAws, cache: RunningCache
+) -> None:
+    """Someone may have created it meanwhile."""
+    aws.hold()
+    asking = asyncio.create_task(cache.secret("secretId=nope"))
+    await until(lambda: aws.waiting == 1)
+    cache.clock.freeze(600)
+    aws.release()
+    assert (await asking).status == 400
+    aws.put_secret("nope", "s")
+    assert (await cache.secret("secretId=nope")).status == 200
 
 
 async def test_a_crowd_of_missing_names_is_bounded(aws: FakeAws, serve: Serve) -> None:

@@ -8,7 +8,14 @@ from contextlib import closing
 
 import pytest
 
-from extension.process.waits import FREEZE_S, STEP_S, Budget, TimeLimit, wait_until
+from extension.process.waits import (
+    FREEZE_S,
+    STEP_S,
+    Budget,
+    TimeLimit,
+    wait_until,
+    watch_for_freeze,
+)
 from tests.doubles import ManualClock
 from tests.simulated_time import SimulatedLoop
 from tests.waiting import until
@@ -182,6 +189,15 @@ async def test_a_step_that_ends_late_enough_saw_a_freeze(
         clock.advance(STEP_S + late_s)
     assert limit.left_s == pytest.approx(left_s)
     assert limit.was_frozen is was_frozen
+
+
+@pytest.mark.parametrize(("late_s", "was_frozen"), [(FREEZE_S, False), (FREEZE_S + 0.1, True)])
+async def test_a_freeze_is_seen_without_a_limit(late_s: float, *, was_frozen: bool) -> None:
+    """However long the wait may be."""
+    clock = ManualClock()
+    with watch_for_freeze(clock=clock) as watch:
+        clock.freeze(STEP_S + late_s)
+    assert watch.was_frozen is was_frozen
 
 
 async def test_what_was_left_of_a_step_counts_as_it_was() -> None:
