@@ -16,12 +16,13 @@ from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import TYPE_CHECKING
 
+from extension.aws.errors import is_transient
 from extension.process.frozen import Frozen
 from extension.process.waits import Budget
 from extension.telemetry.export.answers import Answer, quoted
 from extension.telemetry.export.compression import COMPRESSORS
 from extension.telemetry.export.connection_failures import POST_ERRORS, describe_failure, try_twice
-from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outcome import PROXY_DENIES, Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import Location
 
@@ -43,8 +44,9 @@ CREDENTIALS = frozenset(
 CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 """Codes of S3 that other credentials, or another time in the signature, may cure."""
 
-WAIT = frozenset({"SlowDown", "RequestTimeout", "OperationAborted"}) | CREDENTIALS | CLOCK
-"""Codes of S3 after which the same request may be taken later."""
+WAIT = frozenset({"OperationAborted"}) | CREDENTIALS | CLOCK
+"""Codes of S3 after which the same request may be taken later, beside those of all services: KMS
+throttles under its own code, with status 400."""
 
 OTHER_REGION = "the bucket is in another region than the function"
 ADVICE = {
@@ -186,7 +188,8 @@ def judge(answer: Answer, *, action: str = "s3:PutObject") -> Outcome:
         cause += f": {advice}"
     message = re.search(rb"<Message>([^<]*)</Message>", answer.content)
     said = quoted(unescape(message[1].decode("utf-8", "replace")), hiding=()) if message else ""
-    waits = code in WAIT or answer.status == 429 or answer.status >= 500
+    is_proxy = answer.status == PROXY_DENIES
+    waits = is_proxy or code in WAIT or is_transient(code, status=answer.status)
     return Outcome(kind="kept" if waits else "rejected", cause=cause, said=said)
 
 

@@ -20,11 +20,15 @@ from extension.telemetry.export.answers import Answer, EndpointMessage
 RETRYABLE = frozenset({429, 502, 503, 504})
 """All that the specification lets a client send again."""
 
+PROXY_DENIES = 407
+"""From a proxy alone, so it says nothing of what was sent."""
+
 UNAUTHENTICATED = frozenset({401, 403})
 
 TOO_LARGE = 413
 
 HINTS = {
+    PROXY_DENIES: "the proxy asks for a password; check http_proxy and ALL_PROXY",
     415: "try OTEL_EXPORTER_OTLP_COMPRESSION=none",
     404: "is the path of the URI right?",
     405: "is the path of the URI right?",
@@ -91,7 +95,8 @@ def judge_status(status: int, *, rejected_items: int = 0) -> Outcome:
         return Outcome(kind="unauthenticated", cause=cause)
     if status == TOO_LARGE:
         return Outcome(kind="too_large", cause=cause)
-    return Outcome(kind="kept" if status in RETRYABLE else "rejected", cause=cause)
+    is_kept = status in RETRYABLE or status == PROXY_DENIES
+    return Outcome(kind="kept" if is_kept else "rejected", cause=cause)
 
 
 def retry_after_s(text: str, *, date: str) -> float:

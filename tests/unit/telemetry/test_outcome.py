@@ -29,6 +29,13 @@ def test_what_may_pass_is_kept(status: int) -> None:
     assert judge_status(status).kind == "kept"
 
 
+def test_a_proxy_that_wants_a_password_costs_no_batch() -> None:
+    """It is said of the way to the endpoint, not by the endpoint; a line says where to look."""
+    outcome = judge_status(407)
+    assert outcome.kind == "kept"
+    assert outcome.cause.startswith("status 407: the proxy asks for a password")
+
+
 @pytest.mark.parametrize("status", [304, 400, 500, 501])
 def test_everything_else_is_rejected(status: int) -> None:
     """What the specification forbids to send again is dropped."""
