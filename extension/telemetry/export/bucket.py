@@ -22,7 +22,7 @@ from extension.process.waits import Budget
 from extension.telemetry.export.answers import Answer, quoted
 from extension.telemetry.export.compression import COMPRESSORS
 from extension.telemetry.export.connection_failures import POST_ERRORS, describe_failure, try_twice
-from extension.telemetry.export.outcome import PROXY_DENIES, Outcome
+from extension.telemetry.export.outcome import CONNECTION_STATUSES, Outcome
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import Location
 
@@ -188,8 +188,8 @@ def judge(answer: Answer, *, action: str = "s3:PutObject") -> Outcome:
         cause += f": {advice}"
     message = re.search(rb"<Message>([^<]*)</Message>", answer.content)
     said = quoted(unescape(message[1].decode("utf-8", "replace")), hiding=()) if message else ""
-    is_proxy = answer.status == PROXY_DENIES
-    waits = is_proxy or code in WAIT or is_transient(code, status=answer.status)
+    waits = code in WAIT or is_transient(code, status=answer.status)
+    waits |= answer.status in CONNECTION_STATUSES
     return Outcome(kind="kept" if waits else "rejected", cause=cause, said=said)
 
 

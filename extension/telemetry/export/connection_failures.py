@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from contextlib import suppress
+from typing import Protocol
 
 import aiohttp
 
 from extension.settings.sdk_variables import CERTIFICATE
-
-T_co = TypeVar("T_co", covariant=True)
+from extension.telemetry.export.answers import Answer
+from extension.telemetry.export.outcome import GAVE_UP
 
 AUTHORITIES = "may name a PEM file of further authorities"
 PROXIES = "check HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY"
@@ -30,19 +31,24 @@ class NotSignedError(OSError):
     """There are no credentials to sign a request with, at least for now."""
 
 
-class Attempt(Protocol[T_co]):
+class Attempt(Protocol):
     """One attempt of a request."""
 
-    def __call__(self, *, alone: bool) -> Awaitable[T_co]:
+    def __call__(self, *, alone: bool) -> Awaitable[Answer]:
         """Send it over a connection that is kept, or over one of its own."""
 
 
-async def try_twice(attempt: Attempt[T_co]) -> T_co:
-    """Send once more at once when the connection was dead: it may have slept in a freeze."""
-    try:
-        return await attempt(alone=False)
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        return await attempt(alone=True)
+async def try_twice(attempt: Attempt) -> Answer:
+    """Send once more at once when the connection was dead: it may have slept in a freeze.
+
+    Some servers say so before they close an idle connection, with 408. Where that crosses the next
+    request, or was not read before it, it is taken for the answer to that.
+    """
+    with suppress(aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        answer = await attempt(alone=False)
+        if answer.status != GAVE_UP:
+            return answer
+    return await attempt(alone=True)
 
 
 def describe_failure(error: Exception, *, certificate: str = CERTIFICATE) -> str:

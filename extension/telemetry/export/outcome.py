@@ -20,8 +20,9 @@ from extension.telemetry.export.answers import Answer, EndpointMessage
 RETRYABLE = frozenset({429, 502, 503, 504})
 """All that the specification lets a client send again."""
 
-PROXY_DENIES = 407
-"""From a proxy alone, so it says nothing of what was sent."""
+PROXY_DENIES, GAVE_UP = 407, 408
+CONNECTION_STATUSES = frozenset({PROXY_DENIES, GAVE_UP})
+"""Of a proxy, and of a server that waits no longer for a request; neither has read it."""
 
 UNAUTHENTICATED = frozenset({401, 403})
 
@@ -95,7 +96,7 @@ def judge_status(status: int, *, rejected_items: int = 0) -> Outcome:
         return Outcome(kind="unauthenticated", cause=cause)
     if status == TOO_LARGE:
         return Outcome(kind="too_large", cause=cause)
-    is_kept = status in RETRYABLE or status == PROXY_DENIES
+    is_kept = status in RETRYABLE or status in CONNECTION_STATUSES
     return Outcome(kind="kept" if is_kept else "rejected", cause=cause)
 
 

@@ -224,6 +224,7 @@ async def test_other_region(aws: AwsEndpoints) -> None:
         (400, "ServiceUnavailable", "kept"),
         (409, "OperationAborted", "kept"),
         (407, "", "kept"),
+        (408, "", "kept"),
         (400, "RequestTimeout", "kept"),
         (403, "RequestTimeTooSkewed", "kept"),
         (429, "", "kept"),

@@ -12,6 +12,7 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from extension.settings.sdk_variables import CERTIFICATE
+from extension.telemetry.export.answers import Answer
 from extension.telemetry.export.connection_failures import (
     AUTHORITIES,
     BAD_HTTP,
@@ -89,15 +90,32 @@ async def test_a_connection_that_died_is_tried_once_more(error: Exception, tries
     """Over one of its own, for others may have died with it; what fails again fails."""
     tried: list[bool] = []
 
-    async def post(*, alone: bool) -> str:
+    async def post(*, alone: bool) -> Answer:
         tried.append(alone)
         if len(tried) == 1:
             raise error
-        return "answer"
+        return Answer(status=200)
 
     if tries == 2:
-        assert await try_twice(post) == "answer"
+        assert await try_twice(post) == Answer(status=200)
     else:
         with pytest.raises(ValueError, match=r"^$"):
             await try_twice(post)
     assert tried == [False, True][:tries]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "final"), [([408, 200], 200), ([408, 408], 408), ([409], 409), ([407], 407)]
+)
+async def test_a_connection_that_the_server_gave_up_is_one_that_died(
+    statuses: list[int], final: int
+) -> None:
+    """408 is its last word on an idle connection, and no answer to this request."""
+    tried: list[bool] = []
+
+    async def post(*, alone: bool) -> Answer:
+        tried.append(alone)
+        return Answer(status=statuses[len(tried) - 1])
+
+    assert (await try_twice(post)).status == final
+    assert tried == [False, True][: len(statuses)]

@@ -21,6 +21,7 @@ from extension.telemetry.export.target import Target
 from tests.doubles import ManualClock
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+GAVE_UP = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -30,7 +31,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.url = ""
         self.connected = self.answered = 0
-        self.are_dead = False
+        self.are_dead = self.are_given_up = False
         self.together = asyncio.Barrier(1)
 
     @asynccontextmanager
@@ -51,6 +52,9 @@ class Endpoint:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                     writer.transport.abort()
                     return
+                if was_there and self.are_given_up:
+                    writer.write(GAVE_UP)
+                    break
                 await reader.readexactly(1)
                 await self.together.wait()
                 writer.write(OK)
@@ -78,6 +82,18 @@ async def test_connections_that_died_together_cost_no_request() -> None:
         assert [await send(post, "traces") for _ in range(3)] == ["accepted"] * 3
         assert endpoint.answered == 6
         await post.close()
+
+
+async def test_a_server_that_gives_up_an_idle_connection_costs_no_request() -> None:
+    """It says 408 while the next request is on the way, which would be lost with that."""
+    async with Endpoint().running() as endpoint:
+        target = Target(url=endpoint.url, headers={}, compression="none", timeout_s=10)
+        post = Post({"traces": target}, clock=SystemClock())
+        assert await send(post, "traces") == "accepted"
+        endpoint.are_given_up = True
+        assert await send(post, "traces") == "accepted"
+        await post.close()
+    assert (endpoint.connected, endpoint.answered) == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ def test_a_proxy_that_wants_a_password_costs_no_batch() -> None:
     assert outcome.cause.startswith("status 407: the proxy asks for a password")
 
 
+def test_a_server_that_waits_no_longer_costs_no_batch() -> None:
+    """It has not read it."""
+    assert judge_status(408) == Outcome(kind="kept", cause="status 408")
+
+
 @pytest.mark.parametrize("status", [304, 400, 500, 501])
 def test_everything_else_is_rejected(status: int) -> None:
     """What the specification forbids to send again is dropped."""
