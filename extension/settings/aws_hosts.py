@@ -18,20 +18,22 @@ SERVICES: Mapping[str, str] = {"traces": "xray", "logs": "logs", "metrics": "mon
 
 _HOST = re.compile(
     r"(?P<service>xray|logs|monitoring)(?P<fips>-fips)?"
-    r"\.(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d+)\.(?P<suffix>[a-z0-9.]+)"
+    r"\.(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d+)\.(?P<suffix>[a-z0-9.-]+)"
 )
 _ENDPOINT = re.compile(
     r"vpce-[a-z0-9-]+\.(?P<service>xray|logs|monitoring)"
-    r"\.(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d+)\.vpce\.(?P<suffix>[a-z0-9.]+)"
+    r"\.(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d+)\.vpce\.(?P<suffix>[a-z0-9.-]+)"
 )
 _SUFFIXES = (
     ("cn-", ("amazonaws.com.cn", "api.amazonwebservices.com.cn")),
     ("eusc-", ("amazonaws.eu", "api.amazonwebservices.eu")),
     ("us-isob-", ("sc2s.sgov.gov", "api.aws.scloud")),
     ("us-iso-", ("c2s.ic.gov", "api.aws.ic.gov")),
+    ("us-isof-", ("csp.hci.ic.gov",)),
+    ("eu-isoe-", ("cloud.adc-e.uk",)),
     ("", ("amazonaws.com", "api.aws")),
 )
-"""Plain and dual-stack suffix by the beginning of a Region's name."""
+"""Plain and dual-stack suffix, if there is one, by the beginning of a Region's name."""
 
 _GOV_FIPS = {"amazonaws.com": ("xray",), "api.aws": ("xray", "logs")}
 """GovCloud's other hosts are FIPS under their plain names."""
@@ -118,15 +120,16 @@ def aws_host(host: str) -> AwsHost | None:
         return None
     service, region, suffix = found["service"], found["region"], found["suffix"]
     fips = bool(plain and plain["fips"])
-    if suffix not in _suffixes(region) or (fips and not _has_fips(service, region, suffix)):
+    if suffix not in suffixes(region) or (fips and not _has_fips(service, region, suffix)):
         return None
     return AwsHost(
         service=service, region=region, suffix=suffix, fips=fips, endpoint=endpoint is not None
     )
 
 
-def _suffixes(region: str) -> tuple[str, ...]:
-    return next(suffixes for prefix, suffixes in _SUFFIXES if region.startswith(prefix))
+def suffixes(region: str) -> tuple[str, ...]:
+    """Return the domains of a Region's hosts: the plain one first."""
+    return next(found for prefix, found in _SUFFIXES if region.startswith(prefix))
 
 
 def _has_fips(service: str, region: str, suffix: str) -> bool:

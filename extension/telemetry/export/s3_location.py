@@ -14,9 +14,7 @@ from urllib.parse import quote
 
 from extension.process.clock import NS_PER_S
 from extension.process.frozen import Frozen
-
-SUFFIXES = (("cn-", "amazonaws.com.cn"), ("eusc-", "amazonaws.eu"), ("", "amazonaws.com"))
-"""The domain of S3 by the beginning of the region's name."""
+from extension.settings.aws_hosts import suffixes
 
 SSE = "x-amz-server-side-encryption"
 KEY = re.compile(
@@ -50,8 +48,7 @@ def location_of(
         base = f"{endpoint.rstrip('/')}/{bucket}"
     else:
         service = "s3-fips" if use_fips else "s3"
-        suffix = next(suffix for start, suffix in SUFFIXES if region.startswith(start))
-        host = f"{service}{'.dualstack' if dualstack else ''}.{region}.{suffix}"
+        host = f"{service}{'.dualstack' if dualstack else ''}.{region}.{suffixes(region)[0]}"
         # A certificate's wildcard covers no dots.
         base = f"https://{host}/{bucket}" if "." in bucket else f"https://{bucket}.{host}"
     return Location(bucket=bucket, prefix=prefix.strip("/"), region=region, base_url=base)

@@ -26,6 +26,8 @@ _SUFFIXES = (
     ("eusc-", ("amazonaws.eu", "api.amazonwebservices.eu")),
     ("us-isob-", ("sc2s.sgov.gov", "api.aws.scloud")),
     ("us-iso-", ("c2s.ic.gov", "api.aws.ic.gov")),
+    ("us-isof-", ("csp.hci.ic.gov",)),
+    ("eu-isoe-", ("cloud.adc-e.uk",)),
     ("", ("amazonaws.com", "api.aws")),
 )
 _GLOBAL_S3_REGION = "us-east-1"

@@ -23,6 +23,8 @@ HOSTS = [
     ("eusc-de-east-1", "amazonaws.eu", ""),
     ("us-iso-east-1", "c2s.ic.gov", ""),
     ("us-isob-east-1", "sc2s.sgov.gov", ""),
+    ("us-isof-east-1", "csp.hci.ic.gov", "-fips"),
+    ("eu-isoe-west-1", "cloud.adc-e.uk", ""),
 ]
 
 

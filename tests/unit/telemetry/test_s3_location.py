@@ -14,6 +14,10 @@ from tests.doubles import NOON_NS
         ("s3://lost", "eu-central-1", "https://lost.s3.eu-central-1.amazonaws.com/"),
         ("s3://lost.a/b", "eu-west-1", "https://s3.eu-west-1.amazonaws.com/lost.a/"),
         ("s3://lost", "cn-north-1", "https://lost.s3.cn-north-1.amazonaws.com.cn/"),
+        ("s3://lost", "us-iso-east-1", "https://lost.s3.us-iso-east-1.c2s.ic.gov/"),
+        ("s3://lost", "us-isob-east-1", "https://lost.s3.us-isob-east-1.sc2s.sgov.gov/"),
+        ("s3://lost", "us-isof-east-1", "https://lost.s3.us-isof-east-1.csp.hci.ic.gov/"),
+        ("s3://lost", "eu-isoe-west-1", "https://lost.s3.eu-isoe-west-1.cloud.adc-e.uk/"),
         ("s3://lost", "eusc-de-east-1", "https://lost.s3.eusc-de-east-1.amazonaws.eu/"),
     ],
 )
