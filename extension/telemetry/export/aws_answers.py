@@ -71,15 +71,17 @@ def time_of(answer: Answer) -> float | None:
         return None
 
 
-def refine(outcome: Outcome, answer: Answer) -> Outcome:
+def refine(outcome: Outcome, answer: Answer, *, is_cloudwatch: bool = True) -> Outcome:
     """Return the outcome of an answer of AWS; what passes, or a person can cure, is kept.
 
     AWS's own SDKs send again after a fault, status 500 included, and after throttling under any
-    status, which OTLP's rules for statuses do not.
+    status, which OTLP's rules for statuses do not. Behind a gateway, not `is_cloudwatch`, an answer
+    without AWS's name of an error may be that of a collector, for which they hold.
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
     """
     name = error_of(answer)
-    if outcome.kind == "rejected" and is_transient(name, status=answer.status):
+    is_of_aws = is_cloudwatch or bool(name)
+    if outcome.kind == "rejected" and is_of_aws and is_transient(name, status=answer.status):
         outcome = replace(outcome, kind="kept")
     if not name:
         return outcome

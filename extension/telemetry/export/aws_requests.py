@@ -159,6 +159,7 @@ class AwsRequests:
         return True
 
     @staticmethod
-    def refine(outcome: Outcome, answer: Answer) -> Outcome:
+    def refine(target: Target, outcome: Outcome, answer: Answer) -> Outcome:
         """Return the outcome of an answer of AWS."""
-        return refine(outcome, answer)
+        is_cloudwatch = target.aws is not None and target.aws.is_cloudwatch
+        return refine(outcome, answer, is_cloudwatch=is_cloudwatch)

@@ -180,7 +180,7 @@ class Post:
             compressed = compress(body)
         answer = await self._ask(target, compressed, headers)
         outcome = _judged(target, answer, read)
-        return self._aws.refine(outcome, answer) if self._aws and target.aws else outcome
+        return self._aws.refine(target, outcome, answer) if self._aws and target.aws else outcome
 
     async def _ask(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a request, once more if the connection was dead; AWS gets it signed."""

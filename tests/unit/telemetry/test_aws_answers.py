@@ -97,6 +97,14 @@ def test_a_fault_of_aws_keeps_what_was_sent(given: Answer, cause: str) -> None:
     assert refine(outcome, given) == Outcome(kind="kept", cause=cause)
 
 
+def test_a_collector_behind_a_gateway_of_aws_is_none_of_its_services() -> None:
+    """What it answers has no name of AWS, and OTLP's rules hold for it; a gateway's own has one."""
+    theirs, gateways = Answer(status=500), answer(header="InternalServerErrorException", status=500)
+    refused = judge_status(500)
+    assert refine(refused, theirs, is_cloudwatch=False).kind == "rejected"
+    assert refine(refused, gateways, is_cloudwatch=False).kind == "kept"
+
+
 def test_a_body_that_is_too_large_stays_so() -> None:
     """Whatever the error is called: it would be as large the next time."""
     assert refine(judge_status(413), answer("RequestTimeout", status=413)).kind == "too_large"

@@ -349,9 +349,9 @@ class Refining:
         answer: Answer = await send(target, body, signed, alone=False)
         return answer
 
-    def refine(self, outcome: Outcome, answer: Answer) -> Outcome:
+    def refine(self, target: Target, outcome: Outcome, answer: Answer) -> Outcome:
         """Say that it was refused."""
-        del answer
+        del target, answer
         return replace(outcome, kind="rejected", cause="by AWS")
 
 

@@ -16,10 +16,12 @@ from extension.telemetry.export.aws_requests import AwsRequests
 from extension.telemetry.export.bucket import Bucket, Route
 from extension.telemetry.export.connection_failures import NotSignedError
 from extension.telemetry.export.log_stream import GROUP, STREAM, LogStream
+from extension.telemetry.export.outcome import judge_status
 from extension.telemetry.export.s3_location import location_of
 from extension.telemetry.export.target import Target, is_loopback
 from tests.doubles import LogLines, SequentialIds
 
+GATEWAY = SignedFor(service="execute-api", region="r")
 XRAY, LOGS = SignedFor(service="xray", region="r"), SignedFor(service="logs", region="r")
 OK, GONE = Answer(status=200), Answer(status=400, error_type="ResourceNotFoundException")
 EXPIRED = Answer(status=403, error_type="ExpiredTokenException")
@@ -305,3 +307,12 @@ async def test_s3_is_asked_twice_where_the_next_signature_differs() -> None:
 def test_which_urls_name_this_sandbox(url: str, *, is_here: bool) -> None:
     """By their host."""
     assert is_loopback(url) is is_here
+
+
+@pytest.mark.parametrize(("service", "kind"), [(XRAY, "kept"), (GATEWAY, "rejected")])
+def test_a_fault_without_a_name_is_of_aws_or_of_what_is_behind_it(
+    service: SignedFor, kind: str
+) -> None:
+    """AWS's own endpoints have nothing behind them."""
+    outcome = AwsRequests.refine(target(service), judge_status(500), Answer(status=500))
+    assert outcome.kind == kind
