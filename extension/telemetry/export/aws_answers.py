@@ -2,6 +2,10 @@
 
 AWS names its errors, in the body or in a header. The status alone says too little: an expired token
 is 403 with one service and 400 with another, and a 400 may be cured by a person, or by nothing.
+OTLP endpoints answer protobuf with a protobuf Status, which has a message and no name, so an error
+is recognised by AWS's words, too.
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPTroubleshooting.html
+(the collector has `Message=` in a line where it has decoded a Status)
 """
 
 from __future__ import annotations
@@ -38,18 +42,37 @@ MAY_REFUSE = (400, 401, 403)
 SEARCH_OFF = "Trace Segment Destination"
 """In the message of X-Ray where Transaction Search is off."""
 
+NAME_BY_WORDS = {
+    "security token included in the request is expired": "ExpiredTokenException",
+    "security token included in the request is invalid": "UnrecognizedClientException",
+    "request signature we calculated does not match": "InvalidSignatureException",
+    **dict.fromkeys(SKEWED_WORDS, "InvalidSignatureException"),
+    "Missing Authentication Token": "MissingAuthenticationTokenException",
+    "is not authorized to perform: ": "AccessDeniedException",
+    SEARCH_OFF: "InvalidRequestException",
+    "specified log group does not exist": "ResourceNotFoundException",
+    "specified log stream does not exist": "ResourceNotFoundException",
+    "Rate exceeded": "ThrottlingException",
+}
+"""What the messages of errors have in them whose names say what to do."""
+
 SWITCH_ON = "aws xray update-trace-segment-destination --destination CloudWatchLogs"
 
 
 def error_of(answer: Answer) -> str:
     """Return AWS's name of an error, empty if there is none.
 
-    It may come with a namespace and `#` before it, and with `:` and a URL behind it.
+    It may come with a namespace and `#` before it, and with `:` and a URL behind it. An error
+    without one has that of its message.
     """
     if answer.is_success:
         return ""
     name = answer.error_type or str(_body(answer).get("__type", ""))
-    return name.rpartition("#")[2].partition(":")[0]
+    return name.rpartition("#")[2].partition(":")[0] or _name_by_words(_message(answer))
+
+
+def _name_by_words(message: str) -> str:
+    return next((name for words, name in NAME_BY_WORDS.items() if words in message), "")
 
 
 def remedy_of(answer: Answer) -> Remedy:
@@ -111,8 +134,10 @@ def advice_of(answer: Answer) -> str:
 
 
 def _message(answer: Answer) -> str:
-    body = _body(answer)
-    return str(body.get("message") or body.get("Message") or "")
+    """Return the message in a JSON body; another body as a whole, which may be a Status."""
+    if body := _body(answer):
+        return str(body.get("message") or body.get("Message") or "")
+    return answer.content.decode("utf-8", "replace")
 
 
 def _body(answer: Answer) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """What AWS answers, and in which form each kind of endpoint puts an error.
 
 OTLP endpoints: `application/json`, the error's name in `__type` of the body or, as REST services
-do, in the header `x-amzn-ErrorType` alone. The Logs API: `application/x-amz-json-1.1`. S3: XML.
+do, in the header `x-amzn-ErrorType` alone; or a protobuf Status, which has the message alone. The
+Logs API: `application/x-amz-json-1.1`. S3: XML.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from xml.sax.saxutils import escape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ErrorForm = Literal["body", "header"]
+ErrorForm = Literal["body", "header", "status"]
 
 
 class AwsError(Exception):
@@ -54,6 +55,8 @@ class Answer:
 
 def otlp_error(error: AwsError, *, form: ErrorForm = "body") -> Answer:
     """Return the answer of an OTLP endpoint."""
+    if form == "status":
+        return _answer(error, {"Content-Type": "application/x-protobuf"}, _status(error.message))
     fields = {"message": error.message}
     headers = {"Content-Type": "application/json"}
     if form == "body":
@@ -61,6 +64,16 @@ def otlp_error(error: AwsError, *, form: ErrorForm = "body") -> Answer:
     else:
         headers["x-amzn-ErrorType"] = error.name
     return _answer(error, headers, json.dumps(fields).encode())
+
+
+def _status(message: str) -> bytes:
+    """Return a google.rpc.Status, whose second field is the message.
+
+    Source: https://opentelemetry.io/docs/specs/otlp/#failures-1
+    """
+    text = message.encode()
+    low, high = len(text) & 0x7F, len(text) >> 7
+    return bytes([2 << 3 | 2, *([low | 0x80, high] if high else [low])]) + text
 
 
 def api_error(error: AwsError) -> Answer:

@@ -49,7 +49,8 @@ class Trouble:
         clock_skew_s: How far the clock of AWS is ahead of this machine's.
         authentication_status: Status of a bad signature at the OTLP endpoints: the sources have
             400, 401 and 403.
-        error_form: Whether OTLP endpoints name an error in the body or in a header.
+        error_form: Whether OTLP endpoints name an error in the body, in a header, or answer with a
+            protobuf Status without a name, as AWS's documentation shows it.
         drops_random_trace_ids: X-Ray takes, and then forgets, spans whose trace id does not begin
             with its time in epoch seconds; the sources disagree on whether it does.
     """

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simulator.aws.endpoints import AccessKey, AwsEndpoints
-from simulator.aws.endpoints.answers import AwsError
+from simulator.aws.endpoints.answers import AwsError, ErrorForm
 from simulator.aws.endpoints.request import Received
 from tests.credentials_endpoint import CredentialsEndpoint
 from tests.e2e.failures.conftest import Run
@@ -97,8 +97,12 @@ async def test_a_freeze_cuts_what_was_signed(
     assert refused(cloud) == {""}  # the connections that were cut
 
 
-async def test_transaction_search_is_switched_on_later(run: Run, cloud: AwsEndpoints) -> None:
+@pytest.mark.parametrize("form", ["body", "status"])
+async def test_transaction_search_is_switched_on_later(
+    run: Run, cloud: AwsEndpoints, form: ErrorForm
+) -> None:
     """Spans are kept until then, while logs and metrics go on; a line names the command."""
+    cloud.trouble.error_form = form
     cloud.trouble.transaction_search_off = True
     async with run(environment=environment(cloud)) as stage:
         answers = await stage.invoke(SENT, SENT)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTracePartialSuccess
 
 from extension.telemetry.export.answers import Answer
-from extension.telemetry.export.aws_answers import error_of, refine, remedy_of, time_of
+from extension.telemetry.export.aws_answers import SWITCH_ON, error_of, refine, remedy_of, time_of
 from extension.telemetry.export.outcome import Outcome, judge_status
 
 SKEWED = "Signature expired: 20260101T120000Z is now earlier than 20260101T130000Z"
@@ -17,6 +18,12 @@ def answer(name: str = "", message: str = "", *, status: int = 400, header: str 
     """Return an error as JSON, its name in the body or in a header."""
     body = {**({"__type": name} if name else {}), "message": message}
     return Answer(status=status, content=json.dumps(body).encode(), error_type=header)
+
+
+def status(message: str, *, code: int = 403) -> Answer:
+    """Return an error as a protobuf Status."""
+    content = ExportTracePartialSuccess(error_message=message).SerializeToString()
+    return Answer(status=code, content=content, content_type="application/x-protobuf")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +57,15 @@ def test_the_name_of_an_error(given: Answer, name: str) -> None:
         (answer("RequestInTheFuture", status=403), "clock"),
         (answer("AccessDeniedException", status=403), ""),
         (answer("ExpiredTokenException", status=503), ""),
-        (answer(message=SKEWED, status=403), ""),
+        (answer(message=SKEWED, status=403), "clock"),
+        (answer(message="Forbidden", status=403), ""),
         (Answer(status=403), ""),
+        (status(SKEWED), "clock"),
+        (status("The security token included in the request is expired"), "credentials"),
+        (status("The security token included in the request is invalid."), "credentials"),
+        (status("The request signature we calculated does not match the s"), "credentials"),
+        (status("Missing Authentication Token"), "credentials"),
+        (status("User: a is not authorized to perform: xray:PutTraceSegments"), ""),
     ],
 )
 def test_what_to_try_before_an_answer_counts(given: Answer, remedy: str) -> None:
@@ -103,6 +117,37 @@ def test_a_collector_behind_a_gateway_of_aws_is_none_of_its_services() -> None:
     refused = judge_status(500)
     assert refine(refused, theirs, is_cloudwatch=False).kind == "rejected"
     assert refine(refused, gateways, is_cloudwatch=False).kind == "kept"
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "cause"),
+    [
+        (
+            "The OTLP API is supported with CloudWatch Logs as a Trace Segment Destination.",
+            400,
+            f"status 400 InvalidRequestException: Transaction Search is off: {SWITCH_ON}",
+        ),
+        (
+            "User: a is not authorized to perform: xray:PutTraceSegments on resource: *",
+            400,
+            "status 400 AccessDeniedException: the role needs xray:PutTraceSegments",
+        ),
+        (
+            "The specified log group does not exist.",
+            400,
+            "status 400 ResourceNotFoundException: the log group or the log stream does not exist",
+        ),
+    ],
+)
+def test_a_status_without_a_name_is_known_by_its_words(message: str, code: int, cause: str) -> None:
+    """A person can cure it, so the data is kept until then."""
+    refined = refine(judge_status(code), status(message, code=code))
+    assert refined == Outcome(kind="kept", cause=cause)
+
+
+def test_a_throttled_status_is_kept() -> None:
+    """Under whatever status of HTTP."""
+    assert refine(judge_status(400), status("Rate exceeded", code=400)).kind == "kept"
 
 
 def test_a_body_that_is_too_large_stays_so() -> None:

@@ -101,8 +101,9 @@ async def test_the_name_of_the_error_counts_not_its_status(
     aws: AwsEndpoints, endpoint: CredentialsEndpoint, status: int
 ) -> None:
     """Some services of AWS answer an expired token with 400, which alone would end a batch."""
+    forms = {400: "body", 401: "header", 403: "status"}
     aws.trouble.authentication_status = status  # type: ignore[assignment]  # one of its literals
-    aws.trouble.error_form = "header" if status == 401 else "body"
+    aws.trouble.error_form = forms[status]  # type: ignore[assignment]  # likewise
     async with signed_exports(aws, environ=endpoint.environment) as exports:
         await exports.send("traces", body())
         aws.keys.rotate(NEW)
