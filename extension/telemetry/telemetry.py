@@ -174,9 +174,14 @@ class Telemetry(Job):
         try:
             is_up = await self._settle_everything(shutdown, end)
             budget = end.budget(less_s=self._reserve_s)
-            await self._delivery.flush(budget, whatever_the_circuit=is_up)
+            is_sent = await self._delivery.flush(budget, whatever_the_circuit=is_up)
+            self._end_everything(shutdown, LAST_READING_S)
+            while is_sent and self._buffer.count:  # what came during that export
+                is_sent = await self._delivery.flush(budget, whatever_the_circuit=is_up)
+                self._end_everything(shutdown, LAST_READING_S)
             await self._delivery.store_the_rest(end.budget())
         finally:
+            self._end_everything(shutdown, LAST_READING_S)
             self._log.info("telemetry", **self._health.summary(), unsent=self._buffer.count)
 
     async def _settle_everything(self, shutdown: Shutdown, end: Ending) -> bool:
@@ -190,11 +195,18 @@ class Telemetry(Job):
             await self._wait_for_the_last()
             await self.reader.wait_until_read(end.budget().left_s / 2)
         finally:
-            self.reader.read_all(max(end.budget().left_s / 2, LAST_READING_S))
-            self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
+            self._end_everything(shutdown, max(end.budget().left_s / 2, LAST_READING_S))
             self._added.close(timed_out=shutdown.reason == "timeout")
             self.pipeline.collect()  # last: it measures what the others count
         return is_up
+
+    def _end_everything(self, shutdown: Shutdown, within_s: float) -> None:
+        """Read what has come and end what is open, so that it is in the buffer, or counted.
+
+        It is repeated after each export: others in the sandbox send as long as it exists.
+        """
+        self.reader.read_all(within_s)
+        self.pipeline.end(reason=shutdown.reason, now_ns=self._clock.now().wall_ns)
 
     async def export_regularly(self) -> None:
         """Export for ever, where no invocation would cause it (Managed Instances)."""

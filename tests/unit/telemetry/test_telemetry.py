@@ -13,7 +13,9 @@ from extension.process.frozen import replace
 from extension.process.log import Log
 from extension.process.waits import Budget
 from extension.redaction.redactor import Redactor
+from extension.settings.sharing import Share
 from extension.telemetry.assembly.hold import UNKNOWN_QUIET_S
+from extension.telemetry.assembly.sampling import Sampler
 from extension.telemetry.export.delivery import Delivery
 from extension.telemetry.export.flush import PERIOD_S, REMEMBERED_GAPS
 from extension.telemetry.export.outcome import Outcome
@@ -21,13 +23,13 @@ from extension.telemetry.reader import DeliveryReader
 from extension.telemetry.receiver.content import Posted
 from extension.telemetry.receiver.counts import ReceiverCounts
 from extension.telemetry.receiver.posted_reader import PostedReader
-from extension.telemetry.telemetry import LETTERS_S, TIMER_S
+from extension.telemetry.telemetry import LAST_READING_S, LETTERS_S, TIMER_S
 from tests import platform_events as given
 from tests.doubles import LogLines
 from tests.posted_requests import spans
 from tests.received import received
 from tests.scripted.deliveries import Identity, delivery, done_event, report_event, start_event
-from tests.simulated_sandbox import MS, SimulatedSandbox
+from tests.simulated_sandbox import MS, SimulatedSandbox, Weather
 from tests.simulated_time import StuckError
 
 FAR_MS = 900_000
@@ -429,7 +431,7 @@ def test_at_the_end_an_endpoint_that_was_down_is_tried_once_more(
 
 
 def test_what_was_measured_is_collected_last(periodic: SimulatedSandbox) -> None:
-    """When all is read and ended: it measures what the others count."""
+    """When all is read and ended, for it measures what these count; what is later is counted."""
     calls: list[str] = []
     telemetry = periodic.telemetry
     for part, name in (
@@ -439,7 +441,7 @@ def test_what_was_measured_is_collected_last(periodic: SimulatedSandbox) -> None
     ):
         setattr(part, name, lambda *_, called=name, **__: calls.append(called))
     periodic.shut_down()
-    assert calls == ["read_all", "end", "collect"]
+    assert calls == ["read_all", "end", "collect", *["read_all", "end"] * 2]
 
 
 def test_the_end_is_written_about_once(periodic: SimulatedSandbox) -> None:
@@ -462,6 +464,37 @@ def test_an_invocation_is_not_held_where_the_platform_may_deliver_nothing(
     sandbox.run(sandbox.telemetry.invoked(invoke(sandbox)))
     assert sandbox.clock.now() == began
     assert sandbox.health.invocations == 1
+
+
+def sampled(sandbox: SimulatedSandbox) -> None:
+    """Let spans of an SDK wait for the verdict of their invocation; nearly all are kept."""
+    health = sandbox.health
+    sandbox.telemetry.pipeline._outlet._sampler = Sampler(
+        share=Share(0.999), filtered=health.filtered, dropped=health.dropped
+    )
+
+
+@pytest.mark.parametrize("sample", [lambda _: None, sampled], ids=["all", "a share"])
+@pytest.mark.parametrize(("weather", "sent"), [("takes", 2), ("hangs", 0)])
+def test_what_an_sdk_posts_during_the_last_export_is_sent_or_counted(
+    periodic: SimulatedSandbox,
+    sample: Callable[[SimulatedSandbox], None],
+    weather: Weather,
+    sent: int,
+) -> None:
+    """Though everything was ended before: others send as long as the sandbox exists."""
+    sample(periodic)
+    counts = ReceiverCounts()
+    periodic.telemetry.reader.posted = PostedReader(
+        take=periodic.telemetry.pipeline.take_sdk, signals=("traces",), redaction=Redactor(),
+        counts=counts, health=periodic.health,
+    )  # fmt: skip
+    periodic.endpoint.weather = weather
+    periodic.loop.call_soon(post, periodic)
+    periodic.loop.call_later(0.105, post, periodic)  # where nothing was heard, 0.1 s are waited
+    periodic.shut_down()
+    assert counts.items["traces"] == 2
+    assert (len(periodic.endpoint.taken), periodic.telemetry._buffer.count) == (sent, 2 - sent)
 
 
 @pytest.mark.parametrize("other_at_s", [None, 1.5])
@@ -575,7 +608,7 @@ def test_what_is_still_unread_at_the_end_gets_half_of_what_is_left(
     monkeypatch.setattr(DeliveryReader, "wait_until_read", wait)
     monkeypatch.setattr(DeliveryReader, "read_all", lambda _, within_s: seconds.append(within_s))
     periodic.shut_down()
-    assert seconds == [pytest.approx(reads_s)]
+    assert seconds == [pytest.approx(reads_s), LAST_READING_S, LAST_READING_S]
 
 
 def test_an_announced_invocation_is_reported_though_nothing_is_heard_of_it(
