@@ -14,10 +14,12 @@ from extension.telemetry.assembly.transitions import AWAITED, Awaited, State
 from extension.telemetry.reading.events import Report, RuntimeDone, Start
 
 MAX_OPEN = 1024
-"""Requests that may be open at once; one that never ends is let go when so many came after it."""
+"""Requests that may be open at once; of more, the oldest is let go: it may never end."""
 
 MAX_CLOSED = 128
-"""Requests remembered after their end, so that a delivery that is repeated changes nothing."""
+"""Requests that are remembered, their end included, so that a delivery that is repeated changes
+nothing. Where several run at once these are `MAX_OPEN`: hundreds may end in the five seconds in
+which an SDK gathers its spans of them."""
 
 
 Told = Start | RuntimeDone | Report
@@ -29,6 +31,7 @@ class RequestTable:
 
     def __init__(self, *, concurrent: bool) -> None:
         self._concurrent = concurrent
+        self._max_remembered = MAX_OPEN if concurrent else MAX_CLOSED
         self._requests: dict[InFlightInvocation, None] = {}
         self._attempts: dict[str, list[InFlightInvocation]] = {}
         """Those of each id, the latest at the end."""
@@ -105,12 +108,16 @@ class RequestTable:
         return self._concurrent or in_flight is next(reversed(self._requests))
 
     def forget_oldest(self) -> list[InFlightInvocation]:
-        """Forget what was over long ago; return those that are let go without an end or report."""
+        """Forget what was over long ago; return those that are let go without an end or report.
+
+        One that is open stays, however many have ended since it began.
+        """
         gone: list[InFlightInvocation] = []
-        while len(self._requests) > MAX_CLOSED and (
-            self._oldest.is_out or len(self._requests) > MAX_OPEN
-        ):
-            gone.append(self._oldest)
+        while len(self._requests) > self._max_remembered:
+            over = next((each for each in self._requests if each.is_out), None)
+            if over is None and len(self._requests) <= MAX_OPEN:
+                break
+            gone.append(over or next(iter(self._requests)))
             self._forget(gone[-1])
         for each in gone:
             if each.state is State.CLOSED:
@@ -124,10 +131,6 @@ class RequestTable:
         attempts.remove(in_flight)
         if not attempts:
             del self._attempts[in_flight.request_id]
-
-    @property
-    def _oldest(self) -> InFlightInvocation:
-        return next(iter(self._requests))
 
     @property
     def awaited(self) -> Awaited:

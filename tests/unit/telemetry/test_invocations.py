@@ -322,6 +322,21 @@ def test_memory_is_bounded_when_nothing_ever_ends() -> None:
     assert (oldest.request_id, oldest.incomplete) == ("r0", True)
 
 
+def test_a_long_invocation_beside_many_short_ones() -> None:
+    """On a Managed Instance it is one invocation, with the duration that the platform reports."""
+    into = assembler(concurrent=True)
+    feed(into, [given.start("long", 1)])
+    for number in range(MAX_OPEN):
+        feed(into, [given.start(f"r{number}", 2 + number), given.report(f"r{number}", 2 + number)])
+    [invocation] = feed(into, [given.report("long", 5000, durationMs=4_999_000.0)])
+    assert isinstance(invocation, Invocation)
+    assert (invocation.incomplete, invocation.start_ns, invocation.end_ns) == (
+        False,
+        ns(1),
+        ns(5000),
+    )
+
+
 def test_requests_that_are_only_announced_are_bounded() -> None:
     """The platform tells nothing at all: each request is remembered for a while, and comes out."""
     into = assembler()

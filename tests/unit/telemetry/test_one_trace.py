@@ -8,6 +8,7 @@ import re
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from extension.telemetry.assembly.one_trace import stand_in
 from extension.telemetry.reading.sdk_spans import Orphan, is_lambda_scope, shared_attributes
@@ -232,6 +233,18 @@ def test_on_managed_instances() -> None:
 000a handler INTERNAL under shop
 """
     )
+
+
+def test_on_managed_instances_spans_come_on_a_timer() -> None:
+    """Hundreds of invocations may have ended since theirs; their trace is linked all the same."""
+    stage = Stage(concurrent=True)
+    for number in range(500):
+        stage.platform(given.start(f"r{number}", 1 + number / 100))
+        stage.platform(given.report(f"r{number}", 2 + number / 100, durationMs=1))
+    stage.sdk(request(invocation_span("r0")))
+    *_, handler = stage.spans
+    assert (handler.name, handler.kind) == ("handler", Span.SPAN_KIND_INTERNAL)
+    assert [link.trace_id for link in handler.links] == [TRACE_ID.to_bytes(16)]
 
 
 def test_a_batch_of_messages() -> None:

@@ -132,8 +132,21 @@ def test_requests_that_are_over_are_remembered_for_a_while() -> None:
     assert len(list(table)) == 128
 
 
+def test_what_is_open_stays_however_many_end_beside_it() -> None:
+    """A long request on a Managed Instance, beside many short ones; these are remembered, too."""
+    table = RequestTable(concurrent=True)
+    long = add(table, "long")
+    for number in range(2 * MAX_OPEN):
+        add(table, str(number), state=State.CLOSED)
+        assert table.forget_oldest() == []
+    assert table.find("long") is long
+    assert len(list(table)) == MAX_OPEN
+    assert table.find(str(MAX_OPEN + 1))
+    assert not table.find(str(MAX_OPEN))
+
+
 def test_requests_that_never_end_are_let_go() -> None:
-    """When so many came after them."""
+    """When too many are open."""
     table = RequestTable(concurrent=True)
     for number in range(MAX_OPEN):
         add(table, str(number))
