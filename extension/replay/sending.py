@@ -64,7 +64,7 @@ class Sender:
     async def _send_once(self, signal: Signal, body: bytes) -> Outcome:
         return await self._post.send(
             signal,
-            body,
+            [body],
             content_type=CONTENT_TYPE,
             budget=Budget(TIMEOUT_S, clock=self._clock),
             read=read_answer,

@@ -186,8 +186,9 @@ class RawExporter:
 
     async def export(self, signal: Signal, bodies: Sequence[bytes], *, budget: Budget) -> Outcome:
         """Send one batch within the budget; never raises for what the endpoint does."""
-        body = b"[" + b",".join(bodies) + b"]"
-        return await self._post.send(signal, body, content_type=CONTENT_TYPE, budget=budget)
+        first, *others = bodies
+        parts = [b"[", first, *(part for body in others for part in (b",", body)), b"]"]
+        return await self._post.send(signal, parts, content_type=CONTENT_TYPE, budget=budget)
 
 
 def _is_own(item: Any) -> bool:

@@ -13,8 +13,9 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
 """Numbers that are one byte, as nearly all are."""
 
-MOST_REMEMBERED = 65_536
-"""Lengths whose head is remembered; nearly all lines are shorter."""
+MOST_REMEMBERED = 2048
+"""Lengths whose head is remembered: each takes a hundred bytes in each of a dozen tables, and a
+longer text takes so long that its head does not matter."""
 
 
 def varint(number: int) -> bytes:

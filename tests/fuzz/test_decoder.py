@@ -48,10 +48,10 @@ class Accepting(Post):
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
 
-    async def send(self, signal: Any, body: bytes, **_: Any) -> Outcome:
+    async def send(self, signal: Any, parts: Sequence[bytes], **_: Any) -> Outcome:
         """Keep a body."""
         del signal
-        self.bodies.append(body)
+        self.bodies.append(b"".join(parts))
         return Outcome(kind="accepted")
 
 

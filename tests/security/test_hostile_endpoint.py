@@ -41,7 +41,7 @@ async def post(answer: Answer, *, times: int = 1) -> tuple[Outcome, HostileEndpo
         outcomes = [
             await sender.send(
                 "traces",
-                b"x",
+                [b"x"],
                 content_type="text/plain",
                 budget=Budget(BUDGET_S, clock=SystemClock()),
                 read=read,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,12 +74,12 @@ def _gunzip(content: bytes) -> bytes:
         return b""
 
 
-async def _in_a_thread(compress: Callable[[bytes], bytes], body: bytes) -> bytes:
+async def _in_a_thread(compress: Callable[..., bytes], parts: Sequence[bytes]) -> bytes:
     """Compress in a thread, or here if there is none: the function may have taken them all."""
     try:
-        return await asyncio.to_thread(compress, body)
+        return await asyncio.to_thread(compress, *parts)
     except RuntimeError:
-        return compress(body)
+        return compress(*parts)
 
 
 def _answer(response: aiohttp.ClientResponse, content: bytes) -> Answer:
@@ -127,21 +127,26 @@ class Post:
     async def send(
         self,
         signal: Signal,
-        body: bytes,
+        parts: Sequence[bytes],
         *,
         content_type: str,
         budget: Budget,
         read: Read = read_text,
     ) -> Outcome:
-        """Send within the budget; whatever the endpoint does is an outcome."""
+        """Send a body within the budget; whatever the endpoint does is an outcome."""
         target = self._targets.get(signal)
         if target is None:
             return Outcome(kind="unauthenticated", cause="credentials not resolved")
-        outcome = await self._send(target, body, content_type, budget, read)
+        outcome = await self._send(target, parts, content_type, budget, read)
         return outcome if outcome is TAKEN else replace(outcome, variable=target.variable)
 
     async def _send(
-        self, target: Target, body: bytes, content_type: str, budget: Budget, read: Read
+        self,
+        target: Target,
+        parts: Sequence[bytes],
+        content_type: str,
+        budget: Budget,
+        read: Read,
     ) -> Outcome:
         headers = {
             **target.headers,
@@ -152,7 +157,7 @@ class Post:
             headers["Content-Encoding"] = target.compression
         try:
             return await budget.wait(
-                self._compress_and_post(target, body, headers, read),
+                self._compress_and_post(target, parts, headers, read),
                 at_most_s=target.timeout_s,
             )
         except TimeoutError:
@@ -169,15 +174,15 @@ class Post:
     async def _compress_and_post(
         self,
         target: Target,
-        body: bytes,
+        parts: Sequence[bytes],
         headers: Mapping[str, str],
         read: Read,
     ) -> Outcome:
         compress = COMPRESSORS[target.compression]
-        if len(body) >= LARGE_BYTES and target.compression != "none":
-            compressed = await _in_a_thread(compress, body)
+        if target.compression != "none" and sum(map(len, parts)) >= LARGE_BYTES:
+            compressed = await _in_a_thread(compress, parts)
         else:
-            compressed = compress(body)
+            compressed = compress(*parts)
         answer = await self._ask(target, compressed, headers)
         outcome = _judged(target, answer, read)
         return self._aws.refine(target, outcome, answer) if self._aws and target.aws else outcome

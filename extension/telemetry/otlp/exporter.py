@@ -34,7 +34,7 @@ class OtlpExporter:
         """Send one batch within the budget; never raises for what the endpoint does."""
         return await self._post.send(
             signal,
-            b"".join(bodies),
+            bodies,
             content_type=CONTENT_TYPE,
             budget=budget,
             read=read_answer,

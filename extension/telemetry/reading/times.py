@@ -35,8 +35,9 @@ IN_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII
 SECOND = slice(0, 20)
 FRACTION = slice(20, None)
 DAY = slice(0, 10)
-MOST_REMEMBERED = 2000
-"""Times, seconds, and milliseconds of one."""
+MOST_REMEMBERED, MOST_SECONDS = 2000, 64
+"""Times, or milliseconds of a second; and seconds, of which a delivery spans few: each that passes
+would be one more until they are forgotten."""
 
 _seconds: dict[str, int] = {}
 _fractions: dict[str, int] = {}
@@ -78,13 +79,13 @@ def _remembered(text: str) -> int | None:
     if time_ns >= LATEST_NS - NS_PER_S:  # its second may not be sent to its end
         return None
     fraction = time_ns % NS_PER_S
-    _remember(_seconds, text[SECOND], time_ns - fraction)
-    _remember(_fractions, text[FRACTION], fraction)
+    _remember(_seconds, text[SECOND], time_ns - fraction, most=MOST_SECONDS)
+    _remember(_fractions, text[FRACTION], fraction, most=MOST_REMEMBERED)
     return time_ns
 
 
-def _remember(parts: dict[str, int], part: str, value_ns: int) -> None:
-    if len(parts) >= MOST_REMEMBERED:
+def _remember(parts: dict[str, int], part: str, value_ns: int, *, most: int) -> None:
+    if len(parts) >= most:
         parts.clear()
     parts[part] = value_ns
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
 
-from extension.telemetry.export.compression import COMPRESSORS, LARGE_BYTES, SMALL_BYTES
+from extension.telemetry.export.compression import (
+    COMPRESSORS,
+    LARGE_BYTES,
+    PORTION_BYTES,
+    SMALL_BYTES,
+)
 
 GZIP_HEAD, GZIP_TIME = 10, slice(4, 8)
 """The first bytes of gzip's format, which differ between Pythons, and the time in them."""
@@ -52,3 +58,27 @@ def test_each_size_can_be_read_by_everyone() -> None:
         body = b"x" * size
         assert gzip.decompress(COMPRESSORS["gzip"](body)) == body
         assert COMPRESSORS["none"](body) == body
+
+
+@pytest.mark.parametrize("size", [1, PORTION_BYTES - 1, PORTION_BYTES, PORTION_BYTES + 1])
+@pytest.mark.parametrize("coding", COMPRESSORS)
+def test_a_body_may_come_in_parts(coding: str, size: int) -> None:
+    """It comes to the same bytes."""
+    varied = b"".join(str(number * number).encode() for number in range(30_000))
+    parts = [varied[at : at + size] for at in range(0, len(varied), size)]
+    for some in ([], parts[:3], parts):
+        assert COMPRESSORS[coding](*some) == COMPRESSORS[coding](b"".join(some))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_parts_are_not_joined_to_a_copy_of_the_whole(coding: str) -> None:
+    """What zlib and a portion take is all that is added, however much waits."""
+    parts = [bytes(500) for _ in range(8_000)]
+    tracemalloc.start()
+    try:
+        compressed = COMPRESSORS[coding](*parts)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert zlib.decompress(compressed, wbits=47) == bytes(4_000_000)
+    assert peak < 1_000_000

@@ -66,7 +66,7 @@ class Endpoint:
 async def send(post: Post, signal: str) -> str:
     """Post one byte, and return what came of it."""
     budget = Budget(10.0, clock=SystemClock())
-    outcome = await post.send(signal, b"x", content_type="a/b", budget=budget)  # type: ignore[arg-type]
+    outcome = await post.send(signal, [b"x"], content_type="a/b", budget=budget)  # type: ignore[arg-type]
     return outcome.kind
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import os
 import socket
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -33,6 +34,7 @@ from extension.telemetry.otlp.exporter import OtlpExporter, read_answer
 from extension.telemetry.otlp.requests import Requests, SpanWithLines
 from extension.telemetry.otlp.resource import SCHEMA_URL, build_resource
 from extension.telemetry.otlp.spans import SpanBuilder
+from extension.telemetry.raw import RawExporter
 from extension.telemetry.resource_identity import ResourceIdentity
 from simulator.aws.endpoints.stored_event import plain
 from simulator.intake import Intake
@@ -330,3 +332,23 @@ def test_an_error_may_be_a_page() -> None:
     """Its status says enough."""
     page = Answer(status=502, content=b"<html>", content_type="text/html")
     assert not read_answer(page).is_none
+
+
+@pytest.mark.parametrize("exporter", [OtlpExporter, RawExporter])
+async def test_a_large_batch_is_not_copied(exporter: type[OtlpExporter | RawExporter]) -> None:
+    """All of it waits in the buffer still, and what a process asked for once it keeps."""
+    batch = [bytes(500) for _ in range(8_000)]
+    target = Target(
+        url="http://127.0.0.1:1/v1/traces", headers={}, compression="gzip", timeout_s=10
+    )
+    post = Post({"traces": target}, clock=SystemClock())
+    budget = Budget(10, clock=SystemClock())
+    tracemalloc.start()
+    try:
+        outcome = await exporter(post).export("traces", batch, budget=budget)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        await post.close()
+    assert outcome.kind == "kept"  # nobody listens there, which is found out after compressing
+    assert peak < 2_000_000

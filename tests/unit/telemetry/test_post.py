@@ -104,7 +104,7 @@ async def send(
     """Send once."""
     post = await opened(session, to or target())
     budget = Budget(5.0, clock=SystemClock())
-    return await post.send("traces", body, content_type="a/b", budget=budget, **more)
+    return await post.send("traces", [body], content_type="a/b", budget=budget, **more)
 
 
 async def test_a_request_says_what_it_is_and_follows_no_redirect() -> None:
@@ -179,7 +179,7 @@ async def test_without_a_thread_a_name_is_not_found_and_the_data_waits() -> None
     elsewhere = replace(target(), url="http://otlp.invalid/v1/traces")
     post = Post({"traces": elsewhere}, clock=SystemClock())
     budget = Budget(10, clock=SystemClock())
-    outcome = await post.send("traces", b"x", content_type="text/plain", budget=budget)
+    outcome = await post.send("traces", [b"x"], content_type="text/plain", budget=budget)
     await post.close()
     assert (outcome.kind, outcome.cause) == ("kept", f"RuntimeError: {NO_THREAD}")
 
@@ -234,11 +234,11 @@ async def test_without_a_target_nothing_is_sent() -> None:
     session = Session()
     post = await opened(session)
     budget = Budget(5.0, clock=SystemClock())
-    outcome = await post.send("traces", b"x", content_type="a/b", budget=budget)
+    outcome = await post.send("traces", [b"x"], content_type="a/b", budget=budget)
     assert (outcome.kind, session.asked) == ("unauthenticated", [])
     post.use({"traces": target()})
-    assert (await post.send("traces", b"x", content_type="a/b", budget=budget)).kind == "accepted"
-    outcome = await post.send("logs", b"x", content_type="a/b", budget=budget)
+    assert (await post.send("traces", [b"x"], content_type="a/b", budget=budget)).kind == "accepted"
+    outcome = await post.send("logs", [b"x"], content_type="a/b", budget=budget)
     assert outcome.kind == "unauthenticated"
 
 
@@ -364,7 +364,7 @@ async def test_aws_is_asked_and_read_by_its_rules(service: SignedFor | None, cau
     post = await opened(session, target(aws=service))
     post._aws = Refining()  # type: ignore[assignment]
     budget = Budget(5.0, clock=SystemClock())
-    outcome = await post.send("traces", b"x", content_type="a/b", budget=budget)
+    outcome = await post.send("traces", [b"x"], content_type="a/b", budget=budget)
     assert outcome.cause == cause
     [(_, _, asked)] = session.asked
     assert ("Authorization" in asked["headers"]) is (service is not None)
@@ -411,7 +411,7 @@ async def test_what_cannot_be_requested_is_not_kept() -> None:
     post = Post({"traces": elsewhere}, clock=SystemClock())
     try:
         budget = Budget(10, clock=SystemClock())
-        outcome = await post.send("traces", b"x", content_type="text/plain", budget=budget)
+        outcome = await post.send("traces", [b"x"], content_type="text/plain", budget=budget)
     finally:
         await post.close()
     assert (outcome.kind, outcome.cause) == ("rejected", "InvalidUrlClientError")

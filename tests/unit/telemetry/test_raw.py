@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import pytest
@@ -114,14 +115,18 @@ async def test_a_batch_is_one_array() -> None:
 
     class Recorder:
         async def send(
-            self, signal: str, body: bytes, *, content_type: str, budget: Budget
+            self, signal: str, parts: Sequence[bytes], *, content_type: str, budget: Budget
         ) -> None:
-            posted.append((signal, body, content_type))
+            posted.append((signal, b"".join(parts), content_type))
 
     post: Any = Recorder()
     budget = Budget(1.0, clock=ManualClock())
-    await RawExporter(post).export("events", [b'{"a":1}', b'{"b":2},3'], budget=budget)
-    assert posted == [("events", b'[{"a":1},{"b":2},3]', "application/json")]
+    for bodies in ([b'{"a":1}', b'{"b":2},3', b"4"], [b"5"]):
+        await RawExporter(post).export("events", bodies, budget=budget)
+    assert posted == [
+        ("events", b'[{"a":1},{"b":2},3,4]', "application/json"),
+        ("events", b"[5]", "application/json"),
+    ]
 
 
 @pytest.mark.parametrize(("more", "requests"), [(0, 1), (1, 2)])

@@ -197,7 +197,7 @@ async def post(url: str, tls: ssl.SSLContext) -> Outcome:
     post = Post({"traces": target}, clock=SystemClock())
     try:
         budget = Budget(10, clock=SystemClock())
-        return await post.send("traces", b"x", content_type="text/plain", budget=budget)
+        return await post.send("traces", [b"x"], content_type="text/plain", budget=budget)
     finally:
         await post.close()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from google.protobuf.internal.encoder import _VarintBytes
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from extension.telemetry.otlp.attribute_columns import AttributeHeads
 from extension.telemetry.wire import MOST_REMEMBERED, Heads, TextHeads, field, varint
 
 BOUNDS = [0, *(1 << bits for bits in (7, 14, 21, 28, 35, 63))]
@@ -44,3 +47,18 @@ def test_heads_of_long_texts_are_not_remembered() -> None:
         for length in (7, MOST_REMEMBERED - 1, MOST_REMEMBERED, MOST_REMEMBERED * 9):
             assert heads[length]
         assert all(length < MOST_REMEMBERED for length in heads)
+
+
+@pytest.mark.parametrize("heads", [Heads(1), TextHeads(1), AttributeHeads(Heads(1), b"name")])
+def test_texts_of_all_lengths_leave_little_behind(
+    heads: Heads | TextHeads | AttributeHeads,
+) -> None:
+    """A function may write lines of every length, for days."""
+    tracemalloc.start()
+    try:
+        for length in range(100_000):
+            assert heads[length]
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left < 1_000_000
