@@ -11,7 +11,7 @@ from extension.telemetry.assembly.request_table import MAX_OPEN, RequestTable
 from extension.telemetry.assembly.sdk_spans import SdkSpans
 from extension.telemetry.assembly.span_ids import SpanIds
 from extension.telemetry.assembly.transitions import State
-from extension.telemetry.reading.events import Start
+from extension.telemetry.reading.events import Report, RuntimeDone, Start
 from extension.telemetry.reading.records import Record
 from extension.telemetry.reading.sdk_spans import Orphan, SdkSpan
 from extension.telemetry.reading.xray import TraceContext
@@ -48,6 +48,65 @@ def test_a_request_is_found_by_its_id_or_its_time() -> None:
     assert many.current(99) is None
 
 
+def test_of_several_attempts_time_decides() -> None:
+    """The latest one that had begun by then, in that nanosecond at the latest; else the first."""
+    table = RequestTable(concurrent=False)
+    first, second = add(table, "r", 10), add(table, "r", 20)
+    add(table, "other", 30)
+    assert table.find("r") is second
+    found = [table.find_at("r", at_ns) for at_ns in (9, 10, 19, 20, 99)]
+    assert found == [first, first, first, second, second]
+    assert table.find_at("unknown", 99) is None
+    assert table.has_attempts(["other", "r"])
+    assert not table.has_attempts(["other", "unknown"])
+
+
+def test_a_start_begins_an_attempt_once_the_last_one_is_over() -> None:
+    """It is over with its end, or with its report where the end was lost."""
+    for end in (RuntimeDone, Report):
+        table = RequestTable(concurrent=False)
+        assert table.find_told(Start(time_ns=10, request_id="r")) is None
+        each = add(table, "r", 10)
+        each.start = None
+        if end is RuntimeDone:
+            each.done = RuntimeDone(time_ns=20, request_id="r")
+        else:
+            each.report = Report(time_ns=20, request_id="r")
+        assert table.find_told(Start(time_ns=20, request_id="r")) is each
+        assert table.find_told(Start(time_ns=21, request_id="r")) is None
+
+
+def test_an_end_belongs_to_the_latest_attempt_that_lacks_one() -> None:
+    """And had begun by then, if its start is known; one that is repeated, to the one with it."""
+    table = RequestTable(concurrent=False)
+    first, second = add(table, "r", 10), add(table, "r", 20)
+    assert table.find_told(RuntimeDone(time_ns=19, request_id="r")) is first
+    assert table.find_told(RuntimeDone(time_ns=20, request_id="r")) is second
+    assert table.find_told(RuntimeDone(time_ns=9, request_id="r")) is second
+    second.done = RuntimeDone(time_ns=25, request_id="r")
+    assert table.find_told(RuntimeDone(time_ns=9, request_id="r")) is first
+    first.done = RuntimeDone(time_ns=15, request_id="r")
+    assert table.find_told(RuntimeDone(time_ns=15, request_id="r")) is first
+    assert table.find_told(RuntimeDone(time_ns=30, request_id="r")) is second
+    second.start = second.done = None
+    assert table.find_told(RuntimeDone(time_ns=30, request_id="r")) is second
+
+
+def test_a_forgotten_attempt_leaves_the_others() -> None:
+    """Its id is known as long as one of them is."""
+    table = RequestTable(concurrent=False)
+    add(table, "r", state=State.CLOSED)
+    again = add(table, "r", state=State.CLOSED)
+    for number in range(127):
+        add(table, str(number), state=State.CLOSED)
+    table.forget_oldest()
+    assert table.find("r") is again
+    add(table, "more", state=State.CLOSED)
+    table.forget_oldest()
+    assert table.find("r") is None
+    assert not table.has_attempts(["r"])
+
+
 def test_a_later_start_supersedes_what_is_open() -> None:
     """What began before it, and not what is out; nothing where several run."""
     table = RequestTable(concurrent=False)
@@ -80,6 +139,7 @@ def test_between_are_those_that_ended_before_a_later_one_began() -> None:
     for at_ns, state in ((10, State.ENDED), (11, State.RUNNING), (12, State.CLOSED)):
         add(table, str(at_ns), at_ns, state=state)
     assert ids(table.between(11)) == ["10"]
+    assert ids(table.between(12)) == ["10"]
     assert ids(table.between(10)) == []
     many = RequestTable(concurrent=True)
     add(many, "a", 10, state=State.ENDED)
