@@ -9,6 +9,7 @@ Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -45,6 +46,8 @@ JITTER = 0.25
 
 TIMEOUT_WEIGHS = 3
 """As much as so many failures, for it has cost the user its whole budget."""
+
+SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 LONGEST_RETRY_AFTER_S = 3600.0
 """An endpoint may ask for an hour; what asks for more is mistaken."""
@@ -103,11 +106,12 @@ def judge_status(status: int, *, rejected_items: int = 0) -> Outcome:
 def retry_after_s(text: str, *, date: str) -> float:
     """Read a Retry-After header, seconds or a date, as seconds; 0 if it is neither.
 
-    A date is held against the answer's own: the endpoint's clock may be another than ours.
+    Some endpoints send fractions of seconds, which HTTP does not know. A date is held against the
+    answer's own: the endpoint's clock may be another than ours.
     """
     if not text:
         return 0.0
-    if text.isascii() and text.isdigit():
+    if SECONDS.fullmatch(text):
         return float(text)
     try:
         wait = parsedate_to_datetime(text) - parsedate_to_datetime(date)
