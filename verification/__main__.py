@@ -28,11 +28,10 @@ def main(
         print("\n".join(f"{each.name}: {each.question}" for each in chosen))
         return 0
     try:
-        layer = read_layer(options.layer)
         account = Account(region=options.region, prefix=options.prefix, sleep=sleep)
         if options.remove:
             return _remove(account)
-        return _run(account, layer, chosen, options=options)
+        return _run(account, read_layer(options.layer), chosen, options=options)
     except (LayerError, BotoCoreError, ClientError, TimeoutError) as error:
         print(f"verification: {error}", file=sys.stderr)
         return 1
@@ -78,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--region", default=os.environ.get("AWS_REGION", "eu-central-1"))
     parser.add_argument("--layer", type=Path, default=Path("dist/lambda-dispatch-x86_64.zip"),
                         help="a zip for Python functions; default: %(default)s")  # fmt: skip
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="these experiments alone")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these experiments alone",
+                        choices=[each.name for each in EXPERIMENTS])  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name the experiments, do nothing")
     parser.add_argument("--prefix", default="lambda-dispatch-verification",
                         help="names what is made; default: %(default)s")  # fmt: skip

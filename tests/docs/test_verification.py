@@ -159,6 +159,20 @@ def test_what_a_run_has_left_is_removed(server: str, tmp_path: Path) -> None:
     assert main([*arguments, "--remove"]) == 0
 
 
+def test_what_a_run_has_left_is_removed_without_a_layer(server: str, tmp_path: Path) -> None:
+    """The zip may be gone by then, as after `make clean`."""
+    assert main(["--layer", str(tmp_path / "gone.zip"), "--remove"]) == 0
+
+
+def test_an_unknown_experiment_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is created, and with those that there are."""
+    with pytest.raises(SystemExit):
+        main(["--only", "export", "secrets"])
+    complaint = capsys.readouterr().err
+    assert "argument --only: invalid choice: 'secrets'" in complaint
+    assert "'cold-start'" in complaint
+
+
 def test_the_page_lists_every_experiment() -> None:
     """With its question and what is expected."""
     page = (ROOT / "docs/verify-on-aws.md").read_text()
