@@ -28,6 +28,9 @@ from tests.scripted.steps import (
 FEATURE = "Lambda-Extension-Accept-Feature"
 MODE = "Lambda-Runtime-Function-Response-Mode"
 
+TO_START_S = 8
+"""Of a function that runs into its timeout: its processes start in it, on a busy machine, too."""
+
 
 def _internal(number: int) -> list[Step]:
     return [
@@ -290,7 +293,7 @@ CLASSIC = [
             ]
         },
         runtime=[next_invocation(), {"sleep": 60}],
-        timeout_s=1,
+        timeout_s=TO_START_S,
     ),
     Scenario(
         name="timeout while an extension works",
@@ -299,11 +302,11 @@ CLASSIC = [
                 register("client", INVOKE_AND_SHUTDOWN),
                 next_event("INVOKE"),
                 {"wait_for": "runtime next after the answer"},
-                {"sleep": 3.5},
+                {"sleep": TO_START_S + 0.5},
                 next_event("SHUTDOWN after the time was up"),
             ]
         },
         runtime=[next_invocation(), respond(), next_invocation("runtime next after the answer")],
-        timeout_s=3,
+        timeout_s=TO_START_S,
     ),
 ]

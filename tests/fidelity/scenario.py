@@ -27,7 +27,7 @@ class Scenario:
     runtime: list[Step]
     payloads: tuple[str, ...] = ('{"n":1}',)
     is_managed: bool = False
-    timeout_s: int = 5
+    timeout_s: int = 30
     awaits: str = ""
     reports: int = 0
 

@@ -195,6 +195,7 @@ class _Course:
         events.clear()
         for line in lines:
             self._deliver(step, [line.event], after_s=BUFFERED_S)
+        await self._platform.delivered()  # from then on the extension has it
         texts = {line.text for line in lines}
         longest_s = BURST_S if step.trouble == "burst" else LONG_S
         try:
