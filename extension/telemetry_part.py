@@ -206,6 +206,8 @@ class TelemetryPart:
     def _connect(self, telemetry: Telemetry, parameters: Parameters | None) -> None:
         """Connect telemetry with the receiver, the tap and the end of init."""
         if self._config.sandbox.is_snapshot:
+            is_told = "platform" in self._config.telemetry.events
+            telemetry.pipeline.expect_restore(is_told=is_told)
             telemetry.pipeline.on_init_end = partial(self._forget_for_snapshot, parameters)
             if parameters is not None and self._config.redaction.redact:
                 from extension import bridge  # noqa: PLC0415  # heavy

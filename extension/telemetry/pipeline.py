@@ -87,6 +87,7 @@ class Pipeline:
         self.on_end: Callable[[RuntimeDone], None] = do_nothing
         self.on_init_end: Callable[[], None] = do_nothing
         self.on_instance: Callable[[str], None] = do_nothing
+        self._awaits_restore = self._restore_is_told = False
         self.loss = Loss()
         self.spoke: Instant | None = None
         """When the function wrote a line, or the platform reported of its work, last."""
@@ -98,6 +99,9 @@ class Pipeline:
 
     def announced(self, invoke: Invoke, *, at_ns: int) -> None:
         """Learn from the INVOKE event that a request begins."""
+        if self._awaits_restore:
+            self._encoder.restored(at_ns)  # by now it was
+            self._awaits_restore = self._restore_is_told
         self._outlet.take(
             self._assembler.invoke(
                 invoke.request_id,
@@ -107,6 +111,13 @@ class Pipeline:
                 deadline_ms=invoke.deadline_ms,
             )
         )
+
+    def expect_restore(self, *, is_told: bool) -> None:
+        """Let metrics wait until a snapshot is restored: they would have its age, and no sandbox.
+
+        `is_told`: by an event of the platform, which may come after the first INVOKE.
+        """
+        self._awaits_restore, self._restore_is_told = True, is_told
 
     def use_tap(self, requests: TappedRequests) -> None:
         """Have what is copied of requests in their spans."""
@@ -174,8 +185,10 @@ class Pipeline:
         if not self._guarded(lambda: self._buffer.extend(self._encoder.encode_events(items))):
             self._health.dropped["fault"] += len(items)
 
-    def collect(self) -> None:
+    def collect(self, *, is_last: bool = False) -> None:
         """Put what was measured since the last call into the buffer."""
+        if self._awaits_restore and not is_last:
+            return
         now_ns = self._clock.now().wall_ns
         self._guarded(
             lambda: self._buffer.extend(self._encoder.collect(self._health, now_ns=now_ns))
@@ -191,6 +204,8 @@ class Pipeline:
             event = redact_event(event, self._redaction.redact)
         if isinstance(event, RestoreStart):
             self._encoder.restored(event.time_ns)
+        if isinstance(event, RestoreStart | RuntimeDone):  # the first one may be lost
+            self._awaits_restore = False
         if not isinstance(event, LogsDropped):  # any extension's lines may be what was dropped
             self.spoke = self._clock.now()
         match event:

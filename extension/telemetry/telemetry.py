@@ -197,7 +197,7 @@ class Telemetry(Job):
         finally:
             self._end_everything(shutdown, max(end.budget().left_s / 2, LAST_READING_S))
             self._added.close(timed_out=shutdown.reason == "timeout")
-            self.pipeline.collect()  # last: it measures what the others count
+            self.pipeline.collect(is_last=True)  # after all else: it measures what the others count
         return is_up
 
     def _end_everything(self, shutdown: Shutdown, within_s: float) -> None:

@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.sdk.resources import Resource
 
+from extension.platform.events import Invoke
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall
 from extension.telemetry.assembly.finished import Invocation, Overhead
 from extension.telemetry.assembly.held_records import FULL_SIZE
@@ -30,6 +31,8 @@ from tests import platform_events as given
 from tests.assembly import assemble
 from tests.doubles import SequentialIds
 from tests.pipeline_stage import Stage
+
+INVOKE = Invoke(request_id="a", deadline_ms=given.ns(100) // 1_000_000)
 
 COLD = [
     *given.init(0, 1),
@@ -213,6 +216,40 @@ def test_what_is_measured_after_a_restore_begins_with_that(
     points = [point for metric in collected(into, at=70) for point in _points(metric)]
     begin = 60 if temporality == "delta" else 50
     assert {point.start_time_unix_nano for point in points} == {given.ns(begin)}
+
+
+@pytest.mark.parametrize(
+    ("is_told", "events", "leaves"),
+    [
+        (True, [], False),
+        (True, [given.platform("restoreStart", 30, instanceId="b")], True),
+        (True, [given.start("a", 41), given.done("a", 42)], True),  # the restore was lost
+        (False, [], True),
+    ],
+    ids=["not told yet", "told", "lost", "not subscribed"],
+)
+def test_metrics_wait_for_the_restore_of_a_snapshot(
+    events: list[given.JsonEvent], *, is_told: bool, leaves: bool
+) -> None:
+    """INVOKE may come before it: they would have the age of the snapshot, and no sandbox."""
+    encoder = OtlpEncoder(
+        ids=SequentialIds(), identity=ResourceIdentity(), signals=["metrics"], part=FULL_SIZE,
+        meter=meter("cumulative"), health=Health(),
+    )  # fmt: skip
+    stage = Stage(encoder=encoder)
+    stage.clock.wall_ns = given.ns(60)
+    stage.pipeline.expect_restore(is_told=is_told)
+    encoder.count_answer(CacheAnswer(result="MISS", age_s=0, waited_s=0))
+    stage.pipeline.collect()
+    assert stage.buffer.count == 0
+    stage.pipeline.announced(INVOKE, at_ns=given.ns(40))
+    stage.feed(*events)
+    stage.pipeline.collect()
+    assert bool(stage.buffer.count) == leaves
+    stage.pipeline.collect(is_last=True)
+    [entry, *_] = stage.buffer.batch("metrics", max_bytes=10**9)
+    [metric, *_] = _metrics(entry.item)
+    assert [point.start_time_unix_nano for point in _points(metric)] == [given.ns(40)]
 
 
 def test_cumulative_goes_on() -> None:
