@@ -36,8 +36,9 @@ class SdkSpans:
         """Take the SDK's span of an invocation; it goes out with, or after, ours.
 
         One of an unknown request waits for it, and makes none: anything in the sandbox may post.
+        That of an earlier attempt may come with the next one, which has the same request id.
         """
-        in_flight = self._requests.find(span.request_id)
+        in_flight = self._requests.find_at(span.request_id, span.start_ns + START_SLACK_NS)
         is_large = len(span.body) > MAX_WAITING_BYTES
         if in_flight is None and (self._has_ended or is_large):
             return [JoinedSpan(span=span)]

@@ -72,6 +72,7 @@ def take_out(body: bytes, count: int) -> SdkRequest:
             trace_id=_trace_id(span.trace_id),
             span_id=_span_id(span.span_id),
             body=_alone(span, of, scope),
+            start_ns=span.start_time_unix_nano,
             parent_span_id=_span_id(span.parent_span_id),
             tracestate=span.trace_state,
             error=_error(span),

@@ -58,6 +58,7 @@ class SdkSpan(Frozen):
     trace_id: int
     span_id: int
     body: bytes
+    start_ns: int = 0
     parent_span_id: int = 0
     links: tuple[SpanLink, ...] = ()
     attributes: Mapping[str, Value] = {}

@@ -219,6 +219,24 @@ def test_chosen_ids(trace_parent: str) -> None:
     assert theirs.links[-1].span_id == ours.span_id
 
 
+def test_a_span_of_an_attempt_that_comes_with_the_next_one() -> None:
+    """An SDK that does not flush sends it after the freeze; the attempts have one request id."""
+    stage = Stage().platform(given.start("r", 1, traced=False), given.done("r", 2))
+    stage.platform(given.start("r", 61, traced=False))
+    first = invocation_span("r", 0xA, trace=0xA, at=0.995)  # the platform says milliseconds
+    stage.sdk(request(first, invocation_span("r", 0xB, trace=0xB, at=61.1)))
+    stage.platform(given.done("r", 62))
+    assert (
+        as_text(stage.spans)
+        == """\
+0001 shop SERVER
+000a handler INTERNAL -> 0001 shop
+000b shop SERVER
+000b handler INTERNAL under shop
+"""
+    )
+
+
 def test_on_managed_instances() -> None:
     """Each invocation joins its own span, whatever else is in the request."""
     sent = request(invocation_span("a", 0xA, trace=0xA), invocation_span("b", 0xB, trace=0xB))
