@@ -73,7 +73,7 @@ def take_out(body: bytes, count: int) -> SdkRequest:
             span_id=_span_id(span.span_id),
             body=_alone(span, of, scope),
             start_ns=span.start_time_unix_nano,
-            parent_span_id=_span_id(span.parent_span_id),
+            parent_span_id=_parent_id(span),
             tracestate=span.trace_state,
             error=_error(span),
             **_shared(span, around),
@@ -169,6 +169,11 @@ def _trace_id(raw: bytes) -> int:
 
 def _span_id(raw: bytes) -> int:
     return int.from_bytes(raw) if len(raw) == SPAN_ID_BYTES else 0
+
+
+def _parent_id(span: Any) -> int:
+    """Return whose child a span is; one that says its own gets ours, which would be below it."""
+    return 0 if span.parent_span_id == span.span_id else _span_id(span.parent_span_id)
 
 
 def _alone(span: Any, of: Any, scope: Any) -> bytes:

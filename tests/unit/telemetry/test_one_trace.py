@@ -219,6 +219,19 @@ def test_chosen_ids(trace_parent: str) -> None:
     assert theirs.links[-1].span_id == ours.span_id
 
 
+def test_a_span_that_is_its_own_parent() -> None:
+    """Ours is a root: below that span, which becomes its child, the trace would be a circle."""
+    sent = request(invocation_span("r", parent=INVOCATION))
+    stage = Stage().platform(given.start("r", 1, traced=False)).sdk(sent).platform(DONE)
+    assert (
+        as_text(stage.spans)
+        == """\
+aaaa shop SERVER
+aaaa handler INTERNAL under shop
+"""
+    )
+
+
 def test_a_span_of_an_attempt_that_comes_with_the_next_one() -> None:
     """An SDK that does not flush sends it after the freeze; the attempts have one request id."""
     stage = Stage().platform(given.start("r", 1, traced=False), given.done("r", 2))
