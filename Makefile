@@ -52,8 +52,8 @@ format: $(READY) ## Format the code and apply the fixes that ruff knows
 	@$(VENV)/bin/ruff check --fix --quiet .
 	@$(VENV)/bin/ruff format .
 
-bench: $(READY) ## Measure start, memory and hot paths as ratios to references in the same run
-	@$(RUN) -m benchmarks
+bench: $(READY) ## Measure start, memory and hot paths as ratios to references in the same run (ARGS="start parameters" measures only these)
+	@$(RUN) -m benchmarks $(ARGS)
 
 $(DOCS)/.ready: requirements/docs.txt
 	@$(PYTHON) -m venv $(DOCS)

@@ -45,7 +45,14 @@ RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 
 
 def main(chosen: Sequence[str]) -> int:
-    """Measure, print, and keep the results of a whole run; 1 if a measurement failed."""
+    """Measure, print, and keep the results of a whole run; 1 if a measurement failed.
+
+    2 if a name is unknown: then nothing is measured.
+    """
+    if unknown := [name for name in chosen if name not in MODULES]:
+        print(f"benchmarks: no {', '.join(unknown)}; there are {', '.join(MODULES)}",
+              file=sys.stderr)  # fmt: skip
+        return 2
     load, began = machine.load(), time.perf_counter()
     rows = list(measure(chosen or MODULES))
     about = (

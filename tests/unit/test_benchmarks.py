@@ -8,6 +8,7 @@ import json
 import pytest
 
 from benchmarks import ramp, traffic
+from benchmarks.__main__ import main
 from benchmarks.after_response import Window, window_rows
 from benchmarks.cache_in_time import CountingSource, Sandbox
 from benchmarks.rows import Row, bounded, compare, fail, skip, take_turns
@@ -17,6 +18,15 @@ from extension.process.frozen import replace
 from extension.settings.parameters import ParametersConfig
 from extension.telemetry.reading.decode import parse
 from tests.doubles import ManualClock
+
+
+@pytest.mark.parametrize("name", ["strat", "--help", "rows"])
+def test_an_unknown_benchmark_is_named(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before minutes of measuring those that there are; `rows` is a module and no benchmark."""
+    assert main([name, "start"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"benchmarks: no {name}; there are start, layer, ")
 
 
 def test_contenders_take_turns() -> None:
