@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from extension.platform.local_bind import LEAST_LENGTH, content_of, path_of
+from extension.platform.local_bind import FILE_BYTES, LEAST_LENGTH, content_of, path_of
+from extension.process.files import open_without_waiting
 from extension.process.log import Log
 
 FOR_OTHERS = 0o077
@@ -24,10 +25,20 @@ def token_file(environ: Mapping[str, str], *, bound: bool, log: Log) -> Callable
         return [token.encode()] if len(token) >= (LEAST_LENGTH if bound else 1) else []
 
     if path and not read():
-        log.warning("the token file has no token", variable="DISPATCH_TOKEN_FILE")
+        cause = _why_none(path)
+        log.warning("the token file has no token", variable="DISPATCH_TOKEN_FILE", cause=cause)
     elif path and _is_for_others(path):
         log.warning("others can read the token file: chmod 600", variable="DISPATCH_TOKEN_FILE")
     return read
+
+
+def _why_none(path: str) -> str:
+    try:
+        with open(path, "rb", opener=open_without_waiting) as file:
+            content = file.read(FILE_BYTES).strip()
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        return getattr(error, "strerror", None) or type(error).__name__
+    return "its content is no text, or too short" if content else "it is empty"
 
 
 def _is_for_others(path: str) -> bool:

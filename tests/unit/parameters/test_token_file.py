@@ -55,13 +55,31 @@ def test_a_file_is_read_for_each_request(bench: Bench) -> None:
     assert bench.lines.messages == []
 
 
-@pytest.mark.parametrize("content", [None, "", " \n"])
-def test_a_file_without_a_token_is_reported(bench: Bench, content: str | None) -> None:
-    """Every GET would be refused."""
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (None, "No such file or directory"),
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"\xff\xfe", "its content is no text, or too short"),
+    ],
+)
+def test_a_file_without_a_token_is_reported(
+    bench: Bench, content: bytes | None, cause: str
+) -> None:
+    """Every GET would be refused; the line says what to look at."""
     if content is not None:
-        bench.write(content)
+        bench.path.write_bytes(content)
     assert bench.tokens() == []
     assert bench.lines.messages == ["the token file has no token"]
+    assert [line["cause"] for line in bench.lines.parsed] == [cause]
+
+
+def test_a_folder_in_place_of_the_token_file_is_named(bench: Bench) -> None:
+    """As a container's mount makes one where there was no file."""
+    bench.path.mkdir()
+    assert bench.tokens() == []
+    assert [line["cause"] for line in bench.lines.parsed] == ["Is a directory"]
 
 
 @pytest.mark.parametrize(
