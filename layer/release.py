@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import sys
 import zipfile
@@ -23,6 +24,8 @@ from layer.order import ROOT
 from layer.sbom import sbom
 
 SUMS, NOTES = "SHA256SUMS", "NOTES.md"
+RELEASED = re.compile(rf"{SUMS}|{NOTES}|lambda-dispatch-.*\d\.\d.*\.(zip|licenses\.txt|cdx\.json)")
+"""Names of files in a release, of any version; `lambda-dispatch-x86_64.zip` of a build is none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,23 +47,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def gather(layers: Sequence[FinishedLayer], *, notes: str, folder: Path) -> list[str]:
-    """Write the release into `folder`, which is emptied before; return a line for each zip.
+    """Write the release into `folder`, in place of an earlier one; return a line for each zip.
 
     Raises:
-        LayerError: a zip is of another version, or two of them are of one kind.
+        LayerError: a zip is of another version, two of them are of one kind, or `folder` holds
+            anything that is not of a release.
     """
     names = [layer.released_as for layer in layers]
     if strangers := [str(each.path) for each in layers if each.version != __version__]:
         raise LayerError(f"not of version {__version__}: {', '.join(strangers)}")
     if len(set(names)) < len(names):
         raise LayerError("two zips are of one kind and architecture")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _empty(folder, layers)
     lines = [_add(layer, folder=folder) for layer in layers]
     (folder / NOTES).write_text(f"{notes}\n", "utf-8")
     sums = [f"{_sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
     (folder / SUMS).write_text("".join(sums), "utf-8")
     return lines
+
+
+def _empty(folder: Path, layers: Sequence[FinishedLayer]) -> None:
+    """Remove an earlier release. `--into .` must not remove what else is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    inside = sorted(folder.iterdir())
+    sources = [layer.path.resolve() for layer in layers]
+    for path in inside:
+        if not RELEASED.fullmatch(path.name) or path.is_dir() or path.resolve() in sources:
+            raise LayerError(f"{folder} holds {path.name}: name a folder for the release alone")
+    for path in inside:
+        path.unlink()
 
 
 def _add(layer: FinishedLayer, *, folder: Path) -> str:

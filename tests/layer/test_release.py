@@ -46,7 +46,8 @@ def released(tmp_path: Path) -> Path:
         write_layer(tmp_path, architecture="arm64", interpreter="3.13", **settings),
     ]
     folder = tmp_path / "release"
-    (folder / "left").mkdir(parents=True)
+    folder.mkdir()
+    (folder / "lambda-dispatch-0.0.1-x86_64.zip").touch()  # of an earlier release
     gather([read_layer(path) for path in zips], notes="Better.", folder=folder)
     return folder
 
@@ -145,6 +146,28 @@ def test_two_zips_of_one_kind_are_refused(tmp_path: Path) -> None:
 
 
 CHANGELOG = "# Changelog\n\nWords.\n\n{}## 1.1.0 – 2026-01-01\n\n- New.\n\n## 1.0.0\n\n- Old.\n"
+
+
+@pytest.mark.parametrize("kept", [".git/HEAD", "README.md", "lambda-dispatch-arm64.zip"])
+def test_a_folder_with_anything_else_is_refused_and_kept(tmp_path: Path, kept: str) -> None:
+    """As with `--into .`: what is in a checkout, or what a build has made."""
+    layer = read_layer(write_layer(tmp_path, version=__version__))
+    folder = tmp_path / "release"
+    file = folder / kept
+    file.parent.mkdir(parents=True)
+    file.touch()
+    first = kept.partition("/")[0]
+    with pytest.raises(LayerError, match=f"holds {first}: name a folder for the release alone"):
+        gather([layer], notes="", folder=folder)
+    assert file.exists()
+
+
+def test_a_release_is_not_gathered_from_itself(released: Path) -> None:
+    """Its zips would be removed before they are read."""
+    layers = [read_layer(path) for path in sorted(released.glob("*.zip"))]
+    with pytest.raises(LayerError, match="name a folder for the release alone"):
+        gather(layers, notes="", folder=released)
+    assert all(layer.path.exists() for layer in layers)
 
 
 def test_the_notes_are_those_of_the_version() -> None:
