@@ -41,7 +41,10 @@ class Chapter:
 
 @dataclass
 class Result:
-    """What came of a chapter; `rss_kib` is sampled at every hundredth invocation and the last."""
+    """What came of a chapter; `rss_kib` is sampled at every hundredth invocation and the last.
+
+    So is `waiting`: how many items waited after a failed export, the most so far.
+    """
 
     chapter: Chapter
     ledger: Ledger
@@ -49,6 +52,7 @@ class Result:
     complaints: Counter[str]
     added_ms: int
     rss_kib: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
 
     @property
@@ -65,6 +69,11 @@ class Result:
     def warm_rss_kib(self) -> int:
         """Memory after the first eighth."""
         return self.rss_kib[len(self.rss_kib) // WARM_UP]
+
+    @property
+    def warm_waiting(self) -> int:
+        """The most that waited in the first eighth."""
+        return self.waiting[len(self.waiting) // WARM_UP]
 
 
 async def live(chapter: Chapter, *, seed: int) -> Result:
@@ -101,6 +110,7 @@ async def live(chapter: Chapter, *, seed: int) -> Result:
                 complaints=Counter(stage.complaints),
                 added_ms=stage.final_counts["added_ms"],
                 rss_kib=run.rss_kib,
+                waiting=run.waiting,
                 surprises=run.surprises + _early_ends(stage),
             )
 
@@ -118,6 +128,7 @@ class _Run:
     ) -> None:
         self.surprises: list[str] = []
         self.rss_kib: list[int] = []
+        self.waiting: list[int] = []
         self._chapter = chapter
         self._stage = stage
         self._weather = weather
@@ -136,6 +147,8 @@ class _Run:
             is_last = number == self._chapter.invocations
             if (number % SAMPLED == 0 or is_last) and not self._chapter.deaths:
                 self.rss_kib.append(_rss_kib(self._stage.function.pids))
+                lines = self._stage.own_lines
+                self.waiting.append(max((line.get("waiting", 0) for line in lines), default=0))
 
 
 def _early_ends(stage: Stage) -> list[str]:

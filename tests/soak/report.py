@@ -40,5 +40,7 @@ def _memory(result: Result) -> str:
     eighths = [rss_kib[len(rss_kib) * part // 8] / KIB_PER_MIB for part in range(8)]
     return (
         f"{warm:.1f} MiB after the first eighth, {last:.1f} at the end ({last / warm - 1:+.1%}); "
-        f"at the beginning of each eighth {', '.join(f'{each:.1f}' for each in eighths)}"
+        f"at the beginning of each eighth {', '.join(f'{each:.1f}' for each in eighths)}; "
+        f"most items that waited after a failed export: {result.warm_waiting}, "
+        f"{result.waiting[-1]} by the end"
     )
