@@ -58,7 +58,14 @@ class Result:
     @property
     def problems(self) -> list[str]:
         """Return what must not be, a line for each."""
-        return [*self.surprises, *self.ledger.problems(), *self._growth()]
+        return [*self.surprises, *self.ledger.problems(), *self._restarts(), *self._growth()]
+
+    def _restarts(self) -> list[str]:
+        """What grew is gone with the process that it grew in."""
+        sandboxes = len(self.ledger.accounts)
+        if self.chapter.deaths or sandboxes == 1:
+            return []
+        return [f"one life took {sandboxes} sandboxes"]
 
     def _growth(self) -> list[str]:
         if not self.rss_kib or self.rss_kib[-1] <= self.warm_rss_kib * GROWTH:

@@ -10,12 +10,15 @@ from tests.soak.chapter import Chapter, Result, live
 LONG_LIFE = 0.8
 """Share of the invocations that one and the same process lives through."""
 
+LONG_TIMEOUT_S = 60.0
+"""A machine that stalls for as long would end that life."""
+
 
 def chapters(invocations: int) -> list[Chapter]:
     """Divide a number of invocations among the chapters."""
     each = int(invocations * (1 - LONG_LIFE) / 3)
     return [
-        Chapter(name="long life", invocations=invocations - 3 * each),
+        Chapter(name="long life", invocations=invocations - 3 * each, timeout_s=LONG_TIMEOUT_S),
         Chapter(name="short lives", invocations=each, deaths=0.03),
         Chapter(name="short lives, end", invocations=each, deaths=0.02, flush="end"),
         Chapter(name="short lives, periodic", invocations=each, deaths=0.03, flush="periodic"),
