@@ -55,14 +55,15 @@ SCALARS = ("string_value", "bool_value", "int_value", "double_value")
 def read(body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
     """Read a request of `count` spans no further than needed."""
     if may_have_invocation(body):
-        return take_out(body, count)
+        return take_out(body, count, finds_orphan=finds_orphan)
     return SdkRequest(rest=body, count=count, orphan=find_orphan(body) if finds_orphan else None)
 
 
-def take_out(body: bytes, count: int) -> SdkRequest:
+def take_out(body: bytes, count: int, *, finds_orphan: bool = False) -> SdkRequest:
     """Split a request of `count` spans into those of invocations and the rest.
 
-    What cannot be read is all rest: an endpoint may know better.
+    Work of one that is killed may come with the span of an earlier one. What cannot be read is all
+    rest: an endpoint may know better.
     """
     request = _read(body)
     around = Around(request)
@@ -81,15 +82,21 @@ def take_out(body: bytes, count: int) -> SdkRequest:
         for of, scope, span, request_id in islice(_invocations(request), MAX_INVOCATIONS)
     ]
     if not found:
-        return SdkRequest(rest=body, count=count)
+        return SdkRequest(rest=body, count=count, orphan=_orphan(request) if finds_orphan else None)
+    orphan = _orphan(request) if finds_orphan else None
     _remove(request, found)
     rest: bytes = request.SerializePartialToString()
-    return SdkRequest(rest=rest, count=count - len(found), spans=tuple(found))
+    return SdkRequest(rest=rest, count=count - len(found), spans=tuple(found), orphan=orphan)
 
 
 def find_orphan(body: bytes) -> Orphan | None:
     """Return the earliest span whose parent, of the same process, is not in the request."""
-    spans = list(_spans(_read(body)))
+    return _orphan(_read(body))
+
+
+def _orphan(request: Any) -> Orphan | None:
+    """Return it of a request that was read; those of invocations have their callers as parents."""
+    spans = list(_spans(request))
     here = {span.span_id for span in spans}
     orphans = [
         span
@@ -98,6 +105,7 @@ def find_orphan(body: bytes) -> Orphan | None:
         and _span_id(span.parent_span_id)
         and span.parent_span_id not in here
         and not span.flags & IS_REMOTE
+        and not _request_id(span)
     ]
     if not orphans:
         return None

@@ -79,10 +79,7 @@ class Orphan(Frozen):
 
 
 class SdkRequest(Frozen):
-    """One request of the SDK without the spans of invocations, which go their own way.
-
-    `orphan` is looked for only where there are none.
-    """
+    """One request of the SDK without the spans of invocations, which go their own way."""
 
     rest: bytes
     count: int

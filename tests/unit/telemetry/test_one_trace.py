@@ -400,6 +400,24 @@ aaaa shop SERVER -> 2793 24cd7d670fa455f0
     )
 
 
+def test_a_killed_function_that_sent_an_earlier_invocation_with_its_work() -> None:
+    """An SDK on a timer sends both together after the freeze; each is where it belongs."""
+    stage = Stage().platform(given.start("a", 1, traced=False), given.done("a", 2))
+    stage.platform(given.start("b", 61, traced=False))
+    earlier = invocation_span("a", 0xA, trace=0xA, parent=CALLER, flags=1)
+    work = [sdk_span("price", PRICE, parent=0xB, trace=0xB, at=61.2)]
+    stage.sdk(request(earlier, work=work)).platform(given.done("b", 64, status="timeout"))
+    assert (
+        as_text(stage.spans)
+        == """\
+0001 shop SERVER
+000b price INTERNAL under shop
+000a handler INTERNAL under ca11 -> 0001 shop
+000b shop SERVER
+"""
+    )
+
+
 def test_a_killed_function_whose_end_is_not_reported() -> None:
     """The reason of SHUTDOWN says as much."""
     work = request(work=[sdk_span("price", PRICE, parent=INVOCATION)])
