@@ -33,6 +33,13 @@ resource "aws_lambda_layer_version" "dispatch" {
   compatible_architectures = [var.architecture]
   compatible_runtimes      = var.runtimes
   license_info             = "Apache-2.0"
+
+  lifecycle {
+    precondition {
+      condition     = var.layer_zip != null
+      error_message = "Set layer_arn, or layer_zip to a zip of ./build_layer.sh."
+    }
+  }
 }
 
 data "aws_iam_policy_document" "dispatch" {
@@ -41,6 +48,13 @@ data "aws_iam_policy_document" "dispatch" {
     content {
       actions   = statement.value.actions
       resources = statement.value.resources
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = !var.cloudwatch || !contains(var.signals, "logs") || var.log_group_arn != null
+      error_message = "With cloudwatch, the signal logs needs log_group_arn: the role may not create a group."
     }
   }
 }

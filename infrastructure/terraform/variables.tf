@@ -64,6 +64,10 @@ variable "log_group_arn" {
   description = "With cloudwatch and logs: the group that log records go to, without :* at its end."
   type        = string
   default     = null
+  validation {
+    condition     = var.log_group_arn == null ? true : !endswith(var.log_group_arn, ":*")
+    error_message = "Leave out :* at the end."
+  }
 }
 
 variable "secret_arns" {

@@ -69,6 +69,46 @@ def test_the_terraform_module_is_valid(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["diagnostics"] == []
 
 
+ARN = 'layer_arn = "arn:aws:lambda:eu-central-1:111122223333:layer:lambda-dispatch:1"'
+GROUP = "arn:aws:logs:eu-central-1:111122223333:log-group:/shop"
+TO_CLOUDWATCH = f'{ARN}\n cloudwatch = true\n signals = ["traces", "logs"]'
+PROVIDER = """
+provider "aws" {
+  region                      = "eu-central-1"
+  access_key                  = "a"
+  secret_key                  = "b"
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+  skip_metadata_api_check     = true
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (ARN, ""),
+        (f'{TO_CLOUDWATCH}\n log_group_arn = "{GROUP}"', ""),
+        ("", "Set layer_arn, or layer_zip to a zip of ./build_layer.sh."),
+        (TO_CLOUDWATCH, "With cloudwatch, the signal logs needs log_group_arn"),
+        (f'{TO_CLOUDWATCH}\n log_group_arn = "{GROUP}:*"', "Leave out :* at the end."),
+    ],
+)
+def test_the_terraform_module_says_what_is_missing(
+    arguments: str, complaint: str, tmp_path: Path
+) -> None:
+    """When it plans, and not in AWS, where log records would be refused."""
+    needs("terraform")
+    shutil.copytree(MODULE, tmp_path / "module", ignore=shutil.ignore_patterns("example"))
+    module = f'module "dispatch" {{\n source = "./module"\n {arguments}\n}}\n'
+    (tmp_path / "main.tf").write_text(PROVIDER + module)
+    if run("terraform", "init", "-input=false", folder=tmp_path).returncode:
+        pytest.skip("the provider for AWS cannot be fetched")
+    done = run("terraform", "plan", "-input=false", "-no-color", folder=tmp_path)
+    assert (done.returncode == 0) is (not complaint), done.stderr
+    assert complaint in " ".join(done.stderr.replace("│", " ").split())
+
+
 def declared(kind: str) -> set[str]:
     """Return the names of the module's variables or outputs."""
     text = "\n".join(path.read_text() for path in MODULE.glob("*.tf"))
