@@ -93,7 +93,7 @@ def _options() -> dict[str, dict[str, Any]]:
         },
         "output": {
             "metavar": "DIR",
-            "type": Path,
+            "type": _folder,
             "default": Path("dist"),
             "help": "default: dist",
         },
@@ -111,6 +111,12 @@ def _versions(text: str) -> tuple[str, ...]:
         if version not in KNOWN:
             raise argparse.ArgumentTypeError(f"{version!r} is not one of {', '.join(KNOWN)}")
     return tuple(version for version in KNOWN if version in wanted)
+
+
+def _folder(text: str) -> Path:
+    if not text:  # Path("") is the current folder
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
 
 
 def _glibc(text: str) -> tuple[int, int]:
