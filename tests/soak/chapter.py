@@ -85,7 +85,7 @@ class Result:
 
 async def live(chapter: Chapter, *, seed: int) -> Result:
     """Run a chapter; raises nothing for what the extension does wrong, `problems` has it all."""
-    weather = Weather(seed, deaths=chapter.deaths)
+    weather = Weather(seed, deaths=chapter.deaths, recovers=not chapter.deaths)
     with TemporaryDirectory() as folder:
         clock = WallClock(Path(folder) / "clock")
         async with Intake() as intake:

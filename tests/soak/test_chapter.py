@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
 from tests.soak.chapter import Chapter, Result
 from tests.soak.ledger import Ledger, SandboxAccount
+from tests.soak.weather import ANSWERS, WELL, Weather
 
 
 def problems(rss_kib: list[int], *, sandboxes: int = 1, deaths: float = 0.0) -> list[str]:
@@ -34,3 +36,15 @@ def test_a_life_without_deaths_has_one_sandbox() -> None:
     """A second one begins with the memory of a new process, and would hide a leak."""
     assert problems([60_000] * 80, sandboxes=2) == ["one life took 2 sandboxes"]
     assert problems([], sandboxes=2, deaths=0.1) == []
+
+
+def test_the_endpoint_of_a_life_without_deaths_recovers_after_each_failure() -> None:
+    """Else one outage may be longer than all before it, and memory grows without a leak."""
+    steady, rough = (Weather(1, deaths=0.0, recovers=each) for each in (True, False))
+    names = {weather: [weather.answer()[0] for _ in range(3_000)] for weather in (steady, rough)}
+    in_a_row = {
+        weather: any(WELL not in pair for pair in pairwise(drawn))
+        for weather, drawn in names.items()
+    }
+    assert {*names[steady]} == {*names[rough]} == {*ANSWERS}
+    assert (in_a_row[steady], in_a_row[rough]) == (False, True)

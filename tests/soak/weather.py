@@ -23,8 +23,9 @@ LISTENERS_LOST_ACKNOWLEDGEMENTS = 2
 
 PLATFORM_EVENTS = ("platform.start", "platform.runtimeDone", "platform.report", "function")
 
+WELL = "ok"
 ANSWERS: dict[str, tuple[float, Answer]] = {
-    "ok": (85, Reply()),
+    WELL: (85, Reply()),
     "503": (2, Reply(status=503)),
     "429": (2, Reply(status=429, headers={"Retry-After": "30"})),
     "401": (1, Reply(status=401)),
@@ -48,12 +49,18 @@ class Step:
 
 
 class Weather:
-    """Draws one thing after the other; `drawn` counts them by name."""
+    """Draws one thing after the other; `drawn` counts them by name.
 
-    def __init__(self, seed: int, *, deaths: float) -> None:
+    `recovers`: the endpoint is well after each failure. What waits while it fails stays in the
+    memory of a process, so where that is judged no outage is longer than all before it by chance.
+    """
+
+    def __init__(self, seed: int, *, deaths: float, recovers: bool = False) -> None:
         self.drawn: Counter[str] = Counter()
         self._random = Random(seed)
         self._deaths = deaths
+        self._recovers = recovers
+        self._was_well = True
         # The endpoint is asked at its own pace, so it must not disturb the other draws.
         self._endpoint = Random(seed + 1)
 
@@ -81,6 +88,9 @@ class Weather:
         """Draw what the endpoint does with a request."""
         weights = [weight for weight, _ in ANSWERS.values()]
         [name] = self._endpoint.choices(list(ANSWERS), weights)
+        if self._recovers and not self._was_well:
+            name = WELL
+        self._was_well = name == WELL
         self.drawn[f"endpoint: {name}"] += 1
         return name, ANSWERS[name][1]
 
