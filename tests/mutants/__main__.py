@@ -49,6 +49,8 @@ def main() -> int:
     parser.add_argument("--seed", default="0", help="in which order the mutants are run")
     parser.add_argument("--changed-since", metavar="COMMIT", help="only lines changed since then")
     arguments = parser.parse_args()
+    if missing := [path for path in arguments.paths if not (ROOT / path).exists()]:
+        parser.error(f"no such file or folder in {ROOT.name}: {', '.join(missing)}")
     os.chdir(ROOT)
     suites: Sequence[str] = SUITES
     lines = None

@@ -16,7 +16,7 @@ from tests.mutants.mutations import Mutant, mutants_of
 Line = tuple[str, int]
 
 MOST_NEAR = 30
-"""Files of tests for a change: what nearly all import takes too long to watch in all of them."""
+"""Files of tests for a module: what nearly all import takes too long to watch in all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +101,16 @@ def changed_lines(root: Path, commit: str) -> set[Line]:
 def near_tests(root: Path, lines: Iterable[Line], *, suites: Sequence[str]) -> list[str]:
     """Return the files of tests that are named after a changed module, or import it."""
     modules = {file.removesuffix(".py").replace("/", ".") for file, _ in lines}
-    names = {f"test_{each.rpartition('.')[2]}.py" for each in modules}
-    imports = re.compile(
-        "|".join(_import_of(each) for each in sorted(modules)) or "$^", re.MULTILINE
-    )
     files = [file for suite in suites for file in sorted((root / suite).rglob("test_*.py"))]
-    named = [file for file in files if file.name in names]
-    others = [file for file in files if file not in named and imports.search(file.read_text())]
-    return [str(file.relative_to(root)) for file in [*named, *others][:MOST_NEAR]]
+    contents = {file: file.read_text() for file in files}
+    near: dict[Path, None] = {}
+    for module in sorted(modules):
+        name = f"test_{module.rpartition('.')[2]}.py"
+        imports = re.compile(_import_of(module), re.MULTILINE)
+        named = [file for file in files if file.name == name]
+        others = [file for file, content in contents.items() if imports.search(content)]
+        near |= dict.fromkeys([*named, *others][:MOST_NEAR])
+    return [str(file.relative_to(root)) for file in near]
 
 
 def _import_of(module: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.mutants.changing import Functions, NotLoadedError
-from tests.mutants.chosen import changed_lines, choose, near_tests
+from tests.mutants.chosen import MOST_NEAR, changed_lines, choose, near_tests
 from tests.mutants.covering import Coverage, Kept, Ran, Watch
 from tests.mutants.forks import Task, run_tasks
 from tests.mutants.mutations import mutants_of
@@ -309,6 +309,28 @@ def test_tests_near_a_module_import_it_or_have_its_name(module: Path) -> None:
         (root / "tests" / name).write_text(content)
     near = near_tests(root, [("extension/module.py", 1)], suites=["tests"])
     assert {Path(each).name for each in near} == {"test_module.py", "test_a.py", "test_b.py"}
+
+
+def test_each_changed_module_has_tests_near_it(module: Path) -> None:
+    """However many tests import another one that was changed, too."""
+    root = module.parents[1]
+    (root / "tests").mkdir()
+    for number in range(MOST_NEAR + 1):
+        (root / "tests" / f"test_{number:02}.py").write_text("from extension.common import each")
+    (root / "tests" / "test_z.py").write_text("from extension.module import bounded")
+    lines = [("extension/common.py", 1), ("extension/module.py", 1)]
+    near = near_tests(root, lines, suites=["tests"])
+    assert len(near) == MOST_NEAR + 1
+    assert near[-1] == "tests/test_z.py"
+
+
+def test_a_path_that_is_none_is_named() -> None:
+    """Before anything is run."""
+    command = [sys.executable, "-m", "tests.mutants", "extension/redaction", "extension/nope"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.splitlines()[-1].endswith("extension/nope")
+    assert "Traceback" not in run.stderr
 
 
 def test_tasks_run_apart_and_within_bounds() -> None:
