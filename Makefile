@@ -93,7 +93,7 @@ soak-deliveries: $(READY) ## Run 1 000 invocations in each flush mode, with spli
 soak-details: $(READY) ## Write a million DEBUG lines in one invocation; each is sent or counted, and memory stays
 	@$(RUN) -m tests.soak.details $(ARGS)
 
-fuzz: $(READY) ## Fuzz the decoder and both servers (FUZZ_SECONDS=60 for each of six targets)
+fuzz: $(READY) ## Fuzz every door: the decoder, the pump, the receiver, a replay, both servers (FUZZ_SECONDS=60 for each of ten targets)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) $(RUN) -m pytest --timeout 0 -o faulthandler_timeout=0 tests/fuzz
 
 lock: ## Pin the requirements again, with hashes (needs uv)
