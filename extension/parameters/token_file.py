@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from extension.platform.local_bind import FILE_BYTES, LEAST_LENGTH, content_of, path_of
-from extension.process.files import open_without_waiting
+from extension.platform.local_bind import LEAST_LENGTH, bytes_of, content_of, path_of
 from extension.process.log import Log
 
 FOR_OTHERS = 0o077
@@ -34,9 +33,8 @@ def token_file(environ: Mapping[str, str], *, bound: bool, log: Log) -> Callable
 
 def _why_none(path: str) -> str:
     try:
-        with open(path, "rb", opener=open_without_waiting) as file:
-            content = file.read(FILE_BYTES).strip()
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        content = bytes_of(path).strip()
+    except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or type(error).__name__
     return "its content is no text, or too short" if content else "it is empty"
 

@@ -70,8 +70,17 @@ def path_of(environ: Mapping[str, str]) -> str:
 def content_of(path: str) -> str:
     """Return the token in a file, empty if there is none; raises nothing."""
     try:
-        with open(path, "rb", opener=open_without_waiting) as file:  # pathlib is not built in
-            content = file.read(FILE_BYTES)
-        return content.decode().strip()
+        return bytes_of(path).decode().strip()
     except (OSError, ValueError):
         return ""
+
+
+def bytes_of(path: str) -> bytes:
+    """Return what a file begins with, as far as a token goes.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: the path holds a null character.
+    """
+    with open(path, "rb", opener=open_without_waiting) as file:  # pathlib is not built in
+        return file.read(FILE_BYTES)

@@ -174,11 +174,11 @@ class Telemetry(Job):
         try:
             is_up = await self._settle_everything(shutdown, end)
             budget = end.budget(less_s=self._reserve_s)
-            is_sent = await self._delivery.flush(budget, whatever_the_circuit=is_up)
-            self._end_everything(shutdown, LAST_READING_S)
-            while is_sent and self._buffer.count:  # what came during that export
+            goes_on = True
+            while goes_on:  # what came during an export is exported, too
                 is_sent = await self._delivery.flush(budget, whatever_the_circuit=is_up)
                 self._end_everything(shutdown, LAST_READING_S)
+                goes_on = is_sent and self._buffer.count > 0
             await self._delivery.store_the_rest(end.budget())
         finally:
             self._end_everything(shutdown, LAST_READING_S)
