@@ -23,7 +23,7 @@ from typing import Any
 
 from extension.process.clock import NS_PER_S, Instant, SystemClock
 
-PATIENCE_S, LAST_PATIENCE_S, POLL_S = 30.0, 5.0, 0.005
+PATIENCE_S, LAST_PATIENCE_S, POLL_S = 120.0, 5.0, 0.005
 LIMITS_OF_START = (
     "extension.platform.bootstrap:BUDGET_S",
     "extension.platform.bootstrap:REGISTER_TIMEOUT_S",
@@ -36,7 +36,7 @@ LIMITS = (
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
 )
-"""A few seconds each: a busy test machine may stall for as long, Lambda does not."""
+"""Seconds each: a busy test machine may stall for as long, Lambda does not."""
 
 SECRET = "text-that-no-line-may-repeat"
 

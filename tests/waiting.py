@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 POLL_S = 0.005
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Longer than any machine stalls: a deadline ends a test that hangs, it judges no speed."""
 
 

@@ -35,7 +35,7 @@ REPORT = {
     "type": "platform.report",
     "record": {"requestId": "r", "status": "success", "metrics": {"durationMs": 100.0}},
 }
-LONG_S = 30.0
+LONG_S = 120.0
 TIME_TO_EXPORT = f"replace('extension.platform.events:SHUTDOWN_S', {LONG_S})"
 UNCONFIRMED = "subscription not confirmed"
 MANAGED = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}

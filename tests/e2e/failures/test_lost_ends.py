@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from extension.telemetry.assembly.hold import START_PATIENCE_S
 from simulator.intake import Intake
-from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox, shut_down
+from tests.e2e.failures.announced import (
+    PATIENT,
+    Announced,
+    deliver,
+    lost,
+    next_is_asked,
+    sandbox,
+    shut_down,
+)
 from tests.e2e.failures.expectations import invocations
 from tests.scripted.deliveries import dropped_event, split_delivery
 from tests.waiting import until
 
 LOGS = {"DISPATCH_SIGNALS": "traces,logs"}
+AS_SHIPPED = f"replace('extension.telemetry.assembly.hold:START_PATIENCE_S', {START_PATIENCE_S})"
 MODES = pytest.mark.parametrize("flush", ["auto", "end"])
 
 
@@ -118,7 +128,7 @@ async def test_the_time_of_the_end_cannot_be_read(intake: Intake, flush: str, ti
 async def test_the_end_is_lost_without_a_sign(intake: Intake, flush: str) -> None:
     """Silence is borne for some seconds, not for the quarter of an hour that the function has."""
     environment = {"DISPATCH_POST_URI": intake.url, "DISPATCH_FLUSH": flush}
-    async with sandbox(**environment) as platform:
+    async with sandbox(f"{PATIENT}; {AS_SHIPPED}", **environment) as platform:
         announced = Announced(1)
         platform.send(announced.invoke())
         deliver(platform, announced.start)

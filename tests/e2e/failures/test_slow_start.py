@@ -23,6 +23,7 @@ NOWHERE = {"DISPATCH_POST_URI": "http://127.0.0.1:1"}
 NO_BUDGET = "replace('extension.platform.bootstrap:BUDGET_S', 600.0)"
 LITTLE_BUDGET = "replace('extension.platform.bootstrap:BUDGET_S', 0.0)"
 HANGS = "hang_import('aiohttp')"
+LONG_WAIT = "replace('extension.parameters.parameters:OPEN_WAIT_S', 600.0)"
 START = {"time": "2026-01-01T12:00:00.000Z", "type": "platform.start", "record": {"requestId": "r"}}
 DONE = {
     "time": "2026-01-01T12:00:00.100Z",
@@ -153,7 +154,7 @@ async def test_a_get_is_answered_while_telemetry_does_not_open(
     tmp_path: Path, own_marks: str, aws: FakeAws
 ) -> None:
     """The cache does not wait for the other job."""
-    launch = sabotaged(own_marks, LITTLE_BUDGET, HANGS)
+    launch = sabotaged(own_marks, LITTLE_BUDGET, LONG_WAIT, HANGS)
     environment = {**aws.environment, **NOWHERE, "AWS_SESSION_TOKEN": "token"}
     async with (
         ExtensionsApi().running() as api,
@@ -173,6 +174,7 @@ async def test_a_get_is_refused_before_the_function_times_out(
         started(launch, tmp_path, {}, api=address(api)) as extension,
     ):
         await until(lambda: NEXT in api.asked)
+        assert (await extension.get("/ping"))[0] == 200
         api.invoke(timeout_s=2.0)
         await until(lambda: api.asked.count(NEXT) == 2)
         assert await extension.get(SECRET_PATH) == (400, "ServiceUnavailable")
