@@ -41,6 +41,10 @@ MODULES = (
 )
 """Each has a function `rows()` that yields rows; a new one is added here."""
 
+HELP = {"-h", "--help"}
+USAGE = """usage: python -m benchmarks [NAME ...]
+
+Measures everything and writes RESULTS.md, or measures only what is named, of:"""
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 
 
@@ -49,6 +53,9 @@ def main(chosen: Sequence[str]) -> int:
 
     2 if a name is unknown: then nothing is measured.
     """
+    if HELP & set(chosen):
+        print(f"{USAGE}\n{', '.join(MODULES)}")
+        return 0
     if unknown := [name for name in chosen if name not in MODULES]:
         print(f"benchmarks: no {', '.join(unknown)}; there are {', '.join(MODULES)}",
               file=sys.stderr)  # fmt: skip

@@ -139,8 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--regions", required=True, help="separated by commas, or `all`")
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--public", action="store_true", help="every AWS account may use them")
-    who.add_argument("--organization", metavar="ID", help="so may the accounts of o-…")
-    who.add_argument("--account", metavar="ID", help="so may this account")
+    who.add_argument("--organization", metavar="ID", help="the accounts of this organization may")
+    who.add_argument("--account", metavar="ID", help="this account may")
     return parser
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from simulator.aws.endpoints.summary import summary
@@ -98,6 +99,21 @@ def _tell_what_came(request: Request, around: Surroundings, answers: Sequence[An
     if around.cloudwatch is not None:
         for line in summary(around.cloudwatch):
             _print(f"cloudwatch: {line}")
+    if hint := _hint(request, around, answers):
+        print(f"simulator: {hint}", file=sys.stderr)
+
+
+def _hint(request: Request, around: Surroundings, answers: Sequence[Answer]) -> str:
+    """Return what may have been left out of the command line where something failed, or nothing."""
+    if around.settings.extensions is None and any(each.status != "success" for each in answers):
+        return (
+            "no extension is beside the function: --parameter, --secret, --report and "
+            "--cloudwatch start lambda-dispatch, --extensions your own"
+        )
+    asks_aws = not request.seeds and "AWS_ENDPOINT_URL" not in around.settings.environment
+    if asks_aws and any(get.status != HTTPStatus.OK for get in around.gets):
+        return "the cache asked AWS itself: --parameter and --secret start a local AWS with them"
+    return ""
 
 
 def _draw(request: Request, around: Surroundings, answers: Sequence[Answer], *, path: Path) -> None:

@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
                         choices=[each.name for each in EXPERIMENTS])  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name the experiments, do nothing")
     parser.add_argument("--prefix", default="lambda-dispatch-verification",
-                        help="names what is made; default: %(default)s")  # fmt: skip
+                        help="the name of what is made; default: %(default)s")  # fmt: skip
     parser.add_argument("--remove", action="store_true", help="remove what a run has left")
     parser.add_argument("--report", type=Path, default=Path("report.md"))
     return parser

@@ -222,11 +222,8 @@ def _policy(config: ParametersConfig, log: Log) -> Policy:
     }
     for name, ttl_s in configured.values():
         if ttl_s > config.ttl_limit_s:
-            log.warning(
-                f"{name} is limited: raise DISPATCH_CACHE_TTL_LIMIT_SECONDS",
-                value=ttl_s,
-                limit=config.ttl_limit_s,
-            )
+            limit = f"{config.ttl_limit_s}; raise DISPATCH_CACHE_TTL_LIMIT_SECONDS"
+            log.warning("configuration", cause=f"{name} = '{ttl_s}' is limited to {limit}")
     return Policy(
         ttl_s={each: min(ttl_s, config.ttl_limit_s) for each, (_, ttl_s) in configured.items()},
         jitter=config.ttl_jitter,

@@ -133,12 +133,13 @@ def _parser() -> argparse.ArgumentParser:
         help="send the traces to this OTLP/HTTP endpoint, for example http://localhost:4318, "
         f"instead of showing them here; {', '.join(ENDPOINT_VARIABLES)} are passed on",
     )
-    parser.add_argument(
+    places.add_argument(
         "--report",
         metavar="FILE",
         type=report_file,
         default="demo.html",
-        help="the page that shows the run in a browser (default: demo.html)",
+        help="the page that shows the run in a browser, if the traces stay here "
+        "(default: demo.html)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Tells what came of the demo: where things run, the traces, the GETs, the surprises, a page."""
+"""Prints what came of the demo: where things run, traces, GETs, surprises; and draws a page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ARRIVAL_S = 10.0
 def show_places(stage: Stage, console: Console) -> None:
     """Print where each piece runs."""
     for name, (address, what) in stage.places.items():
-        console.print(Text.assemble(f"  {name:<13}", (f"{address:<26}", "cyan"), (what, "dim")))
+        console.print(Text.assemble(f"  {name:<13}", (f"{address:<25} ", "cyan"), (what, "dim")))
 
 
 async def show_traces(

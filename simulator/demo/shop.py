@@ -6,6 +6,7 @@ Lambda of its own, with the extension and the tap. What is printed is a picture 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -196,6 +197,11 @@ def _record(message: Mapping[str, Any], *, queue: str) -> dict[str, Any]:
 
 async def main() -> None:
     """Place an order and print how the spans are linked."""
+    argparse.ArgumentParser(
+        prog="python -m simulator.demo.shop",
+        description="Run the services of examples/shop in local Lambdas, place an order, and print "
+        "how their spans are linked, as a picture in Mermaid.",
+    ).parse_args()
     async with open_shop() as shop:
         await shop.place_order()
         print(as_mermaid(shop.spans))

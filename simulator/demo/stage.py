@@ -85,7 +85,7 @@ class Stage:
     @property
     def _what_takes_traces(self) -> str:
         if self.cloudwatch:
-            return "a local X-Ray, which checks signatures and limits"
+            return "a local X-Ray, with AWS's checks and limits"
         return "this demo's OTLP intake" if self.intake else "your endpoint"
 
 

@@ -169,12 +169,28 @@ async def test_it_runs_against_a_local_cloudwatch() -> None:
         text, _ = await asyncio.wait_for(demo.communicate(), DEADLINE_S)
     output = text.decode()
     assert demo.returncode == 0, output
+    assert "https://xray.eu-central-1.amazonaws.com a local X-Ray" in output
+    assert max(len(line) for line in output.splitlines()) <= 100
     counts = re.search(r"^  (\d+) spans, (\d+) log records, (\d+) points", output, re.M)
     assert counts is not None
     assert all(int(count) > 0 for count in counts.groups())
     assert re.findall(r"^  \d+ × .*", output, re.M) == [
         MISSING,
     ]
+
+
+@pytest.mark.parametrize("place", [["--cloudwatch"], ["--otlp", "http://127.0.0.1:{port}"]])
+async def test_a_page_is_refused_where_the_traces_go_elsewhere(
+    place: list[str], tmp_path: Path
+) -> None:
+    """It would be empty; without a word it was not written."""
+    with socket.create_server(("127.0.0.1", 0)) as endpoint:
+        port = endpoint.getsockname()[1]
+        words = [word.format(port=port) for word in place]
+        async with _demo(*words, "--report", str(tmp_path / "page.html")) as demo:
+            text, _ = await asyncio.wait_for(demo.communicate(), DEADLINE_S)
+    assert demo.returncode == 2
+    assert f"--report: not allowed with argument {place[0]}" in text.decode()
 
 
 @asynccontextmanager

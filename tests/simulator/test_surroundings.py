@@ -81,6 +81,29 @@ async def test_report_shows_the_gets_of_seeded_values(app: str, tmp_path: Path) 
     assert VALUE not in text
 
 
+async def test_failure_without_an_extension_says_that_there_is_none(app: str) -> None:
+    """A refused connection to the cache says nothing of the option that starts it."""
+    event = json.dumps([f"{SECRET}shop/key"])
+    result = await run(*AT_ITS_EASE, "--function", app, "--event", event)
+    assert result.code == 1
+    [line] = result.errors.splitlines()
+    assert line.startswith("simulator: no extension is beside the function: --parameter, --secret")
+
+
+async def test_failed_get_without_a_local_aws_says_who_was_asked(app: str, tmp_path: Path) -> None:
+    """A report alone starts lambda-dispatch, which then needs AWS itself."""
+    unreachable = ("--env", "HTTPS_PROXY=http://127.0.0.1:1")
+    event = json.dumps([f"{SECRET}shop/key"])
+    result = await run(
+        *AT_ITS_EASE,
+        *unreachable,
+        *("--function", app, "--event", event, "--report", str(tmp_path / "out.html")),
+    )
+    assert result.code == 1
+    [line] = result.errors.splitlines()
+    assert line.startswith("simulator: the cache asked AWS itself: --parameter and --secret")
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

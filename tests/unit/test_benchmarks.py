@@ -20,13 +20,20 @@ from extension.telemetry.reading.decode import parse
 from tests.doubles import ManualClock
 
 
-@pytest.mark.parametrize("name", ["strat", "--help", "rows"])
+@pytest.mark.parametrize("name", ["strat", "--hlep", "rows"])
 def test_an_unknown_benchmark_is_named(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Before minutes of measuring those that there are; `rows` is a module and no benchmark."""
     assert main([name, "start"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(f"benchmarks: no {name}; there are start, layer, ")
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_benchmarks(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is measured."""
+    assert main([option]) == 0
+    assert "\nstart, layer, " in capsys.readouterr().out
 
 
 def test_contenders_take_turns() -> None:

@@ -40,12 +40,21 @@ def in_python() -> Iterator[tuple[str, str]]:
                 case ast.Call(
                     func=ast.Attribute(value=value, attr=level),
                     args=[ast.Constant(value=str(message)), *_],
-                ) if level in LEVELS and ast.unparse(value).endswith("log"):
+                ) if level in LEVELS and is_log(value):
                     yield LEVELS[level], message
+                case ast.Call(func=ast.Attribute(value=value, attr=level)) if (
+                    level in LEVELS and is_log(value)
+                ):
+                    yield LEVELS[level], f"no constant: {ast.unparse(node)}"
                 case ast.Call(
                     func=ast.Name(id="_log"), args=[ast.Constant(value=str(message)), *_]
                 ):
                     yield "ERROR", message
+
+
+def is_log(value: ast.expr) -> bool:
+    """Return whether what a method is called on is a log."""
+    return ast.unparse(value).endswith("log")
 
 
 def in_the_launcher() -> Iterator[tuple[str, str]]:

@@ -300,8 +300,9 @@ def test_the_policy_of_the_settings() -> None:
     assert (policy.jitter, policy.ahead, policy.missing_s) == (0.3, 0.4, 5)
     assert (policy.max_stale_s, policy.size) == (6, 7)
     [line] = lines.parsed
-    assert line["message"].startswith("SECRETS_MANAGER_TTL is limited")
-    assert (line["value"], line["limit"]) == (301, 300)
+    assert line["message"] == "configuration"
+    remedy = "raise DISPATCH_CACHE_TTL_LIMIT_SECONDS"
+    assert line["cause"] == f"SECRETS_MANAGER_TTL = '301' is limited to 300; {remedy}"
 
 
 def test_a_cache_that_is_switched_off_has_no_entries() -> None:
