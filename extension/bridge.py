@@ -25,6 +25,10 @@ OWN = "environment"
 """The redactor's key for the secrets of the process itself."""
 
 
+class NoParametersError(Exception):
+    """Parameters and secrets could not be opened, so that a reference has no value."""
+
+
 def hide_own_secrets(redactor: Redactor, environ: Mapping[str, str]) -> None:
     """Redact the credentials in the environment, and the headers of exports."""
     from extension.redaction.own_secrets import own_secrets  # noqa: PLC0415  # only with telemetry
@@ -70,7 +74,7 @@ def resolver(parameters: Parameters | None) -> Resolve:
 
     async def resolve(reference: str, *, fresh: bool) -> str:
         if parameters is None:
-            raise LookupError("the cache is off")
+            raise NoParametersError("the parameters are switched off")
         return await parameters.resolve(reference, fresh=fresh)
 
     return resolve

@@ -131,13 +131,23 @@ class Opening:
             give_up()
 
     async def _open_parameters(self) -> None:
-        if not self._cache_sockets:
+        if not self._cache_sockets and not await self._has_references():
             return
         refusing = asyncio.create_task(self._refuse_gets(), name="refuse GETs")
         try:
             await self._open_cache()
         finally:
             refusing.cancel()
+
+    async def _has_references(self) -> bool:
+        """Whether telemetry needs values of AWS itself, where no GET can be served."""
+        if not self._start.api or not self.telemetry.is_wanted:
+            return False
+        await self.importer.load("extension.telemetry.export.credentials")
+        from extension.telemetry.export.credentials import EndpointSettings  # noqa: PLC0415  # heavy
+
+        telemetry, otlp = self._config.telemetry, self._config.otlp
+        return bool(EndpointSettings(telemetry=telemetry, otlp=otlp).references)
 
     async def _refuse_gets(self) -> None:
         """Answer GETs that wait before the function times out, until the cache can serve them.
@@ -178,7 +188,8 @@ class Opening:
             redact_what_is_served(parameters, redactor=self._redactor, exports=exports)
         if self.telemetry.is_wanted:
             parameters.hooks.keep_early()
-        await parameters.start()
+        if self._cache_sockets:
+            await parameters.start()
         self._parameters = parameters
         if self._last.invoke is not None:  # it came before, as on a repeated start
             parameters.announced(self._last.invoke)
@@ -199,7 +210,7 @@ class Opening:
 
     async def _open_clients(self) -> None:
         """Build the AWS clients and prefetch, last: telemetry shows these calls, too."""
-        if self._parameters and self.wants_parameters():
+        if self._parameters and self._cache_sockets and self.wants_parameters():
             await self.importer.load("extension.aws.clients")
             await self._parameters.open()
 

@@ -324,6 +324,26 @@ async def test_elsewhere_an_export_is_prepared_during_init() -> None:
             await ended(process)
 
 
+async def test_the_key_of_the_endpoint_is_fetched_where_no_cache_is_served() -> None:
+    """It alone: nothing is prefetched for callers, because they cannot ask."""
+    async with FakeAws() as aws:
+        aws.put_parameter("/a/b", "v")
+        aws.put_secret("export/key", "key-of-the-endpoint")
+        port = free_port()
+        more = cached(aws, port) | {
+            "DISPATCH_CACHE": "off",
+            "DISPATCH_CACHE_PREFETCH": "ssm:/a/b",
+            "DISPATCH_POST_HEADERS": "x-key=${secretsmanager:export/key}",
+        }
+        async with running(ExtensionsApi(), more) as process:
+            await whole_invocation(process, "brewing tea")
+            await until(lambda: process.has_exported("brewing tea"))
+            with pytest.raises(OSError, match="Connect"):
+                await get(port, "/ping")
+            await ended(process)
+        assert aws.operations == ["GetSecretValue"]
+
+
 async def test_credentials_that_the_process_fetches_are_hidden() -> None:
     """They come from an endpoint, so that the environment does not have them."""
     async with FakeAws() as aws, CredentialsEndpoint(SECRET, "authorization") as endpoint:

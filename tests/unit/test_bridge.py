@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from extension.bridge import (
+    NoParametersError,
     forget_for_snapshot,
     hide_own_secrets,
     redact_what_is_served,
@@ -99,5 +100,5 @@ async def test_references_in_settings_are_resolved_by_the_cache() -> None:
 
 async def test_without_a_cache_no_reference_is_resolved() -> None:
     """The error names the cause, not the reference."""
-    with pytest.raises(LookupError, match="the cache is off"):
+    with pytest.raises(NoParametersError, match="the parameters are switched off"):
         await resolver(None)("ssm:/key", fresh=False)

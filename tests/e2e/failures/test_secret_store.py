@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+
+import pytest
+
 from simulator.intake import Intake
 from simulator.intake.replies import Reply
 from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
@@ -32,6 +36,33 @@ async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
         aws.release()
     assert len(invocations(intake)) == 3
     assert {seen.headers["authorization"] for seen in intake.requests} == {"Bearer open sesame"}
+    assert lost(platform) == {}
+
+
+@pytest.mark.parametrize("is_taken", [False, True], ids=["switched off", "port taken"])
+async def test_the_key_is_read_where_no_cache_is_served(
+    is_taken: bool, intake: Intake, aws: FakeAws
+) -> None:
+    """Beside AWS's extension, for example: it has the port, or the cache is switched off."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        own = {"DISPATCH_CACHE_PORT": port} if is_taken else {"DISPATCH_CACHE": "false"}
+        environment = {
+            **aws.environment,
+            **own,
+            "DISPATCH_POST_URI": intake.url,
+            "DISPATCH_FLUSH": "end",
+            "DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:shop/key}",
+            "DISPATCH_CACHE_PREFETCH": "ssm:/shop/greeting",
+        }
+        async with sandbox(**environment) as platform:
+            announced = Announced(1)
+            platform.send(announced.invoke())
+            deliver(platform, announced.start, announced.done)
+            await next_is_asked(platform, 2)
+    assert {seen.headers["authorization"] for seen in intake.requests} == {"Bearer open sesame"}
+    assert len(invocations(intake)) == 1
+    assert set(aws.operations) == {"GetSecretValue"}
     assert lost(platform) == {}
 
 
