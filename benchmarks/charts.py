@@ -11,7 +11,7 @@ from html import escape
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 560, 320
-"""Without the legend, which stands below."""
+"""Without the legend, which is below."""
 
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 34, 36
 LEGEND_LINE = 15
@@ -44,7 +44,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
-    """Where a figure stands between the ends of one axis, from 0 to 1, and which are named."""
+    """Where a figure is between the ends of one axis, from 0 to 1, and which are named."""
 
     place: Callable[[float], float]
     ticks: Sequence[float]

@@ -57,7 +57,7 @@ def eager(api: Api) -> Contender:
 def modes(
     api: Api, *, command: Sequence[str] = SOURCE, path: str = "", endpoint: str = ""
 ) -> dict[str, Contender]:
-    """Return ours in each mode; `path` stands in PATH before what Lambda has there.
+    """Return ours in each mode; `path` is in PATH before what Lambda has there.
 
     Telemetry goes to `api`, unless there is another `endpoint`.
     """

@@ -1,7 +1,7 @@
 """Events a second through job 1, as CPU of the real process: from the delivery to the export.
 
 Everything is in it that an event costs but compression, which is the user's choice: taking the
-delivery, parse, assemble, build, encode, post. Beside it stands the CPU of json.loads alone for
+delivery, parse, assemble, build, encode, post. Beside it is the CPU of json.loads alone for
 the same bytes.
 """
 

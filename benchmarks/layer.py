@@ -21,7 +21,7 @@ from benchmarks.rows import Row, compare, skip
 NAME = "layer"
 LAUNCHER = "extensions/lambda-dispatch"
 INTERPRETER = str(Path(sys.base_prefix) / "bin")
-"""The folder that stands first in PATH: everything else here is measured with its Python."""
+"""The folder that is first in PATH: everything else here is measured with its Python."""
 
 FLAGS = ("-I", "-S")
 """Those of the launcher, for the bare interpreter to start with the same."""
@@ -55,7 +55,7 @@ def rows() -> Iterator[Row]:
 
 
 def built() -> Path:
-    """Return where the layer for this machine lies, once it is built."""
+    """Return where the layer for this machine is, once it is built."""
     return ROOT / "dist" / f"lambda-dispatch-{ARCHITECTURES.get(platform.machine())}.zip"
 
 

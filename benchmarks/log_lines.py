@@ -1,4 +1,5 @@
-"""Deliveries of log lines as functions write them: of real words, for one letter hides what costs.
+"""Deliveries of log lines as functions write them: of real words, because one letter hides what
+costs.
 
 Every line of one invocation, in the platform's deliveries of a thousand.
 """
@@ -24,7 +25,7 @@ SECRET = "Zk7-secret-of-the-benchmark-41"  # of no one
 
 
 class Writer:
-    """Writes lines; the same each time, for they are drawn from a seed."""
+    """Writes lines; the same each time, because they are drawn from a seed."""
 
     def __init__(self) -> None:
         self._random = random.Random(7)  # words, no secrets

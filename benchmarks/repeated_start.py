@@ -2,7 +2,7 @@
 
 Lambda repeats the start inside the next invocation, within the function's timeout (3 s unless it is
 set) and with the function's share of the CPU. So a repeated start is the second one with the same
-/tmp, after one at full speed that has seen an invocation; beside it stands a first start at the
+/tmp, after one at full speed that has seen an invocation; beside it is a first start at the
 share. What an extension leaves for after its first /next is not free: invocations have to give it.
 """
 

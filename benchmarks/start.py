@@ -1,12 +1,12 @@
 """Cold start: wall to /register and to the first /next, CPU, memory, and CPU of an invocation.
 
 What is fair: the bare interpreter is timed from spawn until it is gone, and leaves with `os._exit`
-(`os` is imported by every start), for its own end would flatter us by 1–2 ms; ours is timed from
-spawn until the API has the first line of the request. The eager reference imports and builds for
-both jobs whatever ours is configured for: it is what a user gets who does both the usual way. Its
-warm invocation is a lower bound: it hears the same telemetry and does nothing with it.
+(`os` is imported by every start), because its own end would flatter us by 1–2 ms; ours is timed
+from spawn until the API has the first line of the request. The eager reference imports and builds
+for both jobs whatever ours is configured for: it is what a user gets who does both the usual way.
+Its warm invocation is a lower bound: it hears the same telemetry and does nothing with it.
 
-Starts with telemetry have an https endpoint, as most users have; beside it stands what https costs
+Starts with telemetry have an https endpoint, as most users have; beside it is what https costs
 against http. Nothing is sent there: memory and CPU of an invocation are those of an http endpoint.
 """
 
@@ -36,7 +36,7 @@ from benchmarks.rows import Row, bounded, compare, take_turns
 
 TURNS = 9
 REGISTER_TURNS = 25
-"""More, for a turn is short and noise weighs more."""
+"""More, because a turn is short and noise weighs more."""
 
 INVOCATIONS = 11
 """Per process; the first one is not a warm one."""

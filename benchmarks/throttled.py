@@ -2,7 +2,7 @@
 
 The wall time of an invocation is what the extension needs from the answer of one /next to the next
 call of it, with a function that answers at once: the most that a caller waits for it. Beside it
-stands the same at full speed.
+is the same at full speed.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from layer.standalone import copy_interpreter, version_of
 from layer.target import cache_tag, this_machine
 
 _OPT = "/opt/lambda-dispatch"
-"""Where Lambda unpacks all but the launcher. Nothing of ours may lie under /opt/python: Lambda
+"""Where Lambda unpacks all but the launcher. Nothing of ours may be under /opt/python: Lambda
 puts that folder on the function's import path."""
 
 _INTERPRETER_LICENCES = ROOT / "layer/interpreter-licences.txt"

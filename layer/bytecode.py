@@ -16,7 +16,7 @@ _RECORD = Path(__file__).with_name("record_start.py")
 
 
 def compile_with(interpreter: Path, *, folder: Path, home: str, kind: Kind) -> None:
-    """Compile what lies in `folder` and will be unpacked at `home`.
+    """Compile what is in `folder` and will be unpacked at `home`.
 
     Raises:
         LayerError: a module cannot be compiled.

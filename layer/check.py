@@ -33,7 +33,7 @@ def check(contents: Contents) -> Iterator[Verdict]:
             if contents.image
             else "Lambda unpacks it into /opt"
         )
-        yield error(f"nested: extensions/ and lambda-dispatch/ lie in {top or './'}; {meant}")
+        yield error(f"nested: extensions/ and lambda-dispatch/ are in {top or './'}; {meant}")
     files = {
         name.removeprefix(top): file
         for name, file in contents.files.items()
@@ -46,7 +46,7 @@ def check(contents: Contents) -> Iterator[Verdict]:
 
 
 def _top(contents: Contents) -> str | None:
-    """Return the path below which the layer lies, the shortest of several."""
+    """Return the path below which the layer is, the shortest of several."""
     tops = [name.removesuffix(_START) for name in contents.files if name.endswith(_START)]
     tops += [
         name.rpartition("extensions/")[0]

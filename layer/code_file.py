@@ -1,7 +1,7 @@
 """Imports the extension and its packages from one file of code objects; shipped in the library.
 
 One file spares a start two thousand looks at folders and files. It holds nothing but bytecode:
-sources, data and compiled modules lie in their folders as ever, where tracebacks,
+sources, data and compiled modules are in their folders as ever, where tracebacks,
 `importlib.resources` and the import system find them.
 
     magic number (4 bytes) · size of the index (4 bytes) · index · code objects
@@ -108,7 +108,7 @@ class CodeLoader(SourceFileLoader):
         super().exec_module(module)
 
     def get_code(self, name: str) -> CodeType:
-        """Return the code of a module, with the name of its source as it lies here."""
+        """Return the code of a module, with the name of its source as it is here."""
         code: CodeType = loads(self._file.read(name))
         _fix_co_filename(code, self.path)
         return code

@@ -68,7 +68,7 @@ def _defer(tree: ast.Module, name: str, sources: Iterable[str]) -> None:
 def compile_standard(folder: Path, *, home: str) -> None:
     """Put in the place of every module below `folder`, unpacked at `home`, its bytecode.
 
-    Python imports a .pyc without a source as fast as one beside it, and tracebacks still tell
+    Python imports a .pyc without a source as fast as one beside it, and tracebacks still name
     file and line: the sources would be a third of what is left of the standard library. Docstrings
     are left out as `python -OO` does it, which CPython's own tests run with.
     """

@@ -1,4 +1,4 @@
-"""Loads every compiled module, for a silent fallback to Python is ten times slower."""
+"""Loads every compiled module, because a silent fallback to Python is ten times slower."""
 
 from __future__ import annotations
 

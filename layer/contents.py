@@ -1,4 +1,4 @@
-"""Reads a finished layer wherever it lies: a zip, a folder, or the file system of an image."""
+"""Reads a finished layer wherever it is: a zip, a folder, or the file system of an image."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Image:
 
 
 def read_contents(path: Path) -> Contents:
-    """Return what lies in a zip, folder or root of an image.
+    """Return what is in a zip, folder or root of an image.
 
     Raises:
         LayerError: it is none of them.

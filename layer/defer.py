@@ -85,7 +85,7 @@ def _alone(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt
 
 
 def _add_hook(tree: ast.Module, deferred: dict[str, ast.stmt]) -> None:
-    """Define the hook behind the imports from __future__, or behind the hook of the source.
+    """Define the hook after the imports from __future__, or after the hook of the source.
 
     That one is renamed, and asked last.
     """

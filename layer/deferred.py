@@ -25,7 +25,7 @@ DEFERRED = {
     "aiohttp.helpers": ("netrc", "email.parser", "email.policy", "pathlib", "urllib.request"),
     # Names of hosts that are not ASCII: the tables of Unicode are the largest module of a start.
     "yarl._url": ("idna",),
-    # Where its headers in C lie.
+    # Where its headers in C are.
     "multidict": ("pathlib",),
     # A class for each of them is generated at import.
     "attr": (".validators",),

@@ -18,7 +18,7 @@ _HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _ENTRY = struct.Struct("<qQ")
 _NO_SECTIONS = (40, struct.pack("<Q", 0)), (58, struct.pack("<HHH", 64, 0, 0))
-"""Where e_shoff and e_shentsize, e_shnum, e_shstrndx lie, and their values without sections."""
+"""Where e_shoff and e_shentsize, e_shnum, e_shstrndx are, and their values without sections."""
 
 _LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
 _NEEDED, _STRTAB, _STRSZ = 1, 5, 10
@@ -108,7 +108,7 @@ def _loader(content: bytes, segments: list[Segment]) -> str:
 
 
 def _offset(address: int, segments: list[Segment]) -> int:
-    """Return where in the file lies what is loaded at this address."""
+    """Return where in the file that is which is loaded at this address."""
     for kind, _, start, virtual, _, length, _, _ in segments:
         if kind == _LOAD and virtual <= address < virtual + length:
             return start + address - virtual

@@ -1,7 +1,7 @@
 """What the wrapper becomes: resolves the references in the environment, then becomes the runtime.
 
-Arguments: the function's LD_LIBRARY_PATH behind `=` (empty: it has none), then the command line.
-The wrapper that DISPATCH_ENV_NEXT names stands before that, unless it cannot be executed.
+Arguments: the function's LD_LIBRARY_PATH after `=` (empty: it has none), then the command line.
+The wrapper that DISPATCH_ENV_NEXT names comes before that, unless it cannot be executed.
 
 Values are bytes from the cache's answer to the environment, so they arrive as they are stored. Only
 modules that are loaded quickly are imported, because a cold start waits for this.
@@ -89,7 +89,7 @@ def resolve(environment: Environment) -> tuple[Environment, list[str]]:
 
 
 def references(value: bytes) -> list[bytes]:
-    """Return what stands between `{{resolve:` and `}}`, in a text that may hold several."""
+    """Return what is between `{{resolve:` and `}}`, in a text that may hold several."""
     return [part.split(END, 1)[0] for part in value.split(START)[1:] if END in part]
 
 

@@ -1,4 +1,4 @@
-"""Checks that a layer suits one machine and, where it lies in an image, that image."""
+"""Checks that a layer suits one machine and, where it is in an image, that image."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _probe(candidate: Path, *, version: str) -> Path | None:
-    """Return the interpreter behind a candidate: not a venv's link, not the shim of a tool."""
+    """Return the interpreter that a candidate starts: not a venv's link, not the shim of a tool."""
     try:
         answer = subprocess.run(
             [candidate, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=20, check=True

@@ -29,9 +29,9 @@ NO_FILE = "<string>"
 """What Python names the file of a text that is not of one."""
 
 SALTED = "return hash(("
-"""attrs writes a number behind it that differs from one process to the next, on a line of its own.
+"""attrs writes a number after it that differs from one process to the next, on a line of its own.
 
-It tells values of one class from those of another. The build's number does the same.
+It distinguishes values of one class from those of another. The build's number does the same.
 """
 
 

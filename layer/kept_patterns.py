@@ -23,7 +23,7 @@ Compiled = tuple[int, bytes, int, dict[str, int], tuple[str | None, ...]]
 """Flags, codes, number of groups, groups by name, names of groups."""
 
 CODE: Literal["I", "H"] = "I" if array("I").itemsize == _sre.CODESIZE else "H"
-"""How the codes lie in memory."""
+"""How the codes are stored in memory."""
 
 
 def install(made_for: object, kept: MutableMapping[Key, Compiled]) -> None:

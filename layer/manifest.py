@@ -25,7 +25,7 @@ def read_manifest(text: str) -> Mapping[str, str]:
 
 
 def fingerprint(content: bytes) -> str:
-    """Return what tells one content of a file from another."""
+    """Return what distinguishes one content of a file from another."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 

@@ -37,7 +37,7 @@ def install_all(order: Order, *, versions: Iterable[str], work: Path) -> list[Pa
 
 
 def merge_pruned(folders: Iterable[Path], *, library: Path) -> None:
-    """Prune what lies in `folders` and gather it in `library`.
+    """Prune what is in `folders` and gather it in `library`.
 
     Raises:
         LayerError: two versions differ in a file that they would share.

@@ -31,7 +31,7 @@ _PAUSE_S = 0.02
 
 FUNCTION = "tried-out"
 SIGNALS = ("traces", "logs", "metrics")
-"""All of them, for the encoder of each is imported late."""
+"""All of them, because the encoder of each is imported late."""
 
 GETS = {
     "/systemsmanager/parameters/get?name=%2Ftried%2Fout": "a parameter",

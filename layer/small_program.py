@@ -1,4 +1,4 @@
-"""Writes the program `python3` of an interpreter whose code lies in its libpython.
+"""Writes the program `python3` of an interpreter whose code is in its libpython.
 
 python-build-standalone links that code into its program once more, by half larger than in
 libpython. What is left of a program without it is a call of `Py_BytesMain`, by the C library's
@@ -94,7 +94,7 @@ def small_program(architecture: Architecture, *, libpython: str) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:
-    """The addresses that the dynamic section tells."""
+    """The addresses in the dynamic section."""
 
     strings: int
     strings_size: int

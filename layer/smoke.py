@@ -80,7 +80,7 @@ def _running(
 
 @contextmanager
 def _only_python3(interpreter: Path) -> Iterator[Path]:
-    """Yield a folder for PATH where python3 is this one, and its libraries lie beside it."""
+    """Yield a folder for PATH where python3 is this one, and its libraries are beside it."""
     with tempfile.TemporaryDirectory() as name:
         programs = Path(name, "bin")
         programs.mkdir()

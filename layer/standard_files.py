@@ -1,7 +1,7 @@
 """Imports the standard library from its .pyc files with fewer looks; shipped in the library.
 
 The import system lists folders, tries endings, and asks for the times of folders and files: half of
-the time that reading a module takes. Where a module of the standard library lies is known, so this
+the time that reading a module takes. Where a module of the standard library is, is known, so this
 finder opens its .pyc at once. It checks what the import system checks: that the .pyc was made
 by this Python, from the source beside it. Whatever is not as expected is left to the import system.
 """

@@ -54,7 +54,7 @@ def load():  # type: ignore[no-untyped-def]  # the types to name are not importe
     if sys.version_info < (3, 11):  # noqa: UP036  # any Python may have been found
         raise ImportError("the extension needs 3.11 or newer")
     library = find_library()
-    sys.path.append(library)  # behind the standard library, which is asked for more
+    sys.path.append(library)  # after the standard library, which is asked for more
     import code_file  # type: ignore[import-not-found]  # noqa: PLC0415  # of the library
 
     code_file.install(library)

@@ -25,7 +25,7 @@ class Layer:
     Attributes:
         files: By their path below /opt.
         launcher: Path of the launcher, "" for none.
-        image: The image that it lies in.
+        image: The image that it is in.
     """
 
     files: Mapping[str, File]

@@ -16,7 +16,7 @@ _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def cancel_on_signals(say: Callable[[], None] = lambda: None) -> None:
     """Cancel the running task, and so leave every `async with`, on the first signal only.
 
-    Explicitly, for a shell starts what it puts in the background with SIGINT ignored.
+    Explicitly, because a shell starts what it puts in the background with SIGINT ignored.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None

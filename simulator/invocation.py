@@ -17,7 +17,7 @@ class Invocation:
     """The state of one invocation; the runtime's calls fill it in.
 
     Attributes:
-        invocation_id: A second id that Managed Instances tell the runtime.
+        invocation_id: A second id that Managed Instances give the runtime.
         deadline_ns: Wall time at which the function times out.
         cold_start: Whether it waited for an init, or is the first after one.
         response: Body of the runtime's /response or /error; None until then.

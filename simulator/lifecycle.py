@@ -69,7 +69,7 @@ class Lifecycle:
         return self.sandbox is None or self._is_unused
 
     def take_init_ns(self) -> int:
-        """Return how long the init or restore took; only the first report tells."""
+        """Return how long the init or restore took; only the first report has it."""
         init_ns, self._init_ns = self._init_ns, 0
         self._is_unused = False
         return init_ns

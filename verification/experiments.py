@@ -217,7 +217,7 @@ EXPERIMENTS = (
         variables={**CLOUDWATCH, "DISPATCH_FLUSH": "periodic"}, pause_s=360,
     ),
     Experiment(
-        "tap", "Does the runtime work behind the tap, also after minutes in the freezer?",
+        "tap", "Does the runtime work with the tap, also after minutes in the freezer?",
         "every answer arrives whole, through another port than 9001",
         ({"print": "hello"}, {"filler": FILLER}, {"filler": FILLER}), _tap,
         variables={**CLOUDWATCH, "AWS_LAMBDA_EXEC_WRAPPER": "/opt/lambda-dispatch-tap"},

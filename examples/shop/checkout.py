@@ -1,4 +1,4 @@
-"""Takes an order over HTTP and tells three services, each in another way: SNS, EventBridge, SQS.
+"""Takes an order over HTTP and notifies three services, each in another way: SNS, EventBridge, SQS.
 
 Every message names this invocation's span, in one of the places where services write it. No SDK of
 OpenTelemetry is needed: with active tracing, Lambda says which span it is.

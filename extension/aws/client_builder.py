@@ -45,7 +45,7 @@ that fail are reported within 2 s: Lambda's default timeout ends a function afte
 NEVER_CONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, SSLError)
 
 _SUFFIXES = r"(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws)"
-"""What stands behind the region in the names of AWS's endpoints, its own and those of a VPC."""
+"""What follows the region in the names of AWS's endpoints, its own and those of a VPC."""
 
 
 class Client(NamedTuple):
@@ -105,7 +105,7 @@ class ClientBuilder:
     ) -> Client:
         """Return a client of a service; `before_attempt` may raise, which ends a call.
 
-        `reconnects` tells whether a call tries again to connect.
+        `reconnects` says whether a call tries again to connect.
 
         Raises:
             UnusableError: its endpoint or its proxy is not a URL.

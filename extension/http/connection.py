@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from extension.http.server import HttpServer
 
 MAX_AHEAD_BYTES = 65_536
-"""May wait behind the request in progress; with more, the connection is not read any further."""
+"""May wait after the request in progress; with more, the connection is not read any further."""
 
 LINGER_S = 1.0
 """How long the rest of a refused request is discarded. Closing at once would reset the connection,
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Begin with the first request that is complete; those behind it wait."""
+        """Begin with the first request that is complete; those after it wait."""
         if self._state not in READING:
             return
         if self.answering is None:
@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
         return self._handler(request.head, request.body) if request.head else BAD_REQUEST
 
     async def _answer(self, request: Request | None, reply: Reply | Awaitable[Reply]) -> None:
-        """Answer a request and all that wait behind it."""
+        """Answer a request and all that wait after it."""
         try:
             while request is not None:
                 await self._reply(request, reply)

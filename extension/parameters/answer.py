@@ -106,7 +106,7 @@ def region_of_body(body: bytes) -> str:
     if found < 0:
         return ""
     begin = found + len(_ARN)
-    pieces = body[begin : body.find(b'"', begin)].split(b":", 3)  # behind `arn:`
+    pieces = body[begin : body.find(b'"', begin)].split(b":", 3)  # after `arn:`
     region = pieces[2].decode("ascii", "replace") if len(pieces) > 3 else ""
     is_name = region.replace("-", "").isalnum()  # which a replaced byte is not
     return region if is_name else ""  # the endpoint need not be AWS's: it goes into a header

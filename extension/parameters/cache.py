@@ -101,7 +101,7 @@ class Cache:
 class Jitter:
     """The chance that shortens TTLs; the same for what is fetched together.
 
-    It tells sandboxes apart, whose calls would come all at once. The values of one sandbox need
+    It distinguishes sandboxes, whose calls would come all at once. The values of one sandbox need
     not be told apart: they would expire one by one, and no batch would gather them.
     """
 

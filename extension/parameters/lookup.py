@@ -223,7 +223,7 @@ class Lookup:
             if cached is not None and cached.fresh:
                 self._cache.store(key, postponed(cached, error))
             return None
-        # A freeze may lie between AWS's answer and now: the value is as old as the question.
+        # There may be a freeze between AWS's answer and now: the value is as old as the question.
         self._store(key, body, refresh=False, started=started, fetched_at=started)
         return _fetched(body, Result.MISS)
 

@@ -24,8 +24,8 @@ PREFETCH_S = 2.0
 def read_list(text: str, *, decrypt: bool = False) -> tuple[list[Key], list[str]]:
     """Return the keys of a comma list such as `ssm:/a,ssm+decrypt:/b`, and the other entries.
 
-    These are named by their place in the list, from 1, for one may be anything. `decrypt` is the
-    value of withDecryption for a GET that does not contain it, and so for an entry `ssm:`.
+    These are named by their place in the list, from 1, because one may be anything. `decrypt` is
+    the value of withDecryption for a GET that does not contain it, and so for an entry `ssm:`.
     """
     kinds: dict[str, Callable[[str], Key]] = {
         "ssm": partial(ParameterKey, decrypt=decrypt),
@@ -61,7 +61,7 @@ async def prefetch(
             code = error.code if isinstance(error, UpstreamError) else type(error).__name__
             log.warning("prefetch failed", name=fetched[task].name, code=code)
     if late:
-        log.warning("prefetch goes on behind init", unfinished=len(late), after_s=PREFETCH_S)
+        log.warning("prefetch continues after init", unfinished=len(late), after_s=PREFETCH_S)
 
 
 class BadReferenceError(ValueError):

@@ -5,7 +5,7 @@ and again once its date has passed. No caller waits for it. As a role without th
 not asked again.
 
 Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html:
-"The next rotation is scheduled to occur on or before this date"; after a failed rotation it may lie
+"The next rotation is scheduled to occur on or before this date"; after a failed rotation it may be
 in the past, and then it says nothing.
 """
 

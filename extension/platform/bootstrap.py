@@ -7,8 +7,8 @@ when every extension has requested /next; in between it accepts subscriptions. T
     repeated start              bind, register, subscribe, /next; open the rest
 
 A first start is part of init: there is CPU to spare, and what is opened then costs no invocation
-anything. So opening comes first, for `BUDGET_S` at most; then /next is requested and opening goes
-on behind it. A repeated start follows a timeout, a crash or an out-of-memory end, and is part of
+anything. So opening comes first, for `BUDGET_S` at most; then /next is requested and opening
+continues. A repeated start follows a timeout, a crash or an out-of-memory end, and is part of
 the next invocation: it counts against the function's timeout and has the function's share of a
 core. It is recognised by a mark that the first start leaves (`start_mark`). Where no mark can be
 left, a start that gets little CPU is treated as a repeated one; the budget limits all others.

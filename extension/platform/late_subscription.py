@@ -36,7 +36,7 @@ OLDER_VERSIONS = early_calls.SCHEMA_VERSIONS[1:]
 class LateSubscription(Job):
     """One subscription, from the first moment of the event loop until its outcome is known.
 
-    `is_confirmed` tells whether the platform has said or shown that it delivers; `on_refusal` is
+    `is_confirmed` returns whether the platform has said or shown that it delivers; `on_refusal` is
     called when it has said that it does not, with the reason in `start.problems`.
     """
 

@@ -27,7 +27,7 @@ METHODS = (b"GET ", b"POST ", b"PUT ", b"DELETE ", b"PATCH ", b"OPTIONS ")
 HEX_DIGITS = b"0123456789abcdefABCDEF"
 
 CHUNKED, UNTIL_CLOSED = -2, -1
-"""Lengths of bodies that no header tells."""
+"""Lengths of bodies that no header states."""
 
 
 class UnknownFramingError(ValueError):

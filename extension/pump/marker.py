@@ -1,4 +1,4 @@
-"""The marker in /tmp that tells the wrapper where the pump of its sandbox listens.
+"""The marker in /tmp from which the wrapper learns where the pump of its sandbox listens.
 
 One line: address for `AWS_LAMBDA_RUNTIME_API`, process id and start time of the pump. A process
 with this id and this start time is the pump, and listens while it lives; so the line of a pump that
@@ -20,7 +20,7 @@ PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 LONGEST_NAME = 100
 STARTED = 19
-"""Place of the start time behind the command's name in /proc/PID/stat; it counts from the state."""
+"""Place of the start time after the command's name in /proc/PID/stat; it counts from the state."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 

@@ -180,7 +180,7 @@ class Pump:
             self._forget_sides(connection)
 
     def _send(self, copy: Copy, connection: int, *, is_answer: bool) -> None:
-        """Hand a copy over, unless it tells nothing, or that would take waiting."""
+        """Hand a copy over, unless it holds nothing new, or the socket would block."""
         if not tells_something(copy, is_answer=is_answer):
             return
         line = (
@@ -224,7 +224,7 @@ def connect(connection: Connection, address: tuple[object, ...]) -> None:
 
 
 def accepts(where: SocketAddress) -> bool:
-    """Return whether somebody accepts connections there, or is too busy to tell."""
+    """Return whether somebody accepts connections there, or is too busy to answer."""
     family, kind, protocol, address = where
     connection = _socket.socket(family, kind, protocol)
     try:

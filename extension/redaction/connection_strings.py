@@ -1,6 +1,6 @@
 """PURE: the passwords inside URLs and connection strings.
 
-Errors of drivers show them alone. They stand in `scheme://user:password@host`, in Go's
+Errors of drivers show them alone. They are in `scheme://user:password@host`, in Go's
 `user:password@tcp(…)`, as `Password=…` between semicolons, ampersands or blanks, as ADO.NET, JDBC,
 libpq and Azure write it, and as `password: …` or `<password>…` in files of settings.
 Such files may be long: they are looked through in pieces of whole lines.
@@ -39,7 +39,7 @@ BASIC = re.compile(r"basic\s+(\S+)|(?!e[yw])([\w+/-]{8,}={0,2})", re.IGNORECASE)
 
 
 def passwords(text: str) -> Iterator[str]:
-    """Yield what stands where a password does, as it is written and without its URL encoding."""
+    """Yield what is where a password is, as it is written and without its URL encoding."""
     written = (password for piece in _pieces(text) for password in _written(piece))
     for password in dict.fromkeys(written):
         meant = (password, unquote(password), unquote_plus(password), innermost(password))
@@ -47,7 +47,7 @@ def passwords(text: str) -> Iterator[str]:
 
 
 def basic_password(credential: str) -> str:
-    """Return what stands behind the user in a Basic credential, nothing if it is none."""
+    """Return what follows the user in a Basic credential, nothing if it is none."""
     try:
         return b64decode(credential).decode().partition(":")[2]
     except ValueError:
@@ -83,7 +83,7 @@ def _written(text: str) -> Iterator[str]:
 
 
 def _in_authority(text: str) -> Iterator[str]:
-    """Yield the password before the host, or the key that stands in the place of a user."""
+    """Yield the password before the host, or the key in the place of a user."""
     user, _, behind = text.partition("@")[0].partition(":")
     if not behind and len(user) >= SHORTEST_LONE_KEY and "@" in text and not _ends(user):
         yield user

@@ -1,6 +1,6 @@
 """PURE: which of many texts may have anything encoded in them; all are looked at together.
 
-A secret stands in the others as it is, so one search through all of them finds it. Most of what
+A secret is in the others unchanged, so one search through all of them finds it. Most of what
 looks encoded only looks so: a path, a URL, a trace id stand for nothing but themselves.
 """
 
@@ -15,7 +15,7 @@ from extension.redaction.undone import BREAK, packed
 from extension.redaction.unpack import PAIR, PAIRS, has_runs, may_be_packed, may_have_lists
 
 APART = "\0"
-"""Stands between two texts: nothing that is encoded goes on behind it."""
+"""Separates two texts: nothing that is encoded continues after it."""
 
 BEGINS_OF_OTHERS = tuple(begin for begin in BEGINS if begin != BREAK)
 
@@ -77,7 +77,7 @@ def _has_break_within(text: str) -> bool:
 
 
 def _each(raw: bytes, wanted: bytes) -> Iterator[int]:
-    """Yield places at which something stands, one in each text at least."""
+    """Yield places where there is something, one in each text at least."""
     at = raw.find(wanted)
     while at >= 0:
         yield at

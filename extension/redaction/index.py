@@ -1,10 +1,10 @@
 """PURE: the values to hide, found in a text by any of their forms.
 
-The cost must not grow with the number of values, for it is paid by every log line. A text is read
-as UTF-8, in words of four bytes that begin at multiples of four. Each form is at least eight bytes
-long, so wherever it stands, one of any four neighbouring words in it is a word of the text, too:
-four of each form are in one table, and only the text's own words are looked up. Adding and removing
-a value touches the words of its own forms alone.
+The cost must not grow with the number of values, because it is paid by every log line. A text is
+read as UTF-8, in words of four bytes that begin at multiples of four. Each form is at least eight
+bytes long, so wherever it is, one of any four neighbouring words in it is a word of the text,
+too: four of each form are in one table, and only the text's own words are looked up. Adding and
+removing a value touches the words of its own forms alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LONGEST_SEARCHED = 64
 
 
 class Label(NamedTuple):
-    """What stands in the place of a value: the secret's name, and the key of a leaf in it."""
+    """What takes the place of a value: the secret's name, and the key of a leaf in it."""
 
     name: str
     key: str = ""
@@ -85,7 +85,7 @@ class Index:
         """Those too short to have four words as they are; looked for one by one."""
         self._spelled: dict[Secret, list[tuple[bytes, int]]] = {}
         self._without_runs: dict[Secret, list[str]] = {}
-        """A piece of each form that may stand in a text where nothing looks encoded."""
+        """A piece of each form that may be in a text where nothing looks encoded."""
 
     def add(self, value: str | bytes, label: Label) -> None:
         """Find the value from now on."""
@@ -111,7 +111,7 @@ class Index:
     def places(self, text: str) -> list[int]:
         """Return a place in each occurrence of a form that does not look encoded, in characters.
 
-        Most forms do, for they are base64, or tokens; a text that holds one looks encoded, too.
+        Most forms do, because they are base64, or tokens; a text that holds one looks encoded, too.
         """
         pieces = [piece for each in self._without_runs.values() for piece in each]
         if len(pieces) > MOST_SEARCHED:
@@ -133,7 +133,7 @@ class Index:
         return list(found) if len(raw) == len(text) else list(_in_characters(found, raw))
 
     def _around(self, raw: bytes, at: int) -> Iterator[Hit]:
-        """Yield the values one of whose words stands at a place of a text."""
+        """Yield the values one of whose words is at a place of a text."""
         holders = self._words[_word(raw, at)]
         for secret in (holders,) if isinstance(holders, Secret) else holders:
             for spelled, first in self._spelled_of(secret):

@@ -35,7 +35,7 @@ OPEN_HEADERS = re.compile(
 def own_secrets(environ: Mapping[str, str], *, strict: bool = False) -> Iterator[tuple[str, str]]:
     """Yield the name of each secret in the environment, and its value.
 
-    The name of a header is behind that of its variable. References to secrets are none themselves.
+    The name of a header follows that of its variable. References to secrets are none themselves.
     """
     for name in CREDENTIALS:
         if value := environ.get(name):

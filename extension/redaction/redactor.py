@@ -24,7 +24,7 @@ MOST_LOOSE = 4096
 """Versions kept although the cache does not hold them: rotated, evicted, or never cached."""
 
 LONGEST_PART = 256
-"""Characters of a name or key that stand in a label: a secret may have any keys."""
+"""Characters of a name or key that are in a label: a secret may have any keys."""
 
 UNSAFE = re.compile(r"[^\w./:@+=,*#-]")
 """What a label leaves out: a quote or control character would break the line that it is put in."""
@@ -99,7 +99,7 @@ class Redactor:
         return self._extra is not None
 
     def may_stand_in(self, raw: bytes) -> bool:
-        """Tell whether a value to hide stands in bytes that hold many texts, not encoded."""
+        """Tell whether a value to hide is in bytes that hold many texts, not encoded."""
         return bool(self._index.hits(raw.decode("utf-8", "surrogateescape")))
 
     def suspects(self, texts: Sequence[str]) -> Collection[int]:
@@ -194,5 +194,5 @@ def _where_they_stood(hits: list[Hit], layer: Layer | None) -> list[Hit]:
 
 
 def _safe(part: str) -> str:
-    """Return a name or key as it may stand in any line."""
+    """Return a name or key as it may be in any line."""
     return UNSAFE.sub("_", part[:LONGEST_PART])

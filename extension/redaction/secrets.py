@@ -73,7 +73,7 @@ def leaves(value: str | bytes, *, strict: bool = False) -> Iterator[Leaf]:
 
 
 def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Iterator[Leaf]:
-    """Look through a text that may be JSON itself, whatever it stands in."""
+    """Look through a text that may be JSON itself, whatever it is in."""
     value = value.strip()
     if depth < MOST_DEPTH:
         if (inner := _from_base64(value)) is not None:
@@ -93,7 +93,7 @@ def _leaves_of_text(value: str, path: str, *, strict: bool, depth: int) -> Itera
 
 
 def _key_parts(text: str) -> Iterator[str]:
-    """Yield what stands in each private key of a text, as a whole and line by line."""
+    """Yield what is in each private key of a text, as a whole and line by line."""
     for key in PRIVATE_KEY.finditer(text):
         lines = [line.strip() for line in key[1].replace("\\n", "\n").splitlines()]
         long_enough = (line for line in lines if len(line) >= SHORTEST_LINE)

@@ -1,8 +1,8 @@
 r"""PURE: undoes the encodings that software puts around a text: `\u00e4`, `%C3%A4`, `&auml;`.
 
 One round undoes one layer, whatever kinds of escapes are in it; a text that was escaped twice takes
-two. Undoing never makes a text longer, and the number of rounds is bounded. Line breaks vanish, for
-base64 is written in lines of 60, 64 or 76 characters.
+two. Undoing never makes a text longer, and the number of rounds is bounded. Line breaks vanish,
+because base64 is written in lines of 60, 64 or 76 characters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _X = "[0-9a-fA-F]"
 _AFTER_BACKSLASH = r"(?![%&])[abefnrtv0\W]"
 _ESCAPE = (
     # Each alternative begins with a literal of its own, so that the search skips to these five
-    # characters; what repeats is one piece, for pieces are what costs.
+    # characters; what repeats is one piece, because pieces are what costs.
     r"\\(?:[0-3][0-7]{2}(?:\\[0-3][0-7]{2})*"
     rf"|{_AFTER_BACKSLASH}(?:\\{_AFTER_BACKSLASH})*"
     rf"|u{_X}{{4}}(?:\\u{_X}{{4}})*|U{_X}{{8}}|x{_X}{{2}}(?:\\x{_X}{{2}})*"
@@ -41,7 +41,7 @@ CONTROLS = {
     "0": "\0", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f",
     "n": "\n", "r": "\r", "t": "\t", "v": "\v"
 }  # fmt: skip
-"""What letters behind a backslash stand for; whatever is no letter stands for itself."""
+"""What letters after a backslash stand for; whatever is no letter stands for itself."""
 _CONTROLS = str.maketrans(CONTROLS)
 
 NOT_ASCII = re.compile(rb"[\x80-\xff]+")

@@ -21,10 +21,10 @@ CUT_ESCAPE = "\\" + APART
 """A backslash at the end of a text stands for itself; between two texts it looks like an escape."""
 
 BREAK = "\n"
-"""Nearly all texts end with one, and nothing goes on behind it."""
+"""Nearly all texts end with one, and nothing continues after it."""
 
 Search = Callable[[str], Iterable[int]]
-"""Gives a place in each occurrence of a secret, as it stands in a text."""
+"""Gives a place in each occurrence of a secret, as it is in a text."""
 
 
 def suspects(texts: Sequence[str], *, search: Search) -> Collection[int]:

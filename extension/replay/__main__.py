@@ -210,7 +210,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _drop_output() -> None:
-    """Give what is still buffered a place to go, for Python writes it when it exits."""
+    """Give what is still buffered a place to go, because Python writes it when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

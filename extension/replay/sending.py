@@ -53,7 +53,7 @@ class Sender:
         return outcome
 
     async def _send_parts(self, signal: Signal, parts: list[Piece], *, whole: Outcome) -> Outcome:
-        """Send parts until one is not accepted; without any, the outcome of the whole stands."""
+        """Send parts until one is not accepted; without any, the outcome of the whole counts."""
         outcome = whole
         for part, count in parts:
             outcome = await self.send(signal, part, count)

@@ -190,7 +190,7 @@ def id_fields() -> Kind[tuple[str, ...]]:
 
 
 def http_url() -> Kind[str]:
-    """An absolute http or https URL; not repeated in a message, for it may carry a key."""
+    """An absolute http or https URL; not repeated in a message, because it may carry a key."""
 
     def parse(raw: str) -> str:
         if not is_http_url(raw):

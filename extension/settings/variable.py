@@ -1,7 +1,7 @@
 """How one environment variable is declared and read; `config` says which there are.
 
 A bad value never stops the process: the default is used and a `Problem` names the variable,
-what is allowed and, where it cannot be a secret, the value: a key may stand in the wrong variable.
+what is allowed and, where it cannot be a secret, the value: a key may be in the wrong variable.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Variable(Frozen):
 
 
 class Problem(Frozen):
-    """A value that could not be used as it stands."""
+    """A value that could not be used as it is."""
 
     variable: str
     reason: str

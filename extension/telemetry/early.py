@@ -166,7 +166,7 @@ class EarlyTelemetry(Job):
         self._let_go.append((invoke, at_ns))
 
     async def shut_down(self, shutdown: Shutdown) -> None:
-        """Let opening come to its end if it can, for what was taken is lost otherwise."""
+        """Let opening come to its end if it can, because what was taken is lost otherwise."""
         left_s = plausible_shutdown_s(self._clock.now().until_ms(shutdown.deadline_ms))
         await self._wait(left_s * LAST_SHARE)
         if self._open is not None:

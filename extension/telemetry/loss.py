@@ -1,4 +1,4 @@
-"""PURE: the last sign that something the platform sent was lost, for it may have been an end.
+"""PURE: the last sign that something the platform sent was lost, because it may have been an end.
 
 The first part of a record is such a sign until the rest of the record comes. That explains this
 sign alone: an earlier one, whose place it took, is the last again.

@@ -1,7 +1,7 @@
 """The JSON format: the platform's events as they came, a JSON array a POST.
 
 The contract of AWS's own sample extension, for endpoints written for it. The invocations are still
-assembled, for they decide when to export.
+assembled, because they decide when to export.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A delivery is answered before it is read. What waits to be read is bounded: beyo
 platform waits for its answer, and gathers meanwhile.
 
 What an SDK posts is read in the same order: the spans of an invocation before its end. Its bound
-never pushes back, for the function would wait.
+never pushes back, because the function would wait.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class ResourceIdentity(Frozen):
     trigger: str = "other"
     """What invokes the function, as the conventions call it."""
     resource_attributes: str = ""
-    """OTEL_RESOURCE_ATTRIBUTES as it stands."""
+    """OTEL_RESOURCE_ATTRIBUTES unchanged."""
 
 
 def resource_identity(config: Config, registration: Registration) -> ResourceIdentity:

@@ -2,7 +2,7 @@
 
 Read from /proc and statvfs, of the whole sandbox, this extension included, once when an invocation
 begins and once when its end is known. What cannot be read is left out. Where invocations overlap,
-nothing is measured, for nothing says whose it was.
+nothing is measured, because nothing says whose it was.
 """
 
 from __future__ import annotations

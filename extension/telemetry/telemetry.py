@@ -166,7 +166,7 @@ class Telemetry(Job):
         self._added.next_called(invoke.request_id, at_ns=at_ns, heard_ns=0)
 
     async def shut_down(self, shutdown: Shutdown) -> None:
-        """Export everything, for there is no later, and tell how it went."""
+        """Export everything, because there is no later, and log how it went."""
         self._exports.close_timer()
         began = self._clock.now()
         left_s = plausible_shutdown_s(began.until_ms(shutdown.deadline_ms))

@@ -35,7 +35,7 @@ def varint(number: int) -> bytes:
 
 
 def head(number: int, length: int) -> bytes:
-    """Return what stands before the bytes of a field: its tag, and how many they are."""
+    """Return what precedes the bytes of a field: its tag, and how many they are."""
     return varint(number << 3 | LENGTH) + varint(length)
 
 
@@ -58,7 +58,7 @@ class Heads(dict[int, bytes]):
 
 
 class TextHeads(dict[int, bytes]):
-    """What stands before a text that is an `AnyValue` in a field, by the text's length in bytes."""
+    """What precedes a text that is an `AnyValue` in a field, by the text's length in bytes."""
 
     def __init__(self, number: int) -> None:
         self._value = Heads(number)

@@ -58,7 +58,7 @@ class _Axis:
 
 
 def waterfall(spans: Sequence[Span], *, title: str) -> Text:
-    """One trace: a line for each span, its events beneath it, children beneath their parent."""
+    """One trace: a line for each span, its events below it, children below their parent."""
     start_ns = min(span.start_ns for span in spans)
     end_ns = max(span.end_ns for span in spans)
     axis = _Axis(start_ns=start_ns, total_ns=max(end_ns - start_ns, 1))
@@ -96,7 +96,7 @@ def _scale(axis: _Axis) -> Text:
 
 
 def _walk(spans: Sequence[Span]) -> Iterator[tuple[Span, str, str]]:
-    """Parents before children, siblings by time; with what stands before each in the tree."""
+    """Parents before children, siblings by time; with what precedes each in the tree."""
     ids = {span.span_id for span in spans}
     ordered = sorted(spans, key=lambda span: (span.start_ns, -span.end_ns))
 

@@ -156,7 +156,7 @@ class Intake(Opened):
 
 
 def _decompress(raw: bytes, *, encoding: str) -> bytes:
-    """The body behind a Content-Encoding of gzip, deflate or none; raises ValueError."""
+    """The body without its Content-Encoding of gzip, deflate or none; raises ValueError."""
     match encoding.lower():
         case "" | "identity":
             return raw

@@ -1,4 +1,4 @@
-"""The time axis of a picture: where a moment lies, in percent of its width, and round ticks.
+"""The time axis of a picture: where a moment is, in percent of its width, and round ticks.
 
 The rule of this package, but for the recorder and the tap: values in, values out.
 """
@@ -47,12 +47,12 @@ class Axis:
         return max(self.end_ns - self.start_ns, 1)
 
     def left(self, time_ns: int) -> float:
-        """Where a moment lies; what is off the axis lies at its end."""
+        """Where a moment is; what is off the axis is at its end."""
         percent = (time_ns - self.start_ns) / self.total_ns * 100
         return round(min(max(percent, 0.0), 100.0), 3)
 
     def stretch(self, start_ns: int, end_ns: int) -> Stretch:
-        """Where something that lasts lies; it never ends before it begins."""
+        """Where something that lasts is; it never ends before it begins."""
         left = self.left(start_ns)
         return Stretch(left=left, width=round(max(self.left(end_ns) - left, 0.0), 3))
 

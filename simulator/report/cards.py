@@ -98,7 +98,7 @@ def _rows(
     gets: tuple[Moment, ...],
     axis: Axis,
 ) -> Iterator[Row]:
-    """Parents before children; the GETs stand beneath the first invocation."""
+    """Parents before children; the GETs are below the first invocation."""
     pending = gets
     for span, depth in _walk(spans):
         yield Row(

@@ -44,7 +44,7 @@ def _visible(value: object) -> object:
 
 
 def _renamed(html: str, *, folders: Mapping[str, str]) -> str:
-    # The longest first: a folder may lie in another.
+    # The longest first: a folder may be in another.
     for folder in sorted(folders, key=len, reverse=True):
         end_of_name = r"(?![\w.-])"
         html = re.sub(re.escape(escape(folder)) + end_of_name, escape(folders[folder]), html)

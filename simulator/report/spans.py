@@ -1,4 +1,4 @@
-"""What a span tells: what it is about, how it went, and what it cost."""
+"""What a span says: what it is about, how it went, and what it cost."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ManagedRuntime:
-    """Hands each invocation to the worker that asks first; ids tell the answers apart."""
+    """Hands each invocation to the worker that asks first; ids distinguish the answers."""
 
     def __init__(self, changes: Changes) -> None:
         self.state: State = "Started"

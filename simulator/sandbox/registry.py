@@ -84,7 +84,7 @@ class RegisteredExtension:
         self.enter(target)
 
     def enter(self, state: State) -> None:
-        """Set the state and tell everybody who waits."""
+        """Set the state and wake everything that waits."""
         self.state = state
         self._changes.notify()
 

@@ -32,7 +32,7 @@ class Budget:
         self._left_ns = self._most_ns
 
     def allows(self, *, used_ns: int, passed_ns: int) -> bool:
-        """Take off what was used, add what was earned meanwhile, and tell whether any is left."""
+        """Take off what was used, add what was earned meanwhile, and return whether any is left."""
         earned_ns = passed_ns * self._share
         self._left_ns = min(self._left_ns - used_ns + earned_ns, self._most_ns)
         return self._left_ns > 0

@@ -58,7 +58,7 @@ class Subscriber:
         self._task = asyncio.create_task(self._run(), name=f"telemetry to {name}")
 
     def offer(self, event: bytes) -> None:
-        """Buffer an event, or drop it when the listener is far behind."""
+        """Buffer an event, or drop it when the listener is much too slow."""
         if self._queued_bytes + len(event) > _BUFFER_FACTOR * self.subscription.max_bytes:
             self._overflow.append(len(event))
             return

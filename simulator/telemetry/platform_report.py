@@ -78,7 +78,7 @@ def managed_report_record(
     duration_ns: int,
     clock: PlatformClock,
 ) -> Record:
-    """Return the record of platform.report on Managed Instances: it tells of function errors."""
+    """Return the record of platform.report on Managed Instances: it has errors of the function."""
     handled = invocation.error_type if invocation.is_error else ""
     return records.report(
         invocation,

@@ -77,7 +77,7 @@ async def test_prefetch_that_hangs_is_left_behind(aws: FakeAws, serve: Serve) ->
     """Init is held for two seconds; the value arrives all the same."""
     aws.hold()
     cache = await serve(DISPATCH_CACHE_PREFETCH="secretsmanager:n")
-    assert "prefetch goes on behind init" in cache.log.messages
+    assert "prefetch continues after init" in cache.log.messages
     aws.release()
     assert (await cache.secret("secretId=n")).status == 200
     assert len(aws.requests) == 1

@@ -148,7 +148,7 @@ def poor_interpreter(opt: Path) -> None:
 
 
 FAULTS: dict[Damage, str] = {
-    nested: "error: nested: extensions/ and lambda-dispatch/ lie in opt/; Lambda unpacks it",
+    nested: "error: nested: extensions/ and lambda-dispatch/ are in opt/; Lambda unpacks it",
     not_executable: "error: extensions/lambda-dispatch may not be run by everybody: chmod 755",
     windows: "error: extensions/lambda-dispatch has line ends of Windows",
     only_extensions: "error: lambda-dispatch/start.py is missing: copy all of /opt",

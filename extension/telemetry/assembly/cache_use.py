@@ -1,6 +1,6 @@
 """PURE: what the parameters cache did for an invocation, as telemetry sees it.
 
-`bridge` hands these across, for the two jobs do not know each other.
+`bridge` hands these across, because the two jobs do not know each other.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from extension.aws.call import CompletedCall
 from extension.telemetry.reading.xray import TraceContext
 
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
-"""W3C Trace Context; a later version may have more behind it."""
+"""W3C Trace Context; a later version may be followed by more."""
 
 MAX_CALLS = 256
-"""Calls held for one invocation, or for the init: of a flood the first ones tell enough, and
+"""Calls held for one invocation, or for the init: of a flood the first ones say enough, and
 metrics count them all."""
 
 

@@ -75,7 +75,7 @@ class Decisions:
         """What `count` was then."""
 
     def judge(self, invocation: Invocation, *, has_sdk: Callable[[int], bool]) -> Decision:
-        """Decide about an invocation; `has_sdk` tells whether spans of the SDK wait of a trace."""
+        """Decide about an invocation; `has_sdk` says whether spans of the SDK wait of a trace."""
         trace_id, sdk = invocation.context.trace_id, invocation.sdk
         traces = traces_of(invocation)
         caller = invocation.tapped.caller_in(trace_id) if invocation.tapped else None

@@ -1,8 +1,8 @@
 """PURE: lines below the detail level, held until it is known whether their invocation needs them.
 
 They go out with an invocation that failed or was slow, and are counted otherwise. What is held is
-bounded: the oldest make room, for the last lines before a failure say most of it. Those of the init
-belong to the first invocation. A line of no invocation is none of a failed one.
+bounded: the oldest make room, because the last lines before a failure say most of it. Those of the
+init belong to the first invocation. A line of no invocation is none of a failed one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""PURE: what the lines of one request tell of an exception that left the handler.
+"""PURE: what the lines of one request say of an exception that left the handler.
 
 A report with a mark counts. One that has the shape alone counts while it is the last line: the
 runtime writes it just before it answers the platform, and a function that logged a handled error
 mostly goes on. Where the two look the same, a last line that looks like the runtime's report is
-taken for it. Where the platform itself tells the handler's result, no line overrules it.
+taken for it. Where the platform itself reports the handler's result, no line overrules it.
 """
 
 from __future__ import annotations

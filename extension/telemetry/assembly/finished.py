@@ -60,7 +60,7 @@ class Invocation(Frozen):
 
     @property
     def trigger(self) -> str:
-        """What triggered it, as its event says, else the SDK; empty if neither tells."""
+        """What triggered it, as its event says, else the SDK; empty if neither does."""
         by_sdk = str(self.sdk.attributes.get("faas.trigger", "")) if self.sdk else ""
         by_event = self.tapped.trigger if self.tapped else ""
         return by_event or by_sdk

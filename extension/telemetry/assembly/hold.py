@@ -1,6 +1,6 @@
 """PURE: how long /next is held back for the end of one invocation.
 
-While we hold it, the sandbox is not frozen and what the platform tells reaches us; each moment
+While we hold it, the sandbox is not frozen and what the platform sends reaches us; each moment
 after the response is billed. The end may be lost, so every wait has a bound of its own:
 
 - no word of the request at all: its telemetry is not coming (`START_PATIENCE_S`);

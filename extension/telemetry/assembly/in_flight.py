@@ -35,7 +35,7 @@ REASONS_OF_FAILURE = ("timeout", "failure")
 """Reasons of SHUTDOWN that explain an invocation without a reported end; `spindown` does not."""
 
 START_SLACK_NS = 10 * NS_PER_MS
-"""The platform tells milliseconds, and may look at its clock when the function runs already."""
+"""The platform sends milliseconds, and may look at its clock when the function runs already."""
 
 MAX_SDK_SPANS = 8
 """Held for one invocation: there are two at most, but anything in the sandbox may post more."""
@@ -69,7 +69,7 @@ class InFlightInvocation:
         self.context: TraceContext | None = None
         self.failure = Failure()
         self._platform_decides = is_concurrent
-        """On Managed Instances the platform tells whether the handler failed."""
+        """On Managed Instances the platform reports whether the handler failed."""
         self.out_of_memory = False
         self.leaks: dict[str, None] = {}
         self.cache: CacheUse | None = None
@@ -108,7 +108,7 @@ class InFlightInvocation:
 
     @property
     def tracing(self) -> Tracing | None:
-        """X-Ray's ids from the first event that tells them; that of the start is canonical."""
+        """X-Ray's ids from the first event that has them; that of the start is canonical."""
         events = (self.start, self.done, self.report)
         return next((event.tracing for event in events if event and event.tracing), None)
 
@@ -189,7 +189,7 @@ class InFlightInvocation:
             self._orphan = orphan
 
     def joined_spans(self, context: TraceContext, *, ids: Ids) -> Iterable[JoinedSpan]:
-        """Give the SDK's spans beneath ours, whose ids are decided."""
+        """Give the SDK's spans below ours, whose ids are decided."""
         if not self._sdk_spans:
             return
         from extension.telemetry.assembly.one_trace import change_of  # noqa: PLC0415  # with an SDK

@@ -1,6 +1,6 @@
 """PURE: what came before the first invocation, initialization or restore, to one more span.
 
-It is held until the first invocation goes out, for it belongs into that one's trace, as an
+It is held until the first invocation goes out, because it belongs to that one's trace, as an
 earlier sibling. Two things differ from a cold start that an invocation waited for: an
 initialization ahead of time (provisioned, or proactive: the platform may warm a sandbox minutes
 early), which gets a trace of its own with a link, so that no trace lasts hours; and that of a
@@ -188,7 +188,7 @@ class ColdStart:
         ]
 
     def _keep_failed(self) -> None:
-        """Finish an init or restore that failed, for another begins."""
+        """Finish an init or restore that failed, because another begins."""
         if self.begin is None or self._is_old_snapshot(self.begin):
             return
         if self._status not in ("success", "") and len(self._failed) < MAX_FAILED:

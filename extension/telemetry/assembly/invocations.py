@@ -108,9 +108,9 @@ class Assembler:
         now_ns: int,
         deadline_ms: int = 0,
     ) -> list[Finished]:
-        """Learn from the INVOKE event what the platform's events may not tell.
+        """Learn from the INVOKE event what the platform's events may lack.
 
-        Return what this ends: requests of which nothing else would ever tell the end.
+        Return what this ends: requests of which nothing else would ever report the end.
         """
         in_flight = self.requests.find(request_id)
         if in_flight is None or (deadline_ms and in_flight.deadline_ms not in (0, deadline_ms)):
@@ -155,7 +155,7 @@ class Assembler:
         return []
 
     def feed_record(self, record: Record, *, keep: bool = True) -> list[Finished]:
-        """Take a line that was read; one that is not kept may still tell what left the handler."""
+        """Take a line that was read; one that is not kept may still say what left the handler."""
         return self._lines.feed(record, keep=keep)
 
     def feed_records(
@@ -200,7 +200,7 @@ class Assembler:
             in_flight.count(answer)
 
     def end(self, *, reason: str, now_ns: int) -> list[Finished]:
-        """End everything that is open, for the sandbox ends: `reason` is that of SHUTDOWN.
+        """End everything that is open, because the sandbox ends: `reason` is that of SHUTDOWN.
 
         Where requests run one after the other, reason and time are those of the last one alone:
         the requests before it were answered, though no event said so.

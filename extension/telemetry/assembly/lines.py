@@ -41,7 +41,7 @@ class Lines:
         """Without, no event reports the init that a line belongs to."""
 
     def feed(self, record: Record, *, keep: bool = True) -> list[Finished]:
-        """Take a line that was read; one that is not kept may still tell what left the handler."""
+        """Take a line that was read; one that is not kept may still say what left the handler."""
         in_flight = self._owner(record)
         if in_flight:
             in_flight.learn(record, is_kept=keep)
@@ -137,7 +137,7 @@ class Lines:
         return self._stream_records and not self._span_ids.awaits_event(in_flight)
 
     def _make_room(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:
-        """Let the further part go, for it is full, and hold the line as the next one's first."""
+        """Let the further part go, because it is full; the line is the next one's first."""
         if in_flight.records.is_exhausted:
             in_flight.records.drop()
             return []

@@ -1,15 +1,15 @@
 """PURE: how the platform's span of an invocation and the SDK's become one trace.
 
-Ours stays SERVER, for it is the one that exists however the invocation ends, and the platform's
+Ours stays SERVER, because it is the one that exists however the invocation ends, and the platform's
 facts stand on it. The SDK's becomes its child, INTERNAL, so that nothing counts two requests.
 
 **Before our ids are decided** they follow the SDK's (`join`): where it is in X-Ray's trace, ours
 goes between it and its parent; where it is in another, which is the default of every SDK, ours goes
 into that trace with its parent, and X-Ray's trace becomes a link. **Once they are decided** they
-stay (`change_of`): what comes later is moved beneath ours if it is in our trace, else linked to it.
+stay (`change_of`): what comes later is moved below ours if it is in our trace, else linked to it.
 They are decided when the span, or anything that carries its ids, goes out.
 
-A function that was killed never sends that span, but may have sent what is beneath it (`stand_in`):
+A function that was killed never sends that span, but may have sent what is below it (`stand_in`):
 ours then takes the ids of the missing one.
 """
 
@@ -54,13 +54,13 @@ def stand_in(ours: TraceContext, orphan: Orphan, *, beside: TraceContext) -> Tra
 
 
 def change_of(sdk: SdkSpan, *, ours: TraceContext, is_second: bool, ids: Ids) -> SpanChange:
-    """Return what becomes of the SDK's span beneath ours, whose ids are decided.
+    """Return what becomes of the SDK's span below ours, whose ids are decided.
 
     `is_second`: another span of this invocation was here before. An agent that instruments both
     the runtime's client and the handler makes two; the outer one is a root without children.
     """
     if sdk.trace_id == ours.trace_id:
-        taken = sdk.span_id == ours.span_id  # ours stands in its place
+        taken = sdk.span_id == ours.span_id  # ours has its place
         kept = sdk.parent_span_id in (0, ours.span_id, ours.parent_span_id)
         former = SpanLink(trace_id=sdk.trace_id, span_id=sdk.parent_span_id)
         return SpanChange(

@@ -2,7 +2,7 @@
 
 The trace id decides, by its last 56 bits, or an explicit random value (`rv`) beside it: all
 services that keep the same share keep the same traces. The ids of X-Ray are random in the last 96
-bits. The threshold stands in the tracestate of what is kept (`ot=th:…`), so that back ends can
+bits. The threshold is in the tracestate of what is kept (`ot=th:…`), so that back ends can
 count what was not: one of a tenth stands for ten.
 Source: https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
 """
@@ -58,7 +58,7 @@ def random_value(tracestate: str) -> str:
 
 
 def threshold_in(tracestate: str) -> int | None:
-    """Return the threshold that a tracestate tells, None if it tells none."""
+    """Return the threshold of a tracestate, None if it has none."""
     value = _members(tracestate)[0].get("th", "")
     return decode(value) if THRESHOLD.fullmatch(value) else None
 

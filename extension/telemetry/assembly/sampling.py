@@ -8,8 +8,8 @@ What the SDK sent of a trace that no invocation is known by is decided when `PAT
 have ended since.
 
 What waits is bounded. Of the trace with the most, the oldest makes room: it leaves at once if its
-trace id is chosen, for then it is kept in any case; else it is lost, and counted once it is known
-whether it was wanted.
+trace id is chosen, because then it is kept in any case; else it is lost, and counted once it is
+known whether it was wanted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from extension.telemetry.assembly.undecided import (
 MAX_UNCLAIMED = 2 * MAX_WAITING_BYTES // ITEM_BYTES
 
 PATIENCE = 2
-"""Two, for the SDK's spans may overtake the end of the invocation before."""
+"""Two, because the SDK's spans may overtake the end of the invocation before."""
 PATIENCE_OF_MANY = 128
 """On Managed Instances, where many invocations end while one runs."""
 
@@ -45,7 +45,7 @@ PATIENCE_OF_MANY = 128
 class Sampler:
     """Passes on what is kept in one sandbox.
 
-    `on_left_out` takes what is finished and not kept, for metrics count everything. What is not
+    `on_left_out` takes what is finished and not kept, because metrics count everything. What is not
     kept is counted in `filtered`, what is lost in `dropped`.
     """
 
@@ -108,7 +108,7 @@ class Sampler:
             self._count_lost(trace_id, self._decisions.traces.get(trace_id, Decision(is_kept=True)))
 
     def _follow(self, finished: Finished) -> Iterator[Item]:
-        """Pass on what is kept whatever happens; it may tell the request of a trace."""
+        """Pass on what is kept whatever happens; it may name the request of a trace."""
         yield finished
         if isinstance(finished, JoinedSpan) and (decision := self._decisions.of(finished)):
             yield from self._claim(finished.span.trace_id, decision)

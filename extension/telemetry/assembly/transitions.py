@@ -17,7 +17,7 @@ know no `runtimeDone`: there the report is the end.
 **What is decided when.** The span goes out with the first fact that says how the request ended:
 its runtimeDone, else its report, else that it is gone. It is *gone* when a later request was done,
 where requests come one at a time, or when the sandbox ends. One verdict waits longer: a runtime
-that exited may have run out of memory, which only the report tells. The report adds the overhead,
+that exited may have run out of memory, which only the report says. The report adds the overhead,
 a child of a span that has left. /next is held until the end is known (`AWAITED`), or `hold`
 decides that it may have been lost.
 
@@ -81,7 +81,7 @@ AWAITED: dict[State, Awaited] = {
     State.REPORTED_EARLY: "nothing",
     State.CLOSED: "nothing",
 }
-"""What the platform has still to tell; an invocation is over once that is no longer its end."""
+"""What the platform has still to report; an invocation is over once that is no longer its end."""
 
 TRANSITIONS: dict[tuple[State, Fact], tuple[State, Output]] = {
     (State.EXPECTED, Fact.START): (State.RUNNING, Output.NOTHING),

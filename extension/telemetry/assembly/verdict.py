@@ -2,7 +2,7 @@
 
 The platform says `success` when the handler raised and the runtime caught it, so the runtime's
 own report decides there, in the log or to the Runtime API; it calls death by memory by several
-names; and it has one name for all exceptions of a kind of sandbox, where the report tells the
+names; and it has one name for all exceptions of a kind of sandbox, where the report names the
 exception's own.
 """
 

@@ -62,7 +62,7 @@ SWITCH_ON = "aws xray update-trace-segment-destination --destination CloudWatchL
 def error_of(answer: Answer) -> str:
     """Return AWS's name of an error, empty if there is none.
 
-    It may come with a namespace and `#` before it, and with `:` and a URL behind it. An error
+    It may come with a namespace and `#` before it, and with `:` and a URL after it. An error
     without one has that of its message.
     """
     if answer.is_success:

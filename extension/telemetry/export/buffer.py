@@ -1,8 +1,8 @@
 """PURE: what waits for export, as bytes: bounded exactly, the oldest dropped and counted.
 
-Serialized `Export…ServiceRequest`s of one signal joined byte by byte are the merged request, for
-their only field is repeated; the events of the JSON format are joined by commas. So everything is
-encoded once, when it is finished, its size is exact, and a batch is a join.
+Serialized `Export…ServiceRequest`s of one signal joined byte by byte are the merged request,
+because their only field is repeated; the events of the JSON format are joined by commas. So
+everything is encoded once, when it is finished, its size is exact, and a batch is a join.
 Source: https://protobuf.dev/programming-guides/encoding/#last-one-wins
 
 An entry leaves when it was acknowledged or when it is dropped, never because it was sent: a batch

@@ -1,6 +1,6 @@
 """A cookie jar that keeps nothing, so that nothing of one answer goes with the next request.
 
-aiohttp's own class for that lies beside its jars, whose import brings pickle.
+aiohttp's own class for that is in one module with its jars, whose import brings pickle.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ SHUTDOWN_RESERVE_S = 0.35
 
 LAST_WAIT_S = {"nothing": 0.0, "report": 0.04, "end": 0.1}
 """Longest wait at SHUTDOWN for what is still to be reported: a report takes 5 ms when it comes; the
-end of an invocation may lie in the platform's buffer for 25 ms, and its span needs it."""
+end of an invocation may be in the platform's buffer for 25 ms, and its span needs it."""
 
 PERIOD_S = 20.0
 """Oldest that data gets while an invocation runs, and in `periodic` as long as they come."""

@@ -45,7 +45,7 @@ JITTER = 0.25
 """Most that chance takes off a pause, as a share of it."""
 
 TIMEOUT_WEIGHS = 3
-"""As much as so many failures, for it has cost the user its whole budget."""
+"""As much as so many failures, because it has cost the user its whole budget."""
 
 SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 

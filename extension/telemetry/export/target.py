@@ -138,7 +138,7 @@ def _target(
     is_signed = config.is_signed(signal)
     if is_signed and "authorization" in headers:
         is_signed = False
-        ignored.append(f"{variable}: not signed, for there is an authorization header")
+        ignored.append(f"{variable}: not signed, because there is an authorization header")
     aws = config.aws_service_of(signal)
     compression = otlp.compression or ("none" if signal == "events" else "gzip")
     if aws and aws.is_cloudwatch and compression == "deflate":
@@ -210,7 +210,7 @@ def signal_url(post_uri: str, signal: Signal, *, own: str = "") -> str:
     """Return the URL of one signal.
 
     A base URL gets `/v1/<signal>`; one that already names a signal is taken as it is for that
-    signal, and the others are its siblings. Events of the JSON format go to the URL as it stands,
+    signal, and the others are its siblings. Events of the JSON format go to the URL unchanged,
     and so does a signal that has a URL of its `own`.
     """
     if own:

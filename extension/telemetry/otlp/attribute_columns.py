@@ -1,6 +1,6 @@
 """Attributes of many lines whose fields have the same names, written by column.
 
-All values that lines have under one name are written by a few calls, and what stands before them
+All values that lines have under one name are written by a few calls, and what precedes them
 is remembered. They are the bytes that `AttributeBytes` writes for each line alone; it is asked
 where the limit of number is reached, for values of several types, and for what is nested deeply.
 """
@@ -32,7 +32,7 @@ OF_LIST = 1
 """Number of the field that an item is, or a pair, in a list of them."""
 
 MOST_KEYS, MOST_LENGTHS = 128, 256
-"""Names, and lengths of what stands under one, that are remembered; a stranger may write any."""
+"""Names, and lengths of what is under one, that are remembered; a stranger may write any."""
 
 MOST_LEVELS = 2
 """Of nesting that are written by column; each takes several calls within each other."""
@@ -42,7 +42,7 @@ FEW = 4
 
 
 class IntegerHeads(dict[int, bytes]):
-    """What stands before an integer that is an `AnyValue` in a field, by its length in bytes."""
+    """What precedes an integer that is an `AnyValue` in a field, by its length in bytes."""
 
     def __init__(self, number: int) -> None:
         self._value = Heads(number)
@@ -53,9 +53,9 @@ class IntegerHeads(dict[int, bytes]):
 
 
 class AttributeHeads(dict[int, bytes]):
-    """What stands before the value of an attribute of one name, by the value's length in bytes.
+    """What precedes the value of an attribute of one name, by the value's length in bytes.
 
-    `heads` are those of its field, which all names share, and `values` what stands before it in its
+    `heads` are those of its field, which all names share, and `values` what precedes it in its
     pair; at most so many lengths are remembered.
     """
 
@@ -81,7 +81,7 @@ class AttributeHeads(dict[int, bytes]):
 
 
 class _Before(NamedTuple):
-    """What stands before texts, before integers, and before any other value, by their lengths."""
+    """What precedes texts, before integers, and before any other value, by their lengths."""
 
     texts: Mapping[int, bytes]
     integers: Mapping[int, bytes]
@@ -96,7 +96,7 @@ _Keys = Remembered[str, _Before]
 
 
 def _before_values(number: int, *, with_none: bool) -> _Keys:
-    """Return what stands before an attribute's value, by its name."""
+    """Return what precedes an attribute's value, by its name."""
     shared = Heads(number)
 
     def make(key: str) -> _Before:
@@ -164,7 +164,7 @@ class AttributeColumns:
     def _column(
         self, before: _Before, column: Sequence[Any], levels: int
     ) -> tuple[Iterable[bytes], Sequence[bytes]]:
-        """Return what stands before the values of a column, and the values."""
+        """Return what precedes the values of a column, and the values."""
         types = {*map(type, column)}
         heads, raw = before.others, None
         if types == {str}:

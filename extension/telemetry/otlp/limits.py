@@ -1,6 +1,6 @@
 """How long and how many attributes may be; back ends refuse, or cut silently, what is beyond.
 
-A text that is too long loses its middle, for the end of a stack trace says as much as its
+A text that is too long loses its middle, because the end of a stack trace says as much as its
 beginning, and says how much is missing. Attributes beyond the number are left out; those that are
 ours go first, so a line's own are left out. Both are counted.
 Source: https://opentelemetry.io/docs/specs/otel/common/#attribute-limits

@@ -1,4 +1,4 @@
-"""What a line tells besides its text, as attributes; both span events and log records have them."""
+"""What a line has besides its text, as attributes; both span events and log records have them."""
 
 from __future__ import annotations
 

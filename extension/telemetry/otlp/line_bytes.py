@@ -1,8 +1,8 @@
 """Lines as the bytes of log records and span events: what nearly all of them are.
 
-They are written by hand, for an object a line, and one for each of its attributes, cost ten times
-as much. What is unusual, an exception or a trace context of its own, is left to the official
-encoder, which is the oracle of the tests for everything here.
+They are written by hand, because an object for each line, and one for each of its attributes, cost
+ten times as much. What is unusual, an exception or a trace context of its own, is left to the
+official encoder, which is the oracle of the tests for everything here.
 Source: https://github.com/open-telemetry/opentelemetry-proto, logs.proto and common.proto
 """
 
@@ -28,7 +28,7 @@ LOG_ATTRIBUTES, EVENT_ATTRIBUTES = 6, 3
 """Numbers of the field that an attribute is, in a log record and in an event of a span."""
 
 BODIES = TextHeads(5)
-"""What stands before the text of a log record."""
+"""What precedes the text of a log record."""
 
 TIMES = struct.Struct("<BQBQ").pack
 TIME, OBSERVED_TIME = 1 << 3 | 1, 11 << 3 | 1
@@ -39,10 +39,10 @@ MOST_REMEMBERED = 1024
 
 
 TEXTS, VALUES, TEXT_VALUES, ITEMS = Heads(1), Heads(2), TextHeads(2), Heads(1)
-"""What stands before the text of an `AnyValue`, the value of a `KeyValue`, a value that is a text,
+"""What precedes the text of an `AnyValue`, the value of a `KeyValue`, a value that is a text,
 and an item of a list."""
 ARRAYS, PAIRS = Heads(5), Heads(6)
-"""What stands before the items and the pairs of an `AnyValue` that is nested."""
+"""What precedes the items and the pairs of an `AnyValue` that is nested."""
 
 TRUE, FALSE = b"\x10\x01", b"\x10\x00"
 INTEGER = b"\x18"
@@ -67,7 +67,7 @@ class Remembered(dict[K, V]):
 
 
 def level_bytes(level: tuple[int, str]) -> bytes:
-    """Return number and text of a severity as they stand in a log record."""
+    """Return number and text of a severity as they are in a log record."""
     number, text = level
     message = LogRecord(severity_number=number, severity_text=text)  # type: ignore[arg-type]
     encoded: bytes = message.SerializeToString()
@@ -75,7 +75,7 @@ def level_bytes(level: tuple[int, str]) -> bytes:
 
 
 def name_bytes(key: str) -> bytes:
-    """Return the name of an attribute as it stands in a `KeyValue`."""
+    """Return the name of an attribute as it is in a `KeyValue`."""
     encoded: bytes = KeyValue(key=key).SerializeToString()
     return encoded
 

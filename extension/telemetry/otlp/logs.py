@@ -46,7 +46,7 @@ from extension.telemetry.reading.xray import TraceContext
 from extension.telemetry.wire import Heads
 
 RECORDS = Heads(2)
-"""What stands before a log record in the message of its scope."""
+"""What precedes a log record in the message of its scope."""
 
 
 class _Whose(NamedTuple):
@@ -57,7 +57,7 @@ class _Whose(NamedTuple):
 
 
 class LogEncoder:
-    """Log records of one sandbox as bytes, each as it stands in the message of its scope."""
+    """Log records of one sandbox as bytes, each as it is in the message of its scope."""
 
     def __init__(self, *, limits: Limits | None = None, health: Health) -> None:
         self._limits = limits or Limits()
@@ -152,7 +152,7 @@ def build_log_record(
 
 
 def _ids(of: TraceContext) -> bytes:
-    """Return the ids of a span as they stand in a log record."""
+    """Return the ids of a span as they are in a log record."""
     message = logs_pb2.LogRecord(
         flags=TraceFlags.SAMPLED,
         trace_id=of.trace_id.to_bytes(16, "big"),

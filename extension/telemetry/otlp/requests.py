@@ -33,7 +33,7 @@ NO_RESOURCE = _NoResource({}, SCHEMA_URL)
 """What items carry until their request gets the real one."""
 
 SPANS = Heads(2)
-"""What stands before a span in the message of its scope."""
+"""What precedes a span in the message of its scope."""
 
 PLACEHOLDER = SpanContext(trace_id=1, span_id=1, is_remote=False)
 """Of the span by which the resource is encoded."""
@@ -88,7 +88,7 @@ class Requests:
         return encoded
 
     def _requests(self, signal: Signal, items: Sequence[bytes]) -> Iterator[PendingItem]:
-        """Yield requests with these items, as they stand in the message of their scope."""
+        """Yield requests with these items, as they are in the message of their scope."""
         ends = [*accumulate(map(len, items))]
         first = size = 0
         while first < len(items):

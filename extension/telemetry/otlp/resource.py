@@ -35,7 +35,7 @@ SCOPE = InstrumentationScope(NAME, __version__, SCHEMA_URL)
 def build_resource(identity: ResourceIdentity, *, instance_id: str = "") -> Resource:
     """Build the resource; what the user sets in OTEL_RESOURCE_ATTRIBUTES wins over what we find.
 
-    `instance_id` is the log stream's name, which only the platform's events tell.
+    `instance_id` is the log stream's name, which only the platform's events contain.
     """
     found: dict[str, Any] = {
         names.SERVICE_NAME: identity.function_name,

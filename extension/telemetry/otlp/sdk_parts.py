@@ -63,7 +63,7 @@ def divide(
 
 
 def mark(body: bytes, threshold: int) -> bytes:
-    """Return a request whose spans tell the threshold by which they were kept."""
+    """Return a request whose spans state the threshold by which they were kept."""
     request = ExportTraceServiceRequest.FromString(body)
     for _, _, spans in _scopes("traces", request):
         for span in spans:

@@ -46,7 +46,7 @@ MAX_INVOCATIONS = 1024
 """Spans of invocations that are looked for in one request; SDKs send 512 spans together."""
 
 MAX_BATCHES = 32
-"""CONSUMER spans beneath an invocation's that are looked at; instrumentations make one."""
+"""CONSUMER spans below an invocation's that are looked at; instrumentations make one."""
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 SCALARS = ("string_value", "bool_value", "int_value", "double_value")
@@ -195,7 +195,7 @@ def _alone(span: Any, of: Any, scope: Any) -> bytes:
 
 
 class Around:
-    """What else is in a request: spans of each trace, and the CONSUMER spans beneath each span."""
+    """What else is in a request: spans of each trace, and the CONSUMER spans below each span."""
 
     def __init__(self, request: Any) -> None:
         self.in_trace: Counter[bytes] = Counter()

@@ -67,7 +67,7 @@ def remote_attributes(call: CacheCall | None) -> Attributes:
 
 
 def overhead_attributes(overhead: Overhead) -> Attributes:
-    """Return what the report tells: bills, memory, and durations that come with it alone."""
+    """Return what the report holds: bills, memory, and durations that come with it alone."""
     report = overhead.report
     used_mb = report.max_memory_used_mb
     return {

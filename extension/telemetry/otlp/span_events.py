@@ -28,7 +28,7 @@ from extension.telemetry.reading.records import Record
 from extension.telemetry.wire import Heads
 
 EVENTS = Heads(11)
-"""What stands before an event in the message of its span."""
+"""What precedes an event in the message of its span."""
 
 TIME, TIME_BYTES = struct.Struct("<BQ").pack, 9
 TIME_TAG = 1 << 3 | 1
@@ -39,7 +39,7 @@ MESSAGES = AttributeHeads(Heads(EVENT_ATTRIBUTES), name_bytes(names.LOG_MESSAGE)
 
 
 class LineEvents:
-    """Lines as the bytes of events, as they stand in the message of their span."""
+    """Lines as the bytes of events, as they are in the message of their span."""
 
     def __init__(self, limits: Limits, *, health: Health) -> None:
         self._health = health

@@ -81,7 +81,7 @@ class SpanFactory:
         return Status(StatusCode.ERROR, self._limits.text(verdict.description))
 
     def events(self, *, dropped: int, error: TimedError | None = None) -> Sequence[SpanEvent]:
-        """Return the exception, which no line stands before.
+        """Return the exception, which no line precedes.
 
         An exception whose line is a log record is not repeated, unless the user asks for both.
         """

@@ -1,4 +1,5 @@
-"""PURE: the names under which the loggers of many languages tell text, level, time, ids and errors.
+"""PURE: the names under which the loggers of many languages write text, level, time, ids and
+errors.
 
 One table: a part of a line, then its names, the surest first. A dot is a level of nesting, or part
 of the name: loggers that follow ECS write both.
@@ -79,7 +80,7 @@ SERILOG_TIME: Field = ("@t", "")
 """Of Serilog's compact form, in which a line without a level is information."""
 
 Fields = Mapping[str, tuple[Field, ...]]
-"""The fields that may tell each part, the surest first."""
+"""The fields that may hold each part, the surest first."""
 
 
 class Plain(NamedTuple):
@@ -95,7 +96,7 @@ class Plain(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What the keys of a line may tell; `plain` where that is simple."""
+    """What the keys of a line may mean; `plain` where that is simple."""
 
     fields: Fields
     plain: Plain | None
@@ -112,7 +113,7 @@ KNOWN = frozenset(name for names in ALIASES.values() for name in names) | NESTED
 
 
 def find(payload: Mapping[str, Any]) -> Found:
-    """Return which fields may tell what; a logger's lines all have the same, so it is looked up."""
+    """Return which fields may mean what; a logger's lines all have the same, so it is looked up."""
     return _of_keys(tuple(payload)) if len(payload) <= MOST_KEYS else _of_many_keys(payload)
 
 
@@ -142,7 +143,7 @@ def _find(known: tuple[str, ...]) -> Found:
 
 
 def _plain(found: Fields) -> Plain | None:
-    """Return the first key of each part if it stands at the top, and there is one request id."""
+    """Return the first key of each part if it is at the top, and there is one request id."""
     if not SELDOM.isdisjoint(found) or len(found.get("request", ())) > 1:
         return None
     if "text" not in found or (GELF, "") in found["text"]:
@@ -154,7 +155,7 @@ def _plain(found: Fields) -> Plain | None:
 
 
 def value_of(payload: Mapping[str, Any], field: Field) -> Any:
-    """Return what a field tells, None if it is not there after all."""
+    """Return what a field holds, None if it is not there after all."""
     outer, inner = field
     value = payload[outer]
     if not inner:

@@ -1,4 +1,4 @@
-"""PURE: lines that the platform has cut: a secret at the cut stands in neither of the two.
+"""PURE: lines that the platform has cut: a secret at the cut is in neither of the two.
 
 A line longer than an event of CloudWatch Logs arrives in pieces, each an event of its own. What is
 around a cut does not leave: half a secret is known by nothing.

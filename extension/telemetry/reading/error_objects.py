@@ -49,7 +49,7 @@ ERROR_NAMES = frozenset((*TYPE_NAMES, *MESSAGE_NAMES, *STACK_NAMES))
 def error_object(payload: Any) -> HandlerError | None:
     """Read an error as an object, as runtimes and loggers of many languages write it.
 
-    One that tells no type is an `Error`; None if it tells no message either.
+    One without a type is an `Error`; None if it has no message either.
     """
     if not isinstance(payload, Mapping):
         return None

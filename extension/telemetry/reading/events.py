@@ -1,4 +1,4 @@
-"""PURE: what the Telemetry API tells, one frozen value per event type; `decode` reads them.
+"""PURE: what the Telemetry API sends, one frozen value per event type; `decode` reads them.
 
 Every field but the time and the request id may be absent on the wire, in one schema version or
 another; absent texts are empty, absent metrics None. The name and the annotation of a field say
@@ -153,7 +153,7 @@ class Report(Frozen):
 
 
 class ExtensionState(Frozen):
-    """How an extension stands at the end of initialization."""
+    """The state of an extension at the end of initialization."""
 
     time_ns: int
     name: str = ""
@@ -218,6 +218,6 @@ PhaseTold = InitRuntimeDone | InitReport | RestoreRuntimeDone | RestoreReport | 
 
 
 def phases(*events: PhaseTold | None) -> tuple[PhaseSpan, ...]:
-    """Return the parts that some events tell, each once, for some come in two of them."""
+    """Return the parts of some events, each once, because some come in two of them."""
     told = [event.spans for event in events if event and event.spans]
     return told[0] if len(told) == 1 else tuple(dict.fromkeys(chain.from_iterable(told)))

@@ -41,7 +41,7 @@ EXCEPTION_PARTS = frozenset(("error", "error_type", "stack"))
 def take_exception(
     payload: Mapping[str, Any], found: Fields, rest: dict[str, Any]
 ) -> HandlerError | None:
-    """Return the exception that a structured line tells, and take its fields out of the rest."""
+    """Return the exception in a structured line, and take its fields out of the rest."""
     held = {
         part: [(field, value_of(payload, field)) for field in found.get(part, ())] for part in PARTS
     }
@@ -70,7 +70,7 @@ def _of_object(held: Held, rest: dict[str, Any]) -> HandlerError | None:
 
 
 def _with_stack(error: HandlerError, held: Held, rest: dict[str, Any]) -> HandlerError:
-    """Add the stack that stands in a field of its own, if one does."""
+    """Add the stack that is in a field of its own, if one does."""
     stack = _first(held, "stack")
     if stack is None:
         return error

@@ -18,7 +18,7 @@ INITIAL: Callable[[Any], str] = itemgetter(0)
 
 
 class Form(NamedTuple):
-    """The parts of lines that stand in some `places` among those that were read."""
+    """The parts of lines in some `places` among those that were read."""
 
     places: Sequence[int]
     times_ns: Sequence[int | None]
@@ -33,7 +33,7 @@ class Form(NamedTuple):
 
 
 Reader = Callable[[Sequence[Any], Sequence[int], Knows], Iterable[Form]]
-"""Takes texts or objects, when the platform took each, and what tells whose request ids are ours;
+"""Takes texts or objects, when the platform took each, and what knows which request ids are ours;
 lines that are in no form are unusual."""
 
 

@@ -3,7 +3,7 @@
 A caught exception reaches the platform as a success, so the line in which the *runtime* reports it
 is the only witness. Some runtimes write a mark that no logger writes. Others write what the
 function could have logged itself before it went on: there the report is only believed while nothing
-follows it, for a runtime reports as the last thing of an invocation.
+follows it, because a runtime reports as the last thing of an invocation.
 
     mark    Python; Node.js as text; Java; Ruby; a panic of Go or Rust
     shape   Node.js as JSON (`console.error(error)` looks the same); .NET; an error that a handler

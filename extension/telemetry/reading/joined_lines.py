@@ -9,7 +9,7 @@ kept back until it is here, or `flush` says that none is to come.
 Python, Node.js and .NET in AWS's images write each record whole: nothing waits for more there.
 
 On Managed Instances the report of a request may stand before lines of the same moment; they are
-put before it, for the report ends the request.
+put before it, because the report ends the request.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class LineJoiner:
         return decided
 
     def flush(self) -> list[Event]:
-        """Return what was kept back, for nothing continues it."""
+        """Return what was kept back, because nothing continues it."""
         self._give_up_ruby()
         self._close()
         decided, self._out = self._out, []
@@ -140,7 +140,7 @@ class LineJoiner:
             self._ruby = []
 
     def _give_up_ruby(self) -> None:
-        """Take the lines for what else they may be, for they are no report of Ruby."""
+        """Take the lines for what else they may be, because they are no report of Ruby."""
         lines, self._ruby = self._ruby, []
         for line in lines:
             self._take_line(line, str(line.record))

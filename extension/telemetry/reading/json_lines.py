@@ -92,7 +92,7 @@ def read_plain(payload: Mapping[str, Any], keys: Plain, platform_ns: int) -> Lin
 def read_any(
     payload: Mapping[str, Any], found: Fields, platform_ns: int, *, text: str, is_inner: bool
 ) -> LineParts:
-    """Read a line that may tell each part under several names, nested ones too, or an error."""
+    """Read a line that may have each part under several names, nested ones too, or an error."""
     rest = dict(payload)
     level = _take_level(payload, found["level"], rest) if "level" in found else _default(found)
     time_ns = _take_time(payload, found["time"], rest, platform_ns) if "time" in found else 0
@@ -135,7 +135,7 @@ def read_any(
 
 
 def read_inner(body: Any, *, platform_ns: int) -> LineParts | None:
-    """Read the JSON object that a text is, or that stands in its place; None if it is none."""
+    """Read the JSON object that a text is, or that is in its place; None if it is none."""
     if isinstance(body, dict):
         return read_object(body, platform_ns=platform_ns, is_inner=True)
     if not isinstance(body, str) or not body.startswith("{"):
@@ -153,7 +153,7 @@ def read_json_text(text: str, platform_ns: int, *, is_inner: bool = False) -> Li
 
 
 def around(inner: LineParts, outer: LineParts) -> LineParts:
-    """Return what both tell: the function's own logger knows better than what wrapped its line."""
+    """Return what both say: the function's own logger knows better than what wrapped its line."""
     return outer._replace(
         body=inner.body,
         severity=inner.severity or outer.severity,
@@ -168,7 +168,7 @@ def around(inner: LineParts, outer: LineParts) -> LineParts:
 
 
 def _default(found: Fields) -> Level:
-    """Return the level of a line that tells none: Serilog's compact form leaves one out."""
+    """Return the level of a line that has none: Serilog's compact form leaves one out."""
     is_serilog = SERILOG_TIME in found.get("time", ()) and "text" in found
     return INFORMATION if is_serilog else UNREAD
 
@@ -221,7 +221,7 @@ def _take_text(
 
 
 def _request(payload: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, str]:
-    """Return the request id and the attribute that tells it; others' seldom have Lambda's form."""
+    """Return the request id and the attribute that has it; others' seldom have Lambda's form."""
     first = ("", "")
     for outer, inner in fields:
         value = value_of(payload, (outer, inner)) if inner else payload[outer]
@@ -236,7 +236,7 @@ def _request(payload: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, 
 def _body(
     body: Any, payload: Mapping[str, Any], error: HandlerError | None, *, text: str, is_alone: bool
 ) -> str:
-    """Return a text for a line that tells none, or whose text is a value."""
+    """Return a text for a line that has none, or whose text is a value."""
     if body is None and error:
         return f"{error.type}: {error.message}" if error.message else error.type
     if body is None or (body == "" and not is_alone):

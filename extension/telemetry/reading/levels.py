@@ -25,7 +25,7 @@ HIGHEST = 24
 MOST_DIGITS = 3
 """Of a level that is a number."""
 GO_LEVEL = re.compile(r"(DEBUG|INFO|WARN|ERROR)([+-]\d{1,2})")
-"""Of slog: between two names lie four steps, as in OpenTelemetry."""
+"""Of slog: between two names there are four steps, as in OpenTelemetry."""
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 """What terminals understand, and some loggers write wherever they run."""
@@ -90,7 +90,7 @@ def numbered(value: int, *, key: str, is_gelf: bool) -> Level:
 
 
 def read_level(value: Any, *, key: str = "", is_gelf: bool = False) -> Level:
-    """Read a level as a structured line tells it; loguru and log4js write an object."""
+    """Read a level as a structured line has it; loguru and log4js write an object."""
     if isinstance(value, dict):
         value = value.get("name") or value.get("levelStr")
     if isinstance(value, str):

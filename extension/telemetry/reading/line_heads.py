@@ -1,4 +1,4 @@
-"""PURE: what stands before a text: a level, a time, a request id."""
+"""PURE: what precedes a text: a level, a time, a request id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIME = "time"
 def with_head(
     body: str, level: str, time: str, request_id: str | None, platform_ns: int
 ) -> LineParts:
-    """Return a line of a form that is certain; empty is what its head does not tell."""
+    """Return a line of a form that is certain; empty is what its head does not have."""
     severity, _ = LEVELS.get(level, UNREAD)
     time_ns = own_time(time, platform_ns=platform_ns) if time else 0
     parts = LineParts(body, severity, level, time_ns or 0, request_id or "")
@@ -24,6 +24,6 @@ def with_head(
 
 
 def with_inner(parts: LineParts, platform_ns: int) -> LineParts:
-    """Read the JSON that a head stands before."""
+    """Read the JSON that a head precedes."""
     inner = read_inner(parts.body, platform_ns=platform_ns) if parts.body[:1] == "{" else None
     return around(inner, parts) if inner else parts

@@ -29,7 +29,7 @@ class LineParts(NamedTuple):
     time_ns: int = 0
     request_id: str = ""
     request_key: str = ""
-    """The attribute that tells the request id too."""
+    """The attribute that has the request id, too."""
     attributes: Mapping[str, Any] = NOTHING
     error: HandlerError | None = None
     evidence: Evidence = ""

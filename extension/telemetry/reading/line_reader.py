@@ -1,6 +1,6 @@
 """PURE: many lines at once, to records without secrets.
 
-All texts of a delivery are searched for secrets together, for one search costs what a few lines
+All texts of a delivery are searched for secrets together, because one search costs what a few lines
 cost. What makes that sound: every text that leaves is a part of a text that was searched, or was
 searched itself. A line in which something was found goes the careful way, text by text, and so
 does a line that has anything encoded in it.
@@ -52,7 +52,7 @@ class LineReader:
     def read(self, lines: Iterable[Event], *, knows: Knows) -> Columns:
         """Return the records of some lines, our own left out.
 
-        A line's request id stays an attribute, for it may belong to another service, unless
+        A line's request id stays an attribute, because it may belong to another service, unless
         `knows` finds it.
         """
         lines = in_events(lines)
@@ -104,7 +104,7 @@ def has_long_level(record: Record) -> bool:
 
 
 def _text_of(record: Record) -> str:
-    """Return a text in which each text of a record stands as it is."""
+    """Return a text in which each text of a record is as it was written."""
     if record.error or has_long_level(record):
         return ENCODED
     attributes = record.attributes

@@ -8,7 +8,8 @@ r"""PURE: a line of text, in the forms of loggers that write no JSON.
     LEVEL: text, LEVEL:logger:text                       java.util.logging, Python's logging
 
 What has a time is believed only if that is the line's own, near the platform's; else it is a part
-of the text. Levels in small letters are only read between tabs or in brackets, for they are words.
+of the text. Levels in small letters are only read between tabs or in brackets, because they are
+words.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from extension.telemetry.reading.read_json import read_json
 from extension.telemetry.reading.times import own_time
 
 BEGINNINGS = ("time=", "ts=", "level=", "NOTICE", JAVA_NO_METHOD)
-"""Of lines whose first character tells little; see `quick_lines`."""
+"""Of lines whose first character says little; see `quick_lines`."""
 
 LOGFMT_BEGINS = BEGINNINGS[:3]
 PAIR = re.compile(r'([\w.@/-]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: +|$)')
@@ -120,7 +121,7 @@ def env_logger(text: str, platform_ns: int) -> LineParts | None:
 
 
 def monolog(text: str, platform_ns: int) -> LineParts | None:
-    """Read a line of Monolog; what is behind its text is read as its JSON is."""
+    """Read a line of Monolog; what follows its text is read as its JSON is."""
     match = monolog_line().fullmatch(text)
     if match is None:
         return None
@@ -131,7 +132,7 @@ def monolog(text: str, platform_ns: int) -> LineParts | None:
 
 
 def _context(said: str) -> tuple[str, Mapping[str, Any]]:
-    """Return the text, and what its context and the processors' extra tell."""
+    """Return the text, and what its context and the processors' extra hold."""
     said = said.rstrip(" ").removesuffix(" []")
     body, blank, behind = said.removesuffix(" []").partition(' {"')
     context, _, extra = behind.rpartition('} {"')
@@ -148,7 +149,7 @@ def _context(said: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def bref(text: str, platform_ns: int) -> LineParts | None:
-    """Read a line of Bref, which has the text twice: for people, and in the JSON behind it."""
+    """Read a line of Bref, which has the text twice: for people, and in the JSON after it."""
     level, _, said = text.partition("\t")
     if level not in LEVELS:
         return None

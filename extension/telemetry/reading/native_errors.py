@@ -59,7 +59,7 @@ def from_rust(message: str, *, extra: str = "") -> FailureReport | None:
 class LastPanic:
     """What Rust's standard library or Go's runtime wrote of the last panic, caught or not.
 
-    Each of its lines is a record. Rust tells the place, then the message, which its runtime's
+    Each of its lines is a record. Rust writes the place, then the message, which its runtime's
     report lacks; Go a message and the stack of a goroutine, and no report follows.
     """
 

@@ -137,7 +137,7 @@ def _texts(values: Sequence[Any]) -> Sequence[str]:
 
 
 def _foreign(request_ids: Sequence[str], ours: set[str]) -> Sequence[int]:
-    """Return where no id stands, or another service's among ours."""
+    """Return where there is no id, or another service's among ours."""
     if "" not in request_ids and (not ours or {*request_ids} <= ours):
         return ()
     return [at for at, each in enumerate(request_ids) if not each or (ours and each not in ours)]

@@ -40,7 +40,7 @@ NO_PARTS = [""] * PARTS
 
 WORD = itemgetter(slice(0, 3))
 WORDS = frozenset(map(WORD, BEGINNINGS))
-"""How lines of a form may begin whose first character tells little."""
+"""How lines of a form may begin whose first character says little."""
 
 
 @lru_cache(maxsize=256)

@@ -37,7 +37,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _decoded(raw: bytes) -> tuple[str, bool]:
-    """Return bytes as text, and whether half characters stand in it."""
+    """Return bytes as text, and whether there are half characters in it."""
     encoding = json.detect_encoding(raw)
     try:
         return raw.decode(encoding), False

@@ -40,7 +40,7 @@ class Record(NamedTuple):
     severity_text: str = ""
     request_id: str = ""
     attributes: Mapping[str, Any] = NOTHING
-    """What the line tells besides: a trace context is among it, for signals that cannot take it."""
+    """What the line has besides: a trace context is among it, for signals that cannot take it."""
     error: HandlerError | None = None
     """The exception that the line reports."""
     evidence: Evidence = ""
@@ -82,7 +82,8 @@ def _unwrap(outer: LineParts, platform_ns: int) -> LineParts:
 def read_record(line: LogLine, *, knows: Knows = lambda _: None) -> Record:
     """Read one line in whichever of the known forms it has.
 
-    A request id stays an attribute, for it may belong to another service, unless `knows` finds it.
+    A request id stays an attribute, because it may belong to another service, unless `knows` finds
+    it.
     """
     payload, time_ns = line.record, line.time_ns
     if isinstance(payload, str):

@@ -51,7 +51,7 @@ class SdkSpan(Frozen):
     """The SDK's span of one invocation, and that span alone as a request of its own.
 
     `links` and `attributes` are those that ours takes over, of the span itself and of the CONSUMER
-    span directly beneath it. `is_alone`: no other span of its trace came in the same request.
+    span directly below it. `is_alone`: no other span of its trace came in the same request.
     """
 
     request_id: str
@@ -64,7 +64,7 @@ class SdkSpan(Frozen):
     attributes: Mapping[str, Value] = {}
     is_alone: bool = False
     has_consumer: bool = False
-    """Whether a CONSUMER span stands directly beneath it."""
+    """Whether a CONSUMER span is directly below it."""
     tracestate: str = ""
     error: HandlerError | None = None
     """Of what it failed, if it did."""
@@ -89,7 +89,7 @@ class SdkRequest(Frozen):
 
 
 def may_have_invocation(body: bytes) -> bool:
-    """Tell whether an encoded request is worth reading: texts stand in it as they are."""
+    """Tell whether an encoded request is worth reading: texts are in it unchanged."""
     return any(key in body for key in _KEYS)
 
 
@@ -99,7 +99,7 @@ def is_lambda_scope(name: str) -> bool:
 
 
 def shared_attributes(attributes: Iterable[tuple[str, Value]]) -> dict[str, Value]:
-    """Return those that ours takes over, and what they tell of the trigger."""
+    """Return those that ours takes over, and what they say of the trigger."""
     shared: dict[str, Value] = {}
     for name, value in attributes:
         is_shared = name == TRIGGER or (

@@ -77,7 +77,7 @@ class Table(Sequence[T]):
             column.extend(more)
 
     def without(self, refused: Collection[int]) -> Self:
-        """Return the values that do not stand in some places."""
+        """Return the values that are not in some places."""
         return self.where([at not in refused for at in range(len(self))])
 
     def where(self, wanted: Sequence[bool]) -> Self:
@@ -127,7 +127,7 @@ class Table(Sequence[T]):
 
 
 def places_of(column: Iterable[Same]) -> Mapping[Same, Sequence[int]]:
-    """Return where each value of a column stands."""
+    """Return where each value of a column is."""
     places: defaultdict[Same, list[int]] = defaultdict(list)
     for at, value in enumerate(column):
         places[value].append(at)

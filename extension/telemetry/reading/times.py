@@ -2,7 +2,7 @@
 
 A line may say any time: of an order from last year, or of a clock that is wrong. Back ends refuse
 records that are too old or in the future, some of them with everything that came along. So a time
-that a line tells counts only near the time at which the platform took the line.
+in a line counts only near the time at which the platform took the line.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def own_time(value: Any, *, platform_ns: int) -> int | None:
     """Read the time that a line gives itself: text, a number in any of the usual units, an object.
 
     Returns:
-        Epoch nanoseconds; 0 where the platform's time says all that the line's does, for one in
-        whole seconds would tear the order of lines; None for what is no time of this line.
+        Epoch nanoseconds; 0 where the platform's time says all that the line's does, because one
+        in whole seconds would tear the order of lines; None for what is no time of this line.
     """
     if isinstance(value, str):
         try:

@@ -1,4 +1,4 @@
-"""PURE: the trace context that a structured line tells, in the names of OpenTelemetry and others.
+"""PURE: the trace context that a structured line has, in the names of OpenTelemetry and others.
 
 Source: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
 """

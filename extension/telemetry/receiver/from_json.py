@@ -114,7 +114,7 @@ class _LargeRequest:
         return sized(coder.tag, inner)
 
     def _is_step(self) -> bool:
-        """Count a value; tell whether enough was done at once."""
+        """Count a value; return whether enough was done at once."""
         self._values += 1
         if self._values > MOST_VALUES:
             raise NotOtlpError("too many values")

@@ -39,7 +39,7 @@ class Coder(NamedTuple):
         tag: Of the field.
         message: The fields of what is in it, None for anything but a message.
         element: How one of a list is written, None for what is no list.
-        is_packed: The list stands in one field.
+        is_packed: The list is in one field.
     """
 
     encode: Encode

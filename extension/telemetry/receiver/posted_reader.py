@@ -1,7 +1,8 @@
 """Reads requests that were accepted: to protobuf, without secrets, counted, and handed on.
 
 In steps of a few dozen items, between which the event loop has GETs and exports to look after. The
-usual request is handed on as a whole, for its spans are understood together; a larger one in parts.
+usual request is handed on as a whole, because its spans are understood together; a larger one in
+parts.
 """
 
 from __future__ import annotations

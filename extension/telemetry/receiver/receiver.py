@@ -24,7 +24,7 @@ Take = Callable[[Posted], bool]
 
 
 class Receiver(Job):
-    """The door, and what is behind it."""
+    """The door, and what its requests go to."""
 
     def __init__(self, *, log: Log) -> None:
         self._log = log

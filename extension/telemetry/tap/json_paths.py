@@ -29,7 +29,7 @@ NOTHING: Mapping[str, Any] = {}
 
 
 def at(value: Any, *path: str | int) -> Any:
-    """Return what stands at the path of keys and indexes, None if nothing does."""
+    """Return what is at the path of keys and indexes, None if nothing is."""
     for step in path:
         if isinstance(step, str):
             value = value.get(step) if isinstance(value, dict) else None

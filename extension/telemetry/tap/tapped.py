@@ -66,7 +66,7 @@ class Tapped(Frozen):
 
     @property
     def trigger(self) -> str:
-        """The trigger, empty if the event does not tell."""
+        """The trigger, empty if the event does not say."""
         return self.cause.trigger if self.cause and self.cause.trigger != "other" else ""
 
     @property

@@ -22,7 +22,7 @@ from extension.telemetry.tap.json_paths import text_at
 TRACEPARENT = re.compile(
     r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[!-~]{0,256})?", re.ASCII
 )
-"""A later version than 00 may have more behind it."""
+"""A later version than 00 may be followed by more."""
 PREFIXES = ("", "ce-", "ce_", "cloudevents:", "cloudevents_")
 """How bindings of CloudEvents write the name of an extension: HTTP, Kafka, AMQP."""
 B3 = re.compile(r"((?:[0-9a-f]{16}){1,2})-([0-9a-f]{16})(?:-([01d]))?(?:-[0-9a-f]{16})?", re.ASCII)

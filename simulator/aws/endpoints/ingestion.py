@@ -1,7 +1,7 @@
 """The three OTLP endpoints: what they check in which order, and what they keep.
 
 Where AWS does not say what it takes, the stricter reading holds: a sender that passes here passes
-there. So a body has a Content-Length, and a group and a stream stand in headers.
+there. So a body has a Content-Length, and a group and a stream are in headers.
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html
 """
 

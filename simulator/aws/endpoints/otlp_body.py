@@ -25,7 +25,7 @@ class BodyError(ValueError):
 
 
 def decompressed(raw: bytes, *, encoding: str) -> bytes:
-    """Return the body behind its Content-Encoding; raises BodyError."""
+    """Return the body without its Content-Encoding; raises BodyError."""
     match encoding.strip().lower():
         case "" | "identity":
             return raw

@@ -2,7 +2,7 @@
 
 Three ways in: `environment` leads https://xray.REGION.amazonaws.com and its like here, through a
 proxy and a certificate authority of its own; `url` takes plain HTTP with AWS's name in `Host`; and
-`url` under its own name takes requests as if a proxy stood before AWS (the path tells the service).
+`url` under its own name takes requests as if a proxy stood before AWS (the path names the service).
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ async def test_a_prefetch_that_takes_too_long_goes_on_behind(
     keys = [ParameterKey(name) for name in "abc"]
     await prefetch(keys, get=get, log=Log(clock=ManualClock(), sink=lines))
     [line] = lines.parsed
-    assert line["message"] == "prefetch goes on behind init"
+    assert line["message"] == "prefetch continues after init"
     assert (line["unfinished"], line["after_s"]) == (2, 0.05)
     await until(lambda: sorted(left) == ["b", "c"])  # the flights go on without these callers
 
