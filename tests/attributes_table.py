@@ -15,6 +15,7 @@ BLOCK = re.compile(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", re.DOTALL)
 RESOURCE, SPAN, CALL, RECORD, OVERHEAD, INIT = (
     "resource", "invocation", "call to AWS", "line", "`extension overhead`", "`init`",
 )  # fmt: skip
+SIGNALS = "for Application Signals, with X-Ray as the endpoint"
 TAPPED = f"{SPAN}, with the [tap](tap.md)"
 
 MEANINGS = {
@@ -47,11 +48,11 @@ MEANINGS = {
     names.SERVICE_NAME: (RESOURCE, "`OTEL_SERVICE_NAME`, or the function's name"),
     names.TELEMETRY_DISTRO_NAME: (RESOURCE, "`lambda-dispatch`"),
     names.TELEMETRY_DISTRO_VERSION: (RESOURCE, "its version"),
-    names.AWS_LOCAL_OPERATION: (SPAN, "Application Signals, with X-Ray as the endpoint"),
-    names.AWS_LOCAL_SERVICE: (SPAN, "likewise"),
-    names.AWS_REMOTE_OPERATION: (CALL, "likewise"),
-    names.AWS_REMOTE_SERVICE: (CALL, "likewise"),
-    names.AWS_SPAN_KIND: (f"{SPAN}, {CALL}", "likewise"),
+    names.AWS_LOCAL_OPERATION: (SPAN, SIGNALS),
+    names.AWS_LOCAL_SERVICE: (SPAN, SIGNALS),
+    names.AWS_REMOTE_OPERATION: (CALL, SIGNALS),
+    names.AWS_REMOTE_SERVICE: (CALL, SIGNALS),
+    names.AWS_SPAN_KIND: (f"{SPAN}, {CALL}", SIGNALS),
     names.AWS_XRAY_TRACE_ID: (f"{SPAN}, {INIT}", "X-Ray's trace, where the span is in another one"),
     names.LOG_MESSAGE: (RECORD, "text of a line that is an event of a span"),
     names.LOG_SEVERITY: (RECORD, "its level"),

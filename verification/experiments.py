@@ -212,12 +212,12 @@ EXPERIMENTS = (
         variables={**CLOUDWATCH, "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"},
     ),
     Experiment(
-        "thaw", "Does an export work after minutes in the freezer?",
+        "thaw", "Does an export work after being frozen for minutes?",
         "nothing is lost and nothing refused", ({"print": "hello"}, {"print": "again"}), _thaw,
         variables={**CLOUDWATCH, "DISPATCH_FLUSH": "periodic"}, pause_s=360,
     ),
     Experiment(
-        "tap", "Does the runtime work with the tap, also after minutes in the freezer?",
+        "tap", "Does the runtime work with the tap, also after being frozen for minutes?",
         "every answer arrives whole, through another port than 9001",
         ({"print": "hello"}, {"filler": FILLER}, {"filler": FILLER}), _tap,
         variables={**CLOUDWATCH, "AWS_LAMBDA_EXEC_WRAPPER": "/opt/lambda-dispatch-tap"},
