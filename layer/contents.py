@@ -27,7 +27,7 @@ class File:
 
     @property
     def is_program(self) -> bool:
-        """Whether everybody may run it; Lambda runs extensions as an unprivileged user."""
+        """Whether everyone may run it; Lambda runs extensions as an unprivileged user."""
         return self.mode & 0o555 == 0o555
 
 

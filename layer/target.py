@@ -22,7 +22,7 @@ _OLDEST_MANYLINUX = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """One of Lambda's two, under the names that everybody else gives it.
+    """One of Lambda's two, under the names that everyone else gives it.
 
     Attributes:
         name: Lambda's name.

@@ -32,5 +32,5 @@ def in_region(name: str, region: str) -> str:
 
 
 def is_role(arn: str) -> bool:
-    """Tell whether a text is the ARN of a role, in AWS's agent's words for it."""
+    """Return whether a text is the ARN of a role, in AWS's agent's words for it."""
     return bool(re.fullmatch(ROLE, arn, re.ASCII))

@@ -181,7 +181,7 @@ class ClientBuilder:
 
 
 def _is_of_another(endpoint: str, region: str) -> bool:
-    """Tell whether a URL names AWS's endpoint in another region than this one."""
+    """Return whether a URL names AWS's endpoint in another region than this one."""
     if not is_http_url(endpoint):
         return False
     host = urlsplit(endpoint).hostname or ""

@@ -96,7 +96,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_about_a_file(error: BaseException) -> bool:
-    """Tell whether OpenSSL could not load a file of authorities: it has no other word for that."""
+    """Return whether OpenSSL could not load a file of authorities: it has no other word for it."""
     return "[X509]" in (getattr(error, "strerror", None) or "")
 
 

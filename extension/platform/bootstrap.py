@@ -270,7 +270,7 @@ def is_on(environ: Mapping[str, str], switch: str) -> bool:
 
 
 def is_tapped(environ: Mapping[str, str]) -> bool:
-    """Tell whether the runtime will be started through the pump."""
+    """Return whether the runtime will be started through the pump."""
     chosen = environ.get(TAP, "").strip().lower()
     named = (environ.get(name, "").strip().rpartition("/")[2] for name in TAP_WRAPPERS)
     return chosen in ON or (chosen not in OFF and TAP_WRAPPER in named)
@@ -366,7 +366,7 @@ def _bind_otlp(start: Start, environ: Mapping[str, str]) -> None:
 
 
 def _is_here(uri: str, port: int) -> bool:
-    """Tell whether a URI names a port of this sandbox, as it is usually written."""
+    """Return whether a URI names a port of this sandbox, as it is usually written."""
     host, _, number = uri.strip().lower().partition("://")[2].partition("/")[0].rpartition(":")
     host = host.rpartition("@")[2]
     return number == str(port) and (host in ("localhost", "[::1]") or host.startswith("127."))

@@ -126,7 +126,7 @@ def _has_answer(connection: _socket.socket) -> bool:
 
 
 def _is_nearly_over(start: Start) -> bool:
-    """Tell whether the function has to have its answers: it may still run, though it was let go."""
+    """Return whether the function needs its answers: it may still run, though it was let go."""
     if not start.let_go:
         return False
     now_ns = time.time_ns()  # noqa: TID251  # see above

@@ -80,7 +80,7 @@ def answer_events(start: Start, environ: Mapping[str, str]) -> bool:
 
 
 def is_shutdown(event: bytes) -> bool:
-    """Tell whether a response of /next is the last event."""
+    """Return whether a response of /next is the last event."""
     return b'"SHUTDOWN"' in event
 
 

@@ -224,7 +224,7 @@ def connect(connection: Connection, address: tuple[object, ...]) -> None:
 
 
 def accepts(where: SocketAddress) -> bool:
-    """Return whether somebody accepts connections there, or is too busy to answer."""
+    """Return whether something accepts connections there, or is too busy to answer."""
     family, kind, protocol, address = where
     connection = _socket.socket(family, kind, protocol)
     try:

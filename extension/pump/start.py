@@ -103,7 +103,7 @@ def _become(pump: Pump) -> None:
 
 
 def _let_go(kept: set[int]) -> None:
-    """Hold neither files nor folders of anybody: who waits for their end must not wait for us."""
+    """Hold no files or folders of others: what waits for their end must not wait for us."""
     nothing = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)

@@ -191,7 +191,7 @@ class Index:
         return min(scores, key=scores.__getitem__)
 
     def _score(self, spelled: set[bytes]) -> tuple[int, bool, int]:
-        """Tell how bad a place is: shared with others, an English word, more words than needed."""
+        """Return how bad a place is: shared with others, an English word, or too many words."""
         crowd = max(self._crowd(_word(each, step)) for each in spelled for step in STEPS)
         return crowd, next(iter(spelled)).islower(), len(spelled)
 

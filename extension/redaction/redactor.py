@@ -99,7 +99,7 @@ class Redactor:
         return self._extra is not None
 
     def may_stand_in(self, raw: bytes) -> bool:
-        """Tell whether a value to hide is in bytes that hold many texts, not encoded."""
+        """Return whether a value to hide is in bytes that hold many texts, not encoded."""
         return bool(self._index.hits(raw.decode("utf-8", "surrogateescape")))
 
     def suspects(self, texts: Sequence[str]) -> Collection[int]:

@@ -91,7 +91,7 @@ BEGINS = ("\\", "%", "&", "\n", "\r", "''", '""', "'\"'\"'")
 
 
 def may_have_layers(text: str) -> bool:
-    """Tell whether a text has a character that an escape begins with; few lines have."""
+    """Return whether a text has a character that an escape begins with; few lines have."""
     return _token_of(text) is not None
 
 

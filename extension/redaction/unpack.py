@@ -61,24 +61,24 @@ READABLE = bytes(range(32, 127)) + b"\t\r\n"
 
 
 def may_be_packed(text: str) -> bool:
-    """Tell whether anything in a text looks encoded; each line pays for this, so it is quick."""
+    """Return whether anything in a text looks encoded; each line pays for this, so it is quick."""
     raw = text.encode("utf-8", "surrogatepass")
     return has_runs(raw) or has_lists(raw)
 
 
 # `find` and not `in`: bytes are asked first whether what is looked for is a number.
 def has_runs(raw: bytes) -> bool:
-    """Tell whether so many characters of hexadecimal or base64 follow one another."""
+    """Return whether so many characters of hexadecimal or base64 follow one another."""
     return raw.translate(RUNS).find(RUN) >= 0
 
 
 def has_lists(raw: bytes) -> bool:
-    """Tell whether there may be bytes written one by one."""
+    """Return whether there may be bytes written one by one."""
     return raw.translate(PAIRS).find(PAIR) >= 0 or may_have_lists(raw)
 
 
 def may_have_lists(raw: bytes) -> bool:
-    """Tell whether there may be numbers with commas or blanks between them."""
+    """Return whether there may be numbers with commas or blanks between them."""
     if raw.count(b",") >= len(COMMAS) and raw.translate(None, BETWEEN_COMMAS).find(COMMAS) >= 0:
         return True
     return BEGIN.search(raw) is not None and raw.translate(None, _DIGITS).find(BLANKS) >= 0
@@ -90,7 +90,7 @@ def tokens(raw: bytes) -> set[bytes]:
 
 
 def means_anything(token: bytes) -> bool:
-    """Tell whether a token is anything readable once it is decoded; hardly any is."""
+    """Return whether a token is anything readable once it is decoded; hardly any is."""
     return bool(_decoded(token.decode()))
 
 

@@ -284,7 +284,7 @@ def aws_endpoint() -> Kind[str]:
 
 
 def is_http_url(text: str) -> bool:
-    """Tell whether a text is an absolute http or https URL with a host that can exist."""
+    """Return whether a text is an absolute http or https URL with a host that can exist."""
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -52,7 +52,7 @@ def read_signal(
 
 
 def _is_for(ours: str, environ: Mapping[str, str], variable: str, *, signal: str) -> bool:
-    """Tell whether the credential in a variable may go to our URL."""
+    """Return whether the credential in a variable may go to our URL."""
     own_endpoints = [_value(environ, _own(ENDPOINT, each)) for each in SIGNALS]
     general = _value(environ, ENDPOINT)
     governing = _value(environ, _own(ENDPOINT, signal)) or general
@@ -62,7 +62,7 @@ def _is_for(ours: str, environ: Mapping[str, str], variable: str, *, signal: str
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Tell whether two URLs have scheme, host and port in common; what is no URL has no origin."""
+    """Return whether two URLs have the same scheme, host and port; without a host: False."""
     try:
         a, b = _origin(urlsplit(one)), _origin(urlsplit(other))
     except ValueError:

@@ -1,4 +1,4 @@
-"""PURE: which share of the unremarkable invocations is kept, and who decides of which.
+"""PURE: which share of the unremarkable invocations is kept, and by whose choice.
 
 The sampler of the function's SDK decides where `DISPATCH_SAMPLE_RATIO=otel` says so. It draws
 otherwise than we do, so what it has drawn counts, not its ratio, wherever its spans come to us.

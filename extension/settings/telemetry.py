@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # only with an endpoint of AWS
 
 
 def may_be_aws(uri: str) -> bool:
-    """Tell whether it is worth looking at a URI closely; this costs no import."""
+    """Return whether it is worth looking at a URI closely; this costs no import."""
     return any(label in uri.lower() for label in ("xray", "logs.", "logs-", "monitoring"))
 
 
@@ -228,12 +228,12 @@ class TelemetryConfig(Frozen):
         return aws_hosts.service_of(uri, signal, sigv4=named)
 
     def goes_to_cloudwatch(self, signal: str) -> bool:
-        """Tell whether AWS itself takes the OTLP of a signal: X-Ray, Logs or CloudWatch."""
+        """Return whether AWS itself takes the OTLP of a signal: X-Ray, Logs or CloudWatch."""
         service = self.aws_service_of(signal) if self.format == "otlp" else None
         return service is not None and service.is_cloudwatch
 
     def is_signed(self, signal: str) -> bool:
-        """Tell whether the exports of a signal are signed."""
+        """Return whether the exports of a signal are signed."""
         return self.sigv4 != "off" and self.aws_service_of(signal) is not None
 
     @property
@@ -247,7 +247,7 @@ class TelemetryConfig(Frozen):
         return any(map(self.is_signed, self.posted))
 
     def gets_post_headers(self, signal: str) -> bool:
-        """Tell whether `post_headers` are meant for a signal's URL: they may hold a key.
+        """Return whether `post_headers` are meant for a signal's URL: they may hold a key.
 
         They belong to the origin of the URL for all. Without that one, every URL has to be of one
         origin.

@@ -36,13 +36,13 @@ def temporality_of(config: TelemetryConfig) -> Literal["delta", "cumulative"]:
 
 
 def joins_sdk(config: TelemetryConfig) -> bool:
-    """Tell whether there are spans of invocations and of the function's SDK to put together."""
+    """Return whether there are spans of invocations and of the function's SDK to put together."""
     has_both = "traces" in config.posted and "platform" in config.events
     return bool(config.otlp_port) and has_both
 
 
 def has_verdicts(config: TelemetryConfig) -> bool:
-    """Tell whether invocations are judged: by the platform's events, and not in the JSON format."""
+    """Return whether invocations are judged: by the platform's events, not in the JSON format."""
     return "platform" in config.events and config.format == "otlp"
 
 

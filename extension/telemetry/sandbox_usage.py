@@ -42,7 +42,7 @@ class SandboxUsage:
         self._request_id, self._before = request_id, self._counters()
 
     def end(self, request_id: str) -> None:
-        """Tell what was used since the same invocation began."""
+        """Return what was used since the same invocation began."""
         if request_id != self._request_id:
             return
         self._request_id = ""

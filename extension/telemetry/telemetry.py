@@ -248,7 +248,7 @@ class Telemetry(Job):
             self._exports.stop_timer()
 
     def _may_end(self, invoke: Invoke, lost: Instant | None) -> bool:
-        """Tell whether an invocation has ended, or what is lost may let it go sooner."""
+        """Return whether an invocation has ended, or what is lost may let it go sooner."""
         awaited = self._assembler.requests.awaited_of(invoke.request_id)
         return awaited not in ("start", "end") or self.pipeline.loss.at is not lost
 

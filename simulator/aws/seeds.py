@@ -1,4 +1,4 @@
-"""What the local AWS holds before a run, as somebody at the command line gives it."""
+"""What the local AWS holds before a run, as the command line gives it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hang:
-    """No answer until somebody sets `released`; then the reply."""
+    """No answer until `released` is set; then the reply."""
 
     released: asyncio.Event = field(default_factory=asyncio.Event)
     then: Reply = field(default_factory=Reply)

@@ -19,7 +19,7 @@ class Changes:
         self._is_closed = False
 
     def notify(self) -> None:
-        """Let everybody who waits look at the state again."""
+        """Let everything that waits look at the state again."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

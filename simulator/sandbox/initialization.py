@@ -1,7 +1,7 @@
 """The init of a sandbox.
 
 The order is that of AWS's own sandbox: no runtime before every extension has registered, no
-invocation before everybody has asked for one.
+invocation before all of them have asked for one.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def _wait(
 ) -> None:
     """Wait in a thread of its own: asyncio only waits for processes that it has started."""
     returncode = process.wait()
-    with suppress(RuntimeError):  # the loop has ended, and everybody who waited with it
+    with suppress(RuntimeError):  # the loop has ended, and all that waited with it
         loop.call_soon_threadsafe(ended.set_result, returncode)
 
 

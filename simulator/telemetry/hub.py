@@ -53,7 +53,7 @@ class TelemetryHub:
         time_ns: int | None = None,
         text: str | None = None,
     ) -> None:
-        """Note an event and hand it to everybody who subscribed to its category."""
+        """Note an event and hand it to all that subscribed to its category."""
         wall_ns = self._clock.now_ns() if time_ns is None else time_ns
         if self._settings.event_shape == "2022" and kind.startswith("platform."):
             record = events.in_shape_of_2022(record)

@@ -54,7 +54,7 @@ class Decision(NamedTuple):
     """The tracestate of the SDK's spans."""
 
     def keeps(self, item: Item) -> bool:
-        """Tell whether something that belongs to it is kept."""
+        """Return whether something that belongs to it is kept."""
         return self.is_kept and (self.has_details or not is_detail(item))
 
 

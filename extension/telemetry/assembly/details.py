@@ -140,7 +140,7 @@ class Details:
 
     @staticmethod
     def _may_be_later(of: InFlightInvocation, details: Sequence[Record]) -> bool:
-        """Tell whether they were written after its end: they may be the next one's."""
+        """Return whether they were written after its end: they may be the next one's."""
         return of.state is State.ENDED and details[0].observed_ns > of.runtime_end_ns
 
     def settle(

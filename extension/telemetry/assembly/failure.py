@@ -36,7 +36,7 @@ class Failure:
         self._panic_ns = 0
 
     def may_learn(self, records: Sequence[Record], text: str) -> bool:
-        """Tell whether one of several lines may say anything; `text` has all their bodies."""
+        """Return whether one of several lines may say anything; `text` has all their bodies."""
         return (
             self._is_last
             or self._panic.is_open

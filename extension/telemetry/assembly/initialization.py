@@ -232,7 +232,7 @@ class ColdStart:
         return start_ns - self._end_ns(start_ns) <= PROACTIVE_GAP_S * NS_PER_S
 
     def _belongs(self, event: RuntimeReady | Done) -> bool:
-        """Tell the end of a restore from the end of the init inside the snapshot."""
+        """Distinguish the end of a restore from the end of the init inside the snapshot."""
         restoring = isinstance(event, RestoreRuntimeDone | RestoreReport)
         return self.begin is not None and isinstance(self.begin, RestoreStart) == restoring
 

@@ -24,5 +24,5 @@ def reason_to_keep(invocation: Invocation, *, slow_ms: int = 0) -> Reason:
 
 
 def deserves_details(invocation: Invocation, *, slow_ms: int = 0) -> bool:
-    """Tell whether an invocation failed or was slow; a cold start alone needs no details."""
+    """Return whether an invocation failed or was slow; a cold start alone needs no details."""
     return reason_to_keep(invocation, slow_ms=slow_ms) in ("failed", "slow")

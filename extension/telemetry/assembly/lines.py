@@ -133,7 +133,7 @@ class Lines:
         return [self._alone(in_flight, (*before, record))]
 
     def _streams(self, in_flight: InFlightInvocation) -> bool:
-        """Tell whether lines leave at once: nothing is to come that may change their trace."""
+        """Return whether lines leave at once: nothing is to come that may change their trace."""
         return self._stream_records and not self._span_ids.awaits_event(in_flight)
 
     def _make_room(self, in_flight: InFlightInvocation, record: Record) -> list[Finished]:

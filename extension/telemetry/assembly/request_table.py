@@ -73,7 +73,7 @@ class RequestTable:
         return next(iter(begun or lacking), attempts[-1])
 
     def has_attempts(self, request_ids: Iterable[str]) -> bool:
-        """Tell whether several attempts have one of these ids."""
+        """Return whether several attempts have one of these ids."""
         return any(len(self._attempts.get(each, ())) > 1 for each in request_ids)
 
     def add(self, in_flight: InFlightInvocation) -> None:
@@ -104,7 +104,7 @@ class RequestTable:
         return [each for each in unsettled if not each.is_out and each is not latest]
 
     def is_running(self, in_flight: InFlightInvocation) -> bool:
-        """Tell whether it may be running, if its end was not reported: the last one, or any."""
+        """Return whether it may be running, if its end was not reported: the last one, or any."""
         return self._concurrent or in_flight is next(reversed(self._requests))
 
     def forget_oldest(self) -> list[InFlightInvocation]:
@@ -170,13 +170,13 @@ def _known(in_flight: InFlightInvocation, event: Told) -> Told | None:
 
 
 def _has(in_flight: InFlightInvocation, event: Told) -> bool:
-    """Tell whether the platform has told this very event before."""
+    """Return whether the platform has sent this very event before."""
     known = _known(in_flight, event)
     return known is not None and known.time_ns == event.time_ns
 
 
 def _may_take(in_flight: InFlightInvocation, event: Told) -> bool:
-    """Tell whether a request lacks such an event, and was not over before it if it is a start."""
+    """Return whether a request lacks such an event, and was not over before it if it is a start."""
     end = in_flight.done or in_flight.report
     was_over = isinstance(event, Start) and end is not None and end.time_ns < event.time_ns
     return _known(in_flight, event) is None and not was_over

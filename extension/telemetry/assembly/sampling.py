@@ -72,7 +72,7 @@ class Sampler:
         """Since when, and of which trace, something waits of which no request is known."""
 
     def concerns(self, signal: str) -> bool:
-        """Tell whether anything that the SDK sends of a signal may have to wait."""
+        """Return whether anything that the SDK sends of a signal may have to wait."""
         return signal == "logs" or (signal == "traces" and self._has_share)
 
     def feed(self, finished: Finished) -> Iterator[Item]:

@@ -41,13 +41,13 @@ class SpanIds:
         return in_flight.context
 
     def awaits_event(self, in_flight: InFlightInvocation) -> bool:
-        """Tell whether the ids may depend on an event that has not been copied yet."""
+        """Return whether the ids may depend on an event that has not been copied yet."""
         if self.tap is None or in_flight.context is not None:
             return False
         return self.tap.awaits(in_flight.request_id, begun_ns=in_flight.begun_ns)
 
     def _shares_trace_with_sdk(self, in_flight: InFlightInvocation, ours: TraceContext) -> bool:
-        """Tell whether the SDK's spans are in X-Ray's trace, which then stays that of all."""
+        """Return whether the SDK's spans are in X-Ray's trace, which then stays that of all."""
         theirs = in_flight.sdk or in_flight.orphan
         return self.follow_sdk and theirs is not None and theirs.trace_id == ours.trace_id
 

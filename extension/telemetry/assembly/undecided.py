@@ -67,7 +67,7 @@ class Undecided:
         return self._waiting.keys()
 
     def has_sdk(self, trace_id: int) -> bool:
-        """Tell whether spans of the SDK wait of a trace."""
+        """Return whether spans of the SDK wait of a trace."""
         return any(
             isinstance(each.item, SdkPart) and each.item.signal == "traces"
             for each in self._waiting.get(trace_id, ())
@@ -124,7 +124,7 @@ class Undecided:
 
 
 def is_detail(item: Item) -> bool:
-    """Tell whether something is log records below the detail level."""
+    """Return whether something is log records below the detail level."""
     return isinstance(item, SdkPart) and item.is_detail
 
 

@@ -53,7 +53,7 @@ Value = tuple[int, int, int]
 
 
 def is_request(body: bytes) -> bool:
-    """Tell whether bytes can be a request: by its first envelopes, without looking into them."""
+    """Return whether bytes can be a request: by its first envelopes, without looking into them."""
     try:
         for _ in islice(_fields(body, 0, len(body)), MOST_LOOKED_AT):
             pass

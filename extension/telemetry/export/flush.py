@@ -107,7 +107,7 @@ class FlushPolicy:
         return known == REMEMBERED_GAPS and sum(self._gaps_s) / known < FREQUENT_GAP_S
 
     def is_due(self, now: Instant, *, fullness: float) -> bool:
-        """Tell whether what waits is exported beside this invocation, as it begins."""
+        """Return whether what waits is exported beside this invocation, as it begins."""
         if self._last_export is None or fullness >= HALF_FULL:
             return True
         return now.since(self._last_export) >= PERIOD_S

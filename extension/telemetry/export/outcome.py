@@ -131,7 +131,7 @@ class Circuit:
         self._pause_s = 0.0
 
     def allows(self, now: Instant) -> bool:
-        """Tell whether to try: always after success, else when the pause has passed."""
+        """Return whether to try: always after success, else when the pause has passed."""
         return self._failed_at is None or now.since(self._failed_at) >= self._pause_s
 
     def learn(self, outcome: Outcome, now: Instant) -> None:

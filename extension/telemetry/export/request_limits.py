@@ -22,7 +22,7 @@ class RequestLimits(Frozen):
     """Between the earliest and the latest time in it."""
 
     def hold(self, weight: int, items: int, times_ns: tuple[int, ...]) -> bool:
-        """Tell whether so much is within them."""
+        """Return whether so much is within them."""
         spread_ns = times_ns[1] - times_ns[0] if times_ns else 0
         return weight <= self.weight and items <= self.items and spread_ns <= self.spread_ns
 

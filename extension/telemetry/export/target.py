@@ -233,7 +233,7 @@ def split_user_info(url: str) -> tuple[str, str]:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL names this sandbox."""
+    """Return whether a URL names this sandbox."""
     host = urlsplit(url).hostname or ""
     return host in ("localhost", "::1") or host.startswith("127.")
 

@@ -86,12 +86,12 @@ class TlsContexts:
 
 
 def needs_tls(url: str, proxy: str | None) -> bool:
-    """Tell whether a request needs a context: for the endpoint or for the proxy before it."""
+    """Return whether a request needs a context: for the endpoint or for the proxy before it."""
     return any(each.lower().startswith("https:") for each in (url, proxy or ""))
 
 
 def is_narrow(context: ssl.SSLContext) -> bool:
-    """Tell whether `trust_bundle` would add authorities: not where a setting says whom to trust."""
+    """Return whether `trust_bundle` would add authorities: not where a setting names them."""
     return bool(_BUNDLES.get(context))
 
 

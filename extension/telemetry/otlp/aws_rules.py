@@ -78,12 +78,12 @@ class Rules:
         raise NotImplementedError
 
     def is_valid(self, message: Any) -> bool:
-        """Tell whether an item has the ids that it needs."""
+        """Return whether an item has the ids that it needs."""
         del message
         return True
 
     def may_be_large(self, body: bytes) -> bool:
-        """Tell whether any item of a request can be too large: all of it says so in no time."""
+        """Return whether any item of a request can be too large: all of it says so in no time."""
         del body
         return True
 
@@ -113,7 +113,7 @@ class TraceRules(Rules):
         return (start_ns, end_ns) if start_ns <= end_ns else (end_ns, start_ns)
 
     def is_valid(self, message: Any) -> bool:
-        """Tell whether the span has both ids."""
+        """Return whether the span has both ids."""
         return (
             len(message.trace_id) == TRACE_ID_BYTES
             and len(message.span_id) == SPAN_ID_BYTES
@@ -122,7 +122,7 @@ class TraceRules(Rules):
         )
 
     def may_be_large(self, body: bytes) -> bool:
-        """Tell whether a span can be too large."""
+        """Return whether a span can be too large."""
         return len(body) > MAX_SPAN_BYTES
 
     def cut(self, leaf: Leaf) -> int:
@@ -159,7 +159,7 @@ class LogRules(Rules):
         return message.time_unix_nano, message.time_unix_nano
 
     def may_be_large(self, body: bytes) -> bool:
-        """Tell whether an event can be too large."""
+        """Return whether an event can be too large."""
         return text_bound(body) > MAX_EVENT_BYTES
 
     def cut(self, leaf: Leaf) -> int:

@@ -1,4 +1,4 @@
-"""What each kind of span says; an attribute that is None or empty is left out by who takes it."""
+"""What each kind of span says; an attribute that is None or empty is left out by the caller."""
 
 from __future__ import annotations
 

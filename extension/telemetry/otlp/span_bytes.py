@@ -81,7 +81,7 @@ class SpanBytes:
 
 
 def _is_unusual(span: ReadableSpan) -> bool:
-    """Tell whether a span has what only the official encoder writes."""
+    """Return whether a span has what only the official encoder writes."""
     return bool(
         span.events
         or span.dropped_events

@@ -26,7 +26,7 @@ def below(parent: TraceContext | None, *, ids: Ids) -> TraceContext:
 
 
 def own_context(of: TraceContext) -> SpanContext:
-    """Return who the span is."""
+    """Return the ids of the span."""
     if of.tracestate:
         return SpanContext(
             of.trace_id,

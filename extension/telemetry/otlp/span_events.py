@@ -80,7 +80,7 @@ class LineEvents:
         return places
 
     def _are_unusual(self, keys: Keys) -> bool:
-        """Tell whether fields may be too many beside ours, or have the name of one."""
+        """Return whether fields may be too many beside ours, or have the name of one."""
         return len(keys) > self._most - len(OURS) or not OURS.isdisjoint(keys)
 
     def _plain(self, records: Columns, *, but: Collection[int]) -> list[bytes]:

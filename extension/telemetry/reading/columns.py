@@ -1,4 +1,4 @@
-"""PURE: the records of many lines as columns: a `Record` is made only where somebody looks at one.
+"""PURE: the records of many lines as columns: a `Record` is made only where one is looked at.
 
 Nearly all lines have a time, a level, a text and a request id, and nothing else.
 """

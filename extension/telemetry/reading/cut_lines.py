@@ -30,7 +30,7 @@ class CutLines:
         """Streams whose last line ended in a cut."""
 
     def concerns(self, records: Sequence[Any]) -> bool:
-        """Tell whether one of many records may be a piece, or follow one."""
+        """Return whether one of many records may be a piece, or follow one."""
         texts = records
         if {*map(type, records)} != {str}:
             texts = [each if type(each) is str else _message(each) for each in records]

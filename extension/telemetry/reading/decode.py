@@ -57,7 +57,7 @@ class Batch(Frozen):
     events: Events
     bad: int = 0
     items: tuple[Any, ...] = ()
-    """The JSON objects that the events were read from, for who sends them on as they are."""
+    """The JSON objects that the events were read from, for the format that keeps them."""
     first_part: bytes = b""
     """An element at its end that the next delivery may continue; not in `bad`."""
 

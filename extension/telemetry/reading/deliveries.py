@@ -22,7 +22,7 @@ class Deliveries:
         self._first_part = b""
 
     def is_repeated(self, body: bytes) -> bool:
-        """Tell whether this very delivery was taken before; each holds times, so none is twice."""
+        """Return whether this very delivery was taken before; each has times, so none is twice."""
         return _seen(body) in self._seen
 
     def taken(self, body: bytes) -> None:
@@ -75,7 +75,7 @@ def _seen(body: bytes) -> tuple[int, int]:
 
 
 def _reads_as_much(batch: Batch, *, as_: Batch) -> bool:
-    """Tell whether a join made nothing worse: what else is unreadable has nothing to do with it."""
+    """Return whether a join made nothing worse: what else is unreadable is unrelated."""
     return _unread(batch) <= _unread(as_) and len(batch.events) >= len(as_.events)
 
 

@@ -1,4 +1,4 @@
-"""PURE: the events of deliveries as columns: a `LogLine` is made only where somebody looks at one.
+"""PURE: the events of deliveries as columns: a `LogLine` is made only where one is looked at.
 
 Nearly all events are lines.
 """

@@ -131,7 +131,7 @@ def _java_error(text: str, *, is_whole: bool) -> HandlerError | None:
 
 
 def _agrees(text: str, head: re.Match[str]) -> bool:
-    """Tell whether the trace begins with the type and the message of the head."""
+    """Return whether the trace begins with the type and the message of the head."""
     message, kind = text[: min(head.start(), COMPARED)], head["type"]
     behind = head.end() + len(kind)
     if message in (kind, "null") and not text.startswith(":", behind):
@@ -188,7 +188,7 @@ def _node_error(payload: Mapping[str, Any]) -> HandlerError | None:
 
 
 def from_json(payload: Mapping[str, Any]) -> FailureReport | None:
-    """Tell the runtime's own report from an exception that the function logged itself."""
+    """Distinguish the runtime's own report from an exception that the function logged itself."""
     message = payload.get("message")
     if message is None:
         return _without_message(payload)
@@ -221,10 +221,10 @@ def _has_stack(error: Mapping[str, Any]) -> bool:
 
 
 def names_memory(body: str) -> bool:
-    """Tell whether a runtime says here that it ran out of memory."""
+    """Return whether a runtime says here that it ran out of memory."""
     return may_name_memory(body) and any(words in body for words in MEMORY_WORDS)
 
 
 def may_name_memory(text: str) -> bool:
-    """Tell whether a closer look at a text, or at several in one, is worth its time."""
+    """Return whether a closer look at a text, or at several in one, is worth its time."""
     return "emory" in text or "signal: killed" in text

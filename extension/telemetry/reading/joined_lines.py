@@ -97,7 +97,7 @@ class LineJoiner:
         return decided
 
     def _may_be_parts(self, events: Events) -> bool:
-        """Tell whether one of many events may have to be joined or moved."""
+        """Return whether one of many events may have to be joined or moved."""
         if self._concurrent and any(isinstance(each, Report) for each in events.others.values()):
             return True
         texts = events.records
@@ -210,7 +210,7 @@ class LineJoiner:
 
 
 def _is_of_whole_lines(event: Event) -> bool:
-    """Tell whether an event names a runtime that writes each record whole."""
+    """Return whether an event names a runtime that writes each record whole."""
     return isinstance(event, InitStart) and event.runtime_version.startswith(WHOLE)
 
 
@@ -237,7 +237,7 @@ def _source(line: LogLine) -> tuple[str, object]:
 
 
 def _is_head(before: LogLine, first: LogLine) -> bool:
-    """Tell whether a line ends with the type that the first line of a stack trace begins with."""
+    """Return whether a line ends with the type that the first line of a stack trace begins with."""
     kind = str(_text(first)).partition(":")[0].strip()
     is_head = bool(kind) and str(_text(before)).rstrip("\r\n").endswith(f": {kind}")
     return is_head and _source(before) == _source(first)

@@ -99,7 +99,7 @@ def _decoded(payloads: Sequence[Any], others: Collection[int]) -> list[int]:
 
 
 def has_long_level(record: Record) -> bool:
-    """Tell whether what calls itself a level is none."""
+    """Return whether what calls itself a level is none."""
     return len(record.severity_text) > LONGEST_LEVEL
 
 

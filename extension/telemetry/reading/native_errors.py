@@ -87,7 +87,7 @@ class LastPanic:
         return self.error if self.is_open and (self._has_stack or not self._is_go) else None
 
     def might_take(self, line: str) -> bool:
-        """Tell whether a line may say anything of a panic; most do not."""
+        """Return whether a line may say anything of a panic; most do not."""
         return self.is_open or line.startswith(PANIC_WORDS)
 
     def learn(self, line: str) -> None:
@@ -164,7 +164,7 @@ def from_go(payload: Mapping[str, Any]) -> FailureReport | None:
 
 
 def is_panic(payload: Mapping[str, Any]) -> bool:
-    """Tell whether the stack trace is one of Go's runtime, which only a panic has."""
+    """Return whether the stack trace is one of Go's runtime, which only a panic has."""
     stack = payload.get("stackTrace")
     frame = stack[0] if isinstance(stack, list) and stack else None
     return isinstance(frame, dict) and frame.keys() == {"path", "line", "label"}

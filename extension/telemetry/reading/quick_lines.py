@@ -45,7 +45,7 @@ WORDS = frozenset(map(WORD, BEGINNINGS))
 
 @lru_cache(maxsize=256)
 def is_request_id(text: str) -> bool:
-    """Tell whether a text is the id of a request, or nothing."""
+    """Return whether a text is the id of a request, or nothing."""
     return REQUEST_ID.fullmatch(text) is not None
 
 

@@ -69,7 +69,7 @@ SCAN: Callable[[str, int], tuple[Any, int]] = DECODER.scan_once  # type: ignore[
 
 
 def may_have_halves(text: str) -> bool:
-    """Tell whether a half character may be spelled in JSON."""
+    """Return whether a half character may be spelled in JSON."""
     # A backslash alone is searched for in a tenth of the time, and most texts have none.
     return "\\" in text and "\\u" in text and ("\\ud" in text or "\\uD" in text)
 

@@ -21,7 +21,7 @@ PLATFORM_KEYS = {"timestamp", "level", "message", "requestId"}
 LINE_ENDS = "\r\n"
 
 Knows = Callable[[str], object]
-"""Tells whether a request id is one of ours."""
+"""Returns whether a request id is one of ours."""
 
 RECORD_BYTES = 64
 """What a record holds besides its texts."""
@@ -60,12 +60,12 @@ def size(record: Record) -> int:
 
 
 def is_own(stream: object, record: object) -> bool:
-    """Tell whether a line is one of ours, which must not come back as telemetry."""
+    """Return whether a line is one of ours, which must not come back as telemetry."""
     return stream == "extension" and has_marker(record)
 
 
 def has_marker(record: object) -> bool:
-    """Tell whether a line of some extension, a text or a JSON object, carries our marker."""
+    """Return whether a line of some extension, a text or a JSON object, carries our marker."""
     if isinstance(record, Mapping):
         return record.get("extension") == NAME
     return isinstance(record, str) and record.startswith(f'{{"extension": "{NAME}"')

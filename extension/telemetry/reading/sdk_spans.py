@@ -89,12 +89,12 @@ class SdkRequest(Frozen):
 
 
 def may_have_invocation(body: bytes) -> bool:
-    """Tell whether an encoded request is worth reading: texts are in it unchanged."""
+    """Return whether an encoded request is worth reading: texts are in it unchanged."""
     return any(key in body for key in _KEYS)
 
 
 def is_lambda_scope(name: str) -> bool:
-    """Tell whether an instrumentation for Lambda calls itself so."""
+    """Return whether an instrumentation for Lambda calls itself so."""
     return LAMBDA_SCOPE in "".join(filter(str.isalpha, name.lower()))
 
 

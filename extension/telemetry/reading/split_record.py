@@ -16,7 +16,7 @@ CLOSING = b"}]"
 
 
 def is_first_part(element: bytes) -> bool:
-    """Tell whether the unreadable end of a delivery may be continued by the next one."""
+    """Return whether the unreadable end of a delivery may be continued by the next one."""
     return element.endswith(CLOSING) and RECORD in element
 
 

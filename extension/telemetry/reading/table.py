@@ -1,4 +1,4 @@
-"""PURE: values as columns: an object is made only where somebody looks at one.
+"""PURE: values as columns: an object is made only where one is looked at.
 
 Nearly all values of a kind say the same few things. An object for each of them would cost more than
 everything that is done with it; a column is handled by one call.
@@ -47,7 +47,7 @@ class Table(Sequence[T]):
 
     @abstractmethod
     def _is_more(self, value: T) -> bool:
-        """Tell whether a value is more than its columns say."""
+        """Return whether a value is more than its columns say."""
 
     @abstractmethod
     def _plain(self, at: int) -> T:

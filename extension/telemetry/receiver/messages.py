@@ -109,5 +109,5 @@ def _content(field: FieldDescriptor) -> Content | None:
 
 
 def is_repeated(field: FieldDescriptor) -> bool:
-    """Tell whether a field is a list."""
+    """Return whether a field is a list."""
     return bool(field.is_repeated)

@@ -133,7 +133,7 @@ class PostedReader:
             self._counts.refused["waiting"] += number
 
     def _is_repeated(self, posted: Posted) -> bool:
-        """Tell whether these very bytes came before; they hold times and ids, so none are twice."""
+        """Return whether these very bytes came before; no two have the same times and ids."""
         digest = blake2b(posted.body, digest_size=16, person=posted.signal.encode()).digest()
         if digest in self._seen:
             return True

@@ -47,7 +47,7 @@ class Redaction(Protocol):
         """Whether there is more to hide than values that are known."""
 
     def may_stand_in(self, raw: bytes) -> bool:
-        """Tell whether a value to hide is in bytes that hold many texts, not encoded."""
+        """Return whether a value to hide is in bytes that hold many texts, not encoded."""
 
     def redact(self, text: str) -> Redacted:
         """Replace each secret."""

@@ -112,7 +112,7 @@ def arn_name(arn: str) -> str:
 
 
 def is_arn(text: str) -> bool:
-    """Tell whether a text is an ARN."""
+    """Return whether a text is an ARN."""
     return ARN.fullmatch(text) is not None
 
 

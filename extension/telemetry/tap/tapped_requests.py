@@ -125,7 +125,7 @@ class TappedRequests:
         self._missed = MISSES
 
     def awaits(self, request_id: str, *, begun_ns: int = 0) -> bool:
-        """Tell whether the event of a request may still come."""
+        """Return whether the event of a request may still come."""
         self.catch_up()
         copies = self._find(request_id, begun_ns)
         return not (copies and copies.has_event) and self._missed < MISSES

@@ -73,7 +73,7 @@ def _suffixes(region: str) -> tuple[str, ...]:
 
 
 def _is_odd_fips(found: re.Match[str]) -> bool:
-    """Tell whether GovCloud, whose plain hosts are FIPS already, lacks this name."""
+    """Return whether GovCloud, whose plain hosts are FIPS already, lacks this name."""
     if not found["region"].startswith("us-gov-"):
         return False
     wanted = ("xray",) if found["suffix"] == "amazonaws.com" else ("xray", "logs")

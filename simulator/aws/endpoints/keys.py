@@ -34,7 +34,7 @@ class Keyring:
         return self._known.get(key_id)
 
     def is_expired(self, key: AccessKey) -> bool:
-        """Tell whether AWS no longer takes the key."""
+        """Return whether AWS no longer takes the key."""
         return key.key_id in self._expired
 
     def add(self, key: AccessKey) -> None:

@@ -57,7 +57,7 @@ def remove_random_trace_ids(message: ExportTraceServiceRequest, *, now_ns: int) 
 
 
 def _has_epoch(trace_id: bytes, *, now_ns: int) -> bool:
-    """Tell whether a trace id begins with a time of the last thirty days, as X-Ray's own do."""
+    """Return whether a trace id begins with a time of the last thirty days, as X-Ray's own do."""
     now_s, told_s = now_ns // _SECOND_NS, int.from_bytes(trace_id[:4], "big")
     return now_s - _OLDEST_TRACE_S <= told_s <= now_s + _NEWEST_TRACE_S
 
