@@ -21,6 +21,7 @@ from extension.platform.bootstrap import Start
 from extension.platform.events import Invoke, Job
 from extension.platform.listening import ListeningSockets
 from extension.process.clock import Clock
+from extension.process.frozen import replace
 from extension.process.imports import Importer, is_compiled, resume_garbage_collection
 from extension.process.log import Log, describe
 from extension.redaction.redactor import Redactor
@@ -169,8 +170,9 @@ class Opening:
         from extension.bridge import redact_what_is_served  # noqa: PLC0415  # heavy
         from extension.parameters.parameters import Parameters  # noqa: PLC0415  # heavy
 
+        config = self._config.parameters
         parameters = Parameters(
-            self._config.parameters,
+            config if self._cache_sockets else replace(config, prefetch=""),
             sandbox=self._config.sandbox,
             environ=self._environ,
             clock=self._clock,
@@ -178,7 +180,7 @@ class Opening:
             sockets=self._cache_sockets,
             open_source=partial(
                 self._own.open_source if self._start.api else self._own.open_source_locally,
-                self._config.parameters,
+                config,
             ),
             local=None if self._start.api else self._config.local,
         )
@@ -210,7 +212,7 @@ class Opening:
 
     async def _open_clients(self) -> None:
         """Build the AWS clients and prefetch, last: telemetry shows these calls, too."""
-        if self._parameters and self._cache_sockets and self.wants_parameters():
+        if self._parameters and self.wants_parameters():
             await self.importer.load("extension.aws.clients")
             await self._parameters.open()
 
