@@ -100,12 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m layer.release", description="Gather the files of a release."
     )
     parser.add_argument("zips", nargs="+", type=Path, metavar="ZIP", help="what a build has made")
-    parser.add_argument(
-        "--into", type=Path, default=Path("dist/release"), help="the folder; default: %(default)s"
-    )
-    parser.add_argument(
-        "--draft", action="store_true", help="even with unreleased changes in the changelog"
-    )
+    parser.add_argument("--into", type=Path, default=Path("dist/release"), help="%(default)s")
+    parser.add_argument("--draft", action="store_true", help="the changes are not released yet")
     return parser
 
 
