@@ -105,15 +105,15 @@ def whole(low: int, high: int | None = None, *, clamp: bool = False) -> Kind[int
     return Kind(parse=parse, allowed=f"whole numbers {limit}")
 
 
-def port() -> Kind[int]:
-    """A TCP port as `bootstrap` reads it, before this module can be imported."""
+def port(low: int = 1) -> Kind[int]:
+    """A TCP port as `bootstrap` reads it, before this module can be imported; 0 may mean none."""
 
     def parse(raw: str) -> int:
-        if not re.fullmatch("[0-9]{1,5}", raw) or not 1 <= int(raw) <= 65_535:
+        if not re.fullmatch("[0-9]{1,5}", raw) or not low <= int(raw) <= 65_535:
             raise BadValueError(raw)
         return int(raw)
 
-    return Kind(parse=parse, allowed="whole numbers 1 to 65535")
+    return Kind(parse=parse, allowed=f"whole numbers {low} to 65535")
 
 
 def fraction(low: float, high: float) -> Kind[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extension.process.frozen import Frozen
-from extension.settings.kinds import choice, pattern, switch, text, whole
+from extension.settings.kinds import choice, pattern, port, switch, text, whole
 from extension.settings.variable import variable
 
 
@@ -37,7 +37,7 @@ class ProcessConfig(Frozen):
     )
     tap_port: int = variable(
         "DISPATCH_TAP_PORT",
-        whole(0, 65_535),
+        port(0),
         default=0,
         meaning="where the pump listens if that is free, for clients that are not started by the "
         "wrapper; 0: on any free port",

@@ -13,6 +13,7 @@ from extension.settings.kinds import (
     encryption,
     http_url,
     log_group,
+    port,
     s3_uri,
     sigv4,
     switch,
@@ -118,7 +119,7 @@ class TelemetryConfig(Frozen):
     )
     otlp_port: int = variable(
         "DISPATCH_OTLP_PORT",
-        whole(0, 65_535),
+        port(0),
         default=0,
         meaning="port on localhost that takes OTLP/HTTP from the function's SDK; 0: none",
     )

@@ -682,12 +682,15 @@ def test_the_receiver_listens_on_both_loopback_addresses() -> None:
         assert done.otlp_sockets == []
 
 
-@pytest.mark.parametrize("port", ["", "0", "65536", "-1", "x", "４３１８"])
+@pytest.mark.parametrize("port", ["", "0", "65536", "-1", "x", "４３１８", "+4318", "004318"])
 def test_without_a_port_there_is_no_receiver(port: str) -> None:
-    """Nor with one that is none; `config` reports it."""
+    """Nor with one that is none; `config` reports it, and has no receiver either."""
     given = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "DISPATCH_OTLP_PORT": port}
     with started(given) as done:
         assert done.otlp_sockets == []
+    config, problems = read_config(given)
+    assert config.telemetry.otlp_port == 0
+    assert [each.variable for each in problems] == ["DISPATCH_OTLP_PORT"] * (port not in ("", "0"))
 
 
 def test_the_receivers_port_is_taken() -> None:

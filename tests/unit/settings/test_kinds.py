@@ -66,6 +66,9 @@ def cases() -> dict[str, Case]:
         "port": Case(
             port(), "whole numbers 1 to 65535", {"1": 1, "65535": 65_535}, ("0", "65536", "+80", "")
         ),
+        "port or none": Case(
+            port(0), "whole numbers 0 to 65535", {"0": 0, "4318": 4318}, ("65536", "+80", "004318")
+        ),
         "fraction": Case(
             fraction(0, 0.5), "0 to 0.5", {"0": 0.0, "0.5": 0.5, "5e-1": 0.5},
             ("-0.1", "0.51", "half")
