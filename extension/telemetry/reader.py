@@ -220,11 +220,13 @@ class DeliveryReader:
     def spoke(self) -> Instant | None:
         """Return when the function or the platform was heard last; now, while anything is unread.
 
-        A slow reader is not a silent platform. What other extensions write and what an SDK posts
-        does not count: it may go on for ever after an end that was lost.
+        A slow reader is not a silent platform, but one that has failed reads on only with the next
+        delivery, which may never come. What other extensions write and what an SDK posts does not
+        count: it may go on for ever after an end that was lost.
         """
         is_unread = self._waiting_bytes or self._events or self._items
-        return self._clock.now() if is_unread else self._pipeline.spoke
+        is_reading = self._task is not None and not self._task.done()
+        return self._clock.now() if is_unread and is_reading else self._pipeline.spoke
 
     @property
     def _has_unread(self) -> bool:

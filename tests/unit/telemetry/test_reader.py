@@ -404,6 +404,26 @@ async def test_a_fault_in_reading_is_counted_and_reading_goes_on() -> None:
     assert health.faults["KeyError"] == 1
 
 
+async def test_what_a_fault_leaves_unread_holds_no_invocation() -> None:
+    """The end may be in it, and nothing be delivered after it: that is silence, too."""
+    health, clock = Health(), ManualClock()
+    telemetry = build(Accepting(), health, as_json=False, clock=clock)
+    await received(telemetry.reader, given.delivery(given.start("a", 1)))
+    await until(lambda: not telemetry.reader._has_unread)
+    heard = telemetry.reader.spoke
+
+    def fails() -> bool:
+        raise ZeroDivisionError
+
+    telemetry.reader._read_some = fails  # type: ignore[method-assign]
+    clock.advance(1)
+    await received(telemetry.reader, given.delivery(given.done("a", 2)))
+    await until(lambda: health.faults)
+    assert telemetry.reader._has_unread
+    clock.advance(60)
+    assert telemetry.reader.spoke == heard
+
+
 async def test_a_report_is_read_at_once_where_one_invocation_runs_at_a_time() -> None:
     """Only on Managed Instances a line may follow that belongs before it."""
     health = Health()
