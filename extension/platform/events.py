@@ -74,6 +74,10 @@ def plausible_shutdown_s(left_s: float) -> float:
     return left_s if 0 < left_s <= SHUTDOWN_S else SHUTDOWN_S
 
 
+LATEST_MS = 2**53
+"""Beyond it JSON's numbers are not exact, and no time is meant."""
+
+
 class NotAnEventError(ValueError):
     """The response of /next is not an event of the protocol."""
 
@@ -81,29 +85,39 @@ class NotAnEventError(ValueError):
 def parse_event(body: bytes, *, received_ns: int = 0) -> LambdaEvent:
     """Return the event in a response of /next.
 
+    A field that cannot be read is absent: the end of the sandbox is one whatever its deadline is.
+
     Raises:
         NotAnEventError: it is not JSON, or of an unknown type.
     """
     try:
         event: Any = json.loads(body)
-        match event:
-            case {"eventType": "INVOKE", "requestId": str(request_id)}:
-                return Invoke(
-                    request_id=request_id,
-                    deadline_ms=int(event.get("deadlineMs") or 0),
-                    function_arn=str(event.get("invokedFunctionArn") or ""),
-                    tracing=_trace_header(event.get("tracing")),
-                    received_ns=received_ns,
-                )
-            case {"eventType": "SHUTDOWN"}:
-                return Shutdown(
-                    # Documented in upper case, sent in lower case; AWS's emulator sends mixed case.
-                    reason=str(event.get("shutdownReason") or "").lower(),
-                    deadline_ms=int(event.get("deadlineMs") or 0),
-                )
-    except (ValueError, TypeError) as error:
-        raise NotAnEventError("not JSON, or a field has the wrong type") from error
+    except (ValueError, RecursionError) as error:
+        raise NotAnEventError("not JSON") from error
+    match event:
+        case {"eventType": "INVOKE", "requestId": str(request_id)}:
+            return Invoke(
+                request_id=request_id,
+                deadline_ms=_deadline_ms(event.get("deadlineMs")),
+                function_arn=str(event.get("invokedFunctionArn") or ""),
+                tracing=_trace_header(event.get("tracing")),
+                received_ns=received_ns,
+            )
+        case {"eventType": "SHUTDOWN"}:
+            return Shutdown(
+                # Documented in upper case, sent in lower case; AWS's emulator sends mixed case.
+                reason=str(event.get("shutdownReason") or "").lower(),
+                deadline_ms=_deadline_ms(event.get("deadlineMs")),
+            )
     raise NotAnEventError("unknown event type")
+
+
+def _deadline_ms(value: Any) -> int:
+    try:
+        deadline_ms = int(value or 0)
+    except (ValueError, TypeError, OverflowError):
+        return 0
+    return deadline_ms if 0 < deadline_ms <= LATEST_MS else 0
 
 
 def _trace_header(tracing: object) -> str:

@@ -55,6 +55,15 @@ def test_an_event_without_a_deadline_has_none() -> None:
         assert parse_event(body) == Invoke(request_id="r", deadline_ms=0)
 
 
+@pytest.mark.parametrize("text", [b'"soon"', b"[1]", b"1e999", b"NaN", b"9" * 400, b"-5", b"null"])
+def test_a_deadline_that_cannot_be_read_is_absent(text: bytes) -> None:
+    """An event is one without it: the last export must not be missed for it."""
+    shutdown = b'{"eventType":"SHUTDOWN","shutdownReason":"spindown","deadlineMs":%b}' % text
+    assert parse_event(shutdown) == Shutdown(reason="spindown", deadline_ms=0)
+    invoke = b'{"eventType":"INVOKE","requestId":"r","deadlineMs":%b}' % text
+    assert parse_event(invoke) == Invoke(request_id="r", deadline_ms=0)
+
+
 @pytest.mark.parametrize(
     ("left_s", "plausible_s"),
     [(0.001, 0.001), (1.5, 1.5), (2.0, 2.0), (2.1, 2.0), (0.0, 2.0), (-1.0, 2.0)],
@@ -74,7 +83,8 @@ def test_a_shutdown_that_takes_longer_than_lambda_lets_it_is_not_believed(
         b"<html>",
         b'{"eventType":"PAUSE"}',
         b'{"eventType":"INVOKE"}',
-        b'{"eventType":"INVOKE","requestId":"r","deadlineMs":"soon"}',
+        b'{"eventType":"INVOKE","requestId":7,"deadlineMs":1}',
+        b'{"eventType":"SHUTDOWN","more":%b' % (b"[" * 100_000),
     ],
 )
 def test_anything_else_is_refused(body: bytes) -> None:
