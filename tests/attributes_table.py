@@ -70,7 +70,10 @@ MEANINGS = {
     names.CUT_FROM: ("all", "size in bytes before it was cut for the back end"),
     names.DURATION_MS: (SPAN, "duration by the platform's measure"),
     names.ENTRY: (CALL, "the parameter or secret, without its value"),
-    names.INCOMPLETE: (SPAN, "true: the end of the invocation was not heard"),
+    names.INCOMPLETE: (
+        SPAN,
+        "true: its end was not heard; where one runs at a time, it ends with its last line",
+    ),
     names.INIT_DURATION_MS: (OVERHEAD, "duration of the init, by the platform"),
     names.INIT_PHASE: (INIT, "the phase in which it ran: `init` or `invoke`"),
     names.INIT_TYPE: (INIT, "`on-demand`, `provisioned-concurrency`, `snap-start` …"),

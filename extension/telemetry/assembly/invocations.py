@@ -202,13 +202,15 @@ class Assembler:
     def end(self, *, reason: str, now_ns: int) -> list[Finished]:
         """End everything that is open, because the sandbox ends: `reason` is that of SHUTDOWN.
 
-        Where requests run one after the other, reason and time are those of the last one alone:
-        the requests before it were answered, though no event said so.
+        Where requests run one after the other, reason and time are those of the last one alone, and
+        only of a failure: the requests before it were answered, though no event said so, and so
+        was the last one if the sandbox ends because it was idle. It may have been idle for hours.
         """
         outputs = self._outputs
         finished: list[Finished] = []
+        ends_work = self._concurrent or reason in REASONS_OF_FAILURE
         for in_flight in self.requests:
-            if self.requests.is_running(in_flight):
+            if ends_work and self.requests.is_running(in_flight):
                 if reason in REASONS_OF_FAILURE:
                     in_flight.reason_of_failure = reason
                 finished += outputs.advance(in_flight, Fact.GONE, reason=reason, now_ns=now_ns)

@@ -108,21 +108,35 @@ def test_without_runtime_done_the_report_ends_it() -> None:
     assert (invocation.end_ns, invocation.status) == (ns(1.5), "error")
 
 
-@pytest.mark.parametrize(
-    ("reason", "status", "incomplete"),
-    [("timeout", "timeout", False), ("failure", "failure", False), ("spindown", "", True)],
-)
-def test_the_end_of_the_sandbox_ends_what_runs(
-    reason: str, status: str, *, incomplete: bool
-) -> None:
-    """SHUTDOWN ends a running invocation: with its reason, or as incomplete."""
+@pytest.mark.parametrize("reason", ["timeout", "failure"])
+def test_the_failure_of_the_sandbox_ends_what_runs(reason: str) -> None:
+    """SHUTDOWN ends a running invocation with its reason."""
     into = assembler()
     feed(into, [given.start("r", 1)])
     [invocation] = into.end(reason=reason, now_ns=ns(4))
     assert isinstance(invocation, Invocation)
-    assert (invocation.end_ns, invocation.status) == (ns(4), status)
-    assert invocation.incomplete is incomplete
+    assert (invocation.end_ns, invocation.status, invocation.incomplete) == (ns(4), reason, False)
     assert into.end(reason=reason, now_ns=ns(5)) == []
+
+
+@pytest.mark.parametrize("reason", ["spindown", "gone", ""])
+def test_an_invocation_does_not_last_until_an_idle_sandbox_ends(reason: str) -> None:
+    """Its end was lost; it was not running all the time until Lambda stopped the sandbox."""
+    into = assembler()
+    feed(into, [given.start("r", 1), given.line("last words", 1.5)])
+    [invocation] = into.end(reason=reason, now_ns=ns(1000))
+    assert isinstance(invocation, Invocation)
+    assert (invocation.end_ns, invocation.status, invocation.incomplete) == (ns(1.5), "", True)
+    assert into.end(reason=reason, now_ns=ns(1001)) == []
+
+
+def test_several_may_run_until_a_managed_instance_ends() -> None:
+    """Nothing is known of their ends, and the instance was not idle."""
+    into = assembler(concurrent=True)
+    feed(into, [given.start("a", 1), given.start("b", 2)])
+    finished = into.end(reason="spindown", now_ns=ns(4))
+    ends = [(each.end_ns, each.incomplete) for each in finished if isinstance(each, Invocation)]
+    assert ends == [(ns(4), True)] * 2
 
 
 def test_the_sandboxs_failure_is_the_last_invocations_alone() -> None:
