@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
@@ -18,7 +19,7 @@ from extension.platform.early_calls import NO_TELEMETRY_API
 from extension.platform.events import Invoke, Job, Shutdown
 from extension.process.clock import Clock, SystemClock
 from extension.process.log import Log, silence_libraries
-from extension.process.tasks import start_task
+from extension.process.tasks import in_thread, start_task
 from extension.settings.config import Config, read_config
 
 REGISTER_PAUSE_S = 1.0
@@ -134,8 +135,8 @@ class App:
             if self._start.pending_registration is None:  # else its response is waited for
                 await asyncio.sleep(REGISTER_PAUSE_S)
             try:
-                await asyncio.to_thread(
-                    bootstrap.register_and_follow_up, self._start, self._environ
+                await in_thread(
+                    partial(bootstrap.register_and_follow_up, self._start, self._environ)
                 )
             except Exception as error:  # noqa: BLE001  # whatever it is, the remedy is to repeat it
                 self._log.error("registration failed", cause=bootstrap.describe(error))

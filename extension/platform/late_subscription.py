@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from extension.http.messages import BadMessageError
 from extension.platform import early_calls
@@ -21,7 +22,7 @@ from extension.platform.extensions_api import receive
 from extension.platform.plain_http import Response
 from extension.process.clock import Clock
 from extension.process.log import Log
-from extension.process.tasks import log_errors, start_task
+from extension.process.tasks import in_thread, log_errors, start_task
 from extension.process.waits import TimeLimit
 
 ANSWER_S = 10.0
@@ -110,8 +111,8 @@ class LateSubscription(Job):
         return early_calls.is_accepted(self._start, response)
 
     async def _ask(self, versions: tuple[str, ...]) -> bool:
-        return await asyncio.to_thread(
-            early_calls.subscribe, self._start, self._types, versions=versions
+        return await in_thread(
+            partial(early_calls.subscribe, self._start, self._types, versions=versions)
         )
 
     async def _read(self) -> Response:

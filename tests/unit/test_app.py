@@ -22,7 +22,7 @@ from extension.process.clock import NS_PER_MS, SystemClock
 from extension.process.log import Log
 from tests import platform_events as given
 from tests.doubles import LogLines, ManualClock
-from tests.extensions_api import NEXT, REGISTER, SUBSCRIBE, ExtensionsApi, Turn
+from tests.extensions_api import IDENTIFIER, NEXT, REGISTER, SUBSCRIBE, ExtensionsApi, Turn
 from tests.running_app import config_of, leave_the_process_alone, running
 from tests.waiting import PATIENCE_S, until
 
@@ -154,6 +154,34 @@ async def test_registering_is_repeated_until_it_succeeds(monkeypatch: pytest.Mon
     causes = [line["cause"] for line in process.lines.parsed if line["message"] == "switched off"]
     assert causes[0].startswith("registration failed: status 403")
     assert causes[1:] == ["subscription failed: status 403 Extension.Refused"]
+
+
+async def test_without_a_thread_registering_is_repeated_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The function may have taken all; it cannot start before this process is registered."""
+    attempts: list[None] = []
+
+    def register(start: Start, _: object) -> None:
+        attempts.append(None)
+        if len(attempts) < 3:
+            raise TimeoutError
+        start.identifier = IDENTIFIER
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(module, "REGISTER_PAUSE_S", 0.01)
+    monkeypatch.setattr("extension.platform.bootstrap.register_and_follow_up", register)
+    api = ExtensionsApi(refused=frozenset([REGISTER]))
+    async with running(api) as process:
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr("threading.Thread.start", no_thread)
+            await until(lambda: len(attempts) == 3)
+        await until(lambda: NEXT in api.asked)
+        api.shut_down()
+        assert await process.status() == 0
+    assert len(attempts) == 3
 
 
 async def test_a_registration_that_is_refused_for_long_ends_the_process(

@@ -122,6 +122,21 @@ async def test_it_is_asked_for_in_the_event_loop(
     assert not stage.lines.lines
 
 
+async def test_without_a_thread_it_is_asked_for_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The function may have taken all; the event loop waits for the second that it takes."""
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", no_thread)
+    monkeypatch.setattr(early_calls, "subscribe", lambda *_, **__: True)
+    async with running() as (stage, start, late):
+        await settled(late)
+    assert (start.is_subscribed, stage.refusals, stage.lines.lines) == (True, 0, [])
+
+
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
 
 import pytest
 
 from extension.process.log import Log
-from extension.process.tasks import log_errors, start_task
+from extension.process.tasks import in_thread, log_errors, start_task
 from tests.doubles import LogLines, ManualClock
 
 
@@ -95,3 +96,26 @@ async def test_cancelling_is_not_an_error() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert lines.lines == []
+
+
+async def test_what_blocks_is_done_in_a_thread() -> None:
+    """Its result and its exception are the caller's."""
+    assert await in_thread(threading.get_ident) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0)
+
+
+async def test_without_a_thread_it_is_done_here_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when threads can be started again: a second registration would be refused."""
+    done: list[int] = []
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr("threading.Thread.start", no_thread)
+        await in_thread(lambda: done.append(threading.get_ident()))
+    await asyncio.to_thread(lambda: None)
+    await in_thread(lambda: None)
+    assert done == [threading.get_ident()]
+
+
+def no_thread(*_: object) -> None:
+    """Fail as the interpreter does where the sandbox has as many threads as it may have."""
+    raise RuntimeError("can't start new thread")
