@@ -106,6 +106,17 @@ class InFlightInvocation:
             return self.done.time_ns - round(self.done.duration_ms * NS_PER_MS)
         return self.heard_ns
 
+    def was_over_before(self, time_ns: int) -> bool:
+        """Whether nothing is known of it but its end, which was before a time.
+
+        Such an end is that of a request of an earlier process in this sandbox, which INVOKE has
+        announced to that one: after a timeout or a crash the platform still has to report it.
+        """
+        end = self.done or self.report
+        if end is None or self.start or self.deadline_ms or self.invoke_header or self.invoked_arn:
+            return False
+        return end.time_ns < time_ns
+
     @property
     def tracing(self) -> Tracing | None:
         """X-Ray's ids from the first event that has them; that of the start is canonical."""

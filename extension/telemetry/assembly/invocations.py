@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from extension.process.clock import NS_PER_MS
 from extension.process.ids import Ids
 from extension.telemetry.assembly.cache_use import CacheAnswer, CacheCall, parse_traceparent
 from extension.telemetry.assembly.finished import CallSpan, Finished
@@ -221,7 +222,10 @@ class Assembler:
     def _of(self, event: Told) -> InFlightInvocation:
         """Return the request that an event is about."""
         in_flight = self.requests.find_told(event)
-        return in_flight or self._begin(event.request_id, heard_ns=event.time_ns)
+        if in_flight is None:
+            in_flight = self._begin(event.request_id, heard_ns=_begun_ns(event))
+            self.requests.put_in_order(in_flight)
+        return in_flight
 
     def _begin(self, request_id: str, *, heard_ns: int) -> InFlightInvocation:
         """Take a request that was not heard of before, or one more attempt of one."""
@@ -237,3 +241,9 @@ class Assembler:
             in_flight.count(self._early_answers.popleft())
         self._sdk.claim(in_flight)
         return in_flight
+
+
+def _begun_ns(event: Told) -> int:
+    """Return when a request had begun at the latest, by an event of the platform."""
+    lasted_ms = None if isinstance(event, Start) else event.duration_ms
+    return event.time_ns - round((lasted_ms or 0) * NS_PER_MS)

@@ -86,6 +86,11 @@ class Outputs:
         self, in_flight: InFlightInvocation, *, reason: str, now_ns: int
     ) -> Iterable[Finished]:
         context = self._span_ids.of(in_flight)
+        begin = self._cold_start.begin
+        if begin and in_flight.was_over_before(begin.time_ns):
+            # The process before this one has sent its span, and was shut down for its sake.
+            yield from in_flight.late_records(context)
+            return
         if self._span_ids.tap:
             in_flight.tapped = self._span_ids.tap.settle(
                 in_flight.request_id, begun_ns=in_flight.begun_ns

@@ -1,4 +1,7 @@
-"""PURE: every request that is open, or was lately, in the order in which it was heard of.
+"""PURE: every request that is open, or was lately, in the order in which they began.
+
+INVOKE announces them in this order. An event of the platform that comes late is put before what
+began later: it may be all that is known of its request.
 
 An id may stand for several invocations: Lambda tries an asynchronous one again, under its id and
 usually in the same sandbox. Each attempt is a request of its own; times distinguish them.
@@ -7,6 +10,7 @@ usually in the same sandbox. Each attempt is a request of its own; times disting
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 from extension.telemetry.assembly.held_records import LineBudget
 from extension.telemetry.assembly.in_flight import InFlightInvocation
@@ -81,11 +85,20 @@ class RequestTable:
         self._requests[in_flight] = self._unsettled[in_flight] = None
         self._attempts.setdefault(in_flight.request_id, []).append(in_flight)
 
+    def put_in_order(self, in_flight: InFlightInvocation) -> None:
+        """Put one that was heard of late before those that began after it."""
+        others = (each for each in reversed(self._requests) if each is not in_flight)
+        later = [*takewhile(lambda each: each.begun_ns > in_flight.begun_ns, others)]
+        for each in reversed(later):
+            del self._requests[each]
+            self._requests[each] = None
+
     def current(self, at_ns: int) -> InFlightInvocation | None:
         """Find the invocation that ran, or had run last, at a time; unknown if several run."""
         if self._concurrent:
             return None
-        return next((each for each in reversed(self._requests) if each.begun_ns <= at_ns), None)
+        begun = (each for each in reversed(self._requests) if each.begun_ns <= at_ns)
+        return next((each for each in begun if not each.was_over_before(at_ns)), None)
 
     def superseded_by(self, later: InFlightInvocation) -> list[InFlightInvocation]:
         """Return what was still open when a later request began, where one runs at a time."""

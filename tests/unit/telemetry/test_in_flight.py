@@ -66,6 +66,31 @@ def test_when_it_began(each: InFlightInvocation, begun_s: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("each", "end_s"),
+    [
+        (request(None, DONE), 12),
+        (request(None, None, REPORT), 13),
+        (request(None, DONE, REPORT), 12),
+    ],
+)
+def test_a_request_of_which_only_the_end_is_known_was_over_before(
+    each: InFlightInvocation, end_s: int
+) -> None:
+    """It is one of an earlier process; this one knows of its own from INVOKE or their start."""
+    assert each.was_over_before(end_s * NS_PER_S + 1)
+    assert not each.was_over_before(end_s * NS_PER_S)
+
+
+@pytest.mark.parametrize("announced", ["deadline_ms", "invoke_header", "invoked_arn"])
+def test_a_request_of_this_process_was_not_over_before(announced: str) -> None:
+    """However little of it is known."""
+    each = request(None, DONE)
+    setattr(each, announced, 1)
+    others = (request(), request(START), request(START, DONE))
+    assert not any(other.was_over_before(99 * NS_PER_S) for other in (each, *others))
+
+
+@pytest.mark.parametrize(
     ("each", "end_s", "incomplete"),
     [
         (request(START, DONE, REPORT), 12.0, False),

@@ -151,6 +151,55 @@ def test_the_sandboxs_failure_is_the_last_invocations_alone() -> None:
     assert (last.request_id, last.status) == ("b", "timeout")
 
 
+EARLIER = [
+    given.line("Task timed out after 3.00 seconds", 3.9),
+    given.done("earlier", 4, status="timeout"),
+    given.report("earlier", 4.1, status="timeout", durationMs=3000),
+]
+"""What the platform still has to tell of a request that ended the process before this one."""
+
+
+@pytest.mark.parametrize("known", [EARLIER, EARLIER[2:], EARLIER[:2]])
+def test_what_an_earlier_process_has_sent_is_not_sent_again(known: list[JsonEvent]) -> None:
+    """Nor does it take the init, the lines and the cold start of the request that came after."""
+    into = assembler()
+    into.invoke("next", tracing="", invoked_arn="arn", now_ns=ns(4.9), deadline_ms=8000)
+    events = [*known, *given.init(5, 6), given.line("of next", 6.5)]
+    assert feed(into, events) == []
+    initialization, invocation = [
+        each
+        for each in feed(into, [given.start("next", 5), given.done("next", 7)])
+        if not isinstance(each, LooseRecords)
+    ]
+    assert isinstance(initialization, Initialization)
+    assert isinstance(invocation, Invocation)
+    assert initialization.context.trace_id == invocation.context.trace_id
+    assert (invocation.request_id, invocation.cold_start) == ("next", True)
+    assert bodies(invocation) == ["of next"]
+    assert into.end(reason="spindown", now_ns=ns(9)) == []
+
+
+def test_lines_of_a_request_of_an_earlier_process_follow_it() -> None:
+    """They come late, as others do."""
+    into = assembler()
+    feed(into, [EARLIER[2], EARLIER[0], *given.init(5, 6), given.start("next", 5)])
+    late, *_ = feed(into, [given.done("next", 7)])
+    assert isinstance(late, LooseRecords)
+    assert (late.request_id, bodies(late)) == ("earlier", ["Task timed out after 3.00 seconds"])
+    assert late.context is not None
+
+
+def test_a_report_of_an_earlier_request_does_not_make_it_the_last_one() -> None:
+    """The failure of the sandbox is that of the request that was announced since."""
+    into = assembler()
+    into.invoke("last", tracing="", invoked_arn="arn", now_ns=ns(4.9), deadline_ms=8000)
+    feed(into, [*given.init(5, 6), *EARLIER[2:]])
+    invocations = [
+        each for each in into.end(reason="timeout", now_ns=ns(8)) if isinstance(each, Invocation)
+    ]
+    assert [(each.request_id, each.status) for each in invocations] == [("last", "timeout")]
+
+
 def test_an_announced_invocation_is_not_lost_with_its_events() -> None:
     """INVOKE was seen, the platform's events never came: SHUTDOWN still tells of it."""
     into = assembler()

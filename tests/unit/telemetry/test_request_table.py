@@ -48,6 +48,27 @@ def test_a_request_is_found_by_its_id_or_its_time() -> None:
     assert many.current(99) is None
 
 
+def test_one_that_is_heard_of_late_is_put_before_those_that_began_after_it() -> None:
+    """In the order of the others, which keep theirs."""
+    table = RequestTable(concurrent=False)
+    for request_id, at_ns in (("a", 10), ("b", 20), ("c", 20), ("d", 30)):
+        add(table, request_id, at_ns)
+    table.put_in_order(add(table, "late", 20))
+    assert ids(table) == ["a", "b", "c", "late", "d"]
+    table.put_in_order(add(table, "first", 1))
+    table.put_in_order(add(table, "last", 31))
+    assert ids(table) == ["first", "a", "b", "c", "late", "d", "last"]
+
+
+def test_no_line_after_its_end_is_of_a_request_of_an_earlier_process() -> None:
+    """It is that of one before it, or of none."""
+    table = RequestTable(concurrent=False)
+    earlier = InFlightInvocation(request_id="r", heard_ns=10, budget=table.budget)
+    earlier.report = Report(time_ns=12, request_id="r", status="timeout")
+    table.add(earlier)
+    assert [table.current(at_ns) for at_ns in (9, 10, 12, 13)] == [None, earlier, earlier, None]
+
+
 def test_of_several_attempts_time_decides() -> None:
     """The latest one that had begun by then, in that nanosecond at the latest; else the first."""
     table = RequestTable(concurrent=False)
