@@ -12,6 +12,10 @@ import _socket
 READ_BYTES = 65_536
 HTTP_PORT = 80
 
+END_OF_HEAD = b"\r\n\r\n"
+INTERIM = b"HTTP/1.1 1"
+CHUNKED = b"\r\ntransfer-encoding: chunked"
+
 FINAL_STATUSES = frozenset(range(400, 500)) - {408, 429}
 """A refusal with one of these statuses does not change when the request is repeated."""
 
@@ -64,10 +68,7 @@ class Response:
 
     @property
     def json_object(self) -> bytes:
-        """The JSON object in the body, empty if there is none.
-
-        It is from brace to brace: that is right for a plain and for a chunked response.
-        """
+        """The JSON object in the body, from brace to brace; empty if there is none."""
         return self.body[self.body.find(b"{") : self.body.rfind(b"}") + 1]
 
     @property
@@ -140,32 +141,50 @@ def request(
 
 
 def receive(connection: _socket.socket) -> Response:
-    """Read a response to its end, or until the peer closes; raises OSError or ValueError."""
+    """Read a response to its end, or until the peer closes; raises OSError or ValueError.
+
+    Responses with a status of 1xx are skipped: the one that was asked for follows them.
+    """
     data = bytearray()
     while received := connection.recv(READ_BYTES):
         data += received
+        while data.startswith(INTERIM) and END_OF_HEAD in data:
+            del data[: data.find(END_OF_HEAD) + len(END_OF_HEAD)]
         if _is_complete(bytes(data)):
             break
     return _parse(bytes(data))
 
 
 def _is_complete(data: bytes) -> bool:
-    head, separator, body = data.partition(b"\r\n\r\n")
+    head, separator, body = data.partition(END_OF_HEAD)
     if not separator:
         return False
     lines = head.lower()
     length = lines.partition(b"\r\ncontent-length:")[2].split(b"\r\n")[0].strip()
     if length.isdigit():
         return len(body) >= int(length)
-    return b"\r\ntransfer-encoding: chunked" in lines and body.endswith(b"0\r\n\r\n")
+    return CHUNKED in lines and body.endswith(b"0\r\n\r\n")
 
 
 def _parse(data: bytes) -> Response:
-    head, separator, body = data.partition(b"\r\n\r\n")
+    head, separator, body = data.partition(END_OF_HEAD)
     status_line, *lines = head.decode("latin-1").split("\r\n")
     parts = status_line.split(" ")
     if not separator or len(parts) < 2 or not parts[1].isdigit():
         raise ValueError("not an HTTP response")
+    if CHUNKED in head.lower():
+        body = _joined(body)
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     return Response(status=int(parts[1]), headers=headers, body=body)
+
+
+def _joined(chunks: bytes) -> bytes:
+    """Return the data of chunks; raises ValueError if they end early."""
+    body, at, size = b"", 0, -1
+    while size:
+        end = chunks.index(b"\r\n", at)  # raises ValueError, too
+        size = int(chunks[at:end].partition(b";")[0], 16)
+        at = end + 2 + size + 2
+        body += chunks[end + 2 : at - 2]
+    return body

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +54,49 @@ def test_a_response_ends_where_it_says(
     reading: Any = Reading()
     assert plain_http.receive(reading).status == 200
     assert parts == []
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_response_in_chunks_is_one(step: int) -> None:
+    """An event that is cut anywhere is the event: SHUTDOWN is not missed for it."""
+    event = b'{"eventType":"SHUTDOWN","deadlineMs":1}'
+    pieces = [event[at : at + step] for at in range(0, len(event), step)]
+    sent = b"".join(b"%X;a=b\r\n%b\r\n" % (len(each), each) for each in pieces)
+    whole = CHUNKED + sent + b"0\r\n\r\n"
+    assert plain_http.receive(arriving(whole)).body == event
+    assert plain_http.receive(arriving(whole)).json_object == event
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [b"", b"5\r\nhel", b"5\r\nhello\r\n", b"1\r\na\r\n1\r\nb\r\n3x", b"x\r\nhello\r\n0\r\n\r\n"],
+)
+def test_chunks_that_end_early_are_no_response(chunks: bytes) -> None:
+    """The call failed, and is repeated."""
+    with pytest.raises(ValueError, match=r"invalid literal|not found"):
+        plain_http.receive(arriving(CHUNKED + chunks))
+
+
+def test_what_is_sent_before_a_response_is_skipped() -> None:
+    """In one piece with it or not, as RFC 9110 (15.2) allows it for every request."""
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    for pieces in (
+        [early, early + response],
+        [early * 2 + response],
+        [early[:20], early[20:], response],
+    ):
+        got = plain_http.receive(arriving(*pieces))
+        assert (got.status, got.body) == (200, b"ok")
+
+
+def arriving(*pieces: bytes) -> Any:
+    """Return a connection on which these arrive, and then its end."""
+    left = iter([*pieces, b""])
+    return SimpleNamespace(recv=lambda _: next(left))
 
 
 @pytest.mark.parametrize(
