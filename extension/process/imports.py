@@ -7,9 +7,14 @@ import gc
 import os
 from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec
+
+MOST_ATTEMPTS, PAUSE_S = 20, 0.5
+"""To start the thread: the function may have taken all for a moment. Importing in the event loop
+instead would keep it from requesting /next."""
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -57,7 +62,16 @@ class Importer:
                 _import(name)
                 await asyncio.sleep(0)
             else:
-                await asyncio.get_running_loop().run_in_executor(self._thread, _import, name)
+                await (await self._begin(self._thread, name))
+
+    async def _begin(self, thread: ThreadPoolExecutor, name: str) -> asyncio.Future[None]:
+        """Begin to import in a thread; raises RuntimeError if there is none for ten seconds."""
+        begin = partial(asyncio.get_running_loop().run_in_executor, thread, _import, name)
+        for _ in range(MOST_ATTEMPTS - 1):
+            with suppress(RuntimeError):
+                return begin()
+            await asyncio.sleep(PAUSE_S)
+        return begin()
 
     def give_way(self) -> None:
         """Import in a thread from now on: the function needs the CPU, and the loop must go on."""

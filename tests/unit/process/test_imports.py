@@ -104,6 +104,50 @@ async def test_modules_are_imported_beside_the_event_loop_from_some_time_on(
     thread.shutdown()
 
 
+@pytest.mark.parametrize("failures", [0, 3, 19, 20])
+async def test_without_a_thread_an_import_waits_for_one(
+    modules: list[str], monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """For ten seconds; the event loop goes on meanwhile, and imports nothing itself."""
+    start, pauses = threading.Thread.start, list[float]()
+    refusals = iter(range(failures))
+
+    def start_if_any_is_left(thread: threading.Thread) -> None:
+        for _ in refusals:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_any_is_left)
+    monkeypatch.setattr("extension.process.imports.asyncio.sleep", sleep)
+    importer = Importer()
+    importer.give_way()
+    if failures == 20:
+        with pytest.raises(RuntimeError):
+            await importer.load(modules[0])
+        assert modules[0] not in sys.modules
+        assert sum(pauses) == pytest.approx(9.5)
+    else:
+        await importer.load(modules[0])
+        assert sys.modules[modules[0]].thread.startswith("imports")
+        assert len(pauses) == failures
+    assert importer._thread is not None
+    importer._thread.shutdown()
+
+
+async def test_what_an_import_raises_is_not_repeated(modules: list[str], tmp_path: Path) -> None:
+    """Also where it is what a thread that cannot be started raises."""
+    (tmp_path / f"{modules[0]}.py").write_text("raise RuntimeError('broken')")
+    importer = Importer()
+    importer.give_way()
+    with pytest.raises(RuntimeError, match="broken"):
+        await importer.load(modules[0])
+    assert importer._thread is not None
+    importer._thread.shutdown()
+
+
 @pytest.mark.parametrize(("name", "is_there"), [("a.pyc", True), ("b.pyc", False)])
 def test_a_module_was_compiled_before_if_its_bytecode_is_there(
     tmp_path: Path, name: str, *, is_there: bool
