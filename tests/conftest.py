@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import skips
+from tests.fuzz.budget import fuzz_s
 
 MARKS = Path("/tmp"), ".lambda_dispatch-*"  # what a start leaves for the next one
 _MARKS_BEFORE = pytest.StashKey[set[Path]]()
@@ -20,6 +21,11 @@ settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+
+def pytest_configure() -> None:
+    """Refuse a FUZZ_SECONDS that is no number with one line, before a test is collected."""
+    fuzz_s()
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)

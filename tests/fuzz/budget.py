@@ -5,29 +5,42 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from extension.process.clock import SystemClock
 
-FUZZ_S = float(os.environ.get("FUZZ_SECONDS", "0"))
 EXAMPLES = 150
 """In each round; a normal test run has one, always the same, a longer one as many as fit."""
 
 
+def fuzz_s() -> float:
+    """Return what FUZZ_SECONDS says, 0 if it is unset; raises UsageError."""
+    text = os.environ.get("FUZZ_SECONDS", "")
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise pytest.UsageError(f"FUZZ_SECONDS must be a number of seconds, like 60: {text!r}")
+    return seconds
+
+
 def fuzz(check: Callable[[Any], None], examples: SearchStrategy[Any]) -> int:
     """Run `check` on examples until the time is up; return how many rounds there were."""
-    clock = SystemClock()
+    clock, budget_s = SystemClock(), fuzz_s()
     began, rounds = clock.now(), 0
-    while rounds == 0 or clock.now().since(began) < FUZZ_S:
+    while rounds == 0 or clock.now().since(began) < budget_s:
         # A round ends at its first failure, made small.
         settings(
             max_examples=EXAMPLES,
-            derandomize=not FUZZ_S,
+            derandomize=not budget_s,
             database=None,
             deadline=None,
             phases=(Phase.generate, Phase.shrink),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -65,6 +66,22 @@ def test_hanging_test_fails_by_its_name_and_the_run_goes_on(tmp_path: Path) -> N
     )
     assert "::test_that_hangs - Failed: Timeout" in done.stdout
     assert closing_line(done.stdout).startswith("1 failed, 1 passed in")
+
+
+@pytest.mark.parametrize("text", ["abc", "-1"])
+def test_seconds_of_fuzzing_that_are_no_number_are_an_error(text: str) -> None:
+    """One line names the variable, and nothing is run."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/fuzz"],
+        cwd=ROOT,
+        env={**os.environ, "FUZZ_SECONDS": text},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    wanted = f"ERROR: FUZZ_SECONDS must be a number of seconds, like 60: {text!r}"
+    assert (done.stdout + done.stderr).strip() == wanted
 
 
 def test_every_test_has_a_limit(pytestconfig: pytest.Config) -> None:
