@@ -26,6 +26,7 @@ from benchmarks.contenders import BOTH, PARAMETERS, ROOT, SANDBOX, TELEMETRY, mo
 from benchmarks.layer import FLAGS, LAUNCHER, unpack
 from benchmarks.process import Contender, started
 from benchmarks.rows import take_turns
+from layer.arguments import named
 from layer.errors import LayerError
 from layer.fetched import fetch_with_go
 from layer.interpreters import find_interpreter
@@ -48,7 +49,7 @@ _HEAD = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table, and keep it if asked to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.layers")
-    parser.add_argument("zips", nargs="+", type=Path, metavar="ZIP")
+    parser.add_argument("zips", nargs="+", type=named, metavar="ZIP")
     parser.add_argument("--write", action="store_true", help="into layer/README.md")
     options = parser.parse_args(arguments)
     table = _HEAD + "".join(line for archive in options.zips for line in lines(archive))

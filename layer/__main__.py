@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from layer.arguments import named
 from layer.build import build
 from layer.errors import LayerError
 from layer.interpreters import find_interpreter
@@ -76,7 +77,7 @@ def _options() -> dict[str, dict[str, Any]]:
         "standalone": {**flag, "help": "carry an interpreter: for functions in any language"},
         "interpreter": {
             "metavar": "DIR",
-            "type": Path,
+            "type": named,
             "help": "carry this one (python-build-standalone); default: go or uv downloads one",
         },
         "glibc": {
@@ -87,13 +88,13 @@ def _options() -> dict[str, dict[str, Any]]:
         "local": {**flag, "help": "to try on this machine: no check against Lambda's images"},
         "requirements": {
             "metavar": "FILE",
-            "type": Path,
+            "type": named,
             "default": ROOT / "layer/requirements.txt",
             "help": "pinned packages; default: layer/requirements.txt",
         },
         "output": {
             "metavar": "DIR",
-            "type": _folder,
+            "type": named,
             "default": Path("dist"),
             "help": "default: dist",
         },
@@ -111,12 +112,6 @@ def _versions(text: str) -> tuple[str, ...]:
         if version not in KNOWN:
             raise argparse.ArgumentTypeError(f"{version!r} is not one of {', '.join(KNOWN)}")
     return tuple(version for version in KNOWN if version in wanted)
-
-
-def _folder(text: str) -> Path:
-    if not text:  # Path("") is the current folder
-        raise argparse.ArgumentTypeError("the name of the folder is empty")
-    return Path(text)
 
 
 def _glibc(text: str) -> tuple[int, int]:

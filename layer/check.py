@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from layer.arguments import named
 from layer.contents import Contents, read_contents
 from layer.errors import LayerError
 from layer.fit import check_fit
@@ -89,10 +90,14 @@ def _check_launcher(layer: Layer, *, unix: bool) -> Iterator[Verdict]:
         )
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def main(arguments: list[str]) -> int:
     """Print what is wrong; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m layer.check", description=__doc__)
-    parser.add_argument("path", type=Path, metavar="FILE|FOLDER", help="zip, folder, image's root")
+    parser.add_argument("path", type=named, metavar="FILE|FOLDER", help="zip, folder, image's root")
     path: Path = parser.parse_args(arguments).path
     try:
         verdicts = list(check(read_contents(path)))
@@ -102,7 +107,8 @@ def main(arguments: list[str]) -> int:
     for verdict in verdicts:
         print(f"{verdict.level}: {verdict.text}")
     errors = [verdict for verdict in verdicts if verdict.level == "error"]
-    print(f"{path}: {len(errors)} errors, {len(verdicts) - len(errors)} warnings")
+    warnings = _counted(len(verdicts) - len(errors), "warning")
+    print(f"{path}: {_counted(len(errors), 'error')}, {warnings}")
     return 1 if errors else 0
 
 

@@ -12,12 +12,12 @@ import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from layer.arguments import named
 from layer.contents_of_zip import FinishedLayer, read_layer
 from layer.errors import LayerError
 
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m layer.publish", description="Publish layers, and print their ARNs."
     )
-    parser.add_argument("zips", nargs="+", type=Path, metavar="ZIP", help="what a build has made")
+    parser.add_argument("zips", nargs="+", type=named, metavar="ZIP", help="what a build has made")
     parser.add_argument("--regions", required=True, help="separated by commas, or `all`")
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--public", action="store_true", help="every AWS account may use them")

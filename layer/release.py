@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extension import __version__
+from layer.arguments import named
 from layer.contents_of_zip import HOME, FinishedLayer, read_layer
 from layer.errors import LayerError
 from layer.notes import release_notes
@@ -99,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m layer.release", description="Gather the files of a release."
     )
-    parser.add_argument("zips", nargs="+", type=Path, metavar="ZIP", help="what a build has made")
-    parser.add_argument("--into", type=Path, default=Path("dist/release"), help="%(default)s")
+    parser.add_argument("zips", nargs="+", type=named, metavar="ZIP", help="what a build has made")
+    parser.add_argument("--into", type=named, default=Path("dist/release"), help="%(default)s")
     parser.add_argument("--draft", action="store_true", help="the changes are not released yet")
     return parser
 

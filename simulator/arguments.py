@@ -30,10 +30,10 @@ FUNCTION_FORM = "FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION"
 def function(text: str) -> tuple[Path, str]:
     """The folder of the code, and the handler as Lambda's configuration has it, or none."""
     path, _, handler = text.rpartition(":")
-    if Path(text).is_dir():
+    if text and Path(text).is_dir():  # Path("") is the current folder
         return Path(text), ""
     if not (path and handler):
-        raise ArgumentTypeError(f"{text} should be {FUNCTION_FORM}")
+        raise ArgumentTypeError(f"{text or 'the empty name'} should be {FUNCTION_FORM}")
     code = Path(path)
     if code.suffix != ".py":
         return code, handler
@@ -42,6 +42,13 @@ def function(text: str) -> tuple[Path, str]:
     if "." in code.stem:
         raise ArgumentTypeError(f"{code.name} is no module: its name has a dot")
     return code.parent, f"{code.stem}.{handler}"
+
+
+def folder(text: str) -> Path:
+    """A folder by its name; an empty one, as of a variable that is not set, names none."""
+    if not text:
+        raise ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 def command(text: str) -> tuple[str, ...]:

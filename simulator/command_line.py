@@ -192,7 +192,12 @@ def _add_function(group: argparse._ArgumentGroup) -> None:
 
 def _add_surroundings(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--extensions", type=Path, metavar="FOLDER", help="its files are started as extensions")
+    add(
+        "--extensions",
+        type=read.folder,
+        metavar="FOLDER",
+        help="its files are started as extensions",
+    )
     for option, kind, what in _SEEDED:
         add(
             option,

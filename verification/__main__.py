@@ -11,8 +11,10 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from layer.arguments import named
 from layer.contents_of_zip import FinishedLayer, read_layer
 from layer.errors import LayerError
+from simulator.arguments import report_file
 from verification.account import Account
 from verification.experiments import EXPERIMENTS, Experiment
 from verification.report import Result, report
@@ -75,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m verification", description="Run the experiments in an AWS account."
     )
     parser.add_argument("--region", default=os.environ.get("AWS_REGION", "eu-central-1"))
-    parser.add_argument("--layer", type=Path, default=Path("dist/lambda-dispatch-x86_64.zip"),
+    parser.add_argument("--layer", type=named, default=Path("dist/lambda-dispatch-x86_64.zip"),
                         help="a zip for Python functions; default: %(default)s")  # fmt: skip
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these experiments alone",
                         choices=[each.name for each in EXPERIMENTS])  # fmt: skip
@@ -83,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prefix", default="lambda-dispatch-verification",
                         help="the name of what is made; default: %(default)s")  # fmt: skip
     parser.add_argument("--remove", action="store_true", help="remove what a run has left")
-    parser.add_argument("--report", type=Path, default=Path("report.md"))
+    parser.add_argument("--report", type=report_file, default=Path("report.md"))
     return parser
 
 

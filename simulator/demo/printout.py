@@ -9,6 +9,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from simulator.aws.endpoints.summary import summary
+from simulator.counted import counted
 from simulator.demo.outcome import trace_ids, undelivered
 from simulator.demo.waterfall import table_of_gets, waterfall
 from simulator.report.file import write_report
@@ -54,8 +55,9 @@ def _show_sent(stage: Stage, console: Console, traces: Mapping[str, str]) -> int
     """Print what to look for at the user's endpoint, unless the extension could not send it."""
     lost = undelivered(stage.extension_lines)
     if lost != 0:
-        many = "An unknown number of" if lost is None else lost
-        _quote_extension(stage, console, f"{many} spans were not taken by {stage.traces_url}")
+        many = "An unknown number of spans" if lost is None else counted(lost, "span")
+        verb = "was" if lost == 1 else "were"
+        _quote_extension(stage, console, f"{many} {verb} not taken by {stage.traces_url}")
         return 1
     section(console, f"Traces sent to {stage.traces_url}")
     for title, trace_id in traces.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from simulator.counted import counted
 from simulator.report.axis import Axis, Stretch, axis_around, duration
 from simulator.report.cards import Card, build_card
 from simulator.report.moments import Moment, get_moment
@@ -103,7 +104,7 @@ def _facts(spans: Sequence[Span], *, axis: Axis) -> Iterator[str]:
     if "cloud.region" in resource:
         yield str(resource["cloud.region"])
     traces = len({span.trace_id for span in spans})
-    yield f"{len(spans)} spans in {traces} trace{'s' if traces > 1 else ''}"
+    yield f"{counted(len(spans), 'span')} in {counted(traces, 'trace')}"
 
 
 def _totals(spans: Sequence[Span], *, gets: Sequence[CacheGet]) -> list[Total]:

@@ -164,6 +164,19 @@ def test_what_a_run_has_left_is_removed_without_a_layer(server: str, tmp_path: P
     assert main(["--layer", str(tmp_path / "gone.zip"), "--remove"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [("--layer", "the name is empty"), ("--report", "'' should be a file in a folder that is")],
+)
+def test_an_empty_name_is_refused(
+    option: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is created: it would mean the current folder."""
+    with pytest.raises(SystemExit):
+        main([option, "", "--list"])
+    assert f"argument {option}: {problem}" in capsys.readouterr().err
+
+
 def test_an_unknown_experiment_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is created, and with those that there are."""
     with pytest.raises(SystemExit):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from layer import publish, release
 from layer.check import check, main
 from layer.contents import read_contents
 from layer.manifest import write_manifest
@@ -306,3 +307,19 @@ def test_what_cannot_be_read_has_a_status_of_its_own(tmp_path: Path) -> None:
         for name in ("text", "absent", "empty")
     ]
     assert statuses == [2, 2, 1]
+
+
+@pytest.mark.parametrize("command", [main, publish.main, release.main])
+def test_an_empty_name_is_refused(
+    command: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a variable that is not set; it would mean the current folder."""
+    with pytest.raises(SystemExit, match="2"):
+        command([""])
+    assert "the name is empty" in capsys.readouterr().err
+
+
+def test_one_error_is_no_plural(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line counts them."""
+    assert main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out.endswith(f"{tmp_path}: 1 error, 0 warnings\n")

@@ -71,7 +71,9 @@ def make_wheel(folder: Path, *, name: str) -> Path:
         (["--standalone", "--python", "3.12"], "--python and --standalone exclude each other"),
         (["--interpreter", "/nowhere"], "/nowhere holds no Python 3.11"),
         (["--output", "/dev/null/dist"], "/dev/null/dist cannot be written: Not a directory"),
-        (["--output", ""], "argument --output: the name of the folder is empty"),
+        (["--output", ""], "argument --output: the name is empty"),
+        (["--interpreter", ""], "argument --interpreter: the name is empty"),
+        (["--requirements", ""], "argument --requirements: the name is empty"),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
     ],
 )

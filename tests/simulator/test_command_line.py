@@ -89,6 +89,7 @@ async def test_a_failed_invocation_is_exit_code_1(tmp_path: Path) -> None:
     [
         ([], "the following arguments are required: --function"),
         (["--function", "nowhere"], "should be FOLDER:MODULE.FUNCTION or FILE.py:FUNCTION"),
+        (["--function", "", "--command", "true"], "--function: the empty name should be FOLDER:"),
         (["--function", "nowhere:a.b"], "nowhere: there is no such folder"),
         (["--function", "nowhere.py:b"], "there is no file nowhere.py"),
         (["--function", ".:a.b"], "there is no file a.py; another language needs a runtime"),
@@ -106,6 +107,7 @@ async def test_a_failed_invocation_is_exit_code_1(tmp_path: Path) -> None:
         ([*HERE, "--event", "@README.md"], "--event: @README.md is not JSON"),
         ([*HERE, "--event", "README.md"], "if you mean the file, write @README.md"),
         ([*HERE, "--event", "mkdocs.yml"], "if you mean the file, write @mkdocs.yml"),
+        ([*HERE, "--extensions", ""], "--extensions: the name is empty"),
         ([*HERE, "--env", "X"], "--env: X should be NAME=VALUE"),
         ([*HERE, "--tracing", "on"], "invalid choice: 'on'"),
         ([*HERE, "--trace-header", "a\r\nb: c"], "should be one line of ASCII"),

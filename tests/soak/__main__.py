@@ -10,6 +10,7 @@ from functools import partial
 
 from rich.console import Console
 
+from simulator.counted import counted
 from tests.soak.plan import run_all
 from tests.soak.report import print_report
 
@@ -27,7 +28,7 @@ def main() -> int:
     show = partial(print_report, console=console)
     results = asyncio.run(run_all(chosen.invocations, seed=chosen.seed, on_result=show))
     problems = [problem for result in results for problem in result.problems]
-    console.print(f"\n{len(problems)} problems", *problems, sep="\n  ")
+    console.print(f"\n{counted(len(problems), 'problem')}", *problems, sep="\n  ")
     return bool(problems)
 
 

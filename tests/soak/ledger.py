@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.counted import counted
 from simulator.intake.otlp import Span
 from simulator.telemetry.events import Event
 from tests.sandbox import FAREWELL
@@ -81,11 +82,12 @@ class Ledger:
         summary = self.lost["dropped.rejected"]
         if not self.told <= summary <= len(self.refused):
             most = f"{self.told} to {len(self.refused)}"
-            yield f"{summary} spans were reported as rejected, but {most} were"
+            yield f"{counted(summary, 'span')} reported as rejected, but {most} were"
         for number, account in enumerate(self.accounts, 1):
             missing = [each for each in self._missing(account) if each not in refused]
             if not account.summary:
-                yield f"sandbox {number}: no last words, {len(missing)} of its spans are missing"
+                lost = counted(len(missing), "span")
+                yield f"sandbox {number}: no last words, and without {lost}"
             elif len(missing) > account.lost.total() - account.lost["dropped.rejected"]:
                 yield f"sandbox {number}: {missing} are missing, but it said {account.summary}"
 

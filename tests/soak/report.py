@@ -6,6 +6,7 @@ from collections import Counter
 
 from rich.console import Console
 
+from simulator.counted import counted
 from tests.soak.chapter import Result
 
 KIB_PER_MIB = 1024
@@ -14,10 +15,12 @@ KIB_PER_MIB = 1024
 def print_report(result: Result, *, console: Console) -> None:
     """Print what was done, what went wrong on purpose, and what came of it."""
     ledger = result.ledger
+    sandboxes = counted(len(ledger.accounts), "sandbox", ending="es")
+    missing = counted(ledger.missing, "invocation")
     rows = {
-        "invocations": f"{ledger.begun} in {len(ledger.accounts)} sandboxes",
+        "invocations": f"{ledger.begun} in {sandboxes}",
         "spans": f"{len(ledger.arrivals)} arrived, {ledger.repeated} of them more than once",
-        "missing": f"{ledger.missing} invocations; reported as lost: {_listed(ledger.lost)}",
+        "missing": f"{missing}; reported as lost: {_listed(ledger.lost)}",
         "weather": _listed(result.drawn),
         "lines": _listed(result.complaints),
         "held": f"{result.added_ms / max(ledger.begun, 1):.1f} ms an invocation",

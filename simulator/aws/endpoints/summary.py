@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from simulator.counted import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,8 +17,14 @@ if TYPE_CHECKING:
 def summary(account: Account) -> Iterator[str]:
     """Yield what was accepted, then each kind of refusal with its number."""
     points = sum(accepted.point_count for accepted in account.accepted)
-    counts = [f"{len(account.spans)} spans", f"{len(account.logs)} log records", f"{points} points"]
-    yield ", ".join([*counts, f"{len(account.bucket.objects)} objects in {account.bucket.name}"])
+    objects = counted(len(account.bucket.objects), "object")
+    counts = [
+        counted(len(account.spans), "span"),
+        counted(len(account.logs), "log record"),
+        counted(points, "point"),
+        f"{objects} in {account.bucket.name}",
+    ]
+    yield ", ".join(counts)
     for why, count in Counter(map(_why, account.refused)).items():
         yield f"{count} × {why}"
 

@@ -114,6 +114,12 @@ async def test_refusing_endpoint_is_a_failure_with_the_extensions_words(tmp_path
     assert TRACE_ID not in text
 
 
+async def test_one_span_is_no_plural(tmp_path: Path) -> None:
+    """The sentence about what the endpoint did not take is one of a single span."""
+    _, text = await _shown(_stage(tmp_path, intake=None, lines=[UNSENT.replace("5", "1")]))
+    assert "\n1 span was not taken by " in text
+
+
 @pytest.mark.parametrize(
     ("lines", "count"),
     [([], None), ([SENT], 0), ([SENT, "text", UNSENT], 5), ([REJECTED], 7)],
