@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from extension.aws.errors import is_transient
@@ -84,14 +83,6 @@ def remedy_of(answer: Answer) -> Remedy:
     if name.startswith(SKEWED) or any(words in message for words in SKEWED_WORDS):
         return "clock"
     return "credentials" if name.startswith(CREDENTIALS) else ""
-
-
-def time_of(answer: Answer) -> float | None:
-    """Return the answer's `Date` as Unix time; None if it is no date."""
-    try:
-        return parsedate_to_datetime(answer.date).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def refine(outcome: Outcome, answer: Answer, *, is_cloudwatch: bool = True) -> Outcome:

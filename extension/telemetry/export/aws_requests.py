@@ -21,11 +21,10 @@ from extension.telemetry.export.aws_answers import (
     error_of,
     refine,
     remedy_of,
-    time_of,
 )
 from extension.telemetry.export.connection_failures import NotSignedError, try_twice
 from extension.telemetry.export.log_stream import STREAM, TARGET_PREFIX, LogStream
-from extension.telemetry.export.outcome import Outcome
+from extension.telemetry.export.outcome import Outcome, unix_time_of
 from extension.telemetry.export.target import Target
 
 SIGNED = ("content-type", "content-encoding", "host", "x-amz-", "x-aws-")
@@ -153,7 +152,7 @@ class AwsRequests:
             return False
         if remedy == "credentials":
             return self._signer.renew_since(renewals)
-        now_s = time_of(answer)
+        now_s = unix_time_of(answer.date)
         if now_s is not None:
             self._signer.set_time(now_s)
         return True

@@ -11,8 +11,6 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Mapping
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -22,7 +20,7 @@ from extension.process.waits import Budget
 from extension.telemetry.export.answers import Answer, quoted
 from extension.telemetry.export.compression import COMPRESSORS
 from extension.telemetry.export.connection_failures import POST_ERRORS, describe_failure, try_twice
-from extension.telemetry.export.outcome import CONNECTION_STATUSES, Outcome
+from extension.telemetry.export.outcome import CONNECTION_STATUSES, Outcome, unix_time_of
 from extension.telemetry.export.post import Post
 from extension.telemetry.export.s3_location import Location
 
@@ -138,8 +136,9 @@ class Bucket:
         if code not in CLOCK:
             return False
         # Without a date it may help, too: a freeze may have made the signature old.
-        with suppress(ValueError, TypeError, OverflowError):
-            self._signer.set_time(parsedate_to_datetime(answer.date).timestamp())
+        now_s = unix_time_of(answer.date)
+        if now_s is not None:
+            self._signer.set_time(now_s)
         return True
 
     async def _ask(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -113,11 +114,21 @@ def retry_after_s(text: str, *, date: str) -> float:
         return 0.0
     if SECONDS.fullmatch(text):
         return float(text)
+    until_s, now_s = unix_time_of(text), unix_time_of(date)
+    return 0.0 if until_s is None or now_s is None else max(until_s - now_s, 0.0)
+
+
+def unix_time_of(date: str) -> float | None:
+    """Return a date of HTTP, in any of its three forms, as Unix time; None if it is no date.
+
+    The oldest form names no zone: whatever names none is in UTC.
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+    """
     try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(date)
-        return max(wait.total_seconds(), 0.0)
+        when = parsedate_to_datetime(date)
     except (ValueError, TypeError, OverflowError):
-        return 0.0
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 class Circuit:

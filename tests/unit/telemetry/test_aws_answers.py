@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTracePartialSuccess
 
 from extension.telemetry.export.answers import Answer
-from extension.telemetry.export.aws_answers import SWITCH_ON, error_of, refine, remedy_of, time_of
+from extension.telemetry.export.aws_answers import SWITCH_ON, error_of, refine, remedy_of
 from extension.telemetry.export.outcome import Outcome, judge_status
 
 SKEWED = "Signature expired: 20260101T120000Z is now earlier than 20260101T130000Z"
@@ -71,15 +71,6 @@ def test_the_name_of_an_error(given: Answer, name: str) -> None:
 def test_what_to_try_before_an_answer_counts(given: Answer, remedy: str) -> None:
     """Other credentials, AWS's time, or nothing: a permission does not come with a signature."""
     assert remedy_of(given) == remedy
-
-
-@pytest.mark.parametrize(
-    ("date", "time_s"),
-    [("Thu, 01 Jan 2026 12:00:00 GMT", 1_767_268_800.0), ("", None), ("yesterday", None)],
-)
-def test_the_time_of_an_answer(date: str, time_s: float | None) -> None:
-    """A header that is no date is none."""
-    assert time_of(Answer(status=403, date=date)) == time_s
 
 
 def test_an_answer_without_a_name_means_what_its_status_says() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from extension.telemetry.export.answers import Answer, EndpointMessage
@@ -13,6 +16,7 @@ from extension.telemetry.export.outcome import (
     judge,
     judge_status,
     retry_after_s,
+    unix_time_of,
 )
 from tests.doubles import ManualClock
 
@@ -68,12 +72,41 @@ DATE = "Wed, 25 Nov 2026 08:00:00 GMT"
         ("Wed, 25 Nov 2026 08:00:30 GMT", 30.0),
         ("Wednesday, 25-Nov-26 08:00:30 GMT", 30.0),
         ("Wed, 25 Nov 2026 07:59:30 GMT", 0.0),
-        ("Wed, 25 Nov 2026 08:00:30", 0.0),
+        ("Wed Nov 25 08:00:30 2026", 30.0),
+        ("Wed, 25 Nov 2026 08:00:30", 30.0),
+        ("Wed, 31 Nov 2026 08:00:30 GMT", 0.0),
     ],
 )
 def test_retry_after(text: str, seconds: float) -> None:
     """It is a number of seconds or a date, by the endpoint's clock; anything else is no wish."""
     assert retry_after_s(text, date=DATE) == seconds
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the function have a time zone of its own, as `TZ` gives it one."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("date", "time_s"),
+    [
+        ("Thu, 01 Jan 2026 12:00:00 GMT", 1_767_268_800.0),
+        ("Thursday, 01-Jan-26 12:00:00 GMT", 1_767_268_800.0),
+        ("Thu Jan  1 12:00:00 2026", 1_767_268_800.0),
+        ("", None),
+        (" ", None),
+        ("yesterday", None),
+    ],
+)
+@pytest.mark.usefixtures("elsewhere")
+def test_the_three_forms_of_a_date(date: str, time_s: float | None) -> None:
+    """They are in UTC, wherever the function is; a header that is no date is none."""
+    assert unix_time_of(date) == time_s
 
 
 def test_a_date_to_come_again_needs_a_date_to_count_from() -> None:
