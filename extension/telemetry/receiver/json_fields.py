@@ -24,6 +24,9 @@ UNSIGNED = (1 << 64) - 1
 Encode = Callable[[Any], bytes]
 """From a value of a field to the field, tag included."""
 
+NO_ID = b"?"
+"""Written for an id that is not hexadecimal: of no id's length, so its item is left out alone."""
+
 URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -95,7 +98,7 @@ class FieldTables:
                 return lambda value: sized(tag, value.encode("utf-8", "replace"))
             case kind.TYPE_BYTES:
                 tag = varint(number << 3 | LENGTH)
-                decode = bytes.fromhex if field.name in ID_BYTES else _from_base64
+                decode = _id if field.name in ID_BYTES else _from_base64
                 return lambda value: sized(tag, decode(value))
             case _:
                 scalar, wire = _scalar(field)
@@ -175,6 +178,13 @@ def _bool(value: Any) -> bool:
     if not isinstance(value, bool):
         raise NotOtlpError("neither true nor false")
     return value
+
+
+def _id(value: str) -> bytes:
+    try:
+        return bytes.fromhex(value)
+    except ValueError:
+        return NO_ID
 
 
 def _from_base64(value: str) -> bytes:

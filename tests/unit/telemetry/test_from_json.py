@@ -126,7 +126,7 @@ def test_what_senders_in_the_field_write() -> None:
     [
         b"[]", b'"x"', b"{", b"{}x", b'{"resourceSpans":5}', b'{"resourceSpans":{}}x',
         b'{"resourceSpans":[5]}', b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":5}]}]}]}',
-        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"xyz"}]}]}]}',
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":5}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":"NO"}]}]}]}',
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":1.5}]}]}]}',
         b'{"resourceSpans":[{"resource":{"attributes":[{"value":{"boolValue":1}}]}}]}',

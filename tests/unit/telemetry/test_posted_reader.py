@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -301,6 +302,24 @@ def test_a_bad_id_in_a_link_or_record() -> None:
     scene.read("logs", record)
     assert [taken[2] for taken in scene.taken] == [1, 1]
     assert scene.health.dropped == {"bad_item": 2}
+
+
+@pytest.mark.parametrize("padding", [0, 100_000])
+@pytest.mark.parametrize(
+    "bad", [base64.b64encode(TRACE_ID).decode(), "xyz", TRACE_ID.hex()[:-1], "ff"]
+)
+def test_an_id_in_json_that_is_none_costs_its_own_span(bad: str, padding: int) -> None:
+    """It is base64, or too short, or no number at all; also in a request that is read in steps."""
+    written = [
+        {"name": name, "traceId": of, "spanId": SPAN_ID.hex()}
+        for name, of in (("good", TRACE_ID.hex()), ("bad", bad), ("x" * padding, TRACE_ID.hex()))
+    ]
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": written}]}]}).encode()
+    scene = Scene()
+    left = scene.read("traces", body, "json")
+    names = [s.name for of in left.resource_spans for i in of.scope_spans for s in i.spans]
+    assert names == ["good", "x" * padding]
+    assert (scene.taken[0][2], scene.health.dropped) == (2, {"bad_item": 1})
 
 
 @pytest.mark.parametrize(
