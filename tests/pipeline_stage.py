@@ -70,10 +70,10 @@ class Recording(OtlpEncoder):
         """Note the sandbox's name."""
         self.seen.append(instance_id)
 
-    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> Any:
+    def read_sdk(self, body: bytes, count: int, *, finds_orphans: bool) -> Any:
         """Note whether a span without a parent is looked for."""
-        self.seen.append(finds_orphan)
-        return super().read_sdk(body, count, finds_orphan=finds_orphan)
+        self.seen.append(finds_orphans)
+        return super().read_sdk(body, count, finds_orphans=finds_orphans)
 
     def divide_sdk(
         self, signal: Signal, body: bytes, count: int, *, detail_below: int

@@ -40,7 +40,7 @@ class Encoder:
         del finished
         return ()
 
-    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
+    def read_sdk(self, body: bytes, count: int, *, finds_orphans: bool) -> SdkRequest:
         """Take the spans of invocations out of a request that the function's SDK sent."""
         raise NotImplementedError
 

@@ -157,12 +157,12 @@ class Pipeline:
         is_whole: bool,  # noqa: FBT001
     ) -> None:
         """Put the spans of invocations where they belong, and everything else into the buffer."""
-        finds_orphan = is_whole and self._assembler.may_stand_in
-        request = self._encoder.read_sdk(body, count, finds_orphan=finds_orphan)
+        finds_orphans = is_whole and self._assembler.may_stand_in
+        request = self._encoder.read_sdk(body, count, finds_orphans=finds_orphans)
         for span in request.spans:
             finished += self._assembler.feed_sdk(span)
-        if request.orphan:
-            self._assembler.feed_orphan(request.orphan)
+        for orphan in request.orphans:
+            self._assembler.feed_orphan(orphan)
         if request.count:
             self._outlet.take_sdk("traces", request.rest, request.count)
 

@@ -195,9 +195,13 @@ class InFlightInvocation:
 
     def learn_orphan(self, orphan: Orphan) -> None:
         """Keep the one that began first: its parent is likeliest the invocation's own span."""
-        is_ours = orphan.start_ns + START_SLACK_NS >= self.begun_ns
-        if is_ours and (self._orphan is None or orphan.start_ns < self._orphan.start_ns):
+        if self.may_learn(orphan):
             self._orphan = orphan
+
+    def may_learn(self, orphan: Orphan) -> bool:
+        """Whether it is of this invocation, and began before the one that is known."""
+        is_ours = orphan.start_ns + START_SLACK_NS >= self.begun_ns
+        return is_ours and (self._orphan is None or orphan.start_ns < self._orphan.start_ns)
 
     def joined_spans(self, context: TraceContext, *, ids: Ids) -> Iterable[JoinedSpan]:
         """Give the SDK's spans below ours, whose ids are decided."""

@@ -61,7 +61,9 @@ class SdkSpans:
         It matters only if the invocation that runs fails: then the parent is never coming.
         """
         in_flight = self._requests.current(orphan.start_ns + START_SLACK_NS)
-        if in_flight and not any(each.has_parent_of(orphan) for each in self._requests):
+        if in_flight is None or not in_flight.may_learn(orphan):
+            return
+        if not any(each.has_parent_of(orphan) for each in self._requests):
             in_flight.learn_orphan(orphan)
 
     def claim(self, in_flight: InFlightInvocation) -> None:

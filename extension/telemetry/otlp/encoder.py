@@ -77,11 +77,11 @@ class OtlpEncoder(Encoder):
         if self._meter:
             self._meter.gathered.begin(at_ns)
 
-    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
+    def read_sdk(self, body: bytes, count: int, *, finds_orphans: bool) -> SdkRequest:
         """Take the spans of invocations out of a request that the function's SDK sent."""
         if self._sdk is None:
-            return super().read_sdk(body, count, finds_orphan=finds_orphan)
-        request: SdkRequest = self._sdk.read(body, count, finds_orphan=finds_orphan)
+            return super().read_sdk(body, count, finds_orphans=finds_orphans)
+        request: SdkRequest = self._sdk.read(body, count, finds_orphans=finds_orphans)
         return request
 
     def encode(self, finished: Finished) -> list[PendingItem]:

@@ -52,14 +52,14 @@ TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 SCALARS = ("string_value", "bool_value", "int_value", "double_value")
 
 
-def read(body: bytes, count: int, *, finds_orphan: bool) -> SdkRequest:
+def read(body: bytes, count: int, *, finds_orphans: bool) -> SdkRequest:
     """Read a request of `count` spans no further than needed."""
     if may_have_invocation(body):
-        return take_out(body, count, finds_orphan=finds_orphan)
-    return SdkRequest(rest=body, count=count, orphan=find_orphan(body) if finds_orphan else None)
+        return take_out(body, count, finds_orphans=finds_orphans)
+    return SdkRequest(rest=body, count=count, orphans=find_orphans(body) if finds_orphans else ())
 
 
-def take_out(body: bytes, count: int, *, finds_orphan: bool = False) -> SdkRequest:
+def take_out(body: bytes, count: int, *, finds_orphans: bool = False) -> SdkRequest:
     """Split a request of `count` spans into those of invocations and the rest.
 
     Work of one that is killed may come with the span of an earlier one. What cannot be read is all
@@ -81,24 +81,27 @@ def take_out(body: bytes, count: int, *, finds_orphan: bool = False) -> SdkReque
         )
         for of, scope, span, request_id in islice(_invocations(request), MAX_INVOCATIONS)
     ]
+    orphans = _orphans(request) if finds_orphans else ()
     if not found:
-        return SdkRequest(rest=body, count=count, orphan=_orphan(request) if finds_orphan else None)
-    orphan = _orphan(request) if finds_orphan else None
+        return SdkRequest(rest=body, count=count, orphans=orphans)
     _remove(request, found)
     rest: bytes = request.SerializePartialToString()
-    return SdkRequest(rest=rest, count=count - len(found), spans=tuple(found), orphan=orphan)
+    return SdkRequest(rest=rest, count=count - len(found), spans=tuple(found), orphans=orphans)
 
 
-def find_orphan(body: bytes) -> Orphan | None:
-    """Return the earliest span whose parent, of the same process, is not in the request."""
-    return _orphan(_read(body))
+def find_orphans(body: bytes) -> tuple[Orphan, ...]:
+    """Return of each parent of the same process that is not in the request the earliest span.
+
+    The first of them may be work of an earlier invocation, whose span came with another request.
+    """
+    return _orphans(_read(body))
 
 
-def _orphan(request: Any) -> Orphan | None:
-    """Return it of a request that was read; those of invocations have their callers as parents."""
+def _orphans(request: Any) -> tuple[Orphan, ...]:
+    """Return those of a request that was read; invocations have their callers as parents."""
     spans = list(_spans(request))
     here = {span.span_id for span in spans}
-    orphans = [
+    orphans = (
         span
         for span in spans
         if _is_identified(span)
@@ -106,14 +109,17 @@ def _orphan(request: Any) -> Orphan | None:
         and span.parent_span_id not in here
         and not span.flags & IS_REMOTE
         and not _request_id(span)
-    ]
-    if not orphans:
-        return None
-    first = min(orphans, key=lambda span: span.start_time_unix_nano)
-    return Orphan(
-        trace_id=_trace_id(first.trace_id),
-        missing_parent_id=_span_id(first.parent_span_id),
-        start_ns=first.start_time_unix_nano,
+    )
+    first_of: dict[tuple[bytes, bytes], Any] = {}
+    for span in sorted(orphans, key=lambda span: span.start_time_unix_nano):
+        first_of.setdefault((span.trace_id, span.parent_span_id), span)
+    return tuple(
+        Orphan(
+            trace_id=_trace_id(first.trace_id),
+            missing_parent_id=_span_id(first.parent_span_id),
+            start_ns=first.start_time_unix_nano,
+        )
+        for first in first_of.values()
     )
 
 

@@ -85,7 +85,7 @@ class SdkRequest(Frozen):
     count: int
     """Spans in `rest`."""
     spans: tuple[SdkSpan, ...] = ()
-    orphan: Orphan | None = None
+    orphans: tuple[Orphan, ...] = ()
 
 
 def may_have_invocation(body: bytes) -> bool:

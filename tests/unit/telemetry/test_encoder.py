@@ -126,10 +126,10 @@ BODY = request(SPAN)
 
 def test_spans_of_invocations_are_found_where_an_sdk_is_heard() -> None:
     """Elsewhere none come in."""
-    found = encoder("traces", with_sdk=True).read_sdk(BODY, 1, finds_orphan=False)
+    found = encoder("traces", with_sdk=True).read_sdk(BODY, 1, finds_orphans=False)
     assert [each.request_id for each in found.spans] == ["r"]
     with pytest.raises(NotImplementedError):
-        encoder("traces").read_sdk(BODY, 1, finds_orphan=False)
+        encoder("traces").read_sdk(BODY, 1, finds_orphans=False)
 
 
 def state(body: bytes) -> str:

@@ -418,6 +418,19 @@ def test_a_killed_function_that_sent_an_earlier_invocation_with_its_work() -> No
     )
 
 
+def test_a_killed_function_that_sent_work_of_an_earlier_invocation_with_its_own() -> None:
+    """Its work is found behind that of one whose span had left before."""
+    stage = Stage().platform(given.start("a", 1, traced=False))
+    stage.sdk(request(invocation_span("a", 0xA, trace=0xA, parent=CALLER, flags=1)))
+    stage.platform(given.done("a", 2), given.start("b", 61, traced=False))
+    work = [
+        sdk_span("late", 0xC, parent=0xA, trace=0xA, at=1.5),
+        sdk_span("price", PRICE, parent=0xB, trace=0xB, at=61.2),
+    ]
+    stage.sdk(request(work=work)).platform(given.done("b", 64, status="timeout"))
+    assert "000b price INTERNAL under shop\n" in as_text(stage.spans)
+
+
 def test_a_killed_function_whose_end_is_not_reported() -> None:
     """The reason of SHUTDOWN says as much."""
     work = request(work=[sdk_span("price", PRICE, parent=INVOCATION)])

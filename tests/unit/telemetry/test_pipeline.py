@@ -107,9 +107,9 @@ class Breaking(OtlpEncoder):
         """Fail."""
         raise KeyError(len(events))
 
-    def read_sdk(self, body: bytes, count: int, *, finds_orphan: bool) -> Any:
+    def read_sdk(self, body: bytes, count: int, *, finds_orphans: bool) -> Any:
         """Fail."""
-        raise ValueError(count, finds_orphan)
+        raise ValueError(count, finds_orphans)
 
 
 def test_a_fault_costs_what_it_was_about() -> None:

@@ -9,7 +9,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from extension.telemetry.assembly.one_trace import SpanChange
-from extension.telemetry.otlp.sdk_requests import change, find_orphan, read, take_out
+from extension.telemetry.otlp.sdk_requests import change, find_orphans, read, take_out
+from extension.telemetry.reading.sdk_spans import Orphan
 from extension.telemetry.reading.xray import SpanLink
 from tests import platform_events as given
 from tests.sdk_requests import BATCH, INVOCATION, PRICE, PYTHON, SDK_TRACE, sdk_span
@@ -202,41 +203,42 @@ def test_a_span_that_is_alone() -> None:
 @pytest.mark.parametrize(
     ("spans", "found"),
     [
-        ([sdk_span("a", 1, parent=9)], (9, 1.2)),
-        ([sdk_span("a", 1, parent=9, at=2), sdk_span("b", 2, parent=8, at=1.5)], (8, 1.5)),
-        ([sdk_span("a", 1, parent=2), sdk_span("b", 2)], None),
-        ([sdk_span("a", 1)], None),
-        ([sdk_span("a", 1, parent=9, flags=REMOTE)], None),
-        ([sdk_span("a", 1, parent=9, flags=0)], (9, 1.2)),
-        ([], None),
+        ([sdk_span("a", 1, parent=9)], [(9, 1.2)]),
+        (
+            [sdk_span("a", 1, parent=9, at=2), sdk_span("b", 2, parent=8, at=1.5)],
+            [(8, 1.5), (9, 2)],
+        ),
+        ([sdk_span("a", 1, parent=9, at=2), sdk_span("b", 2, parent=9, at=1.5)], [(9, 1.5)]),
+        ([sdk_span("a", 1, parent=2), sdk_span("b", 2)], []),
+        ([sdk_span("a", 1)], []),
+        ([sdk_span("a", 1, parent=9, flags=REMOTE)], []),
+        ([sdk_span("a", 1, parent=9, flags=0)], [(9, 1.2)]),
+        ([], []),
     ],
 )
-def test_a_span_whose_parent_is_missing(spans: list[Any], found: tuple[int, float] | None) -> None:
-    """The earliest of them, unless the parent is of another process."""
-    orphan = find_orphan(request(("any", spans)))
-    if found is None:
-        assert orphan is None
-        return
-    assert orphan is not None
-    assert (orphan.trace_id, orphan.missing_parent_id) == (SDK_TRACE, found[0])
-    assert orphan.start_ns == given.ns(found[1])
+def test_a_span_whose_parent_is_missing(spans: list[Any], found: list[tuple[int, float]]) -> None:
+    """The earliest of each parent, in their order, unless the parent is of another process."""
+    assert find_orphans(request(("any", spans))) == tuple(
+        Orphan(trace_id=SDK_TRACE, missing_parent_id=parent, start_ns=given.ns(at))
+        for parent, at in found
+    )
 
 
 def test_a_span_without_ids_is_no_orphan() -> None:
     """Anything in the sandbox may post."""
     for broken in (without(trace_id=b"1"), without(span_id=b"1")):
         broken.parent_span_id = (9).to_bytes(8)
-        assert find_orphan(request(("any", [broken]))) is None
+        assert find_orphans(request(("any", [broken]))) == ()
 
 
 @pytest.mark.parametrize(("finds", "is_found"), [(True, True), (False, False)])
 def test_requests_are_read_no_further_than_needed(finds: bool, is_found: bool) -> None:
     """One without an invocation is only looked at where an orphan is wanted."""
     body = request(("any", [sdk_span("a", 1, parent=9)]))
-    found = read(body, 1, finds_orphan=finds)
+    found = read(body, 1, finds_orphans=finds)
     assert (found.rest, found.count) == (body, 1)
-    assert (found.orphan is not None) is is_found
-    assert len(read(request((PYTHON, [handler()])), 1, finds_orphan=finds).spans) == 1
+    assert bool(found.orphans) is is_found
+    assert len(read(request((PYTHON, [handler()])), 1, finds_orphans=finds).spans) == 1
 
 
 def changed(what: SpanChange | None) -> Any:
