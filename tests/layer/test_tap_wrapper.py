@@ -156,21 +156,24 @@ def test_switched_off_it_says_nothing(shell: str, api: int, switch: str, value: 
 
 
 def test_the_next_wrapper_gets_the_command_line(shell: str, tmp_path: Path) -> None:
-    """And its variable is gone, so two that name each other come to an end."""
+    """By its path or by its name in PATH; its variable is gone, so no two start each other."""
     text = '#!/bin/sh\nprintf "next %s " "${DISPATCH_TAP_NEXT-unset}"\nexec "$@"\n'
     following = program(tmp_path / "the next", text)
-    done, _ = wrapped(shell, *ECHO, *ARGUMENTS, DISPATCH_TAP_NEXT=following)
-    assert done.stdout == f"next unset {ECHOED}"
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    for named in (following, "the next"):
+        done, messages = wrapped(shell, *ECHO, *ARGUMENTS, DISPATCH_TAP_NEXT=named, PATH=path)
+        assert (done.stdout, messages) == (f"next unset {ECHOED}", ["not tapped"])
     done, _ = wrapped(shell, *ECHO, *ARGUMENTS, DISPATCH_TAP_NEXT=str(TAP_WRAPPER))
     assert done.stdout == ECHOED
 
 
-@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize("kind", [*WRONG, "unfound"])
 def test_a_wrong_next_wrapper_does_not_end_the_function(
     shell: str, tmp_path: Path, kind: str
 ) -> None:
     """The command line is started without it, with one line."""
-    path = wrong_program(tmp_path / kind, kind)
+    unfound = "lambda-dispatch-unfound"
+    path = unfound if kind == "unfound" else wrong_program(tmp_path / kind, kind)
     done, messages = wrapped(shell, *ECHO, *ARGUMENTS, DISPATCH_TAP_NEXT=path)
     assert done.stdout == ECHOED
     assert messages == ["not tapped", "next wrapper not started"]
