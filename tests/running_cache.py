@@ -31,6 +31,13 @@ GET_SECRET = "/secretsmanager/get"  # a path
 TOKEN_HEADER = "X-Aws-Parameters-Secrets-Token"  # a header's name
 
 
+PATIENT = {
+    "SECRETS_MANAGER_TIMEOUT_MILLIS": "60000",
+    "SSM_PARAMETER_STORE_TIMEOUT_MILLIS": "60000",
+}
+"""What AWS is asked for comes in time, however slow the machine; the fake says when it does not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a caller got."""
@@ -58,7 +65,10 @@ async def stop_serving(listening: socket.socket, server: Server) -> None:
 
 
 class RunningCache:
-    """`async with RunningCache(environ) as cache`: started and, by default, opened."""
+    """`async with RunningCache(environ) as cache`: started and, by default, opened.
+
+    A call to AWS has a minute, unless `environ` says otherwise.
+    """
 
     def __init__(
         self,
@@ -68,7 +78,7 @@ class RunningCache:
         opened: bool = True,
         family: socket.AddressFamily = socket.AF_INET,
     ) -> None:
-        self.environ = dict(environ)
+        self.environ = {**PATIENT, **environ}
         self.clock = ManualClock()
         self.log = LogLines()
         self.token = environ.get("AWS_SESSION_TOKEN", "")

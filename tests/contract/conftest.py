@@ -10,16 +10,12 @@ from typing import Any
 import pytest
 from botocore.loaders import JSONFileLoader, Loader
 
+from extension.aws import clients, roles
 from tests.fake_aws import FakeAws
 from tests.running_cache import RunningCache
+from tests.waiting import PATIENCE_S
 
 Serve = Callable[..., Awaitable[RunningCache]]
-
-PATIENT = {
-    "SECRETS_MANAGER_TIMEOUT_MILLIS": "60000",
-    "SSM_PARAMETER_STORE_TIMEOUT_MILLIS": "60000",
-}
-"""What AWS is asked for comes in time, however slow the machine; the fake says when it does not."""
 
 
 @functools.cache
@@ -43,6 +39,13 @@ def _models_are_parsed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _connections_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake that is there is reached, however slow the machine; one that is not refuses."""
+    for module in (clients, roles):
+        monkeypatch.setattr(module, "CONNECT_S", PATIENCE_S)
+
+
 @pytest.fixture
 async def aws() -> AsyncIterator[FakeAws]:
     """A fake AWS with one value of each kind."""
@@ -59,7 +62,7 @@ async def serve(aws: FakeAws) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def start(*, opened: bool = True, **variables: str) -> RunningCache:
-            cache = RunningCache(aws.environment | PATIENT | variables, opened=opened)
+            cache = RunningCache(aws.environment | variables, opened=opened)
             return await stack.enter_async_context(cache)
 
         yield start

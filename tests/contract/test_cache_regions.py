@@ -13,7 +13,6 @@ from extension.aws.credentials import SandboxCredentials
 from extension.settings.aws import AwsConfig
 from extension.settings.parameters import ParametersConfig
 from extension.settings.variable import read
-from tests.contract.conftest import PATIENT
 from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import ACCOUNT, RESET, Fault
 from tests.running_cache import GET_BY_PATH, RunningCache
@@ -43,7 +42,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 async def _serve(stack: AsyncExitStack, aws: FakeAccounts, **variables: str) -> RunningCache:
-    cache = RunningCache(aws.environment | PATIENT | variables)
+    cache = RunningCache(aws.environment | variables)
     return await stack.enter_async_context(cache)
 
 

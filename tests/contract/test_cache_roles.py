@@ -15,7 +15,6 @@ from extension.bridge import redact_what_is_served
 from extension.parameters.lazy_clients import open_source
 from extension.redaction.redactor import Redactor
 from simulator.aws.endpoints.keys import AccessKey
-from tests.contract.conftest import PATIENT
 from tests.credentials_endpoint import CredentialsEndpoint
 from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import ACCOUNT, RESET, Fault
@@ -48,7 +47,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 async def _serve(stack: AsyncExitStack, aws: FakeAccounts, **variables: str) -> RunningCache:
-    cache = RunningCache(aws.environment | PATIENT | variables)
+    cache = RunningCache(aws.environment | variables)
     return await stack.enter_async_context(cache)
 
 
@@ -358,7 +357,7 @@ async def test_values_of_each_role_are_hidden_as_long_as_they_are_kept(
 async def test_credentials_of_a_role_are_secrets(aws: FakeAccounts, stack: AsyncExitStack) -> None:
     """They are reported to be redacted, and no line of any level has them."""
     learned: dict[str, str] = {}
-    environ = aws.environment | PATIENT | {"PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL": "DEBUG"}
+    environ = aws.environment | {"PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL": "DEBUG"}
 
     def open_aws() -> Source:
         credentials = SandboxCredentials(environ, on_secret=learned.__setitem__)

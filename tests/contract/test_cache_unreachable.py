@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from extension.aws import clients
 from extension.aws.client_builder import ATTEMPTS, CONNECT_S, RECONNECT_PAUSE_S
 from extension.aws.clients import AwsClients
 from extension.aws.connecting import Address, Connector, Resolve
@@ -22,11 +23,17 @@ from extension.settings.config import read_config
 from tests.blackholes import full_backlog
 from tests.certificates import write_certificate
 from tests.fake_aws import FakeAws
-from tests.running_cache import RunningCache
+from tests.running_cache import PATIENT, RunningCache
 from tests.waiting import PATIENCE_S
 
 NAME = "http://ssm.name.test"
 LAMBDAS_DEFAULT_S = 3.0
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give connections the time that they have in a sandbox: what never answers has to be ended."""
+    monkeypatch.setattr(clients, "CONNECT_S", CONNECT_S)
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def opening(environ: dict[str, str], resolve: Resolve) -> Callable[[], AwsClient
 @asynccontextmanager
 async def cache_with(environ: dict[str, str], resolve: Resolve) -> AsyncIterator[RunningCache]:
     """Run a cache whose endpoints have a name that `resolve` knows."""
-    named = {**environ, "AWS_ENDPOINT_URL": NAME}
+    named = {**PATIENT, **environ, "AWS_ENDPOINT_URL": NAME}
     async with RunningCache(named, open_source=opening(named, resolve)) as cache:
         yield cache
 
@@ -79,11 +86,14 @@ def test_three_attempts_to_connect_leave_a_function_of_the_default_timeout_time(
     assert ATTEMPTS * CONNECT_S + (ATTEMPTS - 1) * RECONNECT_PAUSE_S <= LAMBDAS_DEFAULT_S - 1
 
 
+@pytest.mark.usefixtures("limited")
 async def test_addresses_that_do_not_answer_are_given_up_together(
     aws: FakeAws, blackholes: list[tuple[str, int]]
 ) -> None:
     """However many a name has: the report comes before the deadline of the call."""
-    async with cache_with(aws.environment, listing(blackholes)) as cache:
+    in_turn_s = ATTEMPTS * CONNECT_S * len(blackholes)
+    deadline = {"SECRETS_MANAGER_TIMEOUT_MILLIS": str(round(in_turn_s * 1000))}
+    async with cache_with({**aws.environment, **deadline}, listing(blackholes)) as cache:
         answer = await cache.secret("secretId=a", accept="application/json")
     assert answer.headers["x-amzn-errortype"] == "ConnectTimeoutError"
     reason = answer.json["error"]["message"]
@@ -93,6 +103,7 @@ async def test_addresses_that_do_not_answer_are_given_up_together(
     assert (line["attempts"], line["reason"]) == (ATTEMPTS, reason)
 
 
+@pytest.mark.usefixtures("limited")
 async def test_regions_that_do_not_answer_are_given_up_one_after_the_other(
     aws: FakeAws, blackholes: list[tuple[str, int]]
 ) -> None:
@@ -110,7 +121,7 @@ async def test_regions_that_do_not_answer_are_given_up_one_after_the_other(
 
 async def test_without_a_route_to_aws_the_remedy_is_a_route(aws: FakeAws) -> None:
     """No setting is at fault where a function in a VPC asks AWS's own endpoints."""
-    environ = {**aws.environment, "AWS_ENDPOINT_URL": ""}
+    environ = {**aws.environment, **PATIENT, "AWS_ENDPOINT_URL": ""}
 
     def resolve(*_: Any) -> list[Address]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -146,6 +157,7 @@ async def test_one_address_that_answers_is_enough(
         assert (await cache.secret("secretId=a")).status == 200
 
 
+@pytest.mark.usefixtures("limited")
 async def test_a_resolver_that_hangs_is_not_waited_for(aws: FakeAws) -> None:
     """The system's resolver takes ten seconds and more when no server answers."""
     released = threading.Event()
@@ -163,6 +175,7 @@ async def test_a_resolver_that_hangs_is_not_waited_for(aws: FakeAws) -> None:
     assert "the name was not resolved; " in answer.json["error"]["message"]
 
 
+@pytest.mark.usefixtures("limited")
 async def test_callers_that_wait_for_a_connection_are_told_with_the_first(
     aws: FakeAws, blackholes: list[tuple[str, int]]
 ) -> None:
@@ -190,6 +203,7 @@ async def test_an_outage_ends_for_those_who_come_after_it(aws: FakeAws) -> None:
         assert (await cache.secret("secretId=a")).status == 200
 
 
+@pytest.mark.usefixtures("limited")
 async def test_a_handshake_that_hangs_is_a_connection_that_failed(aws: FakeAws) -> None:
     """The port accepts and says nothing, as some firewalls do."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
