@@ -11,6 +11,7 @@ from simulator.intake.replies import Reply
 from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations
 from tests.fake_aws import FakeAws
+from tests.waiting import until
 
 HOURS = "replace('extension.parameters.lazy_clients:DEADLINE_S', 7200.0)"
 """What a call to AWS may take in these tests: a caller waits longer than they do."""
@@ -32,7 +33,10 @@ async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
             deliver(platform, announced.start, announced.done)
             await next_is_asked(platform, number + 1)
         assert intake.requests == []
-        assert "credentials not resolved" in [line["message"] for line in platform.lines]
+        # Its lines come another way than its questions, and may be read later.
+        await until(
+            lambda: "credentials not resolved" in [line["message"] for line in platform.lines]
+        )
         aws.release()
     assert len(invocations(intake)) == 3
     assert {seen.headers["authorization"] for seen in intake.requests} == {"Bearer open sesame"}
