@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 
@@ -13,9 +12,10 @@ from extension.aws.credentials import SandboxCredentials
 from extension.settings.aws import AwsConfig
 from extension.settings.parameters import ParametersConfig
 from extension.settings.variable import read
+from tests.contract.conftest import Serve
 from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import ACCOUNT, RESET, Fault
-from tests.running_cache import GET_BY_PATH, RunningCache
+from tests.running_cache import GET_BY_PATH
 
 HOME = "eu-central-1"
 WEST = "eu-west-1"
@@ -34,18 +34,6 @@ async def aws() -> AsyncIterator[FakeAccounts]:
         assert not fake.refused
 
 
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    """Return what ends the caches of a test."""
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-async def _serve(stack: AsyncExitStack, aws: FakeAccounts, **variables: str) -> RunningCache:
-    cache = RunningCache(aws.environment | variables)
-    return await stack.enter_async_context(cache)
-
-
 def _secret(region: str, *, partition: str = "aws") -> str:
     return f"arn:{partition}:secretsmanager:{region}:{ACCOUNT}:secret:s"
 
@@ -55,9 +43,9 @@ def regions(aws: FakeAccounts) -> list[str]:
     return [asked.region for asked in aws.requests]
 
 
-async def test_the_region_of_an_arn_is_asked(aws: FakeAccounts, stack: AsyncExitStack) -> None:
+async def test_the_region_of_an_arn_is_asked(aws: FakeAccounts, serve: Serve) -> None:
     """A secret and a shared parameter of other regions and partitions, beside the function's."""
-    cache = await _serve(stack, aws)
+    cache = await serve()
     for query, region in (
         ("secretId=s", HOME),
         (f"secretId={_secret(WEST)}", WEST),
@@ -73,9 +61,9 @@ async def test_the_region_of_an_arn_is_asked(aws: FakeAccounts, stack: AsyncExit
     assert (await cache.get(f"{GET_BY_PATH}?path=/p")).headers["X-Cache-Region"] == HOME
 
 
-async def test_a_hit_still_says_its_region(aws: FakeAccounts, stack: AsyncExitStack) -> None:
+async def test_a_hit_still_says_its_region(aws: FakeAccounts, serve: Serve) -> None:
     """The value's region does not change while it is in the cache."""
-    cache = await _serve(stack, aws)
+    cache = await serve()
     await cache.secret(f"secretId={_secret(WEST)}")
     answer = await cache.secret(f"secretId={_secret(WEST)}")
     assert (answer.cache, answer.headers["X-Cache-Region"]) == ("HIT", WEST)
@@ -86,33 +74,31 @@ async def test_a_hit_still_says_its_region(aws: FakeAccounts, stack: AsyncExitSt
     "region", ["", "eu%2Bwest", "evil.example", "EU-WEST-1", "eu-west-1/x", "-"]
 )
 async def test_an_arn_without_a_region_is_for_the_functions(
-    aws: FakeAccounts, stack: AsyncExitStack, region: str
+    aws: FakeAccounts, serve: Serve, region: str
 ) -> None:
     """Nothing but the name of a region becomes part of a host; AWS judges the rest."""
-    cache = await _serve(stack, aws)
+    cache = await serve()
     assert (await cache.secret(f"secretId={_secret(region)}")).status == 400
     assert regions(aws) == [HOME]
 
 
 async def test_a_reference_in_settings_is_read_in_its_region(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """The same as a GET for that ARN."""
-    cache = await _serve(stack, aws)
+    cache = await serve()
     assert await cache.parameters.resolve(_secret(WEST), fresh=False) == f"secret in {WEST}"
     shared = f"arn:aws:ssm:{WEST}:{ACCOUNT}:parameter/p"
     assert await cache.parameters.resolve(shared, fresh=False) == f"parameter in {WEST}"
 
 
 async def test_a_parameter_of_another_region_is_not_batched(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """One GetParameters call goes to one region."""
     shared = f"arn:aws:ssm:{WEST}:{ACCOUNT}:parameter/p"
     aws.put("/q", "q")
-    cache = await _serve(
-        stack,
-        aws,
+    cache = await serve(
         DISPATCH_CACHE_BATCH="true",
         DISPATCH_CACHE_PREFETCH=f"ssm:/p,ssm:/q,ssm:{shared}",
     )
@@ -125,11 +111,9 @@ async def test_a_parameter_of_another_region_is_not_batched(
 
 
 @pytest.mark.parametrize("query", ["s", _secret(WEST), _secret(HOME)])
-async def test_replicas_are_asked_in_order(
-    aws: FakeAccounts, stack: AsyncExitStack, query: str
-) -> None:
+async def test_replicas_are_asked_in_order(aws: FakeAccounts, serve: Serve, query: str) -> None:
     """By name, and by an ARN of one of the regions, which is rewritten for the other."""
-    cache = await _serve(stack, aws, **BOTH)
+    cache = await serve(**BOTH)
     answer = await cache.secret(f"secretId={query}")
     assert (answer.json["SecretString"], regions(aws)) == (f"secret in {HOME}", [HOME])
 
@@ -145,10 +129,10 @@ async def test_replicas_are_asked_in_order(
     ids=["throttled", "broken", "unavailable", "reset"],
 )
 async def test_the_next_replica_is_asked_when_one_fails_for_now(
-    aws: FakeAccounts, stack: AsyncExitStack, fault: Fault
+    aws: FakeAccounts, serve: Serve, fault: Fault
 ) -> None:
     """The answer says where it came from; a GET soon after does not wait for the first again."""
-    cache = await _serve(stack, aws, **BOTH)
+    cache = await serve(**BOTH)
     aws.fault = lambda asked: fault if asked.region == HOME else None
     aws.put("t", "t", region=WEST)
     answer = await cache.secret(f"secretId={_secret(HOME)}")
@@ -164,20 +148,20 @@ async def test_the_next_replica_is_asked_when_one_fails_for_now(
 
 
 async def test_a_region_that_does_not_answer_leaves_the_next_one_time(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """Together they take no longer than one call may."""
-    cache = await _serve(stack, aws, **BOTH, SECRETS_MANAGER_TIMEOUT_MILLIS="10000")
+    cache = await serve(**BOTH, SECRETS_MANAGER_TIMEOUT_MILLIS="10000")
     aws.holds = lambda asked: asked.region == HOME
     answer = await cache.secret("secretId=s")
     assert answer.headers["X-Cache-Region"] == WEST
 
 
 async def test_unreachable_regions_are_reported_as_the_first_is(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """Also where the last one has no such secret: an outage must not look like a missing one."""
-    cache = await _serve(stack, aws, **BOTH)
+    cache = await serve(**BOTH)
     aws.fault = lambda asked: Fault(
         code="ThrottlingException" if asked.region == HOME else "ResourceNotFoundException"
     )
@@ -187,10 +171,10 @@ async def test_unreachable_regions_are_reported_as_the_first_is(
 
 
 async def test_a_stale_value_outlives_an_outage_of_all_regions(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """With its own region in the answer."""
-    cache = await _serve(stack, aws, **BOTH)
+    cache = await serve(**BOTH)
     await cache.secret("secretId=s")
     cache.clock.advance(301)
     aws.fault = lambda _: Fault(code="ThrottlingException")
@@ -199,9 +183,9 @@ async def test_a_stale_value_outlives_an_outage_of_all_regions(
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-async def test_a_refusal_is_final(aws: FakeAccounts, stack: AsyncExitStack, code: str) -> None:
+async def test_a_refusal_is_final(aws: FakeAccounts, serve: Serve, code: str) -> None:
     """A replica must not answer what the first region denies."""
-    cache = await _serve(stack, aws, **BOTH)
+    cache = await serve(**BOTH)
     aws.fault = lambda asked: Fault(code=code) if asked.region == HOME else None
     assert (await cache.secret("secretId=s")).headers["x-amzn-errortype"] == code
     assert regions(aws) == [HOME]
@@ -215,10 +199,10 @@ async def test_a_refusal_is_final(aws: FakeAccounts, stack: AsyncExitStack, code
     ],
 )
 async def test_what_has_no_replica_is_asked_once(
-    aws: FakeAccounts, stack: AsyncExitStack, target: str
+    aws: FakeAccounts, serve: Serve, target: str
 ) -> None:
     """An ARN of a region that is not listed, and every parameter."""
-    cache = await _serve(stack, aws, **BOTH)
+    cache = await serve(**BOTH)
     aws.fault = lambda _: Fault(status=500, code="InternalServerError")
     await cache.get(target)
     assert len(set(regions(aws))) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from extension.bridge import redact_what_is_served
 from extension.parameters.lazy_clients import open_source
 from extension.redaction.redactor import Redactor
 from simulator.aws.endpoints.keys import AccessKey
+from tests.contract.conftest import Serve
 from tests.credentials_endpoint import CredentialsEndpoint
 from tests.fake_accounts import FakeAccounts
 from tests.fake_aws import ACCOUNT, RESET, Fault
@@ -39,24 +39,6 @@ async def aws() -> AsyncIterator[FakeAccounts]:
         yield fake
 
 
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    """Return what ends the caches of a test."""
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-async def _serve(stack: AsyncExitStack, aws: FakeAccounts, **variables: str) -> RunningCache:
-    cache = RunningCache(aws.environment | variables)
-    return await stack.enter_async_context(cache)
-
-
-@pytest.fixture
-async def cache(stack: AsyncExitStack, aws: FakeAccounts) -> RunningCache:
-    """A cache with default settings."""
-    return await _serve(stack, aws)
-
-
 async def secret(cache: RunningCache, role: str = "", more: str = "") -> Any:
     """Return the secret as a role reads it."""
     answer = await cache.secret(f"secretId=s{f'&roleArn={role}' if role else ''}{more}")
@@ -78,12 +60,10 @@ async def test_each_role_has_its_own_value(aws: FakeAccounts, cache: RunningCach
 
 
 async def test_the_session_is_named_after_function_and_sandbox(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """CloudTrail then shows which sandbox has read a value; the function's region is asked."""
-    cache = await _serve(
-        stack,
-        aws,
+    cache = await serve(
         AWS_LAMBDA_FUNCTION_NAME="checkout",
         AWS_LAMBDA_LOG_STREAM_NAME="2026/11/27/[$LATEST]0123456789abcdef0123456789abcdef",
         DISPATCH_ROLE_EXTERNAL_ID="shop:42",
@@ -197,21 +177,21 @@ async def test_a_request_to_sts_that_was_signed_before_a_freeze_is_signed_again(
 
 
 async def test_the_functions_own_credentials_are_renewed_for_sts(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """Where they come from the container endpoint, and STS calls them expired."""
     old, new = aws.key, AccessKey(key_id="AKIDNEW", secret="new", token="new-token")
-    endpoint = await stack.enter_async_context(
-        CredentialsEndpoint(token=old.token, authorization="a")
-    )
-    endpoint.hand_out(old)
-    without = {name: "" for name in aws.environment if name.startswith("AWS_S") or "KEY" in name}
-    cache = await _serve(stack, aws, **without, **endpoint.environment)
-    cache.token = old.token
-    assert (await cache.secret("secretId=s")).status == 200
-    endpoint.hand_out(new)
-    aws.keys.rotate(new)
-    assert await secret(cache, BLUE) == "secret blue"
+    async with CredentialsEndpoint(token=old.token, authorization="a") as endpoint:
+        endpoint.hand_out(old)
+        without = {
+            name: "" for name in aws.environment if name.startswith("AWS_S") or "KEY" in name
+        }
+        cache = await serve(**without, **endpoint.environment)
+        cache.token = old.token
+        assert (await cache.secret("secretId=s")).status == 200
+        endpoint.hand_out(new)
+        aws.keys.rotate(new)
+        assert await secret(cache, BLUE) == "secret blue"
     assert [each.role for each in aws.asked("AssumeRole")] == ["", ""]
 
 
@@ -225,11 +205,9 @@ async def test_credentials_of_the_function_that_sts_refuses_are_the_error(
     assert len(aws.asked("AssumeRole")) == 1
 
 
-async def test_an_sts_that_hangs_does_not_hold_others_up(
-    aws: FakeAccounts, stack: AsyncExitStack
-) -> None:
+async def test_an_sts_that_hangs_does_not_hold_others_up(aws: FakeAccounts, serve: Serve) -> None:
     """Not callers of the function's own values, nor of another role, whatever waits for STS."""
-    cache = await _serve(stack, aws)
+    cache = await serve()
     assert await secret(cache, RED) == "secret red"
     aws.holds = lambda asked: asked.service == "sts"
     waiting = [
@@ -244,10 +222,10 @@ async def test_an_sts_that_hangs_does_not_hold_others_up(
 
 
 async def test_an_sts_that_hangs_ends_with_the_deadline_of_the_call(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """Its caller gets an error that says what to look at, or that time is up."""
-    cache = await _serve(stack, aws, SECRETS_MANAGER_TIMEOUT_MILLIS="500")
+    cache = await serve(SECRETS_MANAGER_TIMEOUT_MILLIS="500")
     aws.holds = lambda asked: asked.service == "sts"
     headers = await secret(cache, BLUE)
     assert headers["x-amzn-errortype"] in {"RequestTimeout", "ReadTimeoutError"}
@@ -266,11 +244,9 @@ async def test_an_outage_of_sts_leaves_a_stale_value(
     assert (await cache.secret(f"secretId=s&roleArn={RED}")).status == 400
 
 
-async def test_an_outage_of_sts_is_none_of_a_region(
-    aws: FakeAccounts, stack: AsyncExitStack
-) -> None:
+async def test_an_outage_of_sts_is_none_of_a_region(aws: FakeAccounts, serve: Serve) -> None:
     """No replica is asked, as it would need the same credentials."""
-    cache = await _serve(stack, aws, DISPATCH_SECRETS_REGIONS=f"{HOME},{WEST}")
+    cache = await serve(DISPATCH_SECRETS_REGIONS=f"{HOME},{WEST}")
     aws.fault = lambda asked: RESET if asked.service == "sts" else None
     assert (await secret(cache, BLUE))["x-amzn-errortype"] == "ConnectionClosedError"
     assert {asked.service for asked in aws.requests} == {"sts"}
@@ -290,11 +266,9 @@ async def test_a_role_that_was_revoked_has_no_stale_value(
     assert await secret(cache) == "secret ours"
 
 
-async def test_a_parameter_of_a_role_is_not_batched(
-    aws: FakeAccounts, stack: AsyncExitStack
-) -> None:
+async def test_a_parameter_of_a_role_is_not_batched(aws: FakeAccounts, serve: Serve) -> None:
     """A call has one signature; and a role that may not batch must not end it for the function."""
-    cache = await _serve(stack, aws, DISPATCH_CACHE_BATCH="true")
+    cache = await serve(DISPATCH_CACHE_BATCH="true")
     names = [f"name=/p&roleArn={role}" for role in (BLUE, RED)]
     answers = await asyncio.gather(*map(cache.parameter, ["name=/p", *names]))
     values = [each.json["Parameter"]["Value"] for each in answers]
@@ -312,9 +286,9 @@ async def test_more_roles_than_are_kept_are_served(aws: FakeAccounts, cache: Run
     assert await secret(cache) == "secret ours"
 
 
-async def test_roles_in_any_order_never_mix(aws: FakeAccounts, stack: AsyncExitStack) -> None:
+async def test_roles_in_any_order_never_mix(aws: FakeAccounts, serve: Serve) -> None:
     """Callers of all roles at once, while sessions expire and clients are closed."""
-    cache = await _serve(stack, aws, SECRETS_MANAGER_TTL="0", SSM_PARAMETER_STORE_TTL="0")
+    cache = await serve(SECRETS_MANAGER_TTL="0", SSM_PARAMETER_STORE_TTL="0")
     roles = [f"arn:aws:iam::222222222222:role/r{number}" for number in range(24)]
     aws.assumable.update(roles)
     for role in roles:
@@ -340,10 +314,10 @@ async def test_roles_in_any_order_never_mix(aws: FakeAccounts, stack: AsyncExitS
 
 
 async def test_values_of_each_role_are_hidden_as_long_as_they_are_kept(
-    aws: FakeAccounts, stack: AsyncExitStack
+    aws: FakeAccounts, serve: Serve
 ) -> None:
     """The entry of one role that goes leaves that of another."""
-    cache = await _serve(stack, aws, PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE="2")
+    cache = await serve(PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE="2")
     redactor = Redactor(most_loose=0)
     redact_what_is_served(cache.parameters, redactor=redactor, exports=True)
     values = {"": "hunter2-ours", BLUE: "hunter2-blue", RED: "hunter2-red"}
@@ -354,7 +328,7 @@ async def test_values_of_each_role_are_hidden_as_long_as_they_are_kept(
     assert clean == "hunter2-ours [REDACTED:s] [REDACTED:s]"
 
 
-async def test_credentials_of_a_role_are_secrets(aws: FakeAccounts, stack: AsyncExitStack) -> None:
+async def test_credentials_of_a_role_are_secrets(aws: FakeAccounts) -> None:
     """They are reported to be redacted, and no line of any level has them."""
     learned: dict[str, str] = {}
     environ = aws.environment | {"PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL": "DEBUG"}
@@ -364,9 +338,9 @@ async def test_credentials_of_a_role_are_secrets(aws: FakeAccounts, stack: Async
         return open_source(running.config, environ, credentials=credentials)
 
     running = RunningCache(environ, open_source=open_aws, opened=False)
-    await stack.enter_async_context(running)
-    await secret(running, BLUE)
-    await running.secret(f"secretId=nope&roleArn={BLUE}")
+    async with running:
+        await secret(running, BLUE)
+        await running.secret(f"secretId=nope&roleArn={BLUE}")
     (key,) = aws.handed_out
     assert set(learned.values()) == {key.secret, key.token}
     written = "\n".join(running.log.lines)
@@ -405,9 +379,9 @@ async def test_renewal_ahead_as_a_role(aws: FakeAccounts, cache: RunningCache) -
     assert not aws.refused
 
 
-async def test_rotation_is_looked_up_as_the_role(stack: AsyncExitStack, aws: FakeAccounts) -> None:
+async def test_rotation_is_looked_up_as_the_role(serve: Serve, aws: FakeAccounts) -> None:
     """What one role may not describe, another may."""
-    cache = await _serve(stack, aws, DISPATCH_SECRETS_ROTATION="true")
+    cache = await serve(DISPATCH_SECRETS_ROTATION="true")
     rotations = cache.parameters._lookup._rotations
     assert rotations is not None
     refused, denied = ("DescribeSecret", BLUE), Fault(code="AccessDeniedException")
