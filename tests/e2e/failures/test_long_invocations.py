@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from simulator.intake import Intake
 from simulator.intake.replies import Reply
 from tests.e2e.failures.announced import PATIENT, Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations, messages
+from tests.scripted.platform import Platform
 from tests.waiting import until
 
 SHORT_PERIOD = f"{PATIENT}; replace('extension.telemetry.exports:PERIOD_S', 0.2)"
@@ -64,6 +67,20 @@ async def test_data_leaves_when_the_buffer_is_half_full(intake: Intake, flush: s
     assert lost(platform) == {}
 
 
+async def write_lines(
+    platform: Platform, texts: Sequence[str], *, at_once: int = LINES_A_DELIVERY
+) -> None:
+    """Play an invocation that writes these lines, `at_once` in a delivery, until it is over."""
+    announced = Announced(1)
+    platform.send(announced.invoke())
+    deliver(platform, announced.start)
+    for first in range(0, len(texts), at_once):
+        deliver(platform, *map(announced.line, texts[first : first + at_once]))
+    deliver(platform, announced.done)
+    await platform.delivered()
+    await until(lambda: platform.asked_next >= 2, deadline_s=240)
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("short", [True, False], ids=["25 bytes", "95 bytes"])
 async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
@@ -73,17 +90,9 @@ async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
         "DISPATCH_SIGNALS": "logs",
     }
     padding = "x" * (10 if short else 80)
-    async with sandbox(UNHURRIED, **environment) as platform:
-        announced = Announced(1)
-        platform.send(announced.invoke())
-        deliver(platform, announced.start)
-        for first in range(0, LINES, LINES_A_DELIVERY):
-            numbers = range(first, first + LINES_A_DELIVERY)
-            deliver(platform, *(announced.line(f"line {n} {padding}") for n in numbers))
-        deliver(platform, announced.done)
-        await platform.delivered()
-        await until(lambda: platform.asked_next >= 2, deadline_s=240)
     expected = [f"line {n} {padding}" for n in range(LINES)]
+    async with sandbox(UNHURRIED, **environment) as platform:
+        await write_lines(platform, expected)
     assert [record.body for record in intake.logs] == expected
     assert platform.farewell["logs_accepted"] == LINES
     assert lost(platform) == {}
@@ -92,22 +101,15 @@ async def test_a_hundred_thousand_lines(intake: Intake, *, short: bool) -> None:
 @pytest.mark.timeout(300)
 async def test_a_hundred_thousand_lines_in_spans(intake: Intake) -> None:
     """With the signals that are the default all arrive, in spans that are small and in order."""
+    expected = [f"line {n}" for n in range(LINES)]
     async with sandbox(UNHURRIED, DISPATCH_POST_URI=intake.url) as platform:
-        announced = Announced(1)
-        platform.send(announced.invoke())
-        deliver(platform, announced.start)
-        for first in range(0, LINES, LINES_A_DELIVERY):
-            numbers = range(first, first + LINES_A_DELIVERY)
-            deliver(platform, *(announced.line(f"line {n}") for n in numbers))
-        deliver(platform, announced.done)
-        await platform.delivered()
-        await until(lambda: platform.asked_next >= 2, deadline_s=240)
+        await write_lines(platform, expected)
     [span] = invocations(intake)
     more = [each for each in intake.spans if each.name == "more logs"]
     assert {each.parent_span_id for each in more} == {span.span_id}
     more.sort(key=lambda each: int(str(each.attributes["lambda_dispatch.part"])))
     seen = [line for each in (span, *more) for line in messages(each)]
-    assert seen == [f"line {n}" for n in range(LINES)]
+    assert seen == expected
     assert max(len(each.events) for each in (span, *more)) == MOST_EVENTS
     assert lost(platform) == {}
 
@@ -117,14 +119,7 @@ async def test_more_bytes_than_an_invocation_may_hold(intake: Intake) -> None:
     """What is beyond 64 MiB is counted, at the span and at SHUTDOWN; all before it arrives."""
     count, padding = 700, "x" * 100_000
     async with sandbox(UNHURRIED, DISPATCH_POST_URI=intake.url) as platform:
-        announced = Announced(1)
-        platform.send(announced.invoke())
-        deliver(platform, announced.start)
-        for n in range(0, count, 10):
-            deliver(platform, *(announced.line(f"{m} {padding}") for m in range(n, n + 10)))
-        deliver(platform, announced.done)
-        await platform.delivered()
-        await until(lambda: platform.asked_next >= 2, deadline_s=240)
+        await write_lines(platform, [f"{n} {padding}" for n in range(count)], at_once=10)
     arrived = [line for span in intake.spans for line in messages(span)]
     [span] = invocations(intake)
     assert 640 <= len(arrived) < count

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from simulator.intake.otlp import LogRecord, Span
+from tests.arrived import arrived_span
 from tests.scripted.deliveries import Identity, Line, delivery, done_event, split_delivery
 from tests.soak.deliveries.balance import OVERHEAD, judge
 from tests.soak.deliveries.course import Invocation, Record
@@ -25,22 +26,7 @@ STEP = Step(
     frozen_after_s=0.0,
     delay_s=0.1,
 )
-SPAN = Span(
-    trace_id=WHO.trace_id,
-    span_id=WHO.span_id,
-    parent_span_id="",
-    name="soak",
-    kind="SERVER",
-    start_ns=1,
-    end_ns=2,
-    status="UNSET",
-    status_message="",
-    attributes={},
-    events=(),
-    links=(),
-    resource={},
-    scope="",
-)
+SPAN = arrived_span("soak", trace_id=WHO.trace_id, span_id=WHO.span_id, kind="SERVER")
 LOG = LogRecord(
     time_ns=1,
     observed_time_ns=1,

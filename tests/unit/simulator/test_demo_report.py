@@ -21,6 +21,7 @@ from simulator.intake.otlp import Span
 from simulator.local_lambda import Answer, LocalLambda
 from simulator.settings import FunctionSettings
 from simulator.telemetry.events import Event
+from tests.arrived import arrived_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,19 +192,4 @@ def _answer(
 
 
 def _span(*, kind: str) -> Span:
-    return Span(
-        trace_id=TRACE_ID,
-        span_id="53995c3f42cd8ad8",
-        parent_span_id="",
-        name="greeter",
-        kind=kind,
-        start_ns=0,
-        end_ns=1,
-        status="UNSET",
-        status_message="",
-        attributes={},
-        events=(),
-        links=(),
-        resource={},
-        scope="",
-    )
+    return arrived_span("greeter", trace_id=TRACE_ID, kind=kind)

@@ -18,6 +18,7 @@ from simulator.report.moments import Moment
 from simulator.report.page import Page, build_page
 from simulator.report.render import Run, render_report
 from simulator.report.traces import traces_of
+from tests.arrived import arrived_span
 
 MS = 1_000_000
 TRACE, OTHER = "5759e988bd862e3fe1be46a994272793", "6759e988bd862e3fe1be46a994272793"
@@ -457,22 +458,11 @@ def _span(
     end_ms: float | None = None,
     **fields: Any,
 ) -> Span:
-    defaults: dict[str, Any] = {
-        "trace_id": TRACE,
-        "kind": "INTERNAL",
-        "status": "UNSET",
-        "status_message": "",
-        "attributes": {},
-        "events": (),
-        "links": (),
-        "resource": {},
-        "scope": "",
-    }
-    return Span(
+    return arrived_span(
+        name,
         span_id=span_id,
         parent_span_id=parent,
-        name=name,
         start_ns=round(start_ms * MS),
         end_ns=round((start_ms + 100 if end_ms is None else end_ms) * MS),
-        **(defaults | fields),
+        **({"trace_id": TRACE} | fields),
     )

@@ -9,6 +9,7 @@ import pytest
 from simulator.demo.waterfall import WIDTH, Get, table_of_gets, waterfall
 from simulator.intake.otlp import Event, Span
 from simulator.report.axis import duration
+from tests.arrived import arrived_span
 
 MS = 1_000_000
 
@@ -144,25 +145,13 @@ def _span(
     parent: str = "",
     start_ms: float = 0,
     end_ms: float = 100,
-    kind: str = "INTERNAL",
     **fields: Any,
 ) -> Span:
-    defaults: dict[str, Any] = {
-        "status": "UNSET",
-        "status_message": "",
-        "attributes": {},
-        "events": (),
-        "links": (),
-        "resource": {},
-        "scope": "",
-    }
-    return Span(
-        trace_id="5759e988bd862e3fe1be46a994272793",
+    return arrived_span(
+        name,
         span_id=span_id,
         parent_span_id=parent,
-        name=name,
-        kind=kind,
         start_ns=round(start_ms * MS),
         end_ns=round(end_ms * MS),
-        **(defaults | fields),
+        **fields,
     )
