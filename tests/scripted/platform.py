@@ -28,6 +28,9 @@ EXTENSION = "/2020-01-01/extension"
 ANSWER_S = 60.0
 """What a listener takes at most for an acknowledgement, freezes included."""
 
+TOKEN = "token"
+"""Of the sandbox, which opens the cache."""
+
 
 class Platform:
     """One sandbox with the extension alone in it: the sender of events is the function.
@@ -47,6 +50,7 @@ class Platform:
         """What the extension wrote, parsed."""
         self.max_bytes = 0
         """`maxBytes` of its subscription."""
+        self.cache_port = free_port()
         self._environment = environment
         self._setup = setup
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -66,7 +70,7 @@ class Platform:
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-c", _program(self._setup)),
-            env=self._environment | _sandbox(self._runner.addresses[0][1]),
+            env=self._environment | self._sandbox(self._runner.addresses[0][1]),
             stdout=asyncio.subprocess.PIPE,
             limit=1024 * 1024,
         )
@@ -137,6 +141,19 @@ class Platform:
         except TimeoutError:
             self.problems.append(f"the extension did not end within {within_s} s of SHUTDOWN")
 
+    def _sandbox(self, port: int) -> dict[str, str]:
+        return {
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+            "AWS_LAMBDA_FUNCTION_NAME": "soak",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+            "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": "key",
+            "AWS_SESSION_TOKEN": TOKEN,
+            "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(self.cache_port),
+            "PATH": os.environ.get("PATH", ""),
+        }
+
     async def _register(self, request: web.Request) -> web.Response:
         await request.read()
         answer = {"functionName": "soak", "functionVersion": "$LATEST", "handler": "h.h"}
@@ -184,20 +201,6 @@ def _program(setup: str) -> str:
     path = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
     sabotage = f"from tests.sabotage import *; {setup}; " if setup else ""
     return f"{path}; {sabotage}from extension.__main__ import main; main()"
-
-
-def _sandbox(port: int) -> dict[str, str]:
-    return {
-        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-        "AWS_LAMBDA_FUNCTION_NAME": "soak",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-        "AWS_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "id",
-        "AWS_SECRET_ACCESS_KEY": "key",
-        "AWS_SESSION_TOKEN": "token",
-        "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(free_port()),
-        "PATH": os.environ.get("PATH", ""),
-    }
 
 
 def _now() -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+import aiohttp
 import pytest
 
 from simulator.intake import Intake
@@ -11,10 +12,23 @@ from simulator.intake.replies import Reply
 from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations
 from tests.fake_aws import FakeAws
+from tests.scripted.platform import TOKEN, Platform
 from tests.waiting import until
 
-HOURS = "replace('extension.parameters.lazy_clients:DEADLINE_S', 7200.0)"
-"""What a call to AWS may take in these tests: a caller waits longer than they do."""
+HOURS = (
+    "replace('extension.parameters.lazy_clients:DEADLINE_S', 7200.0); "
+    "replace('extension.platform.events:SHUTDOWN_S', 60.0)"
+)
+"""What a call to AWS may take in these tests: a caller waits longer than they do. So has the end of
+the sandbox the time that a busy machine needs for the last export."""
+
+
+async def key_is_cached(platform: Platform) -> None:
+    """Wait until the call to the store has brought the key, whatever came of those who asked."""
+    url = f"http://127.0.0.1:{platform.cache_port}/secretsmanager/get?secretId=shop/key"
+    token = {"X-Aws-Parameters-Secrets-Token": TOKEN}
+    async with aiohttp.ClientSession(headers=token) as session, session.get(url) as answer:
+        assert answer.status == 200
 
 
 async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
@@ -38,6 +52,7 @@ async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
             lambda: "credentials not resolved" in [line["message"] for line in platform.lines]
         )
         aws.release()
+        await key_is_cached(platform)
     assert len(invocations(intake)) == 3
     assert {seen.headers["authorization"] for seen in intake.requests} == {"Bearer open sesame"}
     assert lost(platform) == {}
@@ -93,5 +108,6 @@ async def test_the_endpoint_refuses_a_key_and_the_store_does_not_answer(
         assert invocations(intake) == []
         aws.put_secret("shop/key", "new")
         aws.release()
+        await key_is_cached(platform)
     assert len(invocations(intake)) == 2
     assert lost(platform) == {}
