@@ -249,6 +249,8 @@ LINES_TELL = [
     Case("Python", LAST,
          [f"[ERROR]\t{TIME}\t{REQUEST}\thandled\nTraceback (most recent call last):"],
          "no failure"),
+    Case("Python", LAST + ", in a format of its own",
+         [f"[ERROR] shop: handled\n{PYTHON_STACK}\nOrderError: no stock"], "no failure"),
     Case("Python", LAST, [{**PYTHON_JSON, "message": "handled", "logger": "root"}], "no failure",
          log_format="JSON"),
     Case("Python", RAISED + ", whose message holds a traceback",

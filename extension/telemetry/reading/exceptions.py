@@ -17,8 +17,12 @@ from extension.telemetry.reading.error_objects import (
     stack_text,
 )
 
-HEAD = re.compile(r"(?P<type>[^\W\d][\w.$+]*)(?:: (?P<message>.*))?")
-"""The line of a trace that names the exception: the last in Python, the first elsewhere."""
+HEAD = re.compile(r"(?P<type>[^\W\d][\w.$+]*)(?: \[\w+\])?(?:: (?P<message>.*))?")
+"""The first line of a trace, which names the exception; Node.js adds its code in brackets."""
+PYTHON_HEAD = re.compile(
+    r"(?P<type>[^\W\d](?:[\w.]|<locals>)*)(?:: (?P<message>.*)|\n.*)?", re.DOTALL
+)
+"""What a trace of Python ends with; the message, and notes after it, may have several lines."""
 
 FRAME = re.compile(r"\n[ \t]+at ")
 PHP_BEGINS = "[object] ("
@@ -29,7 +33,11 @@ PHP_HEAD = re.compile(
 )
 PHP_STACK = "\n[stacktrace]\n"
 PYTHON = "Traceback (most recent call last):"
-
+CHAINED = re.compile(
+    rf"(?:of the following exception|another exception occurred):\n\n{re.escape(PYTHON)}"
+)
+"""Where the trace of an exception follows that of its cause."""
+NOT_INDENTED = re.compile(r"\n(?=\S)")
 
 PARTS = ("error", "error_type", "error_message", "stack")
 Held = Mapping[str, list[tuple[Field, Any]]]
@@ -110,13 +118,20 @@ def _of_trace(held: Held, rest: dict[str, Any]) -> HandlerError | None:
 def from_trace(trace: str) -> HandlerError | None:
     """Read type and message from a stack trace as it is printed."""
     trace = trace.strip("\r\n")
-    is_python = trace.startswith(PYTHON)
-    if not is_python and not FRAME.search(trace):
-        return None
-    head = HEAD.fullmatch(trace[trace.rfind("\n") + 1 :] if is_python else trace.partition("\n")[0])
+    if trace.startswith(PYTHON):
+        head = _python_head(trace)
+    else:
+        head = HEAD.fullmatch(trace.partition("\n")[0]) if FRAME.search(trace) else None
     if head is None:
         return None
     return HandlerError(type=head["type"], message=head["message"] or "", stack=trace)
+
+
+def _python_head(trace: str) -> re.Match[str] | None:
+    """Find the exception below the frames: of several, it is the last one that was raised."""
+    *_, begin = 0, *(each.end() for each in CHAINED.finditer(trace))
+    frames_end = NOT_INDENTED.search(trace, begin)
+    return PYTHON_HEAD.fullmatch(trace, frames_end.end()) if frames_end else None
 
 
 def from_php(text: str) -> HandlerError | None:

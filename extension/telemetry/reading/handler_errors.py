@@ -35,6 +35,8 @@ EXIT_ERROR = "Runtime.ExitError"
 # the first stack frame is found once, and the head before it is judged by itself.
 PYTHON_HEAD = re.compile(r"\[ERROR\] (?P<type>[^\W\d][\w.]*)(?:: (?P<message>.*))?", re.DOTALL)
 PYTHON_STACK = re.compile(r"[\r\n]Traceback \(most recent call last\):")
+PYTHON_RAISED = re.compile(r"[\r\n](?=\S)")
+"""A line below the frames, which names the exception: loggers write one, the runtime does not."""
 JAVA_HEAD = re.compile(r": (?P<type>[A-Za-z_$][\w.$]*)\r?\n(?=(?P=type)(?::|\r?\n[ \t]+at ))")
 JAVA_FIRST_LINE = re.compile(
     r"(?P<message>[^\r\n]*): (?P<type>[A-Za-z_$][\w.$]*)\r?\n(?![ \t]+at )"
@@ -86,6 +88,8 @@ def _python_error(text: str) -> HandlerError | None:
     if not begins:
         return None
     begin = begins[-1]  # the message may hold another one
+    if PYTHON_RAISED.search(text, begin.end()):
+        return None
     head = PYTHON_HEAD.fullmatch(text[: begin.start()].rstrip("\r\n"))
     if head is None:
         return None

@@ -107,6 +107,8 @@ def test_node_json() -> None:
         " INFO Lambda runtime invoke{}: NotFound",
         {"level": "ERROR", "message": 7},
         "[ERROR] 5 things failed\nTraceback (most recent call last):\n  a",
+        "[ERROR] shop.orders: not paid\nTraceback (most recent call last):\n  a\nOSError: no",
+        "[ERROR] failed\nTraceback (most recent call last):\n  a\nOSError: no\n    more",
         {"errorMessage": "x", "errorType": "E", "stackTrace": {"path": "a"}},
         {"errorMessage": "x", "errorType": "E", "stackTrace": [{"class": "a.B", "method": "c"}]},
         {"level": "ERROR", "fields": "x", "span": {"name": "Lambda runtime invoke"}},

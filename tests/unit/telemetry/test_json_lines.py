@@ -392,6 +392,46 @@ def test_all_fields_of_an_exception_are_used(fields: dict[str, Any]) -> None:
     assert record.attributes == {}
 
 
+FRAMES = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\n    f()\n'
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message"),
+    [
+        ("pg.UniqueViolation: duplicate\nDETAIL:  Key (id)=(1) already exists.\n",
+         "pg.UniqueViolation", "duplicate\nDETAIL:  Key (id)=(1) already exists."),
+        ("ValidationError: 1 error for Order\nitem\n  Field required\n    See also",
+         "ValidationError", "1 error for Order\nitem\n  Field required\n    See also"),
+        ("KeyError\nretried: twice", "KeyError", ""),
+        ("app.f.<locals>.OrderError: no", "app.f.<locals>.OrderError", "no"),
+        ("OrderError: the job wrote:\n" + FRAMES + "OSError: gone", "OrderError",
+         "the job wrote:\n" + FRAMES + "OSError: gone"),
+        ("OSError: disk\n\nDuring handling of the above exception, another exception occurred:\n\n"
+         + FRAMES + "OrderError: no\nstock: 0", "OrderError", "no\nstock: 0"),
+        ("OSError: a\nb: c\n\nThe above exception was the direct cause of the following exception:"
+         "\n\n" + FRAMES + "OrderError", "OrderError", ""),
+    ],
+)  # fmt: skip
+def test_messages_of_python_have_several_lines(raised: str, kind: str, message: str) -> None:
+    """The exception is named below the frames; what follows is its message, or notes."""
+    record = read({"level": "ERROR", "message": "failed", "exc_info": FRAMES + raised})
+    stack = (FRAMES + raised).rstrip("\n")
+    assert record.error == HandlerError(type=kind, message=message, stack=stack)
+
+
+def test_a_trace_of_python_without_an_exception_is_an_attribute() -> None:
+    """Frames alone, as they are cut or logged without an error, name no type."""
+    record = read({"level": "ERROR", "message": "failed", "exc_info": FRAMES})
+    assert (record.error, record.attributes) == (None, {"exc_info": FRAMES})
+
+
+def test_node_writes_the_code_of_an_error_behind_its_type() -> None:
+    """Node.js's own errors have one, which is no part of the type."""
+    stack = "TypeError [ERR_INVALID_ARG_TYPE]: no path\n    at f (a.js:1:1)"
+    record = read({"level": "error", "message": "failed", "stack": stack})
+    assert record.error == HandlerError(type="TypeError", message="no path", stack=stack)
+
+
 @pytest.mark.parametrize("name", ["mdc", "contextMap", "faas", "log", "record", "context"])
 def test_a_text_under_the_name_of_an_object_is_an_attribute(name: str) -> None:
     """What loggers tell inside of that object is not there."""
