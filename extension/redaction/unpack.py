@@ -4,6 +4,10 @@ The secret may be anywhere in what was encoded, and escaped there: a JSON body i
 of a key in hexadecimal. What is found in an encoded text takes the whole of it with it.
 
     747230756234…   74 72 30 75 …   74-72-30-75-…   dHIwdWI0…   [116, 114, 48, …]   [116 114 48 …]
+    {"0":116,"1":114,…}
+
+Node.js and NumPy align the numbers with blanks. With their places before them JavaScript writes
+typed arrays as JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ PAIRS = _classes(h=_DIGITS + b"abcdefABCDEF", s=b" :-")
 RUN = b"a" * SHORTEST_RUN
 PAIR = b"hh" + b"shh" * 7
 COMMAS, BLANKS = b"," * 7, b"[" + b" " * 7
-BETWEEN_COMMAS = _DIGITS + b" -xabcdefABCDEF"
+BETWEEN_COMMAS = _DIGITS + b" -xabcdefABCDEF\"':"
 """What is left of a list of numbers without these; Go writes blanks alone."""
 BEGIN = re.compile(rb"\[[0-9 ]")
 """Of a list with blanks; many lines begin with a bracket."""
@@ -48,11 +52,17 @@ TOKENS = _classes(a=_LETTERS + _DIGITS + b"+/_-", e=b"=")
 TOKEN = re.compile(RUN + b"a*e{0,2}")
 """The same of bytes in classes, found in a third of the time: its beginning is a constant."""
 LIST = re.compile(
-    r"(?<![\w.])-?(?:0x)?[0-9a-fA-F]{1,3}(?:(?:,\s?|[ :-])-?(?:0x)?[0-9a-fA-F]{1,3}){7,}(?![\w.])"
+    r"(?<![\w.])-?(?:0x)?[0-9a-fA-F]{1,3}"
+    r"(?:(?:,\s{0,9}|[ :-] {0,3})-?(?:0x)?[0-9a-fA-F]{1,3}){7,}(?![\w.])"
 )
-LIST_TOKEN = re.compile(rf"({LIST.pattern}|{RUN_TOKEN.pattern[1:-1]})")
+PLACED = re.compile(
+    r"(?<![\w.])['\"]?0['\"]?:\s?[0-9]{1,3}"
+    r"(?:,\s{0,9}['\"]?[0-9]{1,5}['\"]?:\s?[0-9]{1,3}){7,}(?![\w.])"
+)
+"""Numbers behind their places."""
+LIST_TOKEN = re.compile(rf"({PLACED.pattern}|{LIST.pattern}|{RUN_TOKEN.pattern[1:-1]})")
 PAIRS_IN_LIST = re.compile(r"(?<!\w)(?:0x)?([0-9a-fA-F]{2})(?!\w)")
-NUMBERS_IN_LIST = re.compile(r"(?<!\w)-?[0-9]{1,3}(?!\w)")
+NUMBERS_IN_LIST = re.compile(r"(?<!\w)-?[0-9]{1,5}(?!\w)")
 HEX = re.compile(r"[0-9a-fA-F]{16,}")
 HEX_DIGITS = "0123456789abcdefABCDEF"
 
@@ -152,6 +162,8 @@ def _as_latin(character: str) -> str:
 
 def _decoded(token: str) -> list[Reading]:
     """Return all that a token may stand for, nothing if none of it is readable."""
+    if not token.isalnum() and PLACED.fullmatch(token):
+        return [Reading(as_text(_numbers(token)[1::2]))]
     if not token.isalnum() and LIST.fullmatch(token):
         return [Reading(as_text(raw)) for raw in _listed(token)]
     found = []
@@ -167,7 +179,11 @@ def _listed(token: str) -> Iterator[bytes]:
     """Yield bytes written one by one: `52 56` may be hexadecimal and decimal."""
     yield bytes.fromhex("".join(PAIRS_IN_LIST.findall(token)))
     if "," in token or " " in token:
-        yield bytes(int(each) & 0xFF for each in NUMBERS_IN_LIST.findall(token))
+        yield _numbers(token)
+
+
+def _numbers(token: str) -> bytes:
+    return bytes(int(each) & 0xFF for each in NUMBERS_IN_LIST.findall(token))
 
 
 def _from_base64(token: str) -> bytes:

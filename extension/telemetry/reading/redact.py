@@ -1,11 +1,14 @@
 """PURE: takes secrets out of records and events before anything is made of them.
 
 Every text in a value is cleaned, whatever its field is called: a field that is added later is
-cleaned, too. What is left alone are the words by which the platform says what happened.
+cleaned, too. So is a list of numbers, which may be the bytes of a text, and an object that has a
+number for each place: JavaScript's Buffer and typed arrays become these in JSON. What is left alone
+are the words by which the platform says what happened.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, TypeVar
@@ -23,6 +26,9 @@ LONGEST_LEVEL = 32
 
 LONGEST_REMEMBERED = 64
 """Characters of a text that is likely to be there several times."""
+
+FEWEST_BYTES = 8
+"""Numbers in a list that may be a secret: shorter ones are not hidden."""
 
 TOO_DEEP = "[nested too deeply]"
 
@@ -117,6 +123,7 @@ def _clean(value: Any, clean: Clean) -> Any:
     if type(value) is str:  # nearly all are, and telling that none is a mapping takes long
         return _clean_each(value, clean)
     if isinstance(value, Mapping):
+        value = _without_bytes(value, clean)
         return {clean(str(key)): _clean_or_drop(each, clean) for key, each in value.items()}
     return _clean_or_drop(value, clean)
 
@@ -134,11 +141,12 @@ def _clean_each(value: Any, clean: Clean) -> Any:
         case str():
             return value if value in PLATFORM_WORDS else clean(value)
         case dict():
+            value = _without_bytes(value, clean)
             return {
                 _clean_each(key, clean): _clean_each(each, clean) for key, each in value.items()
             }
         case list():
-            return [_clean_each(each, clean) for each in value]
+            return _clean_bytes(value, clean) or [_clean_each(each, clean) for each in value]
         case tuple() if hasattr(value, "_make"):
             return type(value)._make(_clean_each(each, clean) for each in value)
         case tuple():
@@ -149,3 +157,25 @@ def _clean_each(value: Any, clean: Clean) -> Any:
         case float() if not isfinite(value):
             return str(value)
     return value
+
+
+def _clean_bytes(value: list[Any] | dict[Any, int], clean: Clean) -> str:
+    """Return numbers that are a secret as a text without it, an empty text for any others."""
+    if len(value) < FEWEST_BYTES or not (isinstance(value, dict) or {*map(type, value)} == {int}):
+        return ""
+    text = json.dumps(value)
+    cleaned = clean(text)
+    return "" if cleaned == text else cleaned
+
+
+def _without_bytes(value: Mapping[Any, Any], clean: Clean) -> Mapping[Any, Any]:
+    """Return an object with the first of its numbered members in place of all, if a secret is."""
+    if len(value) < FEWEST_BYTES or "0" not in value:
+        return value
+    numbered = {
+        key: each for key, each in value.items() if type(each) is int and str(key).isdecimal()
+    }
+    cleaned = _clean_bytes(numbered, clean)
+    if not cleaned:
+        return value
+    return {"0": cleaned} | {key: each for key, each in value.items() if key not in numbered}

@@ -6,7 +6,7 @@ texts that may have an encoding in them are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from extension.redaction.redactor import Redacted
@@ -26,6 +26,9 @@ COMMON = "opentelemetry.proto.common.v1"
 ANY_VALUE = f"{COMMON}.AnyValue"
 KEY_VALUE = f"{COMMON}.KeyValue"
 KEY_VALUE_LIST = f"{COMMON}.KeyValueList"
+
+FEWEST_BYTES = 8
+"""Numbers in a list that may be a secret: shorter ones are not hidden."""
 
 Fields = Mapping[str, tuple[TextField, ...]]
 Walk = Callable[[Any], None]
@@ -107,6 +110,14 @@ class TextWalks:
         self.hidden += 1
         return redacted.encode()
 
+    def _bytes_as_text(self, values: Sequence[Any]) -> str:
+        """Return numbers that are a secret as a text without it, an empty text for any others."""
+        if len(values) < FEWEST_BYTES or not all(each.HasField("int_value") for each in values):
+            return ""
+        text = str([each.int_value for each in values])
+        cleaned = self._text(text)
+        return "" if cleaned == text else cleaned
+
     def _walk_of(self, signal: Signal, *, redacts: bool) -> Walk:
         """Return what looks at the ids of a request, and at its texts if there are secrets."""
         walk = self._walks.get((signal, redacts))
@@ -144,6 +155,9 @@ class TextWalks:
                 case "bytes_value":
                     message.bytes_value = self._bytes(message.bytes_value)
                 case "array_value":
+                    if text := self._bytes_as_text(message.array_value.values):
+                        message.string_value = text
+                        return
                     for each in message.array_value.values:
                         walk(each)
                 case "kvlist_value":

@@ -26,6 +26,12 @@ TEXT = 'pass=a"b%26c'
         str(list(TEXT.encode())).replace(",", ""),
         "[]byte{" + ", ".join(map(hex, TEXT.encode())) + "}",
         json.dumps(list(TEXT.encode()), separators=(",", ":")),
+        "[" + ", ".join(f"{each:3}" for each in TEXT.encode()) + "]",
+        "[" + " ".join(f"{each:3}" for each in TEXT.encode()) + "]",
+        json.dumps(dict(enumerate(TEXT.encode()))),
+        json.dumps(dict(enumerate(TEXT.encode())), separators=(",", ":")),
+        str(dict(enumerate(TEXT.encode()))),
+        str({str(at): each for at, each in enumerate(TEXT.encode())}),
         base64.b64encode(TEXT.encode()).decode(),
         base64.b64encode(TEXT.encode("utf-16-be")).decode(),
         base64.urlsafe_b64encode(TEXT.encode()).decode().rstrip("="),
@@ -41,6 +47,14 @@ def test_each_kind_is_decoded(packed: str) -> None:
     assert "".join(layer.escaped) == f"before {packed} after"
 
 
+def test_numbers_may_stand_in_columns() -> None:
+    """As Node.js prints a typed array: aligned, a few on each line."""
+    numbers = [f"{each:3}" for each in TEXT.encode()]
+    rows = [", ".join(numbers[at : at + 3]) for at in range(0, len(numbers), 3)]
+    printed = "Uint8Array(12) [\n  " + ",\n  ".join(rows) + "\n]"
+    assert any(TEXT in layer.text for layer in readings(printed)[1])
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -48,6 +62,8 @@ def test_each_kind_is_decoded(packed: str) -> None:
         "trace=4bf92f3577b34da6a3ce929d0e0e4736 span=00f067aa0ba902b7",
         "GET /orders/1234/items/5678/and/what/is/in/them",
         "10:00:00.123 took 12, 13 and 14 ms in eu-central-1",
+        '{"0": 80, "1": 97, "2": 115, "3": 115, "4": 119, "5": 48, "6": 114}',
+        '{"1": 80, "2": 97, "3": 115, "4": 115, "5": 119, "6": 48, "7": 114, "8": 100}',
         "AAAAAAAAAAAAAAAAAAAA",
     ],
 )

@@ -158,8 +158,15 @@ def in_bytes(request: Any) -> None:
     value.bytes_value = f"k={SECRET}".encode()
 
 
+def in_numbers(request: Any) -> None:
+    """In a list of the numbers of its bytes."""
+    value = request.resource_spans[0].scope_spans[0].spans[0].attributes.add(key="k").value
+    value.array_value.values.extend(AnyValue(int_value=each) for each in SECRET.encode())
+
+
 PLACES = [
     a_name, a_key, an_event, a_link, a_status, nested, a_resource, an_entity, a_scope, in_bytes,
+    in_numbers,
 ]  # fmt: skip
 
 
@@ -214,6 +221,17 @@ def test_a_binary_secret_in_bytes() -> None:
     assert BINARY not in left
     assert base64.b64encode(BINARY) not in left
     assert left.count(HIDDEN.encode()) == 2
+
+
+def test_numbers_that_are_no_secret_stay() -> None:
+    """Beside a secret, whether they are few or many, or not all of them numbers."""
+    request = spans("a", k=SECRET)
+    attributes = request.resource_spans[0].scope_spans[0].spans[0].attributes
+    few, many = ([AnyValue(int_value=each) for each in range(size)] for size in (7, 8))
+    for values in (few, many, [*few, AnyValue(string_value="x")]):
+        attributes.add(key="n").value.array_value.values.extend(values)
+    (span,) = Scene(with_secret()).read("traces", request).resource_spans[0].scope_spans[0].spans
+    assert list(span.attributes)[1:] == list(attributes)[1:]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from extension.redaction.redactor import Redacted, Redactor
 from extension.telemetry.assembly.invocations import Assembler
@@ -10,6 +13,7 @@ from extension.telemetry.health import Health
 from extension.telemetry.otlp.spans import SpanBuilder
 from extension.telemetry.reading.decode import parse
 from extension.telemetry.reading.events import LogLine, RuntimeDone
+from extension.telemetry.reading.line_reader import LineReader
 from extension.telemetry.reading.records import Record, read_record
 from extension.telemetry.reading.redact import (
     LONGEST_REMEMBERED,
@@ -49,6 +53,49 @@ def test_every_part_of_a_record_is_cleaned() -> None:
         "count": 3,
     }
     assert record.leaks == ("shop/key",)
+
+
+NUMBERS = [*SECRET.encode()]
+PLACED = {str(at): each for at, each in enumerate(NUMBERS)}
+AS_LIST, AS_OBJECT = "[[REDACTED:shop/key]]", {"0": "{[REDACTED:shop/key]}"}
+
+
+@pytest.mark.parametrize(
+    ("told", "clean"),
+    [
+        ({"type": "Buffer", "data": NUMBERS}, {"type": "Buffer", "data": AS_LIST}),
+        ([NUMBERS, 7], [AS_LIST, 7]),
+        (PLACED, AS_OBJECT),
+        ({"k": {**PLACED, "length": 15, "of": "x"}}, {"k": {**AS_OBJECT, "length": 15, "of": "x"}}),
+        (NUMBERS[:7], NUMBERS[:7]),
+        ([*range(20)], [*range(20)]),
+        ([*NUMBERS[:7], "x"], [*NUMBERS[:7], "x"]),
+        ({str(at): at for at in range(20)}, {str(at): at for at in range(20)}),
+        ({"0": "a", **{str(at): "b" for at in range(1, 9)}},
+         {"0": "a", **{str(at): "b" for at in range(1, 9)}}),
+    ],
+)  # fmt: skip
+def test_bytes_in_json_are_texts(told: Any, clean: Any) -> None:
+    """A logger of JavaScript writes a Buffer as a list, a typed array as an object of numbers."""
+    knowing = redactor()
+    for record in ({"message": "got", "told": told}, {"message": {"told": told}}):
+        for line in (record, json.dumps(record) + "\n"):
+            [read] = LineReader(knowing).read(
+                [LogLine(time_ns=0, stream="function", record=line)], knows=lambda _: None
+            )
+            assert read.attributes == {"told": clean}
+            assert bool(read.leaks) == (clean != told)
+        assert redact_json(record, knowing.redact) == json.loads(
+            json.dumps(record).replace(json.dumps(told), json.dumps(clean))
+        )
+
+
+def test_a_line_that_is_nothing_but_bytes() -> None:
+    """Its members would be attributes."""
+    line = LogLine(time_ns=0, stream="function", record=json.dumps({"level": "INFO", **PLACED}))
+    [read] = LineReader(redactor()).read([line], knows=lambda _: None)
+    assert (read.attributes, read.leaks) == (AS_OBJECT, ("shop/key",))
+    assert read.body == '{"level": "INFO", [REDACTED:shop/key]}'
 
 
 def test_a_level_is_cleaned_and_short() -> None:
