@@ -81,6 +81,15 @@ PYTHON_JSON = {
 
 JAVA = "no stock: shop.OrderException\nshop.OrderException: no stock\n\tat shop.H.f(H.java:1)\n\n"
 JAVA_LINES = [f"{line}\n" for line in JAVA.strip().split("\n")]
+JAVA_SUPPRESSED = [
+    *JAVA_LINES, "\tSuppressed: shop.CloseException: no\n", "\t\tat shop.H.close(H.java:2)\n",
+    "\t\t... 3 more\n", "\tCaused by: java.io.IOException: no\n", "\t\tat shop.H.g(H.java:3)\n",
+    "\t\t... 4 more\n", "Caused by: java.io.IOException: full\n", "\t... 5 more\n",
+]  # fmt: skip
+JAVA_CAUSED = [
+    *JAVA_LINES, "Caused by: org.postgresql.util.PSQLException: ERROR: duplicate key\n",
+    "  Detail: Key (id)=(1) already exists.\n", "\tat shop.H.g(H.java:3)\n", "\t... 5 more\n",
+]  # fmt: skip
 JAVA_IO = (
     "x: /no: java.io.UncheckedIOException\njava.io.UncheckedIOException: x: /no\n"
     "\tat shop.H.f(H.java:1)\nCaused by: x: /no\n\t... 2 more\n\n"
@@ -304,6 +313,10 @@ LINES_TELL = [
          "JSON"),
     Case("Java", RAISED, JAVA_LINES, "last line", "shop.OrderException", "no stock",
          "text, line by line"),
+    Case("Java", RAISED + ", with suppressed ones and their causes", JAVA_SUPPRESSED, "last line",
+         "shop.OrderException", "no stock", "text, line by line"),
+    Case("Java", RAISED + ", whose cause has a message of two lines", JAVA_CAUSED, "last line",
+         "shop.OrderException", "no stock", "text, line by line"),
     Case("Java", LAST,
          [f"2026-01-01 12:00:01 {REQUEST} ERROR Handler - failed\nshop.E: x\n\tat a.B\n"],
          "no failure"),

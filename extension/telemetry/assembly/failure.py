@@ -23,6 +23,7 @@ from extension.telemetry.reading.native_errors import (
 from extension.telemetry.reading.records import Record
 
 EVIDENCE = attrgetter("evidence")
+JAVA_FRAME = "\n\tat "
 
 
 class Failure:
@@ -53,7 +54,7 @@ class Failure:
             self._panic_ns = record.time_ns
         if record.evidence and record.error:
             self._take(record, record.error, is_kept=is_kept)
-        elif self._is_last and record.body.strip() and record.body != PANIC_TRAILER:
+        elif self._is_last and record.body.strip() and not self._goes_on(record.body):
             self._is_last = False
 
     def left_handler(self, *, status: str, platform_decides: bool) -> TimedError | None:
@@ -67,6 +68,14 @@ class Failure:
         if crash is None or status in ("success", "timeout", ""):
             return None
         return TimedError(time_ns=self._panic_ns, error=crash, has_record=False)
+
+    def _goes_on(self, body: str) -> bool:
+        """Tell whether a line is more of the report.
+
+        A cause in Java whose message has two lines interrupts the trace, where each is a record.
+        """
+        stack = self._report.error.stack if self._report else ""
+        return body == PANIC_TRAILER or (JAVA_FRAME in body and JAVA_FRAME in stack)
 
     def _take(self, record: Record, error: HandlerError, *, is_kept: bool) -> None:
         if self._has_mark and record.evidence != "mark":

@@ -20,9 +20,11 @@ from extension.telemetry.reading.event_columns import Events, in_events
 from extension.telemetry.reading.events import Event, InitStart, LogLine, Report
 from extension.telemetry.reading.form import INITIAL
 
-JAVA_CONTINUES = ("\tat ", "\t... ", "Caused by: ", "\tSuppressed: ")
+JAVA_CAUSE = "Caused by: "
+JAVA_INDENTED = ("at ", "... ", "Suppressed: ", JAVA_CAUSE)
+"""What is suppressed is indented once more, with its frames and its own causes."""
 RUBY_BEGINS = '  "errorMessage": '
-PARTS = ("\t", "Caused by: ", "{\n", "{\r")
+PARTS = ("\t", JAVA_CAUSE, "{\n", "{\r")
 """How a line begins that may be a part of something; most deliveries hold none."""
 FIRST_OF_PARTS = frozenset(part[0] for part in PARTS)
 
@@ -163,7 +165,7 @@ class LineJoiner:
         self._group, self._characters = [line], len(text)
 
     def _is_continued_by(self, line: LogLine, text: str) -> bool:
-        if not self._group or not text.startswith(JAVA_CONTINUES):
+        if not self._group or not _continues_java(text):
             return False
         last = self._group[-1]
         return (
@@ -234,6 +236,12 @@ def _source(line: LogLine) -> tuple[str, object]:
     """Return what lines of one record have in common."""
     record = line.record
     return line.stream, record.get("requestId", "") if isinstance(record, Mapping) else None
+
+
+def _continues_java(text: str) -> bool:
+    if text[:1] != "\t":
+        return text.startswith(JAVA_CAUSE)
+    return text.lstrip("\t").startswith(JAVA_INDENTED)
 
 
 def _is_head(before: LogLine, first: LogLine) -> bool:

@@ -49,6 +49,18 @@ def test_a_shape_counts_as_the_last_line_alone() -> None:
     assert left(SHAPE, "retried", SHAPE) == "OrderError"
 
 
+JAVA = "no: shop.E\nshop.E: no\n\tat shop.H.f(H.java:1)\nCaused by: sql.E: duplicate\n"
+
+
+def test_a_trace_of_java_goes_on_behind_a_cause_of_two_lines() -> None:
+    """Where each line is a record, the second line of its message begins another one."""
+    more = "  Detail: twice\n\tat shop.H.g(H.java:2)\n"
+    assert left(JAVA, more, more) == "shop.E"
+    assert left(JAVA, more, "retried") == ""
+    assert left(JAVA, "  Detail: twice\n") == ""
+    assert left(SHAPE, more) == ""
+
+
 @pytest.mark.parametrize("record", [MARK, SHAPE])
 def test_where_the_platform_tells_the_result_no_line_overrules_it(record: Any) -> None:
     """On Managed Instances the report says whether the handler failed."""
