@@ -70,7 +70,7 @@ class Failure:
         return TimedError(time_ns=self._panic_ns, error=crash, has_record=False)
 
     def _goes_on(self, body: str) -> bool:
-        """Tell whether a line is more of the report.
+        """Whether a line is more of the report.
 
         A cause in Java whose message has two lines interrupts the trace, where each is a record.
         """

@@ -27,6 +27,9 @@ Encode = Callable[[Any], bytes]
 NO_ID = b"?"
 """Written for an id that is not hexadecimal: of no id's length, so its item is left out alone."""
 
+DOUBLES = {"int_value": "double_value", "as_int": "as_double"}
+"""JavaScript's SDK writes every whole number in the former, `Number.MAX_VALUE` too."""
+
 URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -103,6 +106,10 @@ class FieldTables:
             case _:
                 scalar, wire = _scalar(field)
                 tag = varint(number << 3 | wire)
+                if field.name in DOUBLES:
+                    others = field.containing_type.fields_by_name
+                    double = self._single(others[DOUBLES[field.name]])
+                    return lambda value: tag + scalar(value) if _is_int64(value) else double(value)
                 return lambda value: tag + scalar(value)
 
 
@@ -166,6 +173,13 @@ def _int(value: Any) -> int:
     if not -(1 << 63) <= number <= UNSIGNED:
         raise NotOtlpError("not of 64 bits")
     return number
+
+
+def _is_int64(value: Any) -> bool:
+    """Whether a number is written as an integer; anything but a number is for `_int`."""
+    if not isinstance(value, int | float):
+        return True
+    return -(1 << 63) <= value < 1 << 63 and value == int(value)
 
 
 def _float(value: Any) -> float:

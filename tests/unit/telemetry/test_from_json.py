@@ -7,6 +7,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.receiver import from_json as module
@@ -16,7 +17,7 @@ from extension.telemetry.receiver.from_json import (
     JsonConverter,
 )
 from extension.telemetry.receiver.json_fields import NotOtlpError
-from extension.telemetry.receiver.large_json import MAX_DEPTH
+from extension.telemetry.receiver.large_json import MAX_DEPTH, WINDOW
 from tests.posted_requests import SPAN_ID, TRACE_ID, as_json, parse, points, records, spans
 
 WINDOWS = (20, 50, 300)
@@ -109,6 +110,35 @@ def test_values(written: object, read: Any) -> None:
     """Each kind, with its presence; what is not known is ignored."""
     span = of_span(attributes=[{"key": "a", "value": written}])
     assert span.attributes[0].value == type(span.attributes[0].value)(**read)
+
+
+@pytest.mark.parametrize("window", [64, WINDOW])
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ((1 << 63) - 1, {"int_value": (1 << 63) - 1}),
+        (-(1 << 63), {"int_value": -(1 << 63)}),
+        (1 << 63, {"double_value": 2.0**63}),
+        (-(1 << 63) - 2048, {"double_value": -(2.0**63) - 2048}),
+        (1.7976931348623157e308, {"double_value": 1.7976931348623157e308}),
+        (7.5, {"double_value": 7.5}),
+    ],
+)
+def test_a_number_that_is_no_integer_of_64_bits_is_a_double(
+    window: int, written: float, read: Any
+) -> None:
+    """JavaScript's SDK takes every whole number for an integer, however large it is."""
+    attributes = [{"key": "a", "value": {"intValue": written}}]
+    request = {"resourceSpans": [{"resource": {"attributes": attributes}}]}
+    body = in_steps("traces", json.dumps(request).encode(), window=window)
+    [attribute] = parse("traces", body).resource_spans[0].resource.attributes
+    assert attribute.value == AnyValue(**read)
+    point = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+        {"gauge": {"dataPoints": [{"asInt": written}]}}]}]}]}  # fmt: skip
+    body = in_steps("metrics", json.dumps(point).encode(), window=window)
+    [metric] = parse("metrics", body).resource_metrics[0].scope_metrics[0].metrics
+    [(name, value)] = read.items()
+    assert getattr(metric.gauge.data_points[0], f"as_{name.removesuffix('_value')}") == value
 
 
 def test_what_senders_in_the_field_write() -> None:
