@@ -86,7 +86,8 @@ async def test_cache_switched_off(
 async def test_ttl_above_the_limit_is_limited(aws: FakeAws, serve: Serve) -> None:
     """AWS's 300 s, with one warning that names the variable."""
     cache = await serve(SECRETS_MANAGER_TTL="2700", DISPATCH_CACHE_TTL_JITTER="0")
-    assert any("SECRETS_MANAGER_TTL" in message for message in cache.log.messages)
+    assert cache.log.messages == ["configuration"]
+    assert "SECRETS_MANAGER_TTL = '2700' is limited to 300" in cache.log.parsed[0]["cause"]
     await cache.secret("secretId=n")
     cache.clock.advance(301)
     assert (await cache.secret("secretId=n")).cache == "MISS"
