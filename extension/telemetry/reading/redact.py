@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any, TypeVar
 
 from extension.process.frozen import Frozen, replace
+from extension.redaction.forms import MIN_LENGTH
 from extension.redaction.redactor import Redacted
 from extension.telemetry.reading.records import Record
 
@@ -26,9 +27,6 @@ LONGEST_LEVEL = 32
 
 LONGEST_REMEMBERED = 64
 """Characters of a text that is likely to be there several times."""
-
-FEWEST_BYTES = 8
-"""Numbers in a list that may be a secret: shorter ones are not hidden."""
 
 TOO_DEEP = "[nested too deeply]"
 
@@ -161,7 +159,7 @@ def _clean_each(value: Any, clean: Clean) -> Any:
 
 def _clean_bytes(value: list[Any] | dict[Any, int], clean: Clean) -> str:
     """Return numbers that are a secret as a text without it, an empty text for any others."""
-    if len(value) < FEWEST_BYTES or not (isinstance(value, dict) or {*map(type, value)} == {int}):
+    if len(value) < MIN_LENGTH or not (isinstance(value, dict) or {*map(type, value)} == {int}):
         return ""
     text = json.dumps(value)
     cleaned = clean(text)
@@ -170,7 +168,7 @@ def _clean_bytes(value: list[Any] | dict[Any, int], clean: Clean) -> str:
 
 def _without_bytes(value: Mapping[Any, Any], clean: Clean) -> Mapping[Any, Any]:
     """Return an object with the first of its numbered members in place of all, if a secret is."""
-    if len(value) < FEWEST_BYTES or "0" not in value:
+    if len(value) < MIN_LENGTH or "0" not in value:
         return value
     numbered = {
         key: each for key, each in value.items() if type(each) is int and str(key).isdecimal()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from extension.redaction.forms import MIN_LENGTH
 from extension.redaction.redactor import Redacted
 from extension.redaction.undo import may_have_layers
 from extension.redaction.unpack import may_be_packed
@@ -26,9 +27,6 @@ COMMON = "opentelemetry.proto.common.v1"
 ANY_VALUE = f"{COMMON}.AnyValue"
 KEY_VALUE = f"{COMMON}.KeyValue"
 KEY_VALUE_LIST = f"{COMMON}.KeyValueList"
-
-FEWEST_BYTES = 8
-"""Numbers in a list that may be a secret: shorter ones are not hidden."""
 
 Fields = Mapping[str, tuple[TextField, ...]]
 Walk = Callable[[Any], None]
@@ -112,7 +110,7 @@ class TextWalks:
 
     def _bytes_as_text(self, values: Sequence[Any]) -> str:
         """Return numbers that are a secret as a text without it, an empty text for any others."""
-        if len(values) < FEWEST_BYTES or not all(each.HasField("int_value") for each in values):
+        if len(values) < MIN_LENGTH or not all(each.HasField("int_value") for each in values):
             return ""
         text = str([each.int_value for each in values])
         cleaned = self._text(text)
