@@ -59,7 +59,7 @@ PLACED = re.compile(
     r"(?<![\w.])['\"]?0['\"]?:\s?[0-9]{1,3}"
     r"(?:,\s{0,9}['\"]?[0-9]{1,5}['\"]?:\s?[0-9]{1,3}){7,}(?![\w.])"
 )
-"""Numbers behind their places."""
+"""Numbers, each after its place."""
 LIST_TOKEN = re.compile(rf"({PLACED.pattern}|{LIST.pattern}|{RUN_TOKEN.pattern[1:-1]})")
 PAIRS_IN_LIST = re.compile(r"(?<!\w)(?:0x)?([0-9a-fA-F]{2})(?!\w)")
 NUMBERS_IN_LIST = re.compile(r"(?<!\w)-?[0-9]{1,5}(?!\w)")
