@@ -81,7 +81,7 @@ async def test_extension_reaches_aws_by_its_names(app: str, extensions: str) -> 
 
     assert (result.code, result.errors) == (0, "")
     assert result.output.splitlines()[-1] == (
-        "cloudwatch: 1 spans, 0 log records, 0 points, 0 objects in dead-letters"
+        "cloudwatch: 1 span, 0 log records, 0 points, 0 objects in dead-letters"
     )
 
 
