@@ -23,7 +23,7 @@ from typing import Any
 
 from extension.process.clock import NS_PER_S, Instant, SystemClock
 
-PATIENCE_S, LAST_PATIENCE_S, POLL_S = 120.0, 5.0, 0.005
+PATIENCE_S, READING_PATIENCE_S, LAST_PATIENCE_S, POLL_S = 30.0, 120.0, 5.0, 0.005
 LIMITS_OF_START = (
     "extension.platform.bootstrap:BUDGET_S",
     "extension.platform.bootstrap:REGISTER_TIMEOUT_S",
@@ -36,7 +36,8 @@ LIMITS = (
     "extension.telemetry.export.flush:INVOCATION_EXPORT_S",
     "extension.telemetry.assembly.hold:START_PATIENCE_S",
 )
-"""Seconds each: a busy test machine may stall for as long, Lambda does not."""
+"""Half a minute each: a busy test machine may stall for as long, Lambda does not. A soak waits as
+long for each event that is lost, so it is not longer."""
 
 SECRET = "text-that-no-line-may-repeat"
 
@@ -92,7 +93,7 @@ def be_patient_in_reading() -> None:
     Imports telemetry before it registers.
     """
     for place in ("congestion:PATIENCE_S", "reader:RECEIVE_PATIENCE_S"):
-        replace(f"extension.telemetry.{place}", PATIENCE_S)
+        replace(f"extension.telemetry.{place}", READING_PATIENCE_S)
 
 
 def be_patient_at_shutdown() -> None:
