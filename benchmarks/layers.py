@@ -26,7 +26,7 @@ from benchmarks.contenders import BOTH, PARAMETERS, ROOT, SANDBOX, TELEMETRY, mo
 from benchmarks.layer import FLAGS, LAUNCHER, unpack
 from benchmarks.process import Contender, started
 from benchmarks.rows import take_turns
-from layer.arguments import named
+from layer.commands import named
 from layer.errors import LayerError
 from layer.fetched import fetch_with_go
 from layer.interpreters import find_interpreter

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from layer.arguments import named
 from layer.build import build
+from layer.commands import named
 from layer.errors import LayerError
 from layer.interpreters import find_interpreter
 from layer.order import ROOT, Order

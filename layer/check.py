@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from layer.arguments import named
+from layer.commands import counted, named
 from layer.contents import Contents, read_contents
 from layer.errors import LayerError
 from layer.fit import check_fit
@@ -90,10 +90,6 @@ def _check_launcher(layer: Layer, *, unix: bool) -> Iterator[Verdict]:
         )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def main(arguments: list[str]) -> int:
     """Print what is wrong; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m layer.check", description=__doc__)
@@ -107,8 +103,8 @@ def main(arguments: list[str]) -> int:
     for verdict in verdicts:
         print(f"{verdict.level}: {verdict.text}")
     errors = [verdict for verdict in verdicts if verdict.level == "error"]
-    warnings = _counted(len(verdicts) - len(errors), "warning")
-    print(f"{path}: {_counted(len(errors), 'error')}, {warnings}")
+    warnings = counted(len(verdicts) - len(errors), "warning")
+    print(f"{path}: {counted(len(errors), 'error')}, {warnings}")
     return 1 if errors else 0
 
 

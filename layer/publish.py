@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from layer.arguments import named
+from layer.commands import named
 from layer.contents_of_zip import FinishedLayer, read_layer
 from layer.errors import LayerError
 

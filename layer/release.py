@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extension import __version__
-from layer.arguments import named
+from layer.commands import named
 from layer.contents_of_zip import HOME, FinishedLayer, read_layer
 from layer.errors import LayerError
 from layer.notes import release_notes

@@ -44,13 +44,6 @@ def function(text: str) -> tuple[Path, str]:
     return code.parent, f"{code.stem}.{handler}"
 
 
-def folder(text: str) -> Path:
-    """A folder by its name; an empty one, as of a variable that is not set, names none."""
-    if not text:
-        raise ArgumentTypeError("the name is empty")
-    return Path(text)
-
-
 def command(text: str) -> tuple[str, ...]:
     """Words as a shell splits them."""
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_args
 
+from layer.commands import named
 from simulator import arguments as read
 from simulator.aws.endpoints import Trouble
 from simulator.http_events import Front
@@ -192,12 +193,7 @@ def _add_function(group: argparse._ArgumentGroup) -> None:
 
 def _add_surroundings(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add(
-        "--extensions",
-        type=read.folder,
-        metavar="FOLDER",
-        help="its files are started as extensions",
-    )
+    add("--extensions", type=named, metavar="FOLDER", help="its files are started as extensions")
     for option, kind, what in _SEEDED:
         add(
             option,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from layer.arguments import named
+from layer.commands import named
 from layer.contents_of_zip import FinishedLayer, read_layer
 from layer.errors import LayerError
 from simulator.arguments import report_file

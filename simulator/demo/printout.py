@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.rule import Rule
 from rich.text import Text
 
+from layer.commands import counted
 from simulator.aws.endpoints.summary import summary
-from simulator.counted import counted
 from simulator.demo.outcome import trace_ids, undelivered
 from simulator.demo.waterfall import table_of_gets, waterfall
 from simulator.report.file import write_report

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from simulator.counted import counted
+from layer.commands import counted
 from simulator.report.axis import Axis, Stretch, axis_around, duration
 from simulator.report.cards import Card, build_card
 from simulator.report.moments import Moment, get_moment

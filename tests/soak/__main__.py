@@ -10,7 +10,7 @@ from functools import partial
 
 from rich.console import Console
 
-from simulator.counted import counted
+from layer.commands import counted
 from tests.soak.plan import run_all
 from tests.soak.report import print_report
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.counted import counted
+from layer.commands import counted
 from simulator.intake.otlp import Span
 from simulator.telemetry.events import Event
 from tests.sandbox import FAREWELL

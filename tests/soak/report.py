@@ -6,7 +6,7 @@ from collections import Counter
 
 from rich.console import Console
 
-from simulator.counted import counted
+from layer.commands import counted
 from tests.soak.chapter import Result
 
 KIB_PER_MIB = 1024

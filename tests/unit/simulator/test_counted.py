@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from layer.commands import counted
 from simulator.aws.endpoints.account import Account
 from simulator.aws.endpoints.summary import summary
-from simulator.counted import counted
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 spans"), (1, "1 span"), (2, "2 spans")])

@@ -1,4 +1,4 @@
-"""How the commands of this folder read the name of a file or a folder."""
+"""How commands read the name of a file or a folder, and write a number with its noun."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def named(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
     return Path(text)
+
+
+def counted(count: int, noun: str, *, ending: str = "s") -> str:
+    """Return "1 span", but "0 spans" and "2 spans"; `ending` is that of the plural."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{ending}"
