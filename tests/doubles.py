@@ -139,3 +139,8 @@ class DictSource:
         if name not in self.values:
             raise UpstreamError("NotFound", service="fake")
         return self.values[name]
+
+
+def no_thread(*_: object) -> None:
+    """Fail as the interpreter does where the sandbox has as many threads as it may have."""
+    raise RuntimeError("can't start new thread")

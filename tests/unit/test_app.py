@@ -21,7 +21,7 @@ from extension.platform.events import Invoke, Job, Shutdown
 from extension.process.clock import NS_PER_MS, SystemClock
 from extension.process.log import Log
 from tests import platform_events as given
-from tests.doubles import LogLines, ManualClock
+from tests.doubles import LogLines, ManualClock, no_thread
 from tests.extensions_api import IDENTIFIER, NEXT, REGISTER, SUBSCRIBE, ExtensionsApi, Turn
 from tests.running_app import config_of, leave_the_process_alone, running
 from tests.waiting import PATIENCE_S, until
@@ -167,9 +167,6 @@ async def test_without_a_thread_registering_is_repeated_all_the_same(
         if len(attempts) < 3:
             raise TimeoutError
         start.identifier = IDENTIFIER
-
-    def no_thread(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(module, "REGISTER_PAUSE_S", 0.01)
     monkeypatch.setattr("extension.platform.bootstrap.register_and_follow_up", register)

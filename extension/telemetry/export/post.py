@@ -18,6 +18,7 @@ from yarl import URL
 
 from extension.process.clock import Clock
 from extension.process.frozen import replace
+from extension.process.tasks import in_thread
 from extension.process.waits import Budget
 from extension.telemetry.export.answers import (
     Answer,
@@ -72,14 +73,6 @@ def _gunzip(content: bytes) -> bytes:
         return zlib.decompressobj(wbits=31).decompress(content, MAX_ANSWER_BYTES)
     except zlib.error:
         return b""
-
-
-async def _in_a_thread(compress: Callable[..., bytes], parts: Sequence[bytes]) -> bytes:
-    """Compress in a thread, or here if there is none: the function may have taken them all."""
-    try:
-        return await asyncio.to_thread(compress, *parts)
-    except RuntimeError:
-        return compress(*parts)
 
 
 def _answer(response: aiohttp.ClientResponse, content: bytes) -> Answer:
@@ -180,7 +173,7 @@ class Post:
     ) -> Outcome:
         compress = COMPRESSORS[target.compression]
         if target.compression != "none" and sum(map(len, parts)) >= LARGE_BYTES:
-            compressed = await _in_a_thread(compress, parts)
+            compressed = await in_thread(partial(compress, *parts))
         else:
             compressed = compress(*parts)
         answer = await self._ask(target, compressed, headers)

@@ -19,6 +19,7 @@ from extension.platform.bootstrap import Start
 from extension.platform.early_calls import request_next
 from extension.platform.first_events import Import, answer_while_importing
 from extension.process.priority import SWITCH_S, give_way
+from tests.doubles import no_thread
 from tests.unit.platform.scripted_api import Api, api
 from tests.waiting import PATIENCE_S
 
@@ -326,11 +327,7 @@ def test_without_a_thread_the_import_is_left_to_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Events wait for it, as they would without this module."""
-
-    def refuse(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    monkeypatch.setattr("_thread.start_new_thread", no_thread)
     importing = Import("gated")
     importing.wait(PATIENCE_S)
     assert importing.is_done

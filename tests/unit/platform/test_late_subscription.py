@@ -20,7 +20,7 @@ from extension.platform.late_subscription import LateSubscription
 from extension.process.clock import Clock, SystemClock
 from extension.process.log import Log
 from extension.process.waits import TimeLimit
-from tests.doubles import LogLines
+from tests.doubles import LogLines, no_thread
 from tests.waiting import PATIENCE_S, until
 
 TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -126,10 +126,6 @@ async def test_without_a_thread_it_is_asked_for_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The function may have taken all; the event loop waits for the second that it takes."""
-
-    def no_thread(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
     monkeypatch.setattr("threading.Thread.start", no_thread)
     monkeypatch.setattr(early_calls, "subscribe", lambda *_, **__: True)
     async with running() as (stage, start, late):

@@ -11,7 +11,7 @@ import pytest
 
 from extension.process.log import Log
 from extension.process.tasks import in_thread, log_errors, start_task
-from tests.doubles import LogLines, ManualClock
+from tests.doubles import LogLines, ManualClock, no_thread
 
 
 async def fail() -> None:
@@ -114,8 +114,3 @@ async def test_without_a_thread_it_is_done_here_and_once(monkeypatch: pytest.Mon
     await asyncio.to_thread(lambda: None)
     await in_thread(lambda: None)
     assert done == [threading.get_ident()]
-
-
-def no_thread(*_: object) -> None:
-    """Fail as the interpreter does where the sandbox has as many threads as it may have."""
-    raise RuntimeError("can't start new thread")

@@ -26,6 +26,7 @@ from extension.telemetry.export.outcome import Outcome
 from extension.telemetry.export.post import MAX_ANSWER_BYTES, Post
 from extension.telemetry.export.target import Target
 from extension.telemetry.export.tls import _BUNDLES, _as_file
+from tests.doubles import no_thread
 
 URL = "https://otlp.example.com/v1/traces"
 
@@ -160,12 +161,14 @@ class NoThreads(ThreadPoolExecutor):
 
     def submit(self, *_: Any, **__: Any) -> Any:
         """Start none."""
-        raise RuntimeError("can't start new thread")
+        no_thread()
 
 
-async def test_without_a_thread_a_large_body_is_compressed_all_the_same() -> None:
+async def test_without_a_thread_a_large_body_is_compressed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The function may have all threads that a sandbox may have."""
-    asyncio.get_running_loop().set_default_executor(NoThreads())
+    monkeypatch.setattr("threading.Thread.start", no_thread)
     session = Session()
     outcome = await send(session, target(compression="gzip"), b"x" * LARGE_BYTES)
     assert outcome.kind == "accepted"
