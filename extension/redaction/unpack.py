@@ -12,11 +12,13 @@ typed arrays as JSON.
 
 from __future__ import annotations
 
+import json
 import re
 from binascii import a2b_base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from extension.redaction.forms import MIN_LENGTH
 from extension.redaction.undo import Layer, as_text
 
 SHORTEST_RUN = 16
@@ -74,6 +76,17 @@ def may_be_packed(text: str) -> bool:
     """Return whether anything in a text looks encoded; each line pays for this, so it is quick."""
     raw = text.encode("utf-8", "surrogatepass")
     return has_runs(raw) or has_lists(raw)
+
+
+def numbers_without_secrets(
+    numbers: list[int] | dict[str, int], clean: Callable[[str], str]
+) -> str:
+    """Return numbers that are a secret as a text without it, an empty text for any others."""
+    if len(numbers) < MIN_LENGTH:
+        return ""
+    text = json.dumps(numbers)
+    cleaned = clean(text)
+    return "" if cleaned == text else cleaned
 
 
 # `find` and not `in`: bytes are asked first whether what is looked for is a number.

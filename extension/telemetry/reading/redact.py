@@ -8,14 +8,13 @@ are the words by which the platform says what happened.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, TypeVar
 
 from extension.process.frozen import Frozen, replace
-from extension.redaction.forms import MIN_LENGTH
 from extension.redaction.redactor import Redacted
+from extension.redaction.unpack import numbers_without_secrets
 from extension.telemetry.reading.records import Record
 
 Redact = Callable[[str], Redacted]
@@ -144,7 +143,10 @@ def _clean_each(value: Any, clean: Clean) -> Any:
                 _clean_each(key, clean): _clean_each(each, clean) for key, each in value.items()
             }
         case list():
-            return _clean_bytes(value, clean) or [_clean_each(each, clean) for each in value]
+            are_numbers = {*map(type, value)} == {int}
+            if are_numbers and (cleaned := numbers_without_secrets(value, clean)):
+                return cleaned
+            return [_clean_each(each, clean) for each in value]
         case tuple() if hasattr(value, "_make"):
             return type(value)._make(_clean_each(each, clean) for each in value)
         case tuple():
@@ -157,23 +159,14 @@ def _clean_each(value: Any, clean: Clean) -> Any:
     return value
 
 
-def _clean_bytes(value: list[Any] | dict[Any, int], clean: Clean) -> str:
-    """Return numbers that are a secret as a text without it, an empty text for any others."""
-    if len(value) < MIN_LENGTH or not (isinstance(value, dict) or {*map(type, value)} == {int}):
-        return ""
-    text = json.dumps(value)
-    cleaned = clean(text)
-    return "" if cleaned == text else cleaned
-
-
 def _without_bytes(value: Mapping[Any, Any], clean: Clean) -> Mapping[Any, Any]:
     """Return an object with the first of its numbered members in place of all, if a secret is."""
-    if len(value) < MIN_LENGTH or "0" not in value:
+    if "0" not in value:
         return value
     numbered = {
         key: each for key, each in value.items() if type(each) is int and str(key).isdecimal()
     }
-    cleaned = _clean_bytes(numbered, clean)
+    cleaned = numbers_without_secrets(numbered, clean)
     if not cleaned:
         return value
     return {"0": cleaned} | {key: each for key, each in value.items() if key not in numbered}

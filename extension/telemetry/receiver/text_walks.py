@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from extension.redaction.forms import MIN_LENGTH
 from extension.redaction.redactor import Redacted
 from extension.redaction.undo import may_have_layers
-from extension.redaction.unpack import may_be_packed
+from extension.redaction.unpack import may_be_packed, numbers_without_secrets
 from extension.telemetry.export.buffer import Signal
 from extension.telemetry.receiver.messages import (
     ID_BYTES,
@@ -110,11 +109,9 @@ class TextWalks:
 
     def _bytes_as_text(self, values: Sequence[Any]) -> str:
         """Return numbers that are a secret as a text without it, an empty text for any others."""
-        if len(values) < MIN_LENGTH or not all(each.HasField("int_value") for each in values):
+        if not all(each.HasField("int_value") for each in values):
             return ""
-        text = str([each.int_value for each in values])
-        cleaned = self._text(text)
-        return "" if cleaned == text else cleaned
+        return numbers_without_secrets([each.int_value for each in values], self._text)
 
     def _walk_of(self, signal: Signal, *, redacts: bool) -> Walk:
         """Return what looks at the ids of a request, and at its texts if there are secrets."""
