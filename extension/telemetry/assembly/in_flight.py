@@ -193,15 +193,14 @@ class InFlightInvocation:
         """Whether the SDK has sent, as a span of this, what the orphan lacks."""
         return (orphan.trace_id, orphan.missing_parent_id) in self._sdk_ids
 
-    def learn_orphan(self, orphan: Orphan) -> None:
-        """Keep the one that began first: its parent is likeliest the invocation's own span."""
-        if self.may_learn(orphan):
-            self._orphan = orphan
-
     def may_learn(self, orphan: Orphan) -> bool:
-        """Whether it is of this invocation, and began before the one that is known."""
+        """Whether it is of this invocation and the first one: its parent is likeliest ours."""
         is_ours = orphan.start_ns + START_SLACK_NS >= self.begun_ns
         return is_ours and (self._orphan is None or orphan.start_ns < self._orphan.start_ns)
+
+    def learn_orphan(self, orphan: Orphan) -> None:
+        """Keep one that `may_learn` allows."""
+        self._orphan = orphan
 
     def joined_spans(self, context: TraceContext, *, ids: Ids) -> Iterable[JoinedSpan]:
         """Give the SDK's spans below ours, whose ids are decided."""

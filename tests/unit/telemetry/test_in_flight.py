@@ -247,20 +247,26 @@ def orphan(at_ns: int, *, parent: int = 5) -> Orphan:
     return Orphan(trace_id=9, missing_parent_id=parent, start_ns=at_ns)
 
 
+def learn(each: InFlightInvocation, one: Orphan) -> None:
+    """Let a request learn of a span without its parent, if it may."""
+    if each.may_learn(one):
+        each.learn_orphan(one)
+
+
 def test_the_orphan_that_began_first_counts() -> None:
     """Of those that began with the invocation, or ten milliseconds before."""
     each = request(START, replace(DONE, status="timeout"))
-    each.learn_orphan(orphan(START.time_ns - 10_000_000 - 1))
+    learn(each, orphan(START.time_ns - 10_000_000 - 1))
     assert each.orphan is None
     first, same, later = (
         orphan(START.time_ns + after_ns, parent=parent)
         for after_ns, parent in ((5, 1), (5, 2), (9, 3))
     )
     for one, counts in ((later, later), (first, first), (same, first), (later, first)):
-        each.learn_orphan(one)
+        learn(each, one)
         assert each.orphan == counts
     earliest = orphan(START.time_ns - 10_000_000)
-    each.learn_orphan(earliest)
+    learn(each, earliest)
     assert each.orphan == earliest
 
 
@@ -282,7 +288,7 @@ def test_a_parent_is_never_coming_if_the_request_failed(
     """By its end, else by its report, else by the reason of SHUTDOWN."""
     each = request(START, done, report)
     each.reason_of_failure = reason
-    each.learn_orphan(orphan(START.time_ns))
+    learn(each, orphan(START.time_ns))
     assert (each.orphan is not None) is counts
 
 
@@ -290,7 +296,7 @@ def test_an_orphan_after_its_end_is_a_later_requests() -> None:
     """One in the moment of the end is not."""
     for after_ns, counts in ((0, True), (1, False)):
         each = request(START, replace(DONE, status="error"))
-        each.learn_orphan(orphan(DONE.time_ns + after_ns))
+        learn(each, orphan(DONE.time_ns + after_ns))
         assert (each.orphan is not None) is counts
 
 
