@@ -12,6 +12,7 @@ from simulator.intake.replies import Reply
 from tests.e2e.failures.announced import Announced, deliver, lost, next_is_asked, sandbox
 from tests.e2e.failures.expectations import invocations
 from tests.fake_aws import FakeAws
+from tests.running_cache import TOKEN_HEADER
 from tests.scripted.platform import TOKEN, Platform
 from tests.waiting import until
 
@@ -23,24 +24,28 @@ HOURS = (
 the sandbox the time that a busy machine needs for the last export."""
 
 
+def with_reference(intake: Intake, aws: FakeAws) -> dict[str, str]:
+    """Return variables of a sandbox whose key of the endpoint is in the store."""
+    return {
+        **aws.environment,
+        "DISPATCH_POST_URI": intake.url,
+        "DISPATCH_FLUSH": "end",
+        "DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:shop/key}",
+    }
+
+
 async def key_is_cached(platform: Platform) -> None:
     """Wait until the call to the store has brought the key, whatever came of those who asked."""
     url = f"http://127.0.0.1:{platform.cache_port}/secretsmanager/get?secretId=shop/key"
-    token = {"X-Aws-Parameters-Secrets-Token": TOKEN}
+    token = {TOKEN_HEADER: TOKEN}
     async with aiohttp.ClientSession(headers=token) as session, session.get(url) as answer:
         assert answer.status == 200
 
 
 async def test_the_store_does_not_answer(intake: Intake, aws: FakeAws) -> None:
     """Init and invocations go on without the key, and the data goes out when it comes."""
-    environment = {
-        **aws.environment,
-        "DISPATCH_POST_URI": intake.url,
-        "DISPATCH_FLUSH": "end",
-        "DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:shop/key}",
-    }
     aws.hold()
-    async with sandbox(HOURS, **environment) as platform:
+    async with sandbox(HOURS, **with_reference(intake, aws)) as platform:
         for number in (1, 2, 3):
             announced = Announced(number)
             platform.send(announced.invoke())
@@ -67,11 +72,8 @@ async def test_the_key_is_read_where_no_cache_is_served(
         port = str(taken.getsockname()[1])
         own = {"DISPATCH_CACHE_PORT": port} if is_taken else {"DISPATCH_CACHE": "false"}
         environment = {
-            **aws.environment,
+            **with_reference(intake, aws),
             **own,
-            "DISPATCH_POST_URI": intake.url,
-            "DISPATCH_FLUSH": "end",
-            "DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:shop/key}",
             "DISPATCH_CACHE_PREFETCH": "ssm:/shop/greeting",
         }
         async with sandbox(**environment) as platform:
@@ -89,16 +91,10 @@ async def test_the_endpoint_refuses_a_key_and_the_store_does_not_answer(
     intake: Intake, aws: FakeAws
 ) -> None:
     """A renewal costs an invocation no more than an export does."""
-    environment = {
-        **aws.environment,
-        "DISPATCH_POST_URI": intake.url,
-        "DISPATCH_FLUSH": "end",
-        "DISPATCH_POST_HEADERS": "authorization=Bearer ${secretsmanager:shop/key}",
-    }
     intake.respond = lambda request: Reply(
         status=200 if request.headers["authorization"] == "Bearer new" else 401
     )
-    async with sandbox(HOURS, **environment) as platform:
+    async with sandbox(HOURS, **with_reference(intake, aws)) as platform:
         aws.hold()
         for number in (1, 2):
             announced = Announced(number)
