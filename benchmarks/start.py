@@ -2,9 +2,9 @@
 
 What is fair: the bare interpreter is timed from spawn until it is gone, and leaves with `os._exit`
 (`os` is imported by every start), because its own end would flatter us by 1–2 ms; ours is timed
-from spawn until the API has the first line of the request. The eager reference imports and builds
-for both jobs whatever ours is configured for: it is what a user gets who does both the usual way.
-Its warm invocation is a lower bound: it hears the same telemetry and does nothing with it.
+from spawn until the API has the first line of the request. The eager reference always imports and
+builds what both jobs need, as most people would write it, however ours is configured. Its warm
+invocation is a lower bound: it receives the same telemetry and does nothing with it.
 
 Starts with telemetry have an https endpoint, as most users have; beside it is what https costs
 against http. Nothing is sent there: memory and CPU of an invocation are those of an http endpoint.
